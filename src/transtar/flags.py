@@ -1,0 +1,65 @@
+"""Quality flags of one star: bits of one int32, never renumbered."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+
+import numpy as np
+
+
+class Flag(IntFlag):
+    """Quality bits; see `DESCRIPTIONS` for their meaning and `BAD` / `NO_LABEL` for their weight."""
+
+    LOW_GOOD_FRACTION = 1 << 0
+    LOW_SNR = 1 << 1
+    NO_IVAR = 1 << 2
+    NO_VELOCITY = 1 << 3
+    NON_STELLAR = 1 << 4
+    HOT_STAR = 1 << 5
+    OUT_OF_DOMAIN = 1 << 6
+    LABEL_EXTRAPOLATED = 1 << 7
+    TRAINED_ON = 1 << 8
+    CONTINUUM_FAILED = 1 << 9
+    BAD_FIBER = 1 << 10
+    DUPLICATE = 1 << 12
+
+
+DESCRIPTIONS = {
+    Flag.LOW_GOOD_FRACTION: "too few good pixels on the wavelength grid",
+    Flag.LOW_SNR: "median S/N per pixel on the grid below the threshold",
+    Flag.NO_IVAR: "the survey gives no inverse variance: finite pixels count as good, S/N is unknown",
+    Flag.NO_VELOCITY: "no radial velocity, which the rest frame needs",
+    Flag.NON_STELLAR: "the survey classifies the object as something other than a star",
+    Flag.HOT_STAR: "predicted Teff above 7500 K, or survey class O or B",
+    Flag.OUT_OF_DOMAIN: "spectrum unlike those the model was trained on",
+    Flag.LABEL_EXTRAPOLATED: "label outside the range of the training labels",
+    Flag.TRAINED_ON: "the model was trained or validated on this star",
+    Flag.CONTINUUM_FAILED: "continuum not positive and finite over the whole grid",
+    Flag.BAD_FIBER: "the survey marks the fibre as bad",
+    Flag.DUPLICATE: "another row holds the same star",
+}
+
+BAD = (
+    Flag.LOW_GOOD_FRACTION
+    | Flag.NO_VELOCITY
+    | Flag.NON_STELLAR
+    | Flag.HOT_STAR
+    | Flag.OUT_OF_DOMAIN
+    | Flag.CONTINUUM_FAILED
+    | Flag.BAD_FIBER
+)
+"""Bits that speak against using a label; the others are warnings."""
+
+NO_LABEL = Flag.LOW_GOOD_FRACTION | Flag.NO_VELOCITY | Flag.NON_STELLAR | Flag.CONTINUUM_FAILED
+"""Bits whose rows get NaN labels."""
+
+
+def has(flags: np.ndarray, which: Flag) -> np.ndarray:
+    """Whether any of the bits `which` is set; bool array of the shape of `flags`."""
+    return (np.asarray(flags) & int(which)) != 0
+
+
+def count(flags: np.ndarray) -> dict[str, int]:
+    """Count the rows that carry each flag; only flags that occur, in bit order."""
+    counts = {flag.name: int(has(flags, flag).sum()) for flag in Flag}
+    return {name: n for name, n in counts.items() if n and name}
