@@ -1,0 +1,181 @@
+"""From prepared spectra to the columns of a catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from ..errors import InputError
+from ..flags import NO_LABEL, Flag, has
+from ..glossary import COLUMNS
+from ..spectra import SpectrumBatch
+from .trained import trained_on
+
+HOT_ABOVE = 7500.0
+"""Predicted Teff in K above which a star is flagged HOT_STAR."""
+
+KEY_COLUMNS = ("file", "id", "survey", "star", "ra", "dec", "velocity")
+"""Columns that lead every catalog, filled with '', -1 or NaN where the survey does not know them."""
+
+
+class EstimatorLike(Protocol):
+    """What a model must offer; see `transtar.models`."""
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the k labels."""
+
+    @property
+    def label_min(self) -> np.ndarray:
+        """Smallest training labels, shape (k,)."""
+
+    @property
+    def label_max(self) -> np.ndarray:
+        """Largest training labels, shape (k,)."""
+
+    @property
+    def domain_limit(self) -> float:
+        """Distance from which a spectrum is outside the domain."""
+
+    @property
+    def trained_on(self) -> Mapping[str, np.ndarray]:
+        """What the model saw: `survey`, `id`, `file`, `star`."""
+
+    def predict_with_distance(self, flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Labels, shape (n, k), and distances from the training spectra, shape (n,)."""
+
+
+class GridSpectraLike(Protocol):
+    """What prepared spectra must offer; see `transtar.preprocess.GridSpectra`."""
+
+    @property
+    def flux(self) -> np.ndarray:
+        """Shape (n, n_grid), float32."""
+
+    @property
+    def good_fraction(self) -> np.ndarray:
+        """Shape (n,), float32."""
+
+    @property
+    def snr(self) -> np.ndarray:
+        """Shape (n,), float32."""
+
+    @property
+    def flags(self) -> np.ndarray:
+        """Shape (n,), int32."""
+
+
+def key_columns(keys: SpectrumBatch | Mapping[str, np.ndarray], n: int, extra: Sequence[str] = ()) -> dict:
+    """Columns that say which spectrum a row is.
+
+    Parameters
+    ----------
+    keys : SpectrumBatch or mapping of str to ndarray, shape (n,)
+        Of a mapping, `survey` may be one str. The keys of the batch's own compound key are added.
+    n : int
+    extra : sequence of str
+        Further columns to carry.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,)
+
+    Raises
+    ------
+    InputError
+        If a column asked for is missing or has another length.
+    """
+    if isinstance(keys, SpectrumBatch):
+        extra = (*keys.keys, *extra)
+        keys = {**keys.meta, "id": keys.ids, "survey": np.full(len(keys), keys.survey)}
+    columns = {}
+    for name in dict.fromkeys((*KEY_COLUMNS, *extra)):
+        if name in keys:
+            array = np.asarray(keys[name])
+            columns[name] = np.full(n, array) if array.ndim == 0 else array
+            if len(columns[name]) != n:
+                raise InputError(f"column {name} has {len(columns[name])} rows, the spectra are {n}")
+        elif name in KEY_COLUMNS:
+            filler = {"str": "", "int64": -1}.get(COLUMNS[name].dtype, np.nan)
+            columns[name] = np.full(n, filler)
+        else:
+            raise InputError(f"no column '{name}' to carry into the catalog")
+    return columns
+
+
+def predict_batches(
+    estimators: Sequence[EstimatorLike],
+    prepared: Iterable[tuple[SpectrumBatch | Mapping[str, np.ndarray], GridSpectraLike]],
+    extra: Sequence[str] = (),
+) -> Iterator[dict[str, np.ndarray]]:
+    """Predict labels batch by batch.
+
+    Models of the same label form an ensemble: the catalog holds their mean, and their standard deviation (n - 1) as
+    ``<label>_ens_std``. Rows with a flag of `flags.NO_LABEL`, or with flux that is not finite, get NaN.
+
+    Parameters
+    ----------
+    estimators : sequence of EstimatorLike
+    prepared : iterable of (SpectrumBatch or mapping, GridSpectraLike)
+        As from `transtar.preprocess.preprocess_stream`; see `key_columns` for the first of each pair.
+    extra : sequence of str
+        Further columns to carry.
+
+    Yields
+    ------
+    dict of str to ndarray, shape (n,)
+        The key columns, `snr`, `good_fraction`, labels (float32), ensemble spreads, and `flags` (int32), to which
+        LABEL_EXTRAPOLATED, OUT_OF_DOMAIN, HOT_STAR and TRAINED_ON are added. LABEL_EXTRAPOLATED and OUT_OF_DOMAIN are
+        set if they hold for any of the models.
+
+    Raises
+    ------
+    InputError
+        If there is no estimator, or a column is missing.
+    """
+    if not estimators:
+        raise InputError("predicting needs at least one model")
+    tables = [estimator.trained_on for estimator in estimators]
+    for keys, spectra in prepared:
+        columns = key_columns(keys, len(spectra.flags), extra)
+        flags = np.array(spectra.flags, np.int32)
+        flux = np.asarray(spectra.flux)
+        usable = ~has(flags, NO_LABEL) & np.isfinite(flux).all(axis=1)
+        labels, own = _predict(estimators, flux if usable.all() else flux[usable])
+        flags[usable] |= own
+        flags[trained_on(columns, tables)] |= Flag.TRAINED_ON
+        columns |= {"snr": spectra.snr, "good_fraction": spectra.good_fraction}
+        for name, values in labels.items():
+            columns[name] = np.full(len(flags), np.nan, np.float32)
+            columns[name][usable] = values
+        yield columns | {"flags": flags}
+
+
+def _predict(estimators: Sequence[EstimatorLike], flux: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Labels and their spreads, and the flags that follow, of spectra that are all usable."""
+    flags = np.zeros(len(flux), np.int32)
+    members: dict[str, list[np.ndarray]] = {}
+    limits: dict[str, list[tuple[float, float]]] = {}
+    for estimator in estimators:
+        if len(flux):
+            labels, distance = estimator.predict_with_distance(flux)
+            predicted = np.asarray(labels, np.float64).reshape(len(flux), -1)
+            flags[np.asarray(distance) > estimator.domain_limit] |= Flag.OUT_OF_DOMAIN
+        else:
+            predicted = np.empty((0, len(estimator.label_names)))
+        for number, label in enumerate(estimator.label_names):
+            members.setdefault(label, []).append(predicted[:, number])
+            limits.setdefault(label, []).append((estimator.label_min[number], estimator.label_max[number]))
+    found = {}
+    for label, values in members.items():
+        mean = np.mean(values, axis=0)
+        lower, upper = max(low for low, _ in limits[label]), min(high for _, high in limits[label])
+        flags[(mean < lower) | (mean > upper)] |= Flag.LABEL_EXTRAPOLATED
+        if label == "teff":
+            flags[mean > HOT_ABOVE] |= Flag.HOT_STAR
+        found[label] = mean
+        if len(values) > 1:
+            found[f"{label}_ens_std"] = np.std(values, axis=0, ddof=1)
+    return found, flags

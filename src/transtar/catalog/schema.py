@@ -1,0 +1,140 @@
+"""Columns of a catalog as Arrow types, with the glossary's units and descriptions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from ..errors import InputError
+from ..glossary import Column, describe, is_known
+
+METADATA_KEY = b"transtar"
+"""Key of a parquet file's schema metadata under which the catalog's own metadata stand, as JSON."""
+
+
+def column_of(name: str, array: np.ndarray) -> Column:
+    """Look up the glossary's entry, or make one for a survey's own column."""
+    if is_known(name):
+        return describe(name)
+    kind = "str" if array.dtype.kind in "UOST" else array.dtype.name
+    return Column(name, kind, "", "")
+
+
+def check_columns(columns: Mapping[str, np.ndarray], where: str) -> dict[str, np.ndarray]:
+    """Bring columns to the types of the glossary.
+
+    Parameters
+    ----------
+    columns : mapping of str to array_like, shape (n,)
+    where : str
+        File, for the message.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,)
+        Known columns in the dtype of the glossary, strings as str arrays; others as given.
+
+    Raises
+    ------
+    InputError
+        If there are no columns, lengths differ, a column is not one-dimensional, or ids are not integers.
+    """
+    if not columns:
+        raise InputError(f"{where}: a catalog needs at least one column")
+    checked: dict[str, np.ndarray] = {}
+    for name, values in columns.items():
+        array = np.asarray(values)
+        if array.ndim != 1:
+            raise InputError(f"{where}: column {name} has shape {array.shape}; catalogs hold one value per row")
+        target = column_of(name, array).dtype
+        if target == "str":
+            array = array.astype(str)
+        elif target.startswith("int"):
+            array = as_integers(array, target, f"{where}: column {name}")
+        else:
+            array = array.astype(target)
+        checked[name] = array
+    lengths = {name: len(array) for name, array in checked.items()}
+    if len(set(lengths.values())) > 1:
+        raise InputError(f"{where}: columns differ in length: {lengths}")
+    return checked
+
+
+def as_integers(array: np.ndarray, dtype: str, what: str) -> np.ndarray:
+    """Convert to integers without changing a digit.
+
+    Parameters
+    ----------
+    array : ndarray, shape (n,)
+        Integers, strings of digits, or floats that are whole and below 2**53; NaN and empty strings become -1.
+    dtype : str
+    what : str
+        Column, for the message.
+
+    Raises
+    ------
+    InputError
+        If a value is not an integer, does not fit, or is a float too large to be exact.
+    """
+    if array.dtype.kind == "f":
+        known = np.where(np.isnan(array), -1.0, array)
+        if not ((known == np.floor(known)).all() and (np.abs(known) < 2**53).all()):
+            raise InputError(f"{what} holds floating-point numbers that are no exact integers")
+        array = known
+    elif array.dtype.kind not in "iub":
+        try:
+            array = np.array([int(text) if str(text).strip() else -1 for text in array.tolist()], dtype=object)
+        except (ValueError, TypeError):
+            raise InputError(f"{what} must hold integers") from None
+    limits = np.iinfo(dtype)
+    if len(array) and (array.max() > limits.max or array.min() < limits.min):
+        raise InputError(f"{what} holds integers that do not fit into {dtype}")
+    return array.astype(dtype)
+
+
+def arrow_schema(columns: Mapping[str, np.ndarray], metadata: Mapping) -> pa.Schema:
+    """Arrow schema with unit and description in the metadata of each field, and `metadata` as JSON in its own."""
+    fields = []
+    for name, array in columns.items():
+        column = column_of(name, array)
+        kind = pa.string() if array.dtype.kind == "U" else pa.from_numpy_dtype(array.dtype)
+        about = {"unit": column.unit, "description": column.description}
+        fields.append(pa.field(name, kind, metadata={key: text for key, text in about.items() if text}))
+    return pa.schema(fields, metadata={METADATA_KEY: json.dumps(dict(metadata))})
+
+
+def to_arrow(columns: Mapping[str, np.ndarray], schema: pa.Schema, where: str) -> pa.Table:
+    """One batch as an Arrow table of a given schema.
+
+    Raises
+    ------
+    InputError
+        If the batch has other columns or types than the schema.
+    """
+    if set(columns) != set(schema.names):
+        odd = sorted(set(columns) ^ set(schema.names))
+        raise InputError(f"{where}: batches differ in columns: {', '.join(odd)}")
+    try:
+        return pa.table([pa.array(columns[f.name], type=f.type, from_pandas=False) for f in schema], schema=schema)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise InputError(f"{where}: batches differ in column types ({error})") from None
+
+
+def as_numpy(array: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Turn an Arrow column into a NumPy array: str arrays for strings, NaN, -1 or '' for nulls."""
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return as_numpy(array.dictionary_decode())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return np.array(array.fill_null("").to_pylist(), dtype=str)
+    if array.null_count and pa.types.is_integer(kind):
+        array = array.fill_null(-1)
+    elif array.null_count and pa.types.is_boolean(kind):
+        array = array.fill_null(False)
+    values = array.to_numpy(zero_copy_only=False)
+    return values.copy() if not values.flags.writeable else values

@@ -1,0 +1,193 @@
+"""Writing catalogs: parquet, FITS and CSV, whole or batch by batch, and never half."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from ..errors import InputError
+from ..files import atomic_path
+from .fitstable import text_width, write_fits
+from .schema import arrow_schema, as_numpy, check_columns, to_arrow
+
+SUFFIXES = (".parquet", ".fits", ".csv")
+
+
+def check_suffix(path: str | os.PathLike) -> str:
+    """Return the suffix of a catalog file, in lower case.
+
+    Raises
+    ------
+    InputError
+        If it is not one of `SUFFIXES`.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"{path}: a catalog ends in one of {', '.join(SUFFIXES)}, not in '{suffix}'")
+    return suffix
+
+
+class CatalogWriter:
+    """Write a catalog batch by batch, in bounded memory; the file appears when the block ends well.
+
+    Parameters
+    ----------
+    path : path
+        Ends in .parquet, .fits or .csv.
+    metadata : mapping, optional
+        Provenance that JSON can hold. CSV has no place for it, but for header lines.
+    header_lines : bool
+        Put the metadata, units and descriptions on top of a CSV in lines that begin with '#'. Off by default, because
+        most programs that read CSV choke on such lines.
+
+    Raises
+    ------
+    InputError
+        On an unknown suffix, batches that differ in their columns, or a block that ends without any batch.
+    TranstarError
+        If the disk is full. Whatever the error, what stood at `path` before is untouched, and no temporary file stays.
+
+    Examples
+    --------
+    >>> with CatalogWriter("catalog.parquet", {"model": "mock-feh"}) as writer:  # doctest: +SKIP
+    ...     for columns in batches:
+    ...         writer.append(columns)
+    """
+
+    def __init__(self, path: str | os.PathLike, metadata: Mapping | None = None, header_lines: bool = False) -> None:
+        self.path = Path(path)
+        self.suffix = check_suffix(path)
+        self.metadata = dict(metadata or {})
+        self.header_lines = header_lines
+        self.rows = 0
+        self._widths: dict[str, int] = {}
+        self._example: dict[str, np.ndarray] = {}
+        self._sink: pq.ParquetWriter | pa.csv.CSVWriter | None = None
+
+    def __enter__(self) -> CatalogWriter:
+        self._stack = ExitStack()
+        self._target = self._stack.enter_context(atomic_path(self.path))
+        # The header of a FITS table needs the number of rows and the widths of strings: batches wait in a spool file.
+        if self.suffix == ".fits":
+            name = tempfile.TemporaryDirectory(prefix=f".{self.path.stem}-", dir=self.path.parent)
+            self._spool = Path(self._stack.enter_context(name)) / "spool.parquet"
+        else:
+            self._spool = self._target
+        return self
+
+    def append(self, columns: Mapping[str, np.ndarray]) -> None:
+        """Add a batch of rows.
+
+        Parameters
+        ----------
+        columns : mapping of str to array_like, shape (n,)
+            The same names and kinds in every batch; columns the glossary knows are cast to its dtype.
+
+        Raises
+        ------
+        InputError
+            If columns differ in length, or from those of the first batch.
+        """
+        checked = check_columns(columns, str(self.path))
+        if self._sink is None:
+            self._open(checked)
+        assert self._sink is not None
+        self._sink.write_table(to_arrow(checked, self._schema, str(self.path)))
+        self.rows += len(next(iter(checked.values())))
+        if self.suffix == ".fits":
+            for name, array in checked.items():
+                if array.dtype.kind == "U":
+                    self._widths[name] = max(self._widths.get(name, 1), text_width(array))
+
+    def _open(self, example: dict[str, np.ndarray]) -> None:
+        self._example = {name: array[:0] for name, array in example.items()}
+        self._schema = arrow_schema(example, self.metadata)
+        # A Python file object reports a full disk as a plain OSError, which atomic_path turns into a clear line.
+        file: IO[bytes] = self._stack.enter_context(self._spool.open("wb"))
+        if self.suffix == ".csv":
+            names = ",".join(self._schema.names)
+            file.write(("".join(_comments(self._schema, self.metadata)) if self.header_lines else "").encode())
+            file.write(f"{names}\n".encode())
+            options = pa.csv.WriteOptions(include_header=False)
+            self._sink = pa.csv.CSVWriter(file, self._schema, write_options=options)
+        else:
+            self._sink = pq.ParquetWriter(file, self._schema, compression="zstd")
+        self._file = file
+
+    def _finish(self) -> None:
+        if self._sink is None:
+            raise InputError(f"{self.path}: nothing to write, not a single batch came")
+        self._sink.close()
+        self._file.close()
+        if self.suffix == ".fits":
+            batches = _read_batches(self._spool)
+            write_fits(self._target, batches, self._example, self._widths, self.rows, self.metadata)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            # The stack must see the error of finishing, or it would put the half-written file in place.
+            with self._stack:
+                self._finish()
+            return
+        with suppress(Exception):
+            if self._sink is not None:
+                self._sink.close()
+        self._stack.__exit__(kind, error, traceback)
+
+
+def _read_batches(path: Path) -> Iterator[dict[str, np.ndarray]]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=65536):
+            yield {name: as_numpy(batch.column(name)) for name in batch.schema.names}
+
+
+def _comments(schema: pa.Schema, metadata: Mapping) -> Iterator[str]:
+    for key, value in metadata.items():
+        yield f"# {key}: {value}\n".replace("\n", " ").rstrip() + "\n"
+    for field in schema:
+        about = field.metadata or {}
+        unit = f" [{about[b'unit'].decode()}]" if b"unit" in about else ""
+        yield f"# column {field.name}{unit}: {about.get(b'description', b'').decode()}\n"
+
+
+def write_catalog(
+    path: str | os.PathLike,
+    columns: Mapping[str, np.ndarray],
+    metadata: Mapping | None = None,
+    header_lines: bool = False,
+) -> None:
+    """Write a catalog that fits into memory.
+
+    Parameters
+    ----------
+    path : path
+        Ends in .parquet (units and descriptions in the metadata of the fields, zstd), .fits (binary table with units,
+        descriptions and provenance in its header) or .csv (one line of names; see `CatalogWriter` for header lines).
+    columns : mapping of str to array_like, shape (n,)
+        Columns the glossary knows are cast to its dtype; ids stay exact in all three formats.
+    metadata : mapping, optional
+        Provenance that JSON can hold.
+    header_lines : bool
+        As for `CatalogWriter`.
+
+    Raises
+    ------
+    InputError
+        On an unknown suffix, or columns that make no table.
+    TranstarError
+        If the disk is full; what stood there before is untouched.
+    """
+    with CatalogWriter(path, metadata, header_lines) as writer:
+        writer.append(columns)

@@ -1,0 +1,73 @@
+"""The command line: one thin file per verb, each with `HELP`, `configure(parser)` and `run(arguments)`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from .. import __version__
+from ..errors import SettingsError, TranstarError
+
+VERBS = ("prepare", "pretrain", "finetune", "predict", "evaluate", "study", "models", "info")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="transtar", description="Carry stellar labels from one spectroscopic survey to another."
+    )
+    parser.add_argument("--version", action="version", version=f"transtar {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name in VERBS:
+        module = import_module(f".{name}", __name__)
+        verb = verbs.add_parser(
+            name,
+            help=module.HELP,
+            description=module.__doc__,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        verb.add_argument("--debug", action="store_true", help="show where in the code an error arose")
+        module.configure(verb)
+        verb.set_defaults(run=module.run)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Returns
+    -------
+    int
+        0 on success, 1 on a failure (told in one line on standard error), 2 on wrong use, 130 when interrupted.
+    """
+    parsed = build_parser().parse_args(arguments)
+    try:
+        return parsed.run(parsed) or 0
+    except KeyboardInterrupt:
+        if parsed.debug:
+            raise
+        print(f"transtar {parsed.verb}: interrupted; nothing half written was left behind", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except (TranstarError, OSError, MemoryError) as error:
+        if parsed.debug:
+            raise
+        print(f"transtar {parsed.verb}: {_one_line(error)}", file=sys.stderr)
+        return 2 if isinstance(error, SettingsError) else 1
+    except Exception as error:
+        if parsed.debug:
+            raise
+        print(
+            f"transtar {parsed.verb}: unexpected {type(error).__name__}: {_one_line(error)} "
+            "(a bug: please report it with the output of the same command with --debug)",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

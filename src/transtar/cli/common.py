@@ -1,0 +1,196 @@
+"""Arguments and small helpers that several verbs share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, SettingsError
+
+
+def say(text: str) -> None:
+    """Tell the user something on standard error, so that standard output stays for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def progress(items: Iterable, description: str, unit: str, total: int | None = None) -> Iterator:
+    """A progress bar, silent when standard error is not a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(items, desc=description, unit=unit, total=total, disable=not sys.stderr.isatty(), leave=False)
+
+
+def epoch_bar(description: str):
+    """A callback ``(epoch, n_epochs, validation_loss)`` that draws a progress bar."""
+    from tqdm import tqdm
+
+    bar = tqdm(desc=description, unit="epoch", disable=not sys.stderr.isatty(), leave=False)
+
+    def show(epoch: int, n_epochs: int, validation_loss: float) -> None:
+        bar.total = n_epochs
+        bar.set_postfix_str(f"validation loss {validation_loss:.4f}", refresh=False)
+        bar.update(epoch - bar.n)
+        if epoch >= n_epochs:
+            bar.close()
+
+    return show
+
+
+def parse_assignments(texts: Iterable[str]) -> dict[str, Any]:
+    """Turn ``key=value`` texts into a dictionary; values are read as YAML, keys may be dotted.
+
+    Raises
+    ------
+    SettingsError
+        If a text has no ``=``.
+    """
+    import yaml
+
+    settings = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise SettingsError(f"--set takes key=value, not '{text}'")
+        settings[key.strip()] = yaml.safe_load(value)
+    return settings
+
+
+def labels_argument(text: str) -> tuple[str, ...]:
+    """``feh,teff`` as a tuple of names."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names or len(set(names)) != len(names):
+        raise argparse.ArgumentTypeError(f"takes names of labels separated by commas, each once, not '{text}'")
+    return names
+
+
+def count_argument(text: str) -> int | None:
+    """A positive whole number, or ``all`` as None."""
+    if text == "all":
+        return None
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"takes a positive whole number or 'all', not '{text}'")
+    return int(text)
+
+
+def add_training(parser: argparse.ArgumentParser) -> None:
+    """Arguments of every verb that trains."""
+    parser.add_argument("--epochs", type=int, help="passes over the training stars; the strategy's own if not given")
+    parser.add_argument("--lr", type=float, help="learning rate; the strategy's own if not given")
+    parser.add_argument("--batch-size", type=int, help="stars in one step; the strategy's own if not given")
+    parser.add_argument("--seed", type=int, default=0, help="decides split, initialisation and order")
+    parser.add_argument("--device", default="cpu", help="torch device to train on, such as cpu or cuda")
+
+
+def given_training(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The training settings that were given on the command line, by their names in the settings classes."""
+    names = {"epochs": "epochs", "lr": "learning_rate", "batch_size": "batch_size"}
+    return {setting: getattr(arguments, name) for name, setting in names.items() if getattr(arguments, name) is not None}
+
+
+def read_preprocessing(path: Path | None):
+    """Settings from a YAML or JSON file, from a model folder or a prepared set; the defaults without `path`.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or holds something else.
+    """
+    import yaml
+
+    from ..preprocess import Preprocessing
+
+    if path is None:
+        return Preprocessing()
+    for name in ("config.json", "set.json"):
+        if (path / name).is_file():
+            path = path / name
+    if not path.is_file():
+        raise InputError(f"{path}: no such file of settings, model or prepared set")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: neither YAML nor JSON ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no settings (expected 'name: value' lines)")
+    return Preprocessing.from_dict(content.get("preprocessing", content))
+
+
+def training_stars(prepared, labels: tuple[str, ...], n: int | None = None, seed: int = 0) -> dict[str, Any]:
+    """The stars of a set that a model may see (split `pool`, no flag against them), as arguments of the training functions.
+
+    Parameters
+    ----------
+    prepared : PreparedSet
+    labels : tuple of str
+    n : int, optional
+        Take only so many of them, the regimes in proportion; subsets of one seed are nested.
+    seed : int
+
+    Raises
+    ------
+    InputError
+        If there are fewer than `n`, or none.
+    """
+    import numpy as np
+
+    from ..datasets import usable
+    from ..train import nested_subsets
+
+    columns = prepared.columns
+    pool = columns["split"] == "pool"
+    good = usable(columns) & np.isfinite(prepared.flux).all(axis=1)
+    labelled = np.isfinite(prepared.targets(labels)).any(axis=1)
+    rows = np.flatnonzero(pool & good & labelled)
+    say(
+        f"{len(rows)} stars to learn from; left out: {int((~pool).sum())} not in the pool, "
+        f"{int((pool & ~good).sum())} flagged bad, {int((pool & good & ~labelled).sum())} without label"
+    )
+    if not len(rows):
+        raise InputError("the prepared set has no star to learn from")
+    stars = star_names(columns)
+    feh = columns["feh"] if "feh" in prepared.labels else None
+    if n is not None:
+        subset = nested_subsets(stars[rows], None if feh is None else feh[rows], [n], seed)[n]
+        rows = rows[subset]
+    chosen = prepared.select(rows)
+    return {
+        "flux": chosen.flux,
+        "labels": chosen.targets(labels),
+        "stars": stars[rows],
+        "survey": prepared.survey,
+        "ids": chosen.columns["id"],
+        "files": chosen.columns["file"],
+        "feh": None if feh is None else feh[rows],
+        "set_hash": prepared.hash,
+    }
+
+
+def star_names(columns):
+    """A name per star, by which repeat visits stay together: the survey's own, else the id, else the file."""
+    import numpy as np
+
+    star = columns.get("star", np.full(len(columns["file"]), "")).astype(str)
+    own = np.where(columns["id"] >= 0, columns["id"].astype(str), columns["file"])
+    return np.where(star != "", star, own)
+
+
+def describe_last_step(model) -> str:
+    """One line on how the last step of a model's training went."""
+    step = model.provenance[-1] if model.provenance else {}
+    text = f"{', '.join(model.label_names)} by {step.get('strategy')} on {step.get('n_train')} stars"
+    if step.get("n_validation"):
+        text += f", {step['n_validation']} held out"
+    if step.get("best_epoch") is not None:
+        loss = step["validation_loss"][step["best_epoch"]]
+        text += f"; best validation loss {loss:.4f} after epoch {step['best_epoch']} of {step['epochs_run']}"
+    return text
+
+
+def load_models(paths: Iterable[Path]) -> list:
+    """Load models, by folder."""
+    from ..models import load_estimator
+
+    return [load_estimator(path) for path in paths]

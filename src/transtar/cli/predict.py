@@ -1,0 +1,98 @@
+"""Predict labels for native spectra, or for a prepared set, and write a catalog."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from .common import load_models, say
+
+HELP = "spectra to a catalog of labels"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "--model", required=True, nargs="+", type=Path, help="models; those of the same label form an ensemble"
+    )
+    parser.add_argument("--survey", help="survey of the native spectra")
+    parser.add_argument("--spectra", nargs="+", help="files, folders or quoted patterns")
+    parser.add_argument("--data", type=Path, help="prepared set, instead of native spectra")
+    parser.add_argument(
+        "--velocities", metavar="FILE[:COLUMN]", help="radial velocities in km/s to use instead of the survey's"
+    )
+    parser.add_argument("--out", required=True, type=Path, help="catalog: .parquet, .fits or .csv")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    from ..catalog import CatalogWriter, check_suffix, predict_batches
+    from ..errors import InputError, SettingsError
+    from ..flags import count
+    from ..models import check_ensemble
+
+    native = arguments.survey is not None or arguments.spectra is not None
+    if native == (arguments.data is not None):
+        raise SettingsError("give either --survey and --spectra, or --data")
+    if native and not (arguments.survey and arguments.spectra):
+        raise SettingsError("--survey and --spectra go together")
+    check_suffix(arguments.out)
+    models = load_models(arguments.model)
+    check_ensemble(models, [str(path) for path in arguments.model])
+    skipped: list[str] = []
+    batches = _native(arguments, models[0], skipped) if native else _prepared(arguments, models[0])
+    metadata = {"models": [str(path) for path in arguments.model], "labels": list(models[0].label_names)}
+    n, flags = 0, {}
+    with CatalogWriter(arguments.out, metadata) as writer:
+        for columns in predict_batches(models, batches):
+            writer.append(columns)
+            n += len(columns["flags"])
+            for name, found in count(columns["flags"]).items():
+                flags[name] = flags.get(name, 0) + found
+        if not n:
+            raise InputError("no spectrum could be used, so no catalog was written")
+    if skipped:
+        say(f"{len(skipped)} files could not be used (each is told above)")
+    print(f"{arguments.out}: {n} rows; flags: {', '.join(f'{k} {name}' for name, k in flags.items()) or 'none'}")
+    return 0
+
+
+def _native(arguments, model, skipped: list[str]) -> Iterator[tuple]:
+    from tqdm import tqdm
+
+    from ..datasets import preprocess_batch
+    from ..errors import InputError
+    from ..labels import read_velocities
+    from ..preprocess import Preprocessing
+    from ..surveys import find_files, get_survey, stream
+
+    survey = get_survey(arguments.survey)
+    files = find_files(survey, arguments.spectra)
+    velocities = None if arguments.velocities is None else read_velocities(arguments.velocities)
+    settings = model.preprocessing or Preprocessing()
+    with tqdm(total=len(files), unit="spectra", desc="predict", disable=None, leave=False) as bar:
+
+        def skip(path, message: str) -> None:
+            skipped.append(str(path))
+            bar.write(f"skipped: {message}")
+
+        for batch in stream(survey, files, 2048, on_error=skip):
+            try:
+                spectra = preprocess_batch(batch, survey, settings, velocities)
+            except InputError as error:
+                for name in batch.meta["file"]:
+                    skip(name, str(error))
+                continue
+            yield batch, spectra
+            bar.update(len(batch))
+
+
+def _prepared(arguments, model) -> Iterator[tuple]:
+    from ..datasets import stream_set
+    from ..preprocess import require_same
+
+    for part in stream_set(arguments.data):
+        if model.preprocessing is not None:
+            require_same(model.preprocessing, str(arguments.model[0]), part.preprocessing, str(arguments.data))
+        yield part.columns, part.grid_spectra()

@@ -1,0 +1,60 @@
+"""Read native spectra, bring them to the wavelength grid, join labels, and write a prepared set."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .common import read_preprocessing, say
+
+HELP = "native spectra to a prepared set"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--survey", required=True, help="survey the spectra come from, such as lamost or miles")
+    parser.add_argument("--spectra", required=True, nargs="+", help="files, folders or quoted patterns")
+    parser.add_argument("--labels", type=Path, help="CSV, FITS or parquet with file or id, and labels")
+    parser.add_argument("--split", type=Path, help="CSV with file or id, and split (pool or test); else all are pool")
+    parser.add_argument(
+        "--preprocessing", type=Path, help="settings as YAML or JSON, or a model or prepared set to take them from"
+    )
+    parser.add_argument(
+        "--velocities", metavar="FILE[:COLUMN]", help="radial velocities in km/s to use instead of the survey's"
+    )
+    parser.add_argument("--out", required=True, type=Path, help="folder of the prepared set")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    from tqdm import tqdm
+
+    from ..datasets import prepare
+    from ..surveys import get_survey
+
+    settings = read_preprocessing(arguments.preprocessing)
+    with tqdm(unit="spectra", desc="prepare", disable=None, leave=False) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = max(total, done)
+            bar.update(done - bar.n)
+
+        report = prepare(
+            get_survey(arguments.survey),
+            arguments.spectra,
+            arguments.out,
+            settings,
+            labels=arguments.labels,
+            split=arguments.split,
+            velocities=arguments.velocities,
+            on_skip=lambda _, message: bar.write(f"skipped: {message}"),
+            progress=progress,
+        )
+    for line in report.lines:
+        say(line)
+    if report.skipped:
+        say(f"{len(report.skipped)} files could not be used (each is told above)")
+    flags = ", ".join(f"{n} {name}" for name, n in report.flags.items()) or "none"
+    labels = ", ".join(f"{n} {name}" for name, n in report.labels.items()) or "none"
+    print(f"{arguments.out}: {report.n_spectra} spectra; labels: {labels}; flags: {flags}")
+    return 0

@@ -1,0 +1,38 @@
+"""Train a network from random weights on prepared sets."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .common import add_training, describe_last_step, epoch_bar, given_training, labels_argument, training_stars
+
+HELP = "prepared sets to a model"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--data", required=True, nargs="+", type=Path, help="prepared sets; only their pool is used")
+    parser.add_argument("--label", required=True, type=labels_argument, help="labels to predict, such as feh,teff")
+    parser.add_argument("--out", required=True, type=Path, help="folder of the model")
+    add_training(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    from ..datasets import join_sets, read_set
+    from ..train import TrainSettings, pretrain
+
+    prepared = join_sets([read_set(path) for path in arguments.data], [str(path) for path in arguments.data])
+    stars = training_stars(prepared, arguments.label)
+    settings = TrainSettings(seed=arguments.seed, device=arguments.device, **given_training(arguments))
+    model = pretrain(
+        **stars,
+        label_names=arguments.label,
+        preprocessing=prepared.preprocessing,
+        settings=settings,
+        progress=epoch_bar("pretrain"),
+    )
+    model.save(arguments.out)
+    print(f"{arguments.out}: {describe_last_step(model)}")
+    return 0

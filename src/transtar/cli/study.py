@@ -1,0 +1,31 @@
+"""Run a study: the whole chain from native files to tables, figures and a report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .common import parse_assignments, say
+
+HELP = "the whole chain, from a study file"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("study", metavar="NAME|FILE.yaml", help="a study that ships with transtar, or a study file")
+    parser.add_argument("--out", required=True, type=Path, help="folder for results.csv, tables, figures, report.html")
+    parser.add_argument("--scale", help="one of the study's scales, such as small")
+    parser.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="settings to override, dotted"
+    )
+    parser.add_argument("--workers", type=int, help="training processes; one per processor if not given")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    from ..studies import load_study, run_study
+
+    studies = load_study(arguments.study, arguments.scale, parse_assignments(arguments.set))
+    report = run_study(studies, arguments.out, workers=arguments.workers, say=say)
+    print(f"open {report}")
+    return 0

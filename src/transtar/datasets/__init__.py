@@ -1,0 +1,6 @@
+"""Prepared sets: spectra on the wavelength grid with their labels and split, on disk."""
+
+from .prepare import PrepareReport, prepare, preprocess_batch, star_columns, usable
+from .prepared import PreparedSet, SetWriter, join_sets, read_set, stream_set
+
+__all__ = ["PrepareReport", "PreparedSet", "SetWriter", "join_sets", "prepare", "preprocess_batch", "read_set", "star_columns", "stream_set", "usable"]

@@ -1,0 +1,202 @@
+"""From native files to a prepared set on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..errors import InputError
+from ..flags import Flag, count, has
+from ..labels import join, look_up, read_labels, read_split, read_velocities
+from ..labels import LABELS
+from ..preprocess import GridSpectra, Preprocessing, preprocess
+from ..spectra import SpectrumBatch
+from ..surveys import Survey, find_files, stream
+from .prepared import SPLITS, SetWriter
+
+
+@dataclass
+class PrepareReport:
+    """What became of the spectra.
+
+    Parameters
+    ----------
+    n_spectra : int
+    skipped : list of (str, str)
+        Files that could not be used, and why.
+    flags : dict of str to int
+        How many spectra carry each flag.
+    labels : dict of str to int
+        How many spectra have each label.
+    lines : list of str
+        What the joins found, each a line to show.
+    """
+
+    n_spectra: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    flags: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+
+
+def prepare(
+    survey: Survey,
+    paths,
+    out,
+    settings: Preprocessing | None = None,
+    *,
+    labels=None,
+    split=None,
+    velocities=None,
+    batch_size: int = 512,
+    threads: int | None = None,
+    on_skip: Callable[[str, str], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> PrepareReport:
+    """Read native files, preprocess them, join labels and split, and write a prepared set.
+
+    Parameters
+    ----------
+    survey : Survey
+    paths : path or iterable of paths
+        Files, folders or patterns.
+    out : path
+        Folder of the prepared set.
+    settings : Preprocessing, optional
+    labels, split : path, optional
+        Tables with ``file``, ``id`` or ``star``, and labels or ``split`` ('pool' or 'test'). Without `split` every row
+        is 'pool'.
+    velocities : str, optional
+        ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's.
+    batch_size : int
+        Spectra in memory at a time.
+    threads : int, optional
+        All processors if not given.
+    on_skip : callable, optional
+        Called with file and reason for each file that cannot be used. The run goes on without it.
+    progress : callable, optional
+        Called with the number of spectra done and the number of files.
+
+    Returns
+    -------
+    PrepareReport
+
+    Raises
+    ------
+    InputError
+        If no file can be used, or a table is unusable or matches no spectrum.
+    """
+    settings = settings or Preprocessing()
+    report = PrepareReport()
+    files = find_files(survey, paths)
+    # Tables are read first: a misspelt column should not cost an hour of reading spectra.
+    table = None if labels is None else read_labels(labels)
+    names = [] if table is None else [name for name in LABELS if name in table]
+    split_table = None if split is None else read_split(split)
+    velocity_table = None if velocities is None else read_velocities(velocities)
+
+    def skip(path: Path, message: str) -> None:
+        report.skipped.append((str(path), message))
+        if on_skip is not None:
+            on_skip(str(path), message)
+
+    provenance = {
+        "transtar": __version__,
+        "survey": survey.name,
+        "spectra": [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)],
+        "labels": None if labels is None else str(labels),
+        "split": None if split is None else str(split),
+        "velocities": None if velocities is None else str(velocities),
+    }
+    with SetWriter(out, settings, provenance) as writer:
+        done = 0
+        for batch in stream(survey, files, batch_size, on_error=skip):
+            try:
+                spectra = preprocess_batch(batch, survey, settings, velocity_table, threads)
+            except InputError as error:
+                for name in batch.meta["file"]:
+                    skip(Path(str(name)), str(error))
+                continue
+            writer.append(spectra, star_columns(batch, spectra))
+            done += len(batch)
+            if progress is not None:
+                progress(done, len(files))
+        if not done:
+            why = f"; the first: {report.skipped[0][1]}" if report.skipped else ""
+            raise InputError(f"none of the {len(files)} files could be used{why}")
+        columns = writer.columns()
+        columns.update(_labels(columns, table, names, report))
+        columns["split"] = _split(columns, split_table)
+        writer.finish(columns, names)
+    report.n_spectra = done
+    report.flags = count(columns["flags"])
+    report.labels = {name: int(np.isfinite(columns[name]).sum()) for name in names}
+    return report
+
+
+def preprocess_batch(
+    batch: SpectrumBatch, survey: Survey, settings: Preprocessing, velocity_table=None, threads: int | None = None
+) -> GridSpectra:
+    """`preprocess` with what the survey knows of itself, and velocities from a table of `read_velocities`."""
+    velocity = None
+    if velocity_table is not None:
+        velocity = look_up(
+            velocity_table,
+            "velocity",
+            file=batch.meta["file"],
+            ids=batch.ids,
+            fill=np.nan,
+            star=batch.meta.get("star"),
+        )
+        batch.meta["velocity"] = velocity
+    return preprocess(
+        batch,
+        settings,
+        sky_lines=survey.sky_lines,
+        resolution=survey.resolution,
+        velocity=velocity,
+        threads=threads,
+    )
+
+
+def star_columns(batch: SpectrumBatch, spectra: GridSpectra) -> dict[str, np.ndarray]:
+    """What is known of each spectrum besides its flux."""
+    return {
+        "file": batch.meta["file"].astype(str),
+        "id": batch.ids,
+        "survey": np.full(len(batch), batch.survey),
+        **{name: column for name, column in batch.meta.items() if name != "file"},
+        "snr": spectra.snr,
+        "good_fraction": spectra.good_fraction,
+        "flags": spectra.flags,
+    }
+
+
+def _labels(columns, table, names, report: PrepareReport) -> dict[str, np.ndarray]:
+    if table is None:
+        return {}
+    rows, joined = join(table, file=columns["file"], ids=columns["id"], labels=names, star=columns.get("star"))
+    report.lines.append(f"labels: {joined}")
+    found = {}
+    for name in [*names, *(f"{name}_err" for name in names if f"{name}_err" in table)]:
+        found[name] = np.where(rows >= 0, table[name][rows], np.nan)
+    return found
+
+
+def _split(columns, table) -> np.ndarray:
+    if table is None:
+        return np.full(len(columns["file"]), SPLITS[0])
+    split = look_up(
+        table, "split", file=columns["file"], ids=columns["id"], fill="", star=columns.get("star")
+    )
+    # A star the split does not name is in neither part: nothing learns from it and nothing is measured on it.
+    return np.where(split == "", "none", split)
+
+
+def usable(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Rows that no flag rules out for learning."""
+    return ~has(columns["flags"], Flag.LOW_GOOD_FRACTION | Flag.NO_VELOCITY | Flag.NON_STELLAR | Flag.CONTINUUM_FAILED)

@@ -1,0 +1,305 @@
+"""A prepared set: a folder with `spectra.parquet` and, row by row beside it, `stars.parquet`; `set.json` says how it was made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..errors import InputError, MismatchError
+from ..flags import Flag, has
+from ..files import atomic_folder, read_json, write_json
+from ..preprocess import GridSpectra, Preprocessing, require_same
+
+FORMAT = 1
+SPECTRA, STARS, DESCRIPTION = "spectra.parquet", "stars.parquet", "set.json"
+SPLITS = ("pool", "test")
+
+
+@dataclass(frozen=True)
+class PreparedSet:
+    """Spectra on the grid, with everything known about each star.
+
+    Parameters
+    ----------
+    flux : ndarray, shape (n_spectra, grid.size), float32
+        Flux over continuum; NaN rows where there is none.
+    ivar : ndarray of the shape of `flux`, float32, or None
+    columns : dict of str to ndarray, each of length n_spectra
+        ``file``, ``id``, ``survey``, ``star``, ``velocity``, ``snr``, ``good_fraction``, ``flags``, ``split``, whatever else
+        the survey gives, and the labels (NaN where missing).
+    labels : tuple of str
+        Which of the columns are labels.
+    preprocessing : Preprocessing
+    provenance : dict
+        How the set was made.
+    hash : str
+        SHA-256 of the flux.
+    """
+
+    flux: np.ndarray
+    ivar: np.ndarray | None
+    columns: dict[str, np.ndarray]
+    labels: tuple[str, ...]
+    preprocessing: Preprocessing
+    provenance: dict
+    hash: str = ""
+
+    def __len__(self) -> int:
+        return len(self.flux)
+
+    @property
+    def survey(self) -> str:
+        """Name of the survey, or of several joined by '+'."""
+        return "+".join(np.unique(self.columns["survey"]).tolist())
+
+    def select(self, rows) -> PreparedSet:
+        """The spectra at `rows` (slice, index or bool array)."""
+        return replace(
+            self,
+            flux=self.flux[rows],
+            ivar=None if self.ivar is None else self.ivar[rows],
+            columns={name: column[rows] for name, column in self.columns.items()},
+        )
+
+    def targets(self, names: Sequence[str]) -> np.ndarray:
+        """Labels as columns of a (n_spectra, n_labels) float64 array.
+
+        Raises
+        ------
+        InputError
+            If the set has no label of a name.
+        """
+        for name in names:
+            if name not in self.labels:
+                known = ", ".join(self.labels) or "none; prepare it with --labels"
+                raise InputError(f"the prepared set has no label '{name}'; it has: {known}")
+        return np.stack([self.columns[name].astype(np.float64) for name in names], axis=1)
+
+    def grid_spectra(self) -> GridSpectra:
+        """The spectra and what is known of their quality, without the rest."""
+        column = self.columns
+        return GridSpectra(self.flux, self.ivar, column["good_fraction"], column["snr"], column["flags"])
+
+
+class SetWriter:
+    """Write a prepared set batch by batch; nothing appears at `path` unless the block ends well.
+
+    Spectra go to disk as they come; the columns of the stars, which are small, are kept until the end, so that labels can
+    be joined to all stars at once.
+
+    Parameters
+    ----------
+    path : path
+        Folder to create or replace. A folder that is not a prepared set is never replaced.
+    preprocessing : Preprocessing
+    provenance : dict
+
+    Raises
+    ------
+    InputError
+        If `path` exists and is something else than a prepared set.
+    """
+
+    def __init__(self, path, preprocessing: Preprocessing, provenance: dict):
+        self.path = Path(path)
+        if self.path.exists() and not (self.path / DESCRIPTION).is_file():
+            raise InputError(f"{self.path}: exists and is not a prepared set; choose another name for --out")
+        self.preprocessing = preprocessing
+        self.provenance = provenance
+        self._batches: list[dict[str, np.ndarray]] = []
+        self._sum = hashlib.sha256()
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> SetWriter:
+        self._stack = ExitStack()
+        self._folder = self._stack.enter_context(atomic_folder(self.path))
+        return self
+
+    def append(self, spectra: GridSpectra, columns: dict[str, np.ndarray]) -> None:
+        """Add spectra with their columns."""
+        arrays = {"flux": _fixed_list(spectra.flux)}
+        ivar = np.zeros_like(spectra.flux) if spectra.ivar is None else spectra.ivar
+        arrays["ivar"] = _fixed_list(ivar)
+        table = pa.table(arrays)
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(
+                self._folder / SPECTRA,
+                table.schema,
+                compression="zstd",
+                use_dictionary=False,
+                use_byte_stream_split=["flux.list.element", "ivar.list.element"],
+            )
+        self._writer.write_table(table)
+        self._sum.update(np.ascontiguousarray(spectra.flux).tobytes())
+        self._batches.append(columns)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """All columns of all spectra so far."""
+        return _join_columns(self._batches)
+
+    def finish(self, columns: dict[str, np.ndarray], labels: Sequence[str]) -> None:
+        """Complete the set; needed once, before the block ends.
+
+        Parameters
+        ----------
+        columns : dict of str to ndarray
+            Those of `columns`, with labels and split.
+        labels : sequence of str
+            Which of them are labels.
+        """
+        if self._writer is None:
+            raise InputError(f"{self.path}: no spectrum could be prepared, so nothing was written")
+        self._writer.close()
+        stars = pa.table({name: pa.array(_plain(column)) for name, column in columns.items()})
+        pq.write_table(stars, self._folder / STARS, compression="zstd")
+        description = {
+            "format": FORMAT,
+            "n_spectra": stars.num_rows,
+            "labels": list(labels),
+            "preprocessing": self.preprocessing.to_dict(),
+            "flux_sha256": self._sum.hexdigest(),
+            "provenance": self.provenance,
+        }
+        write_json(self._folder / DESCRIPTION, description)
+
+    def __exit__(self, kind, error, trace) -> bool | None:
+        if self._writer is not None and self._writer.is_open:
+            with suppress(OSError, pa.ArrowException):
+                self._writer.close()
+        return self._stack.__exit__(kind, error, trace)
+
+
+def read_set(path) -> PreparedSet:
+    """Read a prepared set.
+
+    Raises
+    ------
+    InputError
+        If there is none at `path`, or it is damaged.
+    MismatchError
+        If it was written by a newer transtar.
+    """
+    batches = list(stream_set(path, batch_size=1 << 30))
+    return batches[0] if len(batches) == 1 else join_sets(batches)
+
+
+def stream_set(path, batch_size: int = 8192) -> Iterator[PreparedSet]:
+    """Read a prepared set in batches of at most `batch_size` spectra.
+
+    Raises
+    ------
+    InputError, MismatchError
+        As `read_set`.
+    """
+    path = Path(path)
+    description = _describe(path)
+    try:
+        stars = pq.read_table(path / STARS)
+        if stars.num_rows != description["n_spectra"]:
+            raise InputError(f"{path}: {STARS} has {stars.num_rows} rows, {DESCRIPTION} says {description['n_spectra']}")
+        start = 0
+        with pq.ParquetFile(path / SPECTRA) as file:
+            if file.metadata.num_rows != stars.num_rows:
+                raise InputError(f"{path}: {SPECTRA} and {STARS} differ in rows; prepare the set again")
+            for batch in file.iter_batches(min(batch_size, stars.num_rows)):
+                yield _to_set(pa.Table.from_batches([batch]), stars.slice(start, len(batch)), description)
+                start += len(batch)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read ({_first_line(error)}); prepare the set again") from None
+
+
+def join_sets(sets: Sequence[PreparedSet], names: Sequence[str] | None = None) -> PreparedSet:
+    """Join sets of one preprocessing; labels that only some have are NaN in the others.
+
+    Raises
+    ------
+    MismatchError
+        If they were preprocessed differently.
+    """
+    first = sets[0]
+    if len(sets) == 1:
+        return first
+    names = names or [f"set {i + 1}" for i in range(len(sets))]
+    for other, name in zip(sets[1:], names[1:], strict=True):
+        require_same(first.preprocessing, names[0], other.preprocessing, name)
+    labels = tuple(dict.fromkeys(label for one in sets for label in one.labels))
+    ivars = [np.zeros_like(one.flux) if one.ivar is None else one.ivar for one in sets]
+    return PreparedSet(
+        flux=np.concatenate([one.flux for one in sets]),
+        ivar=None if all(one.ivar is None for one in sets) else np.concatenate(ivars),
+        columns=_join_columns([one.columns for one in sets]),
+        labels=labels,
+        preprocessing=first.preprocessing,
+        provenance={"joined": [one.provenance for one in sets]},
+        hash="+".join(dict.fromkeys(one.hash for one in sets)),
+    )
+
+
+def _describe(path) -> dict:
+    path = Path(path)
+    if not (path / DESCRIPTION).is_file():
+        raise InputError(f"{path}: is not a prepared set (no {DESCRIPTION}); make one with 'transtar prepare'")
+    description = read_json(path / DESCRIPTION)
+    missing = {"format", "n_spectra", "labels", "preprocessing"} - set(description)
+    if missing:
+        raise InputError(f"{path}: {DESCRIPTION} lacks {', '.join(sorted(missing))}; prepare the set again")
+    if description["format"] > FORMAT:
+        raise MismatchError(f"{path}: format {description['format']} is newer than this transtar ({FORMAT}); upgrade")
+    return description
+
+
+def _to_set(spectra: pa.Table, stars: pa.Table, description: dict) -> PreparedSet:
+    columns = {name: _to_numpy(stars.column(name)) for name in stars.column_names}
+    has_ivar = not has(columns["flags"], Flag.NO_IVAR).all()
+    return PreparedSet(
+        flux=_from_fixed_list(spectra.column("flux")),
+        ivar=_from_fixed_list(spectra.column("ivar")) if has_ivar else None,
+        columns=columns,
+        labels=tuple(description["labels"]),
+        preprocessing=Preprocessing.from_dict(description["preprocessing"]),
+        provenance=description.get("provenance", {}),
+        hash=description.get("flux_sha256", ""),
+    )
+
+
+def _join_columns(batches: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Concatenate columns; what a batch lacks becomes NaN, -1, False or empty."""
+    lengths = [len(next(iter(columns.values()))) for columns in batches]
+    joined = {}
+    for name in dict.fromkeys(name for columns in batches for name in columns):
+        example = next(columns[name] for columns in batches if name in columns)
+        filler = {"f": np.nan, "i": -1, "b": False}.get(example.dtype.kind, "")
+        parts = [columns.get(name, np.full(n, filler)) for columns, n in zip(batches, lengths, strict=True)]
+        joined[name] = np.concatenate(parts)
+    return joined
+
+
+def _plain(column: np.ndarray) -> np.ndarray:
+    return column.astype(str).astype(object) if column.dtype.kind in "US" else column
+
+
+def _to_numpy(column: pa.ChunkedArray) -> np.ndarray:
+    values = column.to_numpy()
+    return values.astype(str) if values.dtype == object else values
+
+
+def _fixed_list(array: np.ndarray) -> pa.Array:
+    flat = np.ascontiguousarray(array, dtype=np.float32).reshape(-1)
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat), array.shape[1])
+
+
+def _from_fixed_list(column: pa.ChunkedArray) -> np.ndarray:
+    size = column.type.list_size
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, size) for chunk in column.chunks]
+    return np.concatenate(parts) if parts else np.empty((0, size), np.float32)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,26 @@
+"""Measuring: metrics, regimes, and the evaluation of catalogs."""
+
+from .bootstrap import bootstrap, bootstrap_errors
+from .catalog import Evaluation, evaluate_catalog, evaluate_files, format_table, write_metrics
+from .metrics import bias, r2, sigma
+from .regimes import evaluate, regimes
+from .summary import RESULT_COLUMNS, read_results, select, summarise
+
+__all__ = [
+    "RESULT_COLUMNS",
+    "Evaluation",
+    "bias",
+    "bootstrap",
+    "bootstrap_errors",
+    "evaluate",
+    "evaluate_catalog",
+    "evaluate_files",
+    "format_table",
+    "r2",
+    "read_results",
+    "regimes",
+    "select",
+    "sigma",
+    "summarise",
+    "write_metrics",
+]

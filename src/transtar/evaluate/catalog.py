@@ -1,0 +1,213 @@
+"""Scoring a catalog against reference labels, never on stars its model saw."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..catalog import read_catalog
+from ..errors import InputError
+from ..files import write_json
+from ..flags import NO_LABEL, Flag, count, has
+from ..glossary import LABELS, plain
+from ..labels import join, read_labels
+from .regimes import evaluate, regimes
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a catalog.
+
+    Parameters
+    ----------
+    metrics : dict
+        {label: {regime: {r2, r2_err, sigma, bias, n}}}
+    n_rows : int
+        Rows of the catalog.
+    left_out : dict
+        {label: {reason: rows}}; each row counts under one reason.
+    scored_flags : dict
+        {label: {flag: rows}} of rows that were scored in spite of a flag.
+    notes : list of str
+        What a reader of the scores should know.
+    """
+
+    metrics: dict[str, dict[str, dict[str, float]]]
+    n_rows: int
+    left_out: dict[str, dict[str, int]]
+    scored_flags: dict[str, dict[str, int]]
+    notes: list[str] = field(default_factory=list)
+
+
+def evaluate_catalog(
+    catalog: Mapping[str, np.ndarray],
+    reference: Mapping[str, np.ndarray],
+    labels: Sequence[str] | None = None,
+    n_boot: int = 1000,
+    seed: int = 0,
+) -> Evaluation:
+    """Score every row that has a finite label and that no model of the catalog saw.
+
+    Parameters
+    ----------
+    catalog : mapping of str to ndarray
+        As from `transtar.catalog.read_catalog`.
+    reference : mapping of str to ndarray
+        Label table, as from `transtar.labels.read_labels`. Regimes are told by its labels.
+    labels : sequence of str, optional
+        All labels that both tables have, if not given.
+    n_boot, seed : int
+        As for `evaluate`.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    InputError
+        If a label is missing in either table, no label is in both, or the tables cannot be joined (see `match`).
+    """
+    chosen = list(labels) if labels else [name for name in LABELS if name in catalog and name in reference]
+    for name in chosen:
+        for table, what in ((catalog, "catalog"), (reference, "label table")):
+            if name not in table:
+                raise InputError(f"the {what} has no column '{name}'; it has {', '.join(table)}")
+    if not chosen:
+        raise InputError("catalog and label table have no label in common")
+    rows = match(catalog, reference, chosen)
+    flags, notes = _flags(catalog, len(rows))
+    # Row -1 stands for "no entry": it is taken like any other and then blanked.
+    truth = {
+        name: np.where(rows >= 0, np.asarray(reference[name], np.float64)[rows], np.nan)
+        for name in LABELS
+        if name in reference
+    }
+    masks = regimes(truth)
+    result = Evaluation({}, len(rows), {}, {}, notes)
+    for name in chosen:
+        predicted = np.asarray(catalog[name], np.float64)
+        reasons = _reasons(flags, predicted, truth[name], rows)
+        scored = reasons == ""
+        values, counts = np.unique(reasons[~scored], return_counts=True)
+        result.left_out[name] = dict(zip(values.tolist(), counts.tolist(), strict=True))
+        result.scored_flags[name] = count(flags[scored])
+        result.metrics[name] = evaluate(np.where(scored, predicted, np.nan), truth[name], masks, n_boot, seed)
+    return result
+
+
+def match(catalog: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray], labels: Sequence[str]) -> np.ndarray:
+    """Find for each row of a catalog the row of a label table, by `transtar.labels.join`.
+
+    Parameters
+    ----------
+    catalog, reference : mapping of str to ndarray
+        With `file`, `id` or `star`.
+    labels : sequence of str
+        Labels to be scored: rows of the label table that repeat a key must agree in them.
+
+    Returns
+    -------
+    ndarray, shape (n_catalog,), int64
+        Row of the label table, -1 for none.
+
+    Raises
+    ------
+    InputError
+        If nothing matches, or repeated rows disagree.
+    """
+    n = len(next(iter(catalog.values())))
+    table = dict(reference)
+    # A file may hold many spectra (DESI): then only the id tells them apart.
+    if "file" in table and "id" in table and "id" in catalog and _files_repeat(table):
+        del table["file"]
+    rows, _ = join(
+        table,
+        file=np.asarray(catalog.get("file", np.full(n, ""))),
+        ids=np.asarray(catalog.get("id", np.full(n, -1))),
+        labels=[*labels, *(name for name in ("teff", "logg", "feh") if name in table and name not in labels)],
+        star=catalog.get("star"),
+    )
+    return rows
+
+
+def _files_repeat(table: Mapping[str, np.ndarray]) -> bool:
+    named = (np.asarray(table["file"]) != "") & (np.asarray(table["id"]) != -1)
+    files = np.asarray(table["file"])[named]
+    pairs = set(zip(files.tolist(), np.asarray(table["id"])[named].tolist(), strict=True))
+    return len(pairs) > len(np.unique(files))
+
+
+def _flags(catalog: Mapping[str, np.ndarray], n: int) -> tuple[np.ndarray, list[str]]:
+    if "flags" in catalog:
+        return np.asarray(catalog["flags"]).astype(np.int64), []
+    return np.zeros(n, np.int64), ["the catalog has no column 'flags': whether a model saw its stars is not known"]
+
+
+def _reasons(flags: np.ndarray, predicted: np.ndarray, truth: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Why each row is left out, the empty string where it is not; the first reason that holds."""
+    why = np.full(len(flags), "", dtype=object)
+    why[~np.isfinite(truth)] = "no reference value"
+    why[rows < 0] = "no entry in the label table"
+    missing = ~np.isfinite(predicted)
+    why[missing] = "no predicted value"
+    for flag in reversed(list(NO_LABEL)):
+        why[missing & has(flags, flag)] = f"no predicted value ({flag.name})"
+    why[has(flags, Flag.TRAINED_ON)] = f"seen by a model ({Flag.TRAINED_ON.name})"
+    return why
+
+
+def format_table(evaluation: Evaluation) -> str:
+    """Print scores, and what was left out and why, as text of fixed width."""
+    lines = []
+    for label, scores in evaluation.metrics.items():
+        lines.append(f"{plain(label):<14}{'N':>7}{'R2':>9}{'+-':>8}{'sigma':>10}{'bias':>10}")
+        digits = 1 if label == "teff" else 3
+        for regime, row in scores.items():
+            numbers = f"{row['n']:>7}{row['r2']:>9.3f}{row['r2_err']:>8.3f}"
+            lines.append(f"  {regime:<12}{numbers}{row['sigma']:>10.{digits}f}{row['bias']:>+10.{digits}f}")
+        left = evaluation.left_out[label]
+        scored = evaluation.n_rows - sum(left.values())
+        lines.append(f"  {scored} of {evaluation.n_rows} rows scored, {sum(left.values())} left out")
+        lines += [f"    left out: {rows:>7}  {reason}" for reason, rows in left.items()]
+        lines += [f"    scored all the same: {n} with {flag}" for flag, n in evaluation.scored_flags[label].items()]
+    lines += [f"note: {note}" for note in evaluation.notes]
+    return "\n".join(lines)
+
+
+def write_metrics(path: str | os.PathLike, metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
+    """Write {label: {regime: {r2, r2_err, sigma, bias, n}}} as JSON; what is not a number becomes null.
+
+    Raises
+    ------
+    TranstarError
+        If the disk is full.
+    """
+    plain_numbers = {
+        label: {
+            regime: {name: value if np.isfinite(value) else None for name, value in row.items()}
+            for regime, row in scores.items()
+        }
+        for label, scores in metrics.items()
+    }
+    write_json(path, plain_numbers)
+
+
+def evaluate_files(
+    catalog: str | os.PathLike, labels: str | os.PathLike, out: str | os.PathLike, label: Sequence[str] | None = None
+) -> Evaluation:
+    """Score a catalog file against a label file, print the table and write ``metrics.json`` into the folder `out`.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read; else as `evaluate_catalog`.
+    """
+    evaluation = evaluate_catalog(read_catalog(catalog), read_labels(labels), label)
+    write_metrics(Path(out) / "metrics.json", evaluation.metrics)
+    print(format_table(evaluation))
+    return evaluation

@@ -1,0 +1,153 @@
+"""One glossary of columns: name, dtype, unit and description of everything transtar writes into a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from .errors import InputError
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column holds.
+
+    Parameters
+    ----------
+    name : str
+    dtype : str
+        NumPy name of the type ('int64', 'float32', 'bool', ...), or 'str'.
+    unit : str
+        FITS / VO unit string ('K', 'dex', 'km/s', 'deg'); empty where there is none.
+    description : str
+    display : str
+        The name as figures and tables show it, in matplotlib's math notation, without the unit.
+    """
+
+    name: str
+    dtype: str
+    unit: str
+    description: str
+    display: str = ""
+
+
+ELEMENTS = (
+    "Li", "Be", "C", "N", "O", "F", "Na", "Mg", "Al", "Si", "P", "S", "K", "Ca", "Sc", "Ti", "V", "Cr", "Mn",
+    "Co", "Ni", "Cu", "Zn", "Rb", "Sr", "Y", "Zr", "Nb", "Mo", "Ru", "Ba", "La", "Ce", "Pr", "Nd", "Sm", "Eu",
+    "Gd", "Dy", "Er", "Yb", "Pb", "Th",
+)  # fmt: skip
+"""Elements with a label of their own: `mg_fe` is [Mg/Fe], which is never renamed to `alphafe`."""
+
+_KEYS = (
+    Column("file", "str", "", "name of the file that held the spectrum"),
+    Column("id", "int64", "", "the survey's own identifier of the spectrum, -1 where it has none", "identifier"),
+    Column("survey", "str", "", "registered name of the survey"),
+    Column("star", "str", "", "name shared by all spectra of one star, empty if unknown"),
+    Column("ra", "float64", "deg", "right ascension, ICRS", r"$\alpha$"),
+    Column("dec", "float64", "deg", "declination, ICRS", r"$\delta$"),
+    Column("velocity", "float32", "km/s", "radial velocity used for the rest frame", r"$v_\mathrm{r}$"),
+    Column("snr", "float32", "", "median signal-to-noise ratio per pixel on the wavelength grid", "S/N"),
+    Column("good_fraction", "float32", "", "fraction of good pixels on the wavelength grid", "good fraction"),
+    Column("flags", "int32", "", "quality flags, one bit each", "flags"),
+    Column("split", "str", "", "part the star plays: pool (may be trained on) or test"),
+)
+
+_LABELS = (
+    Column("teff", "float32", "K", "effective temperature", r"$T_\mathrm{eff}$"),
+    Column("logg", "float32", "dex", "surface gravity, log10 of cm/s2", r"$\log\,g$"),
+    Column("feh", "float32", "dex", "iron abundance relative to the Sun, [Fe/H]", "[Fe/H]"),
+    Column("alphafe", "float32", "dex", "alpha-element abundance relative to iron, [alpha/Fe]", r"[$\alpha$/Fe]"),
+    Column("m_h", "float32", "dex", "overall metallicity relative to the Sun, [M/H]", "[M/H]"),
+    Column("alpha_m", "float32", "dex", "alpha-element abundance relative to metallicity, [alpha/M]", r"[$\alpha$/M]"),
+    *(
+        Column(f"{e.lower()}_fe", "float32", "dex", f"{e} abundance relative to iron, [{e}/Fe]", f"[{e}/Fe]")
+        for e in ELEMENTS
+    ),
+)
+
+LABELS = tuple(column.name for column in _LABELS)
+"""Canonical names of the stellar labels."""
+
+COLUMNS = {column.name: column for column in (*_KEYS, *_LABELS)}
+"""Every column by name, but for the derived ones: see `describe`."""
+
+_DERIVED = {
+    "_err": "calibrated 1 sigma uncertainty of {name}: {description}",
+    "_ens_std": "standard deviation (n - 1) over the models of an ensemble of {name}: {description}",
+}
+
+
+def describe(name: str) -> Column:
+    """Look a column up; ``<label>_err`` and ``<label>_ens_std`` follow from the label.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Column
+
+    Raises
+    ------
+    InputError
+        If the glossary does not have the column.
+    """
+    if name in COLUMNS:
+        return COLUMNS[name]
+    for suffix, description in _DERIVED.items():
+        label = COLUMNS.get(name.removesuffix(suffix))
+        if name.endswith(suffix) and label is not None and label.name in LABELS:
+            symbol = rf"$\sigma$({label.display})"
+            return replace(label, name=name, description=description.format(**vars(label)), display=symbol)
+    raise InputError(f"no column '{name}' in the glossary; known: {', '.join(COLUMNS)}")
+
+
+def is_known(name: str) -> bool:
+    """Whether `describe` knows the column."""
+    try:
+        describe(name)
+    except InputError:
+        return False
+    return True
+
+
+def display(name: str, unit: bool = True) -> str:
+    """Name for axes and headings, in matplotlib's math notation; the name itself if the glossary lacks it.
+
+    Abundances and log g go without their 'dex', as papers print them.
+    """
+    if not is_known(name):
+        return name
+    column = describe(name)
+    shown = column.display or column.name
+    return f"{shown} [{column.unit}]" if unit and column.unit not in ("", "dex") else shown
+
+
+def plain(name: str) -> str:
+    """Name for text without mathematics (HTML, terminals): 'Teff', 'log g', '[alpha/Fe]'."""
+    special = {"teff": "Teff", "logg": "log g", "alphafe": "[alpha/Fe]", "alpha_m": "[alpha/M]"}
+    return special.get(name) or (COLUMNS[name].display if name in LABELS else name)
+
+
+def as_markdown(names: Iterable[str] | None = None) -> str:
+    """Print the glossary as a Markdown table.
+
+    Parameters
+    ----------
+    names : iterable of str, optional
+        The columns to show; by default all, with one example of the elements and of each derived column.
+
+    Returns
+    -------
+    str
+    """
+    if names is None:
+        # Elements all read alike: one stands for them.
+        shown = [name for name in COLUMNS if not name.endswith("_fe") or name == "mg_fe"]
+        names = [*shown, "feh_err", "feh_ens_std"]
+    chosen = list(names)
+    lines = ["| column | type | unit | description |", "|---|---|---|---|"]
+    for column in map(describe, chosen):
+        lines.append(f"| `{column.name}` | {column.dtype} | {column.unit} | {column.description} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,29 @@
+"""Networks, and the Estimator that carries one together with its scalers, preprocessing and history."""
+
+from .ensemble import check_ensemble, predict_ensemble
+from .estimator import Estimator
+from .lora import LoRALinear, LoRASettings, add_lora, merge_lora
+from .mlp import MLPSettings, build_mlp, count_weights
+from .networks import build_network, describe
+from .residual import ResidualNetwork, ResidualSettings, build_head
+from .storage import load_estimator, save_estimator
+
+__all__ = [
+    "Estimator",
+    "LoRALinear",
+    "LoRASettings",
+    "MLPSettings",
+    "ResidualNetwork",
+    "ResidualSettings",
+    "add_lora",
+    "build_head",
+    "build_mlp",
+    "build_network",
+    "check_ensemble",
+    "count_weights",
+    "describe",
+    "load_estimator",
+    "merge_lora",
+    "predict_ensemble",
+    "save_estimator",
+]

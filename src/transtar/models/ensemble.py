@@ -1,0 +1,74 @@
+"""Several models of the same labels as one: their mean, and their spread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import MismatchError
+from .estimator import Estimator
+
+
+def check_ensemble(estimators: Sequence[Estimator], names: Sequence[str] | None = None) -> None:
+    """Refuse models that cannot be averaged.
+
+    Parameters
+    ----------
+    estimators : sequence of Estimator
+    names : sequence of str, optional
+        What to call them in the message; "model 1", "model 2", ... by default.
+
+    Raises
+    ------
+    MismatchError
+        If labels, preprocessing or numbers of inputs differ; the message names both sides.
+    """
+    names = names or [f"model {number}" for number in range(1, len(estimators) + 1)]
+    first = estimators[0]
+    for name, other in zip(names[1:], estimators[1:], strict=True):
+        pairs = {
+            "labels": (list(first.label_names), list(other.label_names)),
+            "number of inputs": (first.n_inputs, other.n_inputs),
+            "preprocessing": (_preprocessing(first), _preprocessing(other)),
+        }
+        for what, (ours, theirs) in pairs.items():
+            if ours != theirs:
+                raise MismatchError(f"models that differ in {what} are no ensemble: {names[0]} {ours}, {name} {theirs}")
+
+
+def predict_ensemble(
+    estimators: Sequence[Estimator], flux: np.ndarray, batch_size: int = 8192, names: Sequence[str] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict with several models.
+
+    Parameters
+    ----------
+    estimators : sequence of Estimator
+        At least one.
+    flux : ndarray, shape (n, n_inputs)
+    batch_size : int
+    names : sequence of str, optional
+        What to call the models in a message.
+
+    Returns
+    -------
+    mean, std : ndarray, shape (n, n_labels), float32
+        Mean over the models and their standard deviation (ddof = 1), in physical units; the latter NaN for one model.
+
+    Raises
+    ------
+    MismatchError
+        If the models differ in labels, preprocessing or number of inputs.
+    """
+    check_ensemble(estimators, names)
+    predictions = np.stack([estimator.predict(flux, batch_size) for estimator in estimators]).astype(np.float64)
+    mean = predictions.mean(axis=0).astype(np.float32)
+    if len(estimators) == 1:
+        return mean, np.full_like(mean, np.nan)
+    return mean, predictions.std(axis=0, ddof=1).astype(np.float32)
+
+
+def _preprocessing(estimator: Estimator) -> str:
+    settings = estimator.preprocessing
+    return "none" if settings is None else f"{settings.hash} {settings.to_dict()}"

@@ -1,0 +1,117 @@
+"""Low-rank adaptation (LoRA): a frozen linear layer plus a trainable product of two thin matrices.
+
+Source: Hu et al. 2021 (arXiv:2106.09685); the paper's Sect. 3.1 uses rank 128 and alpha 256. With the hidden layers of
+the paper's network that is 588,544 weights; its "all linear layers" with the output layer would be 596,864.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ..errors import SettingsError
+from .mlp import linear_layers
+
+
+@dataclass(frozen=True)
+class LoRASettings:
+    """Shape of a LoRA adapter.
+
+    Parameters
+    ----------
+    rank : int
+        Rank of the update; the same for every layer.
+    alpha : float
+        The update is scaled by alpha / rank.
+    output_layer : bool
+        Adapt the output layer too.
+    """
+
+    rank: int = 128
+    alpha: float = 256.0
+    output_layer: bool = False
+
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise SettingsError(f"lora: rank must be at least 1, not {self.rank}")
+
+
+class LoRALinear(nn.Module):
+    """A frozen linear layer with a trainable low-rank update: ``W x + b + (alpha / rank) B A x``.
+
+    Parameters
+    ----------
+    layer : nn.Linear
+        Its weights are shared, frozen, and stay bit-identical.
+    rank : int
+    alpha : float
+
+    Attributes
+    ----------
+    A : Parameter, shape (rank, in_features)
+        Kaiming-uniform with a = sqrt(5), as in peft and in the reference implementation.
+    B : Parameter, shape (out_features, rank)
+        Zero at the start, so that training begins at the frozen layer.
+    """
+
+    def __init__(self, layer: nn.Linear, rank: int = 128, alpha: float = 256.0):
+        super().__init__()
+        self.layer = layer.requires_grad_(False)
+        self.scale = alpha / rank
+        self.A = nn.Parameter(torch.empty(rank, layer.in_features, device=layer.weight.device))
+        self.B = nn.Parameter(torch.zeros(layer.out_features, rank, device=layer.weight.device))
+        nn.init.kaiming_uniform_(self.A, a=math.sqrt(5))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Apply the adapted layer to `inputs`, shape (n, in_features)."""
+        return self.layer(inputs) + nn.functional.linear(nn.functional.linear(inputs, self.A), self.B) * self.scale
+
+    @torch.no_grad()
+    def merge(self) -> nn.Linear:
+        """Fold the update into the weights.
+
+        Returns
+        -------
+        nn.Linear
+            A new plain layer; the product is formed in float64 and rounded once.
+        """
+        merged = copy.deepcopy(self.layer).requires_grad_(True)
+        update = (self.B.double() @ self.A.double()) * self.scale
+        merged.weight.copy_((self.layer.weight.double() + update).to(merged.weight.dtype))
+        return merged
+
+
+def add_lora(network: nn.Sequential, settings: LoRASettings | None = None) -> nn.Sequential:
+    """Wrap the linear layers of a network; everything else in it is frozen.
+
+    Parameters
+    ----------
+    network : nn.Sequential
+        As built by `build_mlp`; copied, not changed.
+    settings : LoRASettings, optional
+
+    Raises
+    ------
+    SettingsError
+        If no layer is left to adapt, as in a linear network without `output_layer`.
+    """
+    settings = settings or LoRASettings()
+    wrapped = copy.deepcopy(network).requires_grad_(False)
+    layers = linear_layers(wrapped)
+    adapted = layers if settings.output_layer else layers[:-1]
+    if not adapted:
+        raise SettingsError("lora: the network has no hidden layer to adapt; set output_layer or take another strategy")
+    for name, layer in list(wrapped.named_children()):
+        if isinstance(layer, nn.Linear) and any(layer is chosen for chosen in adapted):
+            setattr(wrapped, name, LoRALinear(layer, settings.rank, settings.alpha))
+    return wrapped
+
+
+def merge_lora(network: nn.Sequential) -> nn.Sequential:
+    """Fold every LoRA update into its layer: a plain network that costs nothing more than the frozen one."""
+    merged = [layer.merge() if isinstance(layer, LoRALinear) else copy.deepcopy(layer) for layer in network]
+    return nn.Sequential(*merged).requires_grad_(True)

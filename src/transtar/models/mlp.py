@@ -1,0 +1,93 @@
+"""The multilayer perceptron of the paper, and the linear network that holds a ridge regression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from ..errors import SettingsError
+
+
+@dataclass(frozen=True)
+class MLPSettings:
+    """Shape of a multilayer perceptron.
+
+    The defaults are the paper's (Sect. 2): [input, 1024, 512, 64, output] with ReLU, 2,055,809 weights at 1462 inputs
+    and one output; that count leaves no room for batch normalisation.
+
+    Parameters
+    ----------
+    hidden : tuple of int
+        Widths of the hidden layers.
+    dropout : float
+        Probability with which an activation of a hidden layer is dropped while training, in [0, 1).
+    batch_norm : bool
+        Normalise each hidden layer over the batch before its ReLU.
+
+    Raises
+    ------
+    SettingsError
+        If there is no hidden layer, a width is not positive or the probability is out of range.
+    """
+
+    hidden: tuple[int, ...] = (1024, 512, 64)
+    dropout: float = 0.0
+    batch_norm: bool = False
+
+    def __post_init__(self) -> None:
+        # A study file or config.json gives a list.
+        object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
+        if not self.hidden or min(self.hidden) < 1:
+            raise SettingsError(f"mlp: hidden must be one or more positive widths, not {list(self.hidden)}")
+        if not 0 <= self.dropout < 1:
+            raise SettingsError(f"mlp: dropout must be in [0, 1), not {self.dropout}")
+
+
+def build_mlp(n_inputs: int, n_outputs: int, settings: MLPSettings | None = None) -> nn.Sequential:
+    """Build a multilayer perceptron with freshly drawn weights (torch's default initialisation).
+
+    Parameters
+    ----------
+    n_inputs, n_outputs : int
+    settings : MLPSettings, optional
+
+    Returns
+    -------
+    nn.Sequential
+        Maps standardised inputs (n, n_inputs) to standardised labels (n, n_outputs), float32. Its `nn.Linear` layers,
+        in order, are the hidden ones and the output layer.
+    """
+    settings = settings or MLPSettings()
+    layers: list[nn.Module] = []
+    width = n_inputs
+    for next_width in settings.hidden:
+        layers.append(nn.Linear(width, next_width))
+        if settings.batch_norm:
+            layers.append(nn.BatchNorm1d(next_width))
+        layers.append(nn.ReLU())
+        if settings.dropout:
+            layers.append(nn.Dropout(settings.dropout))
+        width = next_width
+    layers.append(nn.Linear(width, n_outputs))
+    return nn.Sequential(*layers)
+
+
+def linear_layers(network: nn.Module) -> list[nn.Linear]:
+    """List the `nn.Linear` layers of a sequential network, from input to output."""
+    return [layer for layer in network.children() if isinstance(layer, nn.Linear)]
+
+
+def is_plain_mlp(network: nn.Module) -> bool:
+    """Whether `network` is nothing but linear layers with a ReLU between them."""
+    if not isinstance(network, nn.Sequential):
+        return False
+    kinds = [type(layer) for layer in network]
+    return len(kinds) % 2 == 1 and all(
+        kind is (nn.Linear if index % 2 == 0 else nn.ReLU) for index, kind in enumerate(kinds)
+    )
+
+
+def count_weights(network: nn.Module, trainable_only: bool = False) -> int:
+    """Count the weights of a network, biases included."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad or not trainable_only)

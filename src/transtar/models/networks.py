@@ -1,0 +1,97 @@
+"""Networks as plain data: one function describes a network, one builds it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from ..errors import InputError, check_keys
+from .mlp import MLPSettings, build_mlp, linear_layers
+from .residual import ResidualNetwork, ResidualSettings, build_head
+
+
+def describe(network: nn.Module) -> dict:
+    """Describe a network as plain data, fit for JSON.
+
+    Returns
+    -------
+    dict
+        ``{"kind": "mlp", "hidden": [1024, 512, 64]}`` (with ``dropout`` or ``batch_norm`` where used),
+        ``{"kind": "residual", "base": {...}, "hidden": 384}`` or ``{"kind": "linear"}``.
+
+    Raises
+    ------
+    InputError
+        If it is none of these.
+    """
+    if isinstance(network, nn.Linear):
+        return {"kind": "linear"}
+    if isinstance(network, ResidualNetwork):
+        first = linear_layers(network.head)[0]
+        return {"kind": "residual", "base": describe(network.base), "hidden": first.out_features}
+    if isinstance(network, nn.Sequential):
+        hidden = [layer.out_features for layer in linear_layers(network)[:-1]]
+        description: dict = {"kind": "mlp", "hidden": hidden}
+        dropout = [layer.p for layer in network if isinstance(layer, nn.Dropout)]
+        if dropout:
+            description["dropout"] = dropout[0]
+        if any(isinstance(layer, nn.BatchNorm1d) for layer in network):
+            description["batch_norm"] = True
+        return description
+    raise InputError(f"a network of type {type(network).__name__} cannot be described; merge its adapters first")
+
+
+def build_network(description: Mapping, n_inputs: int, n_outputs: int) -> nn.Module:
+    """Build the network that `describe` described, with freshly drawn weights.
+
+    Raises
+    ------
+    InputError
+        If its kind is unknown.
+    SettingsError
+        If it has a key that its kind does not know.
+    """
+    settings = dict(description)
+    kind = settings.pop("kind", None)
+    if kind == "mlp":
+        check_keys(settings, ("hidden", "dropout", "batch_norm"), "network mlp")
+        return build_mlp(n_inputs, n_outputs, MLPSettings(**settings))
+    if kind == "residual":
+        check_keys(settings, ("base", "hidden"), "network residual")
+        base = build_network(settings["base"], n_inputs, n_outputs)
+        return ResidualNetwork(base, build_head(n_inputs, n_outputs, ResidualSettings(settings["hidden"])))
+    if kind == "linear":
+        check_keys(settings, (), "network linear")
+        return nn.Linear(n_inputs, n_outputs)
+    raise InputError(f"no network of kind '{kind}'; known kinds: linear, mlp, residual")
+
+
+def network_sizes(network: nn.Module) -> tuple[int, int]:
+    """Numbers of inputs and outputs of a network."""
+    if isinstance(network, ResidualNetwork):
+        return network_sizes(network.base)
+    layers = [network] if isinstance(network, nn.Linear) else linear_layers(network)
+    return layers[0].in_features, layers[-1].out_features
+
+
+@torch.no_grad()
+def map_outputs(network: nn.Module, matrix: torch.Tensor, offset: torch.Tensor) -> None:
+    """Fold ``output -> matrix @ output + offset`` into the last layers, in place.
+
+    Parameters
+    ----------
+    network : nn.Module
+    matrix : Tensor, shape (n_outputs, n_outputs)
+    offset : Tensor, shape (n_outputs,)
+    """
+    if isinstance(network, ResidualNetwork):
+        map_outputs(network.base, matrix, offset)
+        map_outputs(network.head, matrix, torch.zeros_like(offset))
+        return
+    last = network if isinstance(network, nn.Linear) else linear_layers(network)[-1]
+    # In float64, so that the folded layer is rounded once.
+    matrix, offset = matrix.double(), offset.double()
+    last.weight.copy_((matrix @ last.weight.double()).to(last.weight.dtype))
+    last.bias.copy_((matrix @ last.bias.double() + offset).to(last.bias.dtype))

@@ -1,0 +1,199 @@
+"""Models on disk: model.safetensors + config.json + trained_on.parquet + README.md. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import InputError, TranstarError
+from ..files import atomic_folder, read_json, write_json
+from .card import model_card
+from .estimator import DOMAIN_CLIP, DOMAIN_FACTOR, DOMAIN_QUANTILE, TRAINED_ON_COLUMNS, Estimator
+from .networks import build_network, describe
+
+FORMAT_VERSION = 1
+"""Version of the layout written now."""
+
+MIGRATIONS: dict[int, Callable[[dict], dict]] = {}
+"""Per version, the function that turns its config.json into that of the next version."""
+
+WEIGHTS, CONFIG, TRAINED_ON, CARD = "model.safetensors", "config.json", "trained_on.parquet", "README.md"
+
+_DTYPES = {"float32": torch.float32, "float16": torch.float16}
+_LABEL_FIELDS = ("mean", "std", "min", "max")
+
+
+def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float32") -> None:
+    """Write a model to a folder, atomically; a model that stood there is replaced.
+
+    Parameters
+    ----------
+    estimator : Estimator
+    folder : str or path
+    dtype : {'float32', 'float16'}
+        How the weights are stored. float32 gives predictions back bit for bit; float16 halves the file.
+
+    Raises
+    ------
+    TranstarError
+        If the disk is full.
+    """
+    from safetensors.torch import save_file
+
+    weights = {
+        f"network.{name}": tensor.to(_DTYPES[dtype]).contiguous() if tensor.is_floating_point() else tensor
+        for name, tensor in estimator.network.state_dict().items()
+    }
+    # The scalers stay float32: they are small, and rounding them would move every prediction.
+    weights["input_mean"] = torch.from_numpy(estimator.input_mean)
+    weights["input_std"] = torch.from_numpy(estimator.input_std)
+    labels = [
+        {"name": name} | {part: float(getattr(estimator, f"label_{part}")[index]) for part in _LABEL_FIELDS}
+        for index, name in enumerate(estimator.label_names)
+    ]
+    config = {
+        "format": "transtar-estimator",
+        "format_version": FORMAT_VERSION,
+        "transtar_version": metadata.version("transtar"),
+        "network": describe(estimator.network),
+        "n_inputs": estimator.n_inputs,
+        "labels": labels,
+        "preprocessing": None if estimator.preprocessing is None else estimator.preprocessing.to_dict(),
+        "preprocessing_hash": None if estimator.preprocessing is None else estimator.preprocessing.hash,
+        "surveys": list(estimator.surveys),
+        "domain": {
+            "limit": estimator.domain_limit,
+            "clip": DOMAIN_CLIP,
+            "quantile": DOMAIN_QUANTILE,
+            "factor": DOMAIN_FACTOR,
+        },
+        "provenance": list(estimator.provenance),
+    }
+    with atomic_folder(folder) as temporary:
+        try:
+            save_file(weights, temporary / WEIGHTS)
+        except Exception as error:
+            # safetensors hides the errno of a full disk in its message.
+            if "os error 28" in str(error) or "os error 27" in str(error) or "No space" in str(error):
+                raise TranstarError(f"{folder}: not written, no space left on device or file too large") from error
+            raise
+        _write_trained_on(estimator.trained_on, temporary / TRAINED_ON)
+        write_json(temporary / CONFIG, config)
+        (temporary / CARD).write_text(model_card(config), encoding="utf-8")
+
+
+def load_estimator(folder: str | Path) -> Estimator:
+    """Read a model from a folder, onto the CPU.
+
+    Raises
+    ------
+    InputError
+        If the folder is no model, was written by a newer transtar, lacks a file, or holds one that is damaged or does
+        not fit the others.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such model folder")
+    for name in (CONFIG, WEIGHTS, TRAINED_ON):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder}: not a complete model, {name} is missing")
+    config = _migrate(read_json(folder / CONFIG), folder)
+    try:
+        n_inputs, labels = int(config["n_inputs"]), config["labels"]
+        network = build_network(config["network"], n_inputs, len(labels))
+        weights = _read_weights(folder / WEIGHTS)
+        expected = {f"network.{name}": tensor.shape for name, tensor in network.state_dict().items()}
+        expected |= {"input_mean": torch.Size([n_inputs]), "input_std": torch.Size([n_inputs])}
+        _check_shapes(weights, expected, folder)
+        scalers = {name: weights.pop(name).float().numpy() for name in ("input_mean", "input_std")}
+        network.load_state_dict({name.removeprefix("network."): tensor for name, tensor in weights.items()})
+        ranges = {
+            f"label_{part}": np.array([label[part] for label in labels], dtype=np.float64) for part in _LABEL_FIELDS
+        }
+        return Estimator(
+            network=network,
+            label_names=tuple(str(label["name"]) for label in labels),
+            preprocessing=_read_preprocessing(config["preprocessing"]),
+            surveys=tuple(config["surveys"]),
+            provenance=tuple(config["provenance"]),
+            trained_on=_read_trained_on(folder / TRAINED_ON),
+            domain_limit=float(config["domain"]["limit"]),
+            **scalers,
+            **ranges,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{folder / CONFIG}: not the description of a model ({error!r})") from error
+
+
+def _migrate(config, folder: Path) -> dict:
+    if not isinstance(config, dict) or config.get("format") != "transtar-estimator":
+        raise InputError(f"{folder / CONFIG}: not the description of a transtar model")
+    version = config.get("format_version")
+    while version != FORMAT_VERSION:
+        if version not in MIGRATIONS:
+            raise InputError(
+                f"{folder}: model format {version} is not known to this transtar, which reads up to {FORMAT_VERSION}; "
+                f"it was written by transtar {config.get('transtar_version')}"
+            )
+        config = MIGRATIONS[version](config)
+        version = config["format_version"]
+    return config
+
+
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path}: damaged or not a safetensors file ({error})") from error
+
+
+def _check_shapes(weights: dict[str, torch.Tensor], expected: dict[str, torch.Size], folder: Path) -> None:
+    if set(weights) != set(expected):
+        missing, spare = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
+        raise InputError(f"{folder}: {WEIGHTS} does not fit {CONFIG}: missing {missing}, unexpected {spare}")
+    for name, shape in expected.items():
+        if weights[name].shape != shape:
+            raise InputError(f"{folder}: {name} has shape {tuple(weights[name].shape)}, {CONFIG} says {tuple(shape)}")
+
+
+def _read_preprocessing(settings):
+    if settings is None:
+        return None
+    from ..preprocess import Preprocessing
+
+    return Preprocessing.from_dict(settings)
+
+
+def _write_trained_on(columns: dict[str, np.ndarray], path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {"str": pa.string(), "int64": pa.int64()}
+    arrays = {
+        name: pa.array(columns[name].tolist() if columns else [], type=types[kind])
+        for name, kind in TRAINED_ON_COLUMNS.items()
+    }
+    pq.write_table(pa.table(arrays), path, compression="zstd")
+
+
+def _read_trained_on(path: Path) -> dict[str, np.ndarray]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, columns=list(TRAINED_ON_COLUMNS))
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: damaged or not a parquet file ({error})") from error
+    if table.column_names != list(TRAINED_ON_COLUMNS):
+        raise InputError(f"{path}: has columns {table.column_names}, expected {list(TRAINED_ON_COLUMNS)}")
+    kinds = {"str": str, "int64": np.int64}
+    return {
+        name: np.array(table.column(name).to_pylist(), dtype=kinds[kind]) for name, kind in TRAINED_ON_COLUMNS.items()
+    }

@@ -1,0 +1,36 @@
+"""Figures, tables and the HTML report; the numbers come from `transtar.evaluate`."""
+
+from .figures import Panel, against_sample_size, one_to_one, regime_dots, residuals_against, save
+from .page import FigureFile, Section, write_report
+from .tables import (
+    Table,
+    paper_table,
+    read_results,
+    settings_html,
+    summarise,
+    to_csv,
+    to_html,
+    to_latex,
+    write_table,
+)
+
+__all__ = [
+    "FigureFile",
+    "Panel",
+    "Section",
+    "Table",
+    "against_sample_size",
+    "one_to_one",
+    "paper_table",
+    "read_results",
+    "regime_dots",
+    "residuals_against",
+    "save",
+    "settings_html",
+    "summarise",
+    "to_csv",
+    "to_html",
+    "to_latex",
+    "write_report",
+    "write_table",
+]

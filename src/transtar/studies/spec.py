@@ -1,0 +1,213 @@
+"""Study files: what is trained on what, measured where, as plain YAML that is checked key by key."""
+
+from __future__ import annotations
+
+import os
+from copy import deepcopy
+from dataclasses import dataclass, field, fields
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import InputError, SettingsError, check_keys
+
+DATA_VARIABLE = "TRANSTAR_DATA"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Spectra of one survey with their labels; file names are relative to the data folder.
+
+    Parameters
+    ----------
+    survey : str
+    spectra, labels : str
+        Folder (or file, or pattern) of spectra, and table of labels.
+    split : str, optional
+        Table that says which stars are `pool` and which `test`.
+    """
+
+    survey: str
+    spectra: str
+    labels: str
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study: a source, a target, and the grid of runs between them.
+
+    Parameters
+    ----------
+    title, description : str
+    notes : list of str
+        Paragraphs for the report.
+    source, target : Sample
+    preprocessing : dict
+        Settings of `transtar.preprocess.Preprocessing`.
+    models : dict of str to list of str
+        Name of each model and the labels it predicts.
+    seeds : list of int
+    sizes : list of int
+        Numbers of fine-tuning stars.
+    pretrain : dict
+        Settings of the pre-training.
+    strategies : dict of str to dict
+        Strategy and its settings; ``by_size`` and ``by_model`` hold settings for one size or one model.
+    adapter : dict of int to str
+        For each size the adapter that validation in the pool chose.
+    split : {'test', 'validation'}
+        'validation' never touches the test stars: each seed holds out its own share of both pools instead.
+    variants : dict of str to dict
+        Deviations from all of the above, each run as well.
+    scales : dict of str to dict
+        Named smaller or larger forms of the study.
+    """
+
+    title: str
+    source: Sample
+    target: Sample
+    models: dict[str, list[str]]
+    description: str = ""
+    notes: list[str] = field(default_factory=list)
+    preprocessing: dict[str, Any] = field(default_factory=dict)
+    seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
+    sizes: list[int] = field(default_factory=lambda: [50, 100, 200, 400])
+    pretrain: dict[str, Any] = field(default_factory=dict)
+    strategies: dict[str, dict] = field(default_factory=dict)
+    adapter: dict[int, str] = field(default_factory=dict)
+    split: str = "test"
+    variants: dict[str, dict] = field(default_factory=dict)
+    scales: dict[str, dict] = field(default_factory=dict)
+
+
+def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | None = None) -> dict[str, Study]:
+    """Read a study file.
+
+    Parameters
+    ----------
+    name : str
+        Name of a study that ships with transtar, or path of a YAML file.
+    scale : str, optional
+        One of the study's scales.
+    changes : dict, optional
+        Settings to override; keys may be dotted (``pretrain.epochs``).
+
+    Returns
+    -------
+    dict of str to Study
+        The study as ``default``, and each of its variants.
+
+    Raises
+    ------
+    InputError
+        If there is no such study or it is not YAML.
+    SettingsError
+        On an unknown key, scale or value.
+    """
+    content = _read(name)
+    if scale is not None:
+        scales = content.get("scales", {})
+        check_keys([scale], scales, f"study {name}, scales")
+        content = merge(content, scales[scale])
+    for key, value in (changes or {}).items():
+        _set(content, key.split("."), value, name)
+    default = build_study(content, f"study {name}")
+    studies = {"default": default}
+    for variant, deviation in default.variants.items():
+        studies[variant] = build_study(merge(content, deviation or {}), f"study {name}, variant {variant}")
+    return studies
+
+
+def shipped_studies() -> list[str]:
+    """Names of the studies that ship with transtar."""
+    return sorted(p.name.removesuffix(".yaml") for p in package_files(__package__).iterdir() if p.name.endswith(".yaml"))
+
+
+def build_study(content: dict, where: str) -> Study:
+    """Check plain data and make a `Study` of it."""
+    check_keys(content, (f.name for f in fields(Study)), where)
+    content = deepcopy(content)
+    for side in ("source", "target"):
+        if not isinstance(content.get(side), dict):
+            raise SettingsError(f"{where}: needs '{side}' with survey, spectra and labels")
+        check_keys(content[side], (f.name for f in fields(Sample)), f"{where}, {side}")
+        try:
+            content[side] = Sample(**content[side])
+        except TypeError as error:
+            raise SettingsError(f"{where}, {side}: {error}") from None
+    try:
+        study = Study(**content)
+    except TypeError as error:
+        raise SettingsError(f"{where}: {error}") from None
+    if study.split not in ("test", "validation"):
+        raise SettingsError(f"{where}: split '{study.split}' is none of test, validation")
+    if not (study.models and study.seeds):
+        raise SettingsError(f"{where}: needs at least one model and one seed")
+    for strategy, settings in study.strategies.items():
+        if settings is not None and not isinstance(settings, dict):
+            raise SettingsError(f"{where}, strategies.{strategy}: expected settings, got '{settings}'")
+    return study
+
+
+def settings_for(study: Study, strategy: str, model: str, size: int) -> dict:
+    """The settings of a strategy for one model and one number of stars."""
+    settings = dict(study.strategies[strategy] or {})
+    by_model, by_size = settings.pop("by_model", {}), settings.pop("by_size", {})
+    settings.update(by_size.get(size, {}))
+    settings.update(by_model.get(model, {}))
+    return settings
+
+
+def data_path(name: str) -> str:
+    """Full name of a file of a study, looked for in the folder that ``TRANSTAR_DATA`` names.
+
+    Raises
+    ------
+    InputError
+        If it is not there.
+    """
+    folder = Path(os.environ.get(DATA_VARIABLE, "."))
+    path = folder / name
+    if not path.exists() and not any(folder.glob(name)):
+        raise InputError(f"{path}: not found; set {DATA_VARIABLE} to the folder that holds {name}")
+    return str(path)
+
+
+def merge(content: dict, changes: dict) -> dict:
+    """`content` with `changes` laid over it, dictionary by dictionary."""
+    merged = dict(content)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _read(name: str) -> dict:
+    if name in shipped_studies():
+        text = (package_files(__package__) / f"{name}.yaml").read_text(encoding="utf-8")
+    elif Path(name).is_file():
+        text = Path(name).read_text(encoding="utf-8")
+    else:
+        raise InputError(f"{name}: neither a study file nor one of {', '.join(shipped_studies())}")
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{name}: not YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{name}: holds no settings")
+    return content
+
+
+def _set(content: dict, keys: list[str], value: Any, name: str) -> None:
+    check_keys(keys[:1], (f.name for f in fields(Study)), f"study {name}, --set")
+    for key in keys[:-1]:
+        content[key] = dict(content.get(key) or {})
+        content = content[key]
+    if keys == ["models"] and isinstance(value, str):
+        names = [part.strip() for part in value.split(",")]
+        check_keys(names, content["models"], f"study {name}, --set models")
+        value = {key: content["models"][key] for key in names}
+    content[keys[-1]] = value

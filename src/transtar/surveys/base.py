@@ -1,0 +1,112 @@
+"""What a survey is to transtar, and the registry of surveys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from ..errors import SettingsError
+from ..spectra import SpectrumBatch
+
+ENTRY_POINT_GROUP = "transtar.surveys"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """How to read one survey, and what is true of all its spectra.
+
+    Parameters
+    ----------
+    name : str
+        Name on the command line and in `SpectrumBatch.survey`.
+    description : str
+        One line: which files, which telescope.
+    read_file : callable
+        Takes the path of one native file and returns its spectra as one `SpectrumBatch` in vacuum Angstrom. It may
+        raise anything on a bad file: `transtar.surveys.read` turns that into an `InputError` of one line.
+    patterns : tuple of str
+        File name patterns searched for, recursively, where a folder is given.
+    frame : {'observed', 'rest'}
+        Frame of the wavelengths unless the file itself states it.
+    sky_lines : tuple of (float, float)
+        Windows in observed-frame vacuum Angstrom that are interpolated over before the continuum is fitted.
+    resolution : float or None
+        Nominal resolving power; None if unknown.
+    citation : str
+        What to cite when these spectra are used.
+    """
+
+    name: str
+    description: str
+    read_file: Callable[[Path], SpectrumBatch]
+    patterns: tuple[str, ...]
+    frame: str = "observed"
+    sky_lines: tuple[tuple[float, float], ...] = ()
+    resolution: float | None = None
+    citation: str = ""
+
+
+_REGISTERED: dict[str, Survey] = {}
+
+
+def register(survey: Survey) -> Survey:
+    """Make a survey known by its name for the rest of the process, and return it.
+
+    A package that wants its survey known wherever it is installed declares an entry point instead::
+
+        [project.entry-points."transtar.surveys"]
+        mysurvey = "mypackage.reader:SURVEY"
+
+    Raises
+    ------
+    SettingsError
+        If another survey already has that name.
+    """
+    if _REGISTERED.get(survey.name, survey) is not survey:
+        raise SettingsError(f"a survey named '{survey.name}' is registered already; choose another name")
+    _REGISTERED[survey.name] = survey
+    return survey
+
+
+def survey_names() -> list[str]:
+    """Names of all surveys, registered or offered by an installed package; sorted. Loads no package."""
+    return sorted({*_REGISTERED, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))})
+
+
+def get_survey(name: str) -> Survey:
+    """Look a survey up by name, loading the package that offers it if need be.
+
+    Raises
+    ------
+    SettingsError
+        If no survey has that name (the message lists those that exist), or the package that offers it is broken.
+    """
+    if name in _REGISTERED:
+        return _REGISTERED[name]
+    for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
+        return register(_load(point))
+    raise SettingsError(f"no survey '{name}'; known surveys: {', '.join(survey_names())}")
+
+
+def _load(point: EntryPoint) -> Survey:
+    package = point.dist.name if point.dist is not None else point.module
+    # A foreign module can fail in any way at all; only the survey it offers may suffer from that.
+    try:
+        survey = point.load()
+    except Exception as error:
+        raise SettingsError(
+            f"survey '{point.name}' of package '{package}' ({point.value}) cannot be loaded: "
+            f"{type(error).__name__}: {error}; mend or uninstall that package"
+        ) from error
+    if not isinstance(survey, Survey):
+        raise SettingsError(
+            f"survey '{point.name}' of package '{package}': {point.value} is a {type(survey).__name__}, "
+            "not a transtar.surveys.Survey"
+        )
+    if survey.name != point.name:
+        raise SettingsError(
+            f"package '{package}' offers a survey named '{survey.name}' under the name '{point.name}'; they must agree"
+        )
+    return survey

@@ -1,0 +1,93 @@
+"""The MILES stellar library (http://research.iac.es/proyecto/miles/): 985 stars, 3540-7410 A, air, rest frame."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..spectra import SpectrumBatch, check_wave
+from .air import air_to_vacuum
+from .base import Survey
+from .identifiers import NO_ID
+from .native import number, read_fits, text
+
+
+def read_miles(path: Path) -> SpectrumBatch:
+    """Read one spectrum of the MILES library.
+
+    Parameters
+    ----------
+    path : Path
+        FITS with a one-dimensional primary image on linear air wavelengths.
+
+    Returns
+    -------
+    SpectrumBatch
+        One spectrum in vacuum Angstrom and the rest frame, without inverse variance. Masked where the flux is zero or
+        not finite. The id is the number in the file name (250 of ``..._m0250V.fits``, -1 if there is none), for the
+        file itself holds no identifier.
+
+    Raises
+    ------
+    InputError
+        If the file is broken or is not from MILES.
+    """
+    path = Path(path)
+    hdu = read_fits(path)[0]
+    wave = _air_wavelengths(hdu.header, path)
+    flux = hdu.image().astype(np.float32)
+    check_wave(wave, str(path))
+    found = re.search(r"m(\d{3,5})V?\b", path.name)
+    values: dict[str, Any] = {
+        "file": path.name,
+        "velocity": 0.0,
+        "star": f"m{found[1]}" if found else path.name.split(".fit")[0],
+        "class": "STAR",
+    }
+    return SpectrumBatch(
+        wave=air_to_vacuum(wave),
+        flux=flux[None, :],
+        ivar=None,
+        mask=(~np.isfinite(flux) | (flux == 0))[None, :],
+        ids=np.array([int(found[1]) if found else NO_ID], dtype=np.int64),
+        survey="miles",
+        frame="rest",
+        medium="air",
+        meta={name: np.array([value]) for name, value in values.items()},
+    )
+
+
+def _air_wavelengths(header: Any, path: Path) -> np.ndarray:
+    if header["NAXIS"] != 1:
+        raise _not_miles(path, f"primary image of {header['NAXIS']} dimensions, not 1")
+    library = text(header, "TPLLIB")
+    start, step = number(header, "CRVAL1"), number(header, "CDELT1", "CD1_1")
+    if library and library.upper() != "MILES":
+        raise _not_miles(path, f"TPLLIB '{library}'")
+    if not (3500 <= start <= 7500 and 0 < step < 10):
+        raise _not_miles(path, f"CRVAL1 {start:g}, CDELT1 {step:g}: not its linear wavelengths in Angstrom")
+    reference = number(header, "CRPIX1")
+    first = start - ((reference if np.isfinite(reference) else 1.0) - 1.0) * step
+    return first + step * np.arange(header["NAXIS1"])
+
+
+def _not_miles(path: Path, why: str) -> InputError:
+    return InputError(f"{path}: not a MILES spectrum ({why}); is --survey right?")
+
+
+SURVEY = Survey(
+    name="miles",
+    description="MILES stellar library (FWHM 2.5 A, 3540-7410 A, rest frame), FITS",
+    read_file=read_miles,
+    patterns=("*.fits", "*.fits.gz"),
+    frame="rest",
+    resolution=2000.0,
+    citation=(
+        "Sanchez-Blazquez et al. 2006, MNRAS 371, 703; Falcon-Barroso et al. 2011, A&A 532, A95; "
+        "Cenarro et al. 2007, MNRAS 374, 664"
+    ),
+)

@@ -1,0 +1,181 @@
+"""Streaming many native files as batches, with only one batch in memory at a time."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..spectra import SpectrumBatch
+from .base import Survey
+from .native import read
+
+PathLike = str | os.PathLike
+
+
+def find_files(survey: Survey, paths: PathLike | Iterable[PathLike]) -> list[Path]:
+    """List the native files meant by files, folders and glob patterns.
+
+    Parameters
+    ----------
+    survey : Survey
+        Its `patterns` say what counts within folders, which are searched recursively.
+    paths : path or iterable of paths
+
+    Returns
+    -------
+    list of Path
+        In the order of `paths`, sorted by name within each folder and pattern; a file named twice comes once.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist, or a folder or pattern yields no file.
+    """
+    if isinstance(paths, str | os.PathLike):
+        paths = [paths]
+    found: dict[str, Path] = {}
+    for path in paths:
+        for file in _expand(survey, str(path)):
+            found.setdefault(os.path.abspath(file), Path(file))
+    if not found:
+        raise InputError("no spectra given; name files, folders or patterns")
+    return list(found.values())
+
+
+def _expand(survey: Survey, path: str) -> list[str]:
+    if os.path.isdir(path):
+        files = [
+            os.path.join(folder, name)
+            for folder, _, names in os.walk(path, followlinks=True)
+            for name in names
+            if not name.startswith(".") and any(fnmatch(name, pattern) for pattern in survey.patterns)
+        ]
+        if not files:
+            raise InputError(f"{path}: no files named {' or '.join(survey.patterns)} in this folder")
+        return sorted(files)
+    if os.path.exists(path):
+        return [path]
+    if glob.has_magic(path):
+        matches = sorted(glob.glob(path, recursive=True))
+        if not matches:
+            raise InputError(f"{path}: no file matches this pattern")
+        return [file for match in matches for file in (_expand(survey, match) if os.path.isdir(match) else [match])]
+    raise InputError(f"{path}: no such file or folder")
+
+
+def stream(
+    survey: Survey,
+    paths: PathLike | Iterable[PathLike],
+    batch_size: int = 512,
+    on_error: Callable[[Path, str], None] | None = None,
+) -> Iterator[SpectrumBatch]:
+    """Read native files and yield their spectra in batches, in the order of the files.
+
+    Files whose wavelengths are identical are packed together; a file that differs in wavelengths, frame, medium or
+    presence of inverse variances starts a new batch; a file of many spectra is split. Each batch owns its arrays.
+
+    Parameters
+    ----------
+    survey : Survey
+    paths : path or iterable of paths
+        As in `find_files`.
+    batch_size : int
+        Largest number of spectra in a batch.
+    on_error : callable, optional
+        Called with the path and a message of one line for each unusable file, which is then skipped.
+
+    Yields
+    ------
+    SpectrumBatch
+        Of 1 to `batch_size` spectra.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist; if a file is unusable and there is no `on_error`.
+    """
+    if batch_size < 1:
+        raise InputError(f"batch size must be at least 1, not {batch_size}")
+    packed: _Packed | None = None
+    for path in find_files(survey, paths):
+        try:
+            batch = read(survey, path)
+        except InputError as error:
+            if on_error is None:
+                raise
+            on_error(path, str(error))
+            continue
+        start = 0
+        while start < len(batch):
+            if packed is not None and (packed.count == batch_size or not packed.fits(batch)):
+                yield packed.finish()
+                packed = None
+            if packed is None:
+                packed = _Packed(batch, batch_size)
+            start += packed.add(batch, start)
+    if packed is not None and packed.count:
+        yield packed.finish()
+
+
+class _Packed:
+    """Arrays allocated for one batch, being filled."""
+
+    def __init__(self, like: SpectrumBatch, size: int) -> None:
+        shape = (size, len(like.wave))
+        self.flux = np.empty(shape, dtype=np.float32)
+        self.ivar = None if like.ivar is None else np.empty(shape, dtype=np.float32)
+        self.mask = np.empty(shape, dtype=bool)
+        self.ids = np.empty(size, dtype=np.int64)
+        self.meta: list[tuple[int, dict[str, np.ndarray]]] = []
+        self.count = 0
+        # What the batches share, without the arrays of the file, which may be large.
+        self.like = replace(
+            like,
+            flux=self.flux[:0],
+            ivar=None if self.ivar is None else self.ivar[:0],
+            mask=self.mask[:0],
+            ids=self.ids[:0],
+            meta={},
+        )
+
+    def fits(self, batch: SpectrumBatch) -> bool:
+        like = self.like
+        same_wave = batch.wave is like.wave or np.array_equal(batch.wave, like.wave)
+        same_kind = (batch.frame, batch.medium, batch.keys) == (like.frame, like.medium, like.keys)
+        return same_wave and same_kind and (batch.ivar is None) == (like.ivar is None)
+
+    def add(self, batch: SpectrumBatch, start: int) -> int:
+        """Copy what still finds room of the spectra of `batch` from `start` on; returns how many."""
+        n = min(len(batch) - start, len(self.ids) - self.count)
+        here, there = slice(self.count, self.count + n), slice(start, start + n)
+        self.flux[here], self.mask[here], self.ids[here] = batch.flux[there], batch.mask[there], batch.ids[there]
+        if self.ivar is not None and batch.ivar is not None:
+            self.ivar[here] = batch.ivar[there]
+        self.meta.append((n, {name: column[there] for name, column in batch.meta.items()}))
+        self.count += n
+        return n
+
+    def finish(self) -> SpectrumBatch:
+        used = slice(0, self.count)
+        names = dict.fromkeys(name for _, meta in self.meta for name in meta)
+        return replace(
+            self.like,
+            flux=self.flux[used],
+            ivar=None if self.ivar is None else self.ivar[used],
+            mask=self.mask[used],
+            ids=self.ids[used],
+            meta={name: self._column(name) for name in names},
+        )
+
+    def _column(self, name: str) -> np.ndarray:
+        """Join one column; NaN, -1 or '' where a file lacks it."""
+        example = next(meta[name] for _, meta in self.meta if name in meta)
+        filler = {"f": np.nan, "i": -1, "b": False}.get(example.dtype.kind, "")
+        return np.concatenate([meta[name] if name in meta else np.full(n, filler) for n, meta in self.meta])

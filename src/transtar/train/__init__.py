@@ -1,0 +1,49 @@
+"""Training: one loop, and strategies that only say which weights train."""
+
+from .augment import Augmentation, augment_flux
+from .choose import choose
+from .loop import History, train
+from .settings import (
+    STRATEGIES,
+    Full,
+    LoRA,
+    Recalibrate,
+    Residual,
+    Ridge,
+    Scratch,
+    Strategy,
+    TrainSettings,
+    ZeroShot,
+    default_learning_rate,
+    make_strategy,
+    settings_from_dict,
+)
+from .split import folds, nested_subsets, regime, validation_split
+from .strategies import finetune, pretrain
+
+__all__ = [
+    "STRATEGIES",
+    "Augmentation",
+    "Full",
+    "History",
+    "LoRA",
+    "Recalibrate",
+    "Residual",
+    "Ridge",
+    "Scratch",
+    "Strategy",
+    "TrainSettings",
+    "ZeroShot",
+    "augment_flux",
+    "choose",
+    "default_learning_rate",
+    "finetune",
+    "folds",
+    "make_strategy",
+    "nested_subsets",
+    "pretrain",
+    "regime",
+    "settings_from_dict",
+    "train",
+    "validation_split",
+]

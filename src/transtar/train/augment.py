@@ -1,0 +1,134 @@
+"""Augmentation of grid spectra: what another instrument might have made of the same star, drawn anew each epoch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from ..errors import SettingsError
+from ..grids import SPEED_OF_LIGHT
+
+# Rows handled at a time, which bounds the memory of the Fourier transforms.
+_BLOCK = 512
+
+# Pixels of mirrored margin at either end, so that the periodic transform does not join red to blue.
+_MARGIN = 37
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of continuum-normalised flux; every one is off unless set.
+
+    Parameters
+    ----------
+    noise : (float, float) or None
+        Range of S/N per pixel, drawn evenly in its logarithm; white Gaussian noise of 1 / (S/N) is added.
+    shift_kms : float
+        Standard deviation of a velocity shift in km/s.
+    smoothing_pixels : (float, float) or None
+        Range of the standard deviation in pixels of a Gaussian by which the flux is smoothed, drawn evenly.
+    continuum_order : int
+        Degree of the polynomial by which the flux is multiplied.
+    continuum_amplitude : float
+        Standard deviation of each of its Legendre coefficients, the constant included, about a polynomial of 1.
+    probability : float
+        Part of the stars changed in an epoch; the others go in as they are.
+
+    Raises
+    ------
+    SettingsError
+        If a value is out of range.
+    """
+
+    noise: tuple[float, float] | None = None
+    shift_kms: float = 0.0
+    smoothing_pixels: tuple[float, float] | None = None
+    continuum_order: int = 6
+    continuum_amplitude: float = 0.0
+    probability: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("noise", "smoothing_pixels"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            object.__setattr__(self, name, tuple(float(end) for end in value))
+            if len(value) != 2 or not 0 <= value[0] <= value[1] or (name == "noise" and value[0] <= 0):
+                raise SettingsError(f"augmentation: {name} must be a positive range (low, high), not {value}")
+        if self.shift_kms < 0 or self.continuum_amplitude < 0 or self.continuum_order < 0:
+            raise SettingsError("augmentation: shift_kms, continuum_order, continuum_amplitude must not be negative")
+        if not 0 <= self.probability <= 1:
+            raise SettingsError(f"augmentation: probability must be in [0, 1], not {self.probability}")
+
+
+def augment_flux(flux: torch.Tensor, settings: Augmentation, step: float, generator: torch.Generator) -> torch.Tensor:
+    """Draw an augmented copy of spectra.
+
+    Shift and smoothing are one product in Fourier space: a shift by any part of a pixel that does not blur.
+
+    Parameters
+    ----------
+    flux : Tensor, shape (n, n_pixels), float32
+        Continuum-normalised flux on a grid even in log10 of the wavelength; left as it is.
+    settings : Augmentation
+    step : float
+        Step of the grid in dex.
+    generator : torch.Generator
+        On the device of `flux`.
+
+    Returns
+    -------
+    Tensor, shape (n, n_pixels), float32
+    """
+    blocks = [_augment_block(block, settings, step, generator) for block in flux.split(_BLOCK)]
+    return torch.cat(blocks) if len(blocks) > 1 else blocks[0]
+
+
+def _augment_block(flux: torch.Tensor, settings: Augmentation, step: float, generator: torch.Generator) -> torch.Tensor:
+    n, n_pixels = flux.shape
+    device = flux.device
+
+    def uniform(low: float, high: float) -> torch.Tensor:
+        return low + (high - low) * torch.rand(n, 1, generator=generator, device=device)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator, device=device)
+
+    changed = flux.clone()
+    if settings.shift_kms or settings.smoothing_pixels:
+        pixels_per_kms = 1 / (SPEED_OF_LIGHT * step * math.log(10))
+        shift = normal(n, 1) * (settings.shift_kms * pixels_per_kms)
+        sigma = uniform(*settings.smoothing_pixels) if settings.smoothing_pixels else torch.zeros(n, 1, device=device)
+        changed = _shift_and_smooth(changed, shift, sigma)
+    if settings.continuum_amplitude:
+        basis = _legendre(settings.continuum_order, n_pixels, device)
+        coefficients = normal(n, settings.continuum_order + 1) * settings.continuum_amplitude
+        changed.mul_(torch.mm(coefficients, basis).add_(1))
+    if settings.noise is not None:
+        low, high = (math.log(end) for end in settings.noise)
+        changed.addcmul_(normal(n, n_pixels), uniform(-high, -low).exp_())
+    if settings.probability < 1:
+        keep = torch.rand(n, 1, generator=generator, device=device) >= settings.probability
+        changed = torch.where(keep, flux, changed)
+    return changed
+
+
+def _shift_and_smooth(flux: torch.Tensor, shift: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    margin = min(_MARGIN, flux.shape[1] - 1)
+    padded = torch.nn.functional.pad(flux[:, None], (margin, margin), mode="reflect")[:, 0]
+    n_padded = padded.shape[1]
+    frequency = torch.fft.rfftfreq(n_padded, device=flux.device) * (2 * math.pi)
+    # Pixels increase with wavelength, so that a positive velocity moves lines to higher pixels.
+    response = torch.polar(torch.exp(-0.5 * (sigma * frequency).square_()), -shift * frequency)
+    moved = torch.fft.irfft(torch.fft.rfft(padded).mul_(response), n=n_padded)
+    return moved[:, margin : margin + flux.shape[1]].contiguous()
+
+
+def _legendre(order: int, n_pixels: int, device: torch.device) -> torch.Tensor:
+    x = torch.linspace(-1, 1, n_pixels, dtype=torch.float64, device=device)
+    rows = [torch.ones_like(x), x]
+    for degree in range(1, order):
+        rows.append(((2 * degree + 1) * x * rows[degree] - degree * rows[degree - 1]) / (degree + 1))
+    return torch.stack(rows[: order + 1]).float()

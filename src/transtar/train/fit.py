@@ -1,0 +1,222 @@
+"""How each kind of fit is done: what is frozen, what trains, and how the result becomes an Estimator."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..errors import InputError, SettingsError, TranstarError
+from ..models.estimator import Estimator, input_scalers
+from ..models.lora import LoRALinear, add_lora, merge_lora
+from ..models.mlp import MLPSettings, build_mlp, is_plain_mlp
+from ..models.networks import map_outputs
+from ..models.residual import ResidualNetwork, assemble, build_head, innermost
+from .augment import Augmentation, augment_flux
+from .closed_form import fit_recalibration, fit_ridge
+from .loop import History, Progress, train
+from .record import finished, provenance_step
+from .sample import Sample
+from .settings import Full, LoRA, Recalibrate, Residual, Ridge, TrainSettings, default_learning_rate, plain
+from .steps import AutogradStep, DenseStep, Offset, StepModel
+
+
+def train_fresh(
+    sample: Sample,
+    names: tuple[str, ...],
+    preprocessing,
+    settings: TrainSettings,
+    mlp: MLPSettings,
+    augment: Augmentation | None,
+    set_hash: str | None,
+    progress: Progress | None,
+    *,
+    step: str,
+    strategy: str,
+) -> Estimator:
+    """Train a network from random weights, with scalers of its own; see `transtar.train.pretrain`."""
+    training, validation = sample.split(settings.validation_fraction, settings.seed)
+    if settings.learning_rate is None:
+        settings = replace(settings, learning_rate=default_learning_rate(len(training)))
+    with _seeded(settings):
+        network = build_mlp(sample.flux.shape[1], len(names), mlp).to(settings.device)
+        blank = _blank(network, training, sample, names, preprocessing)
+        model = _step_model(network)
+        history = _run(blank, model, training, validation, settings, augment, progress)
+    if history.best_epoch == 0:
+        raise TranstarError(
+            f"training diverged or never improved on random weights (learning rate {history.learning_rate:g}); "
+            "set another learning rate"
+        )
+    record = provenance_step(step, strategy, settings, sample, training, validation, augment, set_hash, history)
+    record["settings"]["mlp"] = plain(mlp)
+    trained = replace(blank, network=_detached(network))
+    return finished(trained, None, training, validation, record)
+
+
+def adapt(
+    base: Estimator,
+    sample: Sample,
+    strategy: Residual | LoRA | Full,
+    augment: Augmentation | None,
+    set_hash: str | None,
+    progress: Progress | None,
+) -> Estimator:
+    """Train an adapter, or all weights, of a copy of a model; see `transtar.train.finetune`."""
+    training, validation = sample.split(strategy.validation_fraction, strategy.seed)
+    if strategy.learning_rate is None:
+        strategy = replace(strategy, learning_rate=default_learning_rate(len(training)))
+    n_labels = len(base.label_names)
+    with _seeded(strategy):
+        frozen = copy.deepcopy(base.network).requires_grad_(False).to(strategy.device)
+        rebuild: Callable[[], nn.Module]
+        if isinstance(strategy, Residual):
+            head = build_head(base.n_inputs, n_labels, strategy.head).to(strategy.device)
+            model = _step_model(head, frozen)
+            rebuild = lambda: ResidualNetwork(frozen, head)  # noqa: E731
+        elif isinstance(strategy, LoRA):
+            core, heads = innermost(frozen)
+            wrapped = add_lora(core if isinstance(core, nn.Sequential) else nn.Sequential(core), strategy.adapter)
+            model = _step_model(wrapped, _sum_of(heads) if heads else None)
+            rebuild = lambda: assemble(_unwrapped(merge_lora(wrapped)), heads)  # noqa: E731
+        else:
+            network = frozen.requires_grad_(True)
+            chain = nn.Sequential(network) if isinstance(network, nn.Linear) else network
+            model = _step_model(chain)
+            rebuild = lambda: network  # noqa: E731
+        history = _run(base, model, training, validation, strategy, augment, progress)
+        adapted = _detached(rebuild())
+    record = provenance_step(
+        "finetune", strategy.name, strategy, sample, training, validation, augment, set_hash, history
+    )
+    return finished(replace(base, network=adapted), base, training, validation, record)
+
+
+def recalibrate(base: Estimator, sample: Sample, strategy: Recalibrate, set_hash: str | None) -> Estimator:
+    """Fit offset and slope on the predictions of a model and fold them into its last layer."""
+    matrix, offset = fit_recalibration(base.predict(sample.flux), sample.labels, strategy, base.label_names)
+    # From physical to standardised outputs: z' = (M (m + s z) + o - m) / s.
+    mean, std = base.label_mean, base.label_std
+    network = copy.deepcopy(base.network)
+    map_outputs(
+        network,
+        torch.from_numpy(matrix * std[None, :] / std[:, None]),
+        torch.from_numpy((matrix @ mean + offset - mean) / std),
+    )
+    nobody = sample.select(np.zeros(len(sample), dtype=bool))
+    record = provenance_step("finetune", strategy.name, strategy, sample, sample, nobody, None, set_hash, None)
+    record |= {"matrix": matrix.tolist(), "offset": offset.tolist()}
+    return finished(replace(base, network=network), base, sample, nobody, record)
+
+
+def ridge(sample: Sample, names: tuple[str, ...], preprocessing, strategy: Ridge, set_hash: str | None) -> Estimator:
+    """Fit a ridge regression, a linear network with scalers of its own."""
+    network = nn.Linear(sample.flux.shape[1], len(names))
+    blank = _blank(network, sample, sample, names, preprocessing)
+    inputs = blank.standardise(sample.flux).numpy()
+    weight, bias, alphas = fit_ridge(inputs, _targets(blank, sample).numpy(), strategy)
+    with torch.no_grad():
+        network.weight.copy_(torch.from_numpy(weight))
+        network.bias.copy_(torch.from_numpy(bias))
+    nobody = sample.select(np.zeros(len(sample), dtype=bool))
+    record = provenance_step("finetune", strategy.name, strategy, sample, sample, nobody, None, set_hash, None)
+    record["alphas"] = alphas
+    return finished(blank, None, sample, nobody, record)
+
+
+def _run(
+    scalers: Estimator,
+    model: StepModel,
+    training: Sample,
+    validation: Sample,
+    settings: TrainSettings,
+    augment: Augmentation | None,
+    progress: Progress | None,
+) -> History:
+    device = settings.device
+    hook = None
+    if augment is not None:
+        if scalers.preprocessing is None:
+            raise SettingsError("augmentation needs spectra on a wavelength grid, but the model has no preprocessing")
+        raw = torch.from_numpy(np.ascontiguousarray(training.flux)).to(device)
+        mean, inverse = (torch.from_numpy(a).to(device) for a in (scalers.input_mean, 1 / scalers.input_std))
+        step = scalers.preprocessing.wavelengths.step
+
+        def hook(generator: torch.Generator) -> torch.Tensor:
+            return augment_flux(raw, augment, step, generator).sub_(mean).mul_(inverse)
+
+    held_out = None
+    if len(validation):
+        held_out = (scalers.standardise(validation.flux), _targets(scalers, validation))
+    return train(
+        model,
+        scalers.standardise(training.flux),
+        _targets(scalers, training),
+        settings,
+        star_weights=training.weight_tensor(),
+        validation=held_out,
+        validation_weights=validation.weight_tensor(),
+        augment=hook,
+        progress=progress,
+    )
+
+
+def _step_model(network: nn.Module, offset: Offset | None = None) -> StepModel:
+    if isinstance(network, nn.Sequential):
+        merged = nn.Sequential(*(layer.layer if isinstance(layer, LoRALinear) else layer for layer in network))
+        if is_plain_mlp(merged):
+            return DenseStep(network, offset)
+    return AutogradStep(network, offset)
+
+
+def _sum_of(heads: list[nn.Module]) -> Offset:
+    return lambda inputs: torch.stack([head(inputs) for head in heads]).sum(dim=0)
+
+
+def _unwrapped(network: nn.Sequential) -> nn.Module:
+    # A linear network is kept as the bare layer; it is only wrapped to be trained.
+    return network[0] if len(network) == 1 else network
+
+
+def _detached(network: nn.Module) -> nn.Module:
+    # A deep copy gives every parameter memory of its own again, out of the flat tensor it was trained in.
+    network = copy.deepcopy(network).cpu().requires_grad_(True).eval()
+    for parameter in network.parameters():
+        parameter.grad = None
+    return network
+
+
+@contextmanager
+def _seeded(settings: TrainSettings) -> Iterator[None]:
+    # Initial weights and dropout draw from torch's global generator: seed it inside, leave it untouched outside.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        yield
+
+
+def _targets(scalers: Estimator, sample: Sample) -> torch.Tensor:
+    return torch.from_numpy(((sample.labels - scalers.label_mean) / scalers.label_std).astype(np.float32))
+
+
+def _blank(network: nn.Module, training: Sample, sample: Sample, names: tuple[str, ...], preprocessing) -> Estimator:
+    for index, name in enumerate(names):
+        if not np.isfinite(training.labels[:, index]).any():
+            raise InputError(f"training: no star has the label '{name}'")
+    mean, std = np.nanmean(training.labels, axis=0), np.nanstd(training.labels, axis=0)
+    input_mean, input_std = input_scalers(training.flux)
+    return Estimator(
+        network=network,
+        input_mean=input_mean,
+        input_std=input_std,
+        label_names=names,
+        label_mean=mean,
+        label_std=np.where(std > 0, std, 1.0),
+        label_min=np.nanmin(sample.labels, axis=0),
+        label_max=np.nanmax(sample.labels, axis=0),
+        preprocessing=preprocessing,
+    )

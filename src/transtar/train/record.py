@@ -1,0 +1,107 @@
+"""What a model remembers of its training: provenance, the stars it saw, and where it is at home."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..models.estimator import Estimator, domain_limit
+from .augment import Augmentation
+from .loop import History
+from .sample import Sample
+from .settings import plain, versions
+
+
+def finished(
+    trained: Estimator, base: Estimator | None, training: Sample, validation: Sample, record: dict[str, Any]
+) -> Estimator:
+    """Add to a freshly trained model what it must remember: the union over all its steps.
+
+    Parameters
+    ----------
+    trained : Estimator
+    base : Estimator or None
+        The model it was adapted from; None if it keeps nothing of one.
+    training, validation : Sample
+    record : dict
+        The provenance step.
+    """
+    limit = domain_limit(trained.domain_distance(training.flux))
+    low, high = _range(training)
+    seen = [part.seen(role) for part, role in ((training, "train"), (validation, "validation")) if len(part)]
+    if base is not None:
+        limit = max(limit, base.domain_limit) if np.isfinite(base.domain_limit) else limit
+        low, high = np.fmin(low, base.label_min), np.fmax(high, base.label_max)
+        seen = ([base.trained_on] if base.trained_on else []) + seen
+    surveys = (*(base.surveys if base is not None else ()), record["survey"])
+    return replace(
+        trained,
+        label_min=low,
+        label_max=high,
+        surveys=tuple(dict.fromkeys(surveys)),
+        provenance=(*(base.provenance if base is not None else ()), record),
+        trained_on={name: np.concatenate([part[name] for part in seen]) for name in seen[0]},
+        domain_limit=limit,
+    )
+
+
+def _range(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+    low = np.where(np.isfinite(sample.labels), sample.labels, np.inf).min(axis=0)
+    high = np.where(np.isfinite(sample.labels), sample.labels, -np.inf).max(axis=0)
+    return np.where(np.isfinite(low), low, np.nan), np.where(np.isfinite(high), high, np.nan)
+
+
+def provenance_step(
+    step: str,
+    name: str,
+    settings,
+    sample: Sample,
+    training: Sample,
+    validation: Sample,
+    augment: Augmentation | None,
+    set_hash: str | None,
+    history: History | None,
+) -> dict[str, Any]:
+    """Write down one step of training as plain data.
+
+    Parameters
+    ----------
+    step : {'pretrain', 'finetune'}
+    name : str
+        Name of the strategy.
+    settings : settings dataclass
+    sample, training, validation : Sample
+    augment : Augmentation or None
+    set_hash : str or None
+    history : History or None
+        None for fits in closed form.
+    """
+    record: dict[str, Any] = {
+        "step": step,
+        "strategy": name,
+        "settings": plain(settings),
+        "survey": sample.survey,
+        "n_train": len(training),
+        "n_validation": len(validation),
+        "n_left_out": sample.n_left_out,
+        "weighted": sample.weights is not None,
+        "seed": getattr(settings, "seed", None),
+        "set_hash": set_hash,
+        "augmentation": None if augment is None else plain(augment),
+        "versions": versions(),
+        "threads": torch.get_num_threads(),
+    }
+    if history is not None:
+        record |= {
+            "learning_rate": history.learning_rate,
+            "epochs_run": len(history.train_loss),
+            "best_epoch": history.best_epoch,
+            "kept": history.kept,
+            "train_loss": list(history.train_loss),
+            # JSON has no NaN: null where there is no validation set.
+            "validation_loss": [loss if np.isfinite(loss) else None for loss in history.validation_loss],
+        }
+    return record

@@ -1,0 +1,193 @@
+"""Round trips of catalogs through all three formats."""
+
+import csv
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from transtar.catalog import CatalogWriter, read_catalog, read_metadata, write_catalog
+from transtar.errors import InputError
+
+BIG = 2**62 + 1
+FORMATS = ["parquet", "fits", "csv"]
+METADATA = {"model": "mock-feh", "settings": {"frame": "rest", "note": "long " * 40}, "version": "0.1.0"}
+
+
+def columns(n=5, start=0):
+    numbers = np.arange(start, start + n)
+    return {
+        "file": np.array([f'spec, {number} "é".fits' if number % 2 else f"0{number}" for number in numbers]),
+        "id": BIG + numbers.astype(np.int64),
+        "star": np.full(n, ""),
+        "ra": numbers / 7.0,
+        "feh": np.where(numbers % 3 == 0, np.nan, -numbers / 9).astype(np.float32),
+        "feh_ens_std": np.full(n, 0.03, np.float32),
+        "teff": (5000 + numbers).astype(np.float32),
+        "flags": (numbers % 4).astype(np.int32),
+        "healpix": numbers.astype(np.int32),
+        "primary": numbers % 2 == 0,
+    }
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_round_trip(tmp_path, suffix):
+    path = tmp_path / f"catalog.{suffix}"
+    write_catalog(path, columns(), METADATA)
+    read = read_catalog(path)
+    assert list(read) == list(columns())
+    for name, array in columns().items():
+        if name == "file" and suffix == "fits":
+            # FITS holds ASCII only.
+            array = np.char.replace(array, "é", "\\xe9")
+        np.testing.assert_array_equal(read[name], array, err_msg=name)
+        if name not in ("healpix", "file", "star"):
+            assert read[name].dtype == array.dtype, name
+    assert read["id"][0] == BIG
+    assert read_metadata(path) == ({} if suffix == "csv" else METADATA)
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_batches_make_the_same_table_as_one_write(tmp_path, suffix):
+    with CatalogWriter(tmp_path / f"stream.{suffix}", METADATA) as writer:
+        for start in range(0, 20, 4):
+            writer.append(columns(4, start))
+        assert not (tmp_path / f"stream.{suffix}").exists()
+    write_catalog(tmp_path / f"whole.{suffix}", columns(20), METADATA)
+    streamed, whole = (read_catalog(tmp_path / f"{name}.{suffix}") for name in ("stream", "whole"))
+    for name in whole:
+        np.testing.assert_array_equal(streamed[name], whole[name])
+
+
+def test_many_rows_in_fits(tmp_path):
+    rows = 150_000
+    with CatalogWriter(tmp_path / "c.fits") as writer:
+        for start in range(0, rows, 50_000):
+            writer.append({"id": BIG + np.arange(start, start + 50_000), "feh": np.full(50_000, 0.5)})
+    np.testing.assert_array_equal(read_catalog(tmp_path / "c.fits")["id"], BIG + np.arange(rows))
+    assert (tmp_path / "c.fits").stat().st_size % 2880 == 0
+
+
+def test_fits_has_units_descriptions_and_provenance(tmp_path):
+    write_catalog(tmp_path / "c.fits", columns(), METADATA)
+    with fits.open(tmp_path / "c.fits") as file:
+        file.verify("exception")
+        header = file["CATALOG"].header
+        assert header["CREATOR"] == "transtar"
+        assert header["BIT8"] == "TRAINED_ON"
+        assert "model: mock-feh" in list(header["HISTORY"])
+        assert file["CATALOG"].columns["id"].format == "K"
+        assert file["CATALOG"].data["id"][0] == BIG
+        number = file["CATALOG"].columns.names.index("teff") + 1
+        assert header[f"TUNIT{number}"] == "K"
+        assert header[f"TCOMM{number}"] == "effective temperature"
+    table = Table.read(tmp_path / "c.fits", hdu=1, unit_parse_strict="silent")
+    assert str(table["teff"].unit) == "K"
+    assert str(table["feh"].unit) == "dex"
+    assert str(table["ra"].unit) == "deg"
+
+
+def test_parquet_has_units_descriptions_and_zstd(tmp_path):
+    write_catalog(tmp_path / "c.parquet", columns(), METADATA)
+    field = pq.read_schema(tmp_path / "c.parquet").field("teff")
+    assert field.metadata == {b"unit": b"K", b"description": b"effective temperature"}
+    assert pq.ParquetFile(tmp_path / "c.parquet").metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_csv_is_plain_unless_header_lines_are_asked_for(tmp_path):
+    write_catalog(tmp_path / "plain.csv", columns())
+    with (tmp_path / "plain.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert int(rows[0]["id"]) == BIG
+    assert np.isnan(float(rows[0]["feh"]))
+    write_catalog(tmp_path / "told.csv", columns(), METADATA, header_lines=True)
+    text = (tmp_path / "told.csv").read_text()
+    assert text.startswith("# model: mock-feh\n")
+    assert "# column teff [K]: effective temperature\n" in text
+    np.testing.assert_array_equal(read_catalog(tmp_path / "told.csv")["id"], columns()["id"])
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_no_rows(tmp_path, suffix):
+    write_catalog(tmp_path / f"c.{suffix}", columns(0))
+    read = read_catalog(tmp_path / f"c.{suffix}")
+    assert list(read) == list(columns())
+    assert len(read["id"]) == 0
+    assert read["id"].dtype == np.int64
+
+
+def test_foreign_tables(tmp_path):
+    Table({"ID": np.array([BIG, 2]), "TEFF": [5000.0, 6000.0], "Other": ["a", "b"]}).write(tmp_path / "t.fits")
+    assert list(read_catalog(tmp_path / "t.fits")) == ["id", "teff", "Other"]
+    pq.write_table(pa.table({"id": [BIG, None], "feh": [None, 0.1]}), tmp_path / "t.parquet")
+    read = read_catalog(tmp_path / "t.parquet")
+    np.testing.assert_array_equal(read["id"], [BIG, -1])
+    np.testing.assert_array_equal(read["feh"], [np.nan, 0.1])
+    (tmp_path / "t.csv").write_text(f"# a comment\nid,feh,note\n{BIG},,x\n,0.5,y\n")
+    read = read_catalog(tmp_path / "t.csv")
+    np.testing.assert_array_equal(read["id"], [BIG, -1])
+    np.testing.assert_array_equal(read["feh"], np.array([np.nan, 0.5], np.float32))
+
+
+@pytest.mark.parametrize("name", ["c.txt", "c", "c.fits.gz"])
+def test_unknown_suffix(tmp_path, name):
+    with pytest.raises(InputError, match=r"\.parquet, \.fits, \.csv"):
+        write_catalog(tmp_path / name, columns())
+    with pytest.raises(InputError, match=r"\.parquet, \.fits, \.csv"):
+        read_catalog(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_unreadable_files(tmp_path, suffix):
+    path = tmp_path / f"c.{suffix}"
+    with pytest.raises(InputError, match="no such file"):
+        read_catalog(path)
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="empty file"):
+        read_catalog(path)
+    path.write_bytes(b"\x80\x81nonsense\x00" * 50)
+    with pytest.raises(InputError, match="cannot be read") as caught:
+        read_catalog(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_truncated_files(tmp_path):
+    for suffix in ("parquet", "fits"):
+        path = tmp_path / f"c.{suffix}"
+        write_catalog(path, columns(2000))
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with pytest.raises(InputError, match="cannot be read"):
+            read_catalog(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"id": np.full(5, 0.5)}, "no exact integers"),
+        ({"id": np.full(5, "x")}, "must hold integers"),
+        ({"id": np.full(5, 2**63, np.uint64)}, "do not fit"),
+        ({"feh": np.zeros(4)}, "differ in length"),
+        ({"feh": np.zeros((5, 2))}, "one value per row"),
+    ],
+)
+def test_columns_that_make_no_table(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        write_catalog(tmp_path / "c.parquet", columns() | changes)
+    assert not list(tmp_path.iterdir())
+
+
+def test_batches_must_agree(tmp_path):
+    def write(name, batches):
+        with CatalogWriter(tmp_path / name) as writer:
+            for batch in batches:
+                writer.append(batch)
+
+    with pytest.raises(InputError, match="differ in columns: snr"):
+        write("c.fits", [columns(), columns() | {"snr": np.zeros(5)}])
+    with pytest.raises(InputError, match="not a single batch"):
+        write("c.csv", [])
+    assert not list(tmp_path.iterdir())

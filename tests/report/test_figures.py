@@ -1,0 +1,97 @@
+import matplotlib
+import numpy as np
+import pytest
+
+from transtar.errors import InputError
+from transtar.report import Panel, against_sample_size, one_to_one, regime_dots, residuals_against, save
+
+from .results import summary
+
+
+def panel(n=80, label="feh", title="lora", outlier=False):
+    rng = np.random.default_rng(0)
+    reference = rng.uniform(-2, 0.4, n) if label != "teff" else rng.uniform(4000, 7000, n)
+    predicted = reference + 0.05 * np.ptp(reference) * rng.normal(size=n)
+    if outlier:
+        predicted[0] = 100
+    return Panel(title, label, reference, predicted, {"n": n, "r2": 0.9, "sigma": 0.12345}, reference < -1)
+
+
+def test_one_to_one_has_lines_scores_and_labels():
+    figure = one_to_one([panel(title="zero-shot"), panel()])
+    left, right = figure.axes
+    assert left.get_xlabel() == "reference [Fe/H]"
+    assert left.get_ylabel() == "predicted [Fe/H]"
+    assert right.get_ylabel() == ""
+    assert [axes.get_title() for axes in figure.axes] == ["zero-shot", "lora"]
+    assert left.texts[0].get_text() == "$N$ = 80\n$R^2$ = 0.900\n$\\sigma$ = 0.123 dex"
+    lines = {(line.get_linestyle(), line.get_color()): line for line in left.lines if line.get_linestyle() != "None"}
+    ideal, dotted = lines["--", "black"], lines[":", "#555555"]
+    np.testing.assert_array_equal(ideal.get_xdata(), ideal.get_ydata())
+    np.testing.assert_allclose(np.abs(np.subtract(dotted.get_ydata(), dotted.get_xdata())), 0.2)
+    assert left.get_xlim() == left.get_ylim() == right.get_xlim()
+    assert [text.get_text() for text in figure.legends[0].get_texts()][-1] == "±0.2 dex"
+
+
+def test_metal_poor_stars_have_their_own_marker():
+    markers = {line.get_marker(): len(line.get_xdata()) for line in one_to_one([panel()]).axes[0].lines}
+    assert markers["^"] == panel().poor.sum()
+    assert markers["o"] == 80 - markers["^"]
+
+
+def test_tolerance_and_unit_of_teff():
+    axes = one_to_one([panel(label="teff")]).axes[0]
+    assert axes.get_xlabel() == r"reference $T_\mathrm{eff}$ [K]"
+    dotted = next(line for line in axes.lines if line.get_linestyle() == ":")
+    assert abs(dotted.get_ydata()[0] - dotted.get_xdata()[0]) == pytest.approx(200)
+
+
+def test_an_outlier_is_shown_on_the_edge_and_does_not_shrink_the_rest():
+    axes = one_to_one([panel(outlier=True)]).axes[0]
+    assert axes.get_ylim()[1] < 2
+    assert any(line.get_marker() == "^" and len(line.get_xdata()) == 1 for line in axes.lines)
+
+
+def test_many_stars_become_a_density():
+    assert len(one_to_one([panel(n=5000)]).axes[0].collections) == 2
+
+
+def test_sample_size_panels():
+    figure = against_sample_size(summary(), "feh")
+    assert [axes.get_ylabel() for axes in figure.axes] == ["$R^2$ of [Fe/H]"] * 3 + [r"$\sigma$ of [Fe/H] [dex]"]
+    assert figure.axes[0].get_xscale() == "log"
+    assert figure.axes[0].get_xlabel() == "fine-tuning stars $n$"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["residual", "lora", "scratch", "zero-shot"]
+    # R2 of -2.5 stays off the axis and is written beside an arrow.
+    assert figure.axes[1].get_ylim()[0] > -1.5
+    assert any(text.get_text().startswith("−2.") for text in figure.axes[1].texts)
+
+
+def test_regimes_that_have_results_are_shown_with_their_stars():
+    figure = regime_dots(summary(), "feh", 50)
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names == ["dwarf ($N$ = 323)", "giant ($N$ = 323)"]
+    assert [axes.get_xlabel() for axes in figure.axes] == ["$R^2$", r"$\sigma$ [dex]", "bias [dex]"]
+
+
+def test_residuals():
+    figure = residuals_against(np.arange(5.0), np.zeros(5), "teff", "feh")
+    assert figure.axes[0].get_ylabel() == "predicted − reference [Fe/H]"
+
+
+def test_saved_as_pdf_and_png_without_touching_the_callers_settings(tmp_path):
+    size = matplotlib.rcParams["font.size"]
+    paths = save(one_to_one([panel()]), tmp_path / "figures", "figure-2")
+    assert paths["png"].read_bytes().startswith(b"\x89PNG")
+    assert paths["pdf"].read_bytes().startswith(b"%PDF")
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"figure-2.pdf", "figure-2.png"}
+    assert matplotlib.rcParams["font.size"] == size
+
+
+def test_nothing_to_draw_is_an_error():
+    with pytest.raises(InputError, match="at least one panel"):
+        one_to_one([])
+    with pytest.raises(InputError, match="'teff'"):
+        against_sample_size(summary(), "teff")
+    with pytest.raises(InputError, match="n_finetune 77"):
+        regime_dots([row for row in summary() if row["n_finetune"]], "feh", 77)

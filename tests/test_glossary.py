@@ -1,0 +1,44 @@
+import pytest
+
+from transtar import glossary
+from transtar.errors import InputError
+from transtar.labels import LABELS
+
+
+def test_every_label_that_tables_may_hold_is_described():
+    assert set(LABELS) == set(glossary.LABELS)
+
+
+@pytest.mark.parametrize("name", [*glossary.COLUMNS, "feh_err", "teff_ens_std"])
+def test_columns_have_type_and_description(name):
+    column = glossary.describe(name)
+    assert column.name == name
+    assert column.dtype in ("str", "int32", "int64", "float32", "float64")
+    assert column.description
+
+
+def test_derived_columns_take_the_unit_of_their_label():
+    assert glossary.describe("teff_err").unit == "K"
+    assert "ensemble" in glossary.describe("feh_ens_std").description
+
+
+@pytest.mark.parametrize("name", ["nonsense", "snr_err", "feh_std"])
+def test_unknown_columns_are_refused(name):
+    assert not glossary.is_known(name)
+    with pytest.raises(InputError, match="glossary"):
+        glossary.describe(name)
+
+
+def test_display_names():
+    assert glossary.display("teff") == r"$T_\mathrm{eff}$ [K]"
+    assert glossary.display("feh") == "[Fe/H]"
+    assert glossary.display("mg_fe") == "[Mg/Fe]"
+    assert glossary.display("custom") == "custom"
+    assert glossary.plain("alphafe") == "[alpha/Fe]"
+
+
+def test_markdown_table_holds_every_key_column_and_its_unit():
+    text = glossary.as_markdown()
+    assert "| `teff` | float32 | K | effective temperature |" in text
+    assert "`feh_ens_std`" in text
+    assert text.count("\n") == len(glossary.as_markdown(["id"]).splitlines()) - 1 + text.count("\n| `")
