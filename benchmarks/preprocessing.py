@@ -68,7 +68,9 @@ def bench_continuum(batch, name):
 def bench_chain(batch, name, mlp_rate):
     """Native pixels to grid, against the rate of the network's own prediction."""
     rate = len(batch) / seconds(lambda: preprocess(batch, Preprocessing(), sky_lines=SKY, threads=THREADS))
-    report(f"chain, {name}: ours / MLP prediction", rate / mlp_rate, 0.4, f"{rate:,.0f} against {mlp_rate:,.0f} spectra/s")
+    report(
+        f"chain, {name}: ours / MLP prediction", rate / mlp_rate, 0.4, f"{rate:,.0f} against {mlp_rate:,.0f} spectra/s"
+    )
     return rate
 
 

@@ -95,15 +95,15 @@ def test_a_catalog_without_flags_says_what_is_not_known():
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "fits", "csv"])
-def test_files_to_metrics_json(tmp_path, capsys, suffix):
+def test_files_to_metrics_json(tmp_path, suffix):
     catalog, reference = tables()
     write_catalog(tmp_path / f"catalog.{suffix}", catalog)
     write_catalog(tmp_path / "labels.csv", reference)
-    evaluate_files(tmp_path / f"catalog.{suffix}", tmp_path / "labels.csv", tmp_path / "out", ["feh"])
+    result = evaluate_files(tmp_path / f"catalog.{suffix}", tmp_path / "labels.csv", tmp_path / "out", ["feh"])
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["feh"]["all"]["n"] == 60
     assert set(metrics["feh"]["poor"]) == {"r2", "r2_err", "sigma", "bias", "n"}
-    assert "60 of 60 rows scored, 0 left out" in capsys.readouterr().out
+    assert "60 of 60 rows scored, 0 left out" in format_table(result)
 
 
 def test_metrics_json_holds_null_for_what_is_no_number(tmp_path):

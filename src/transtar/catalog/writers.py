@@ -22,6 +22,9 @@ from .schema import arrow_schema, as_numpy, check_columns, to_arrow
 
 SUFFIXES = (".parquet", ".fits", ".csv")
 
+CHUNK = 65536
+"""Rows gathered before they are written: small batches would make many small row groups, which read slowly."""
+
 
 def check_suffix(path: str | os.PathLike) -> str:
     """Return the suffix of a catalog file, in lower case.
@@ -70,6 +73,7 @@ class CatalogWriter:
         self.metadata = dict(metadata or {})
         self.header_lines = header_lines
         self.rows = 0
+        self._waiting: list[pa.Table] = []
         self._widths: dict[str, int] = {}
         self._example: dict[str, np.ndarray] = {}
         self._sink: pq.ParquetWriter | pa.csv.CSVWriter | None = None
@@ -101,13 +105,19 @@ class CatalogWriter:
         checked = check_columns(columns, str(self.path))
         if self._sink is None:
             self._open(checked)
-        assert self._sink is not None
-        self._sink.write_table(to_arrow(checked, self._schema, str(self.path)))
-        self.rows += len(next(iter(checked.values())))
+        self._waiting.append(to_arrow(checked, self._schema, str(self.path)))
+        self.rows += len(self._waiting[-1])
+        if sum(map(len, self._waiting)) >= CHUNK:
+            self._flush()
         if self.suffix == ".fits":
             for name, array in checked.items():
                 if array.dtype.kind == "U":
                     self._widths[name] = max(self._widths.get(name, 1), text_width(array))
+
+    def _flush(self) -> None:
+        if self._sink is not None and self._waiting:
+            self._sink.write_table(pa.concat_tables(self._waiting).combine_chunks())
+        self._waiting = []
 
     def _open(self, example: dict[str, np.ndarray]) -> None:
         self._example = {name: array[:0] for name, array in example.items()}
@@ -127,6 +137,7 @@ class CatalogWriter:
     def _finish(self) -> None:
         if self._sink is None:
             raise InputError(f"{self.path}: nothing to write, not a single batch came")
+        self._flush()
         self._sink.close()
         self._file.close()
         if self.suffix == ".fits":
@@ -149,7 +160,7 @@ class CatalogWriter:
 
 def _read_batches(path: Path) -> Iterator[dict[str, np.ndarray]]:
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=65536):
+        for batch in file.iter_batches(batch_size=CHUNK):
             yield {name: as_numpy(batch.column(name)) for name in batch.schema.names}
 
 

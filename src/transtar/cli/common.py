@@ -24,12 +24,12 @@ def progress(items: Iterable, description: str, unit: str, total: int | None = N
 
 
 def epoch_bar(description: str):
-    """A callback ``(epoch, n_epochs, validation_loss)`` that draws a progress bar."""
+    """A callback ``(epoch, n_epochs, training_loss, validation_loss)`` that draws a progress bar."""
     from tqdm import tqdm
 
     bar = tqdm(desc=description, unit="epoch", disable=not sys.stderr.isatty(), leave=False)
 
-    def show(epoch: int, n_epochs: int, validation_loss: float) -> None:
+    def show(epoch: int, n_epochs: int, training_loss: float, validation_loss: float) -> None:
         bar.total = n_epochs
         bar.set_postfix_str(f"validation loss {validation_loss:.4f}", refresh=False)
         bar.update(epoch - bar.n)
@@ -87,7 +87,9 @@ def add_training(parser: argparse.ArgumentParser) -> None:
 def given_training(arguments: argparse.Namespace) -> dict[str, Any]:
     """The training settings that were given on the command line, by their names in the settings classes."""
     names = {"epochs": "epochs", "lr": "learning_rate", "batch_size": "batch_size"}
-    return {setting: getattr(arguments, name) for name, setting in names.items() if getattr(arguments, name) is not None}
+    return {
+        setting: getattr(arguments, name) for name, setting in names.items() if getattr(arguments, name) is not None
+    }
 
 
 def read_preprocessing(path: Path | None):
@@ -136,45 +138,23 @@ def training_stars(prepared, labels: tuple[str, ...], n: int | None = None, seed
     """
     import numpy as np
 
-    from ..datasets import usable
+    from ..datasets import star_names, training_arguments, usable
     from ..train import nested_subsets
 
-    columns = prepared.columns
-    pool = columns["split"] == "pool"
-    good = usable(columns) & np.isfinite(prepared.flux).all(axis=1)
+    pool = prepared.columns["split"] == "pool"
+    good = usable(prepared)
     labelled = np.isfinite(prepared.targets(labels)).any(axis=1)
     rows = np.flatnonzero(pool & good & labelled)
     say(
-        f"{len(rows)} stars to learn from; left out: {int((~pool).sum())} not in the pool, "
+        f"{len(rows)} spectra to learn from; left out: {int((~pool).sum())} not in the pool, "
         f"{int((pool & ~good).sum())} flagged bad, {int((pool & good & ~labelled).sum())} without label"
     )
     if not len(rows):
         raise InputError("the prepared set has no star to learn from")
-    stars = star_names(columns)
-    feh = columns["feh"] if "feh" in prepared.labels else None
     if n is not None:
-        subset = nested_subsets(stars[rows], None if feh is None else feh[rows], [n], seed)[n]
-        rows = rows[subset]
-    chosen = prepared.select(rows)
-    return {
-        "flux": chosen.flux,
-        "labels": chosen.targets(labels),
-        "stars": stars[rows],
-        "survey": prepared.survey,
-        "ids": chosen.columns["id"],
-        "files": chosen.columns["file"],
-        "feh": None if feh is None else feh[rows],
-        "set_hash": prepared.hash,
-    }
-
-
-def star_names(columns):
-    """A name per star, by which repeat visits stay together: the survey's own, else the id, else the file."""
-    import numpy as np
-
-    star = columns.get("star", np.full(len(columns["file"]), "")).astype(str)
-    own = np.where(columns["id"] >= 0, columns["id"].astype(str), columns["file"])
-    return np.where(star != "", star, own)
+        columns = prepared.select(rows).columns
+        rows = rows[nested_subsets(star_names(columns), columns.get("feh"), [n], seed)[n]]
+    return training_arguments(prepared, rows, labels)
 
 
 def describe_last_step(model) -> str:

@@ -22,7 +22,9 @@ HELP = "adapt a model with a few hundred stars"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--model", required=True, type=Path, help="folder of the model to adapt")
-    parser.add_argument("--data", required=True, type=Path, help="prepared set of the new survey; only its pool is used")
+    parser.add_argument(
+        "--data", required=True, type=Path, help="prepared set of the new survey; only its pool is used"
+    )
     parser.add_argument(
         "--strategy",
         default="auto",
@@ -45,8 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     prepared = read_set(arguments.data)
     if model.preprocessing is not None:
         require_same(model.preprocessing, str(arguments.model), prepared.preprocessing, str(arguments.data))
-    n = None if arguments.n == "all" else arguments.n
-    stars = training_stars(prepared, model.label_names, n, arguments.seed)
+    stars = training_stars(prepared, model.label_names, arguments.n, arguments.seed)
     given = given_training(arguments)
     if arguments.strategy == "auto":
         if given:
@@ -59,9 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.strategy != "recalibrate":
             given |= {"device": arguments.device}
         strategy = make_strategy(arguments.strategy, **given)
-        model = finetune(
-            model, **stars, strategy=strategy, seed=arguments.seed, progress=epoch_bar(arguments.strategy)
-        )
+        model = finetune(model, **stars, strategy=strategy, seed=arguments.seed, progress=epoch_bar(arguments.strategy))
     model.save(arguments.out)
     print(f"{arguments.out}: {describe_last_step(model)}")
     return 0

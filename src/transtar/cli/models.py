@@ -18,8 +18,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from ..models.card import model_card
-
-    (model,) = load_models([arguments.model])
-    print(model_card(model))
+    load_models([arguments.model])
+    print((arguments.model / "README.md").read_text(encoding="utf-8"))
     return 0

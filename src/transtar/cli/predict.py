@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..catalog import CatalogWriter, check_suffix, predict_batches
     from ..errors import InputError, SettingsError
     from ..flags import count
-    from ..models import check_ensemble
+    from ..preprocess import require_same
 
     native = arguments.survey is not None or arguments.spectra is not None
     if native == (arguments.data is not None):
@@ -39,10 +39,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError("--survey and --spectra go together")
     check_suffix(arguments.out)
     models = load_models(arguments.model)
-    check_ensemble(models, [str(path) for path in arguments.model])
+    for model, path in zip(models[1:], arguments.model[1:], strict=True):
+        require_same(models[0].preprocessing, str(arguments.model[0]), model.preprocessing, str(path))
     skipped: list[str] = []
     batches = _native(arguments, models[0], skipped) if native else _prepared(arguments, models[0])
-    metadata = {"models": [str(path) for path in arguments.model], "labels": list(models[0].label_names)}
+    metadata = {
+        "models": [str(path) for path in arguments.model],
+        "provenance": [list(model.provenance) for model in models],
+    }
     n, flags = 0, {}
     with CatalogWriter(arguments.out, metadata) as writer:
         for columns in predict_batches(models, batches):

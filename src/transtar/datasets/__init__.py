@@ -1,6 +1,20 @@
 """Prepared sets: spectra on the wavelength grid with their labels and split, on disk."""
 
-from .prepare import PrepareReport, prepare, preprocess_batch, star_columns, usable
+from .prepare import PrepareReport, prepare, preprocess_batch, star_columns
 from .prepared import PreparedSet, SetWriter, join_sets, read_set, stream_set
+from .select import star_names, training_arguments, usable
 
-__all__ = ["PrepareReport", "PreparedSet", "SetWriter", "join_sets", "prepare", "preprocess_batch", "read_set", "star_columns", "stream_set", "usable"]
+__all__ = [
+    "PrepareReport",
+    "PreparedSet",
+    "SetWriter",
+    "join_sets",
+    "prepare",
+    "preprocess_batch",
+    "read_set",
+    "star_columns",
+    "star_names",
+    "stream_set",
+    "training_arguments",
+    "usable",
+]

@@ -10,9 +10,8 @@ import numpy as np
 
 from .. import __version__
 from ..errors import InputError
-from ..flags import Flag, count, has
-from ..labels import join, look_up, read_labels, read_split, read_velocities
-from ..labels import LABELS
+from ..flags import count
+from ..labels import LABELS, join, look_up, read_labels, read_split, read_velocities
 from ..preprocess import GridSpectra, Preprocessing, preprocess
 from ..spectra import SpectrumBatch
 from ..surveys import Survey, find_files, stream
@@ -190,13 +189,6 @@ def _labels(columns, table, names, report: PrepareReport) -> dict[str, np.ndarra
 def _split(columns, table) -> np.ndarray:
     if table is None:
         return np.full(len(columns["file"]), SPLITS[0])
-    split = look_up(
-        table, "split", file=columns["file"], ids=columns["id"], fill="", star=columns.get("star")
-    )
+    split = look_up(table, "split", file=columns["file"], ids=columns["id"], fill="", star=columns.get("star"))
     # A star the split does not name is in neither part: nothing learns from it and nothing is measured on it.
     return np.where(split == "", "none", split)
-
-
-def usable(columns: dict[str, np.ndarray]) -> np.ndarray:
-    """Rows that no flag rules out for learning."""
-    return ~has(columns["flags"], Flag.LOW_GOOD_FRACTION | Flag.NO_VELOCITY | Flag.NON_STELLAR | Flag.CONTINUUM_FAILED)

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError, MismatchError
-from ..flags import Flag, has
 from ..files import atomic_folder, read_json, write_json
+from ..flags import Flag, has
 from ..preprocess import GridSpectra, Preprocessing, require_same
 
 FORMAT = 1
@@ -203,7 +203,9 @@ def stream_set(path, batch_size: int = 8192) -> Iterator[PreparedSet]:
     try:
         stars = pq.read_table(path / STARS)
         if stars.num_rows != description["n_spectra"]:
-            raise InputError(f"{path}: {STARS} has {stars.num_rows} rows, {DESCRIPTION} says {description['n_spectra']}")
+            raise InputError(
+                f"{path}: {STARS} has {stars.num_rows} rows, {DESCRIPTION} says {description['n_spectra']}"
+            )
         start = 0
         with pq.ParquetFile(path / SPECTRA) as file:
             if file.metadata.num_rows != stars.num_rows:

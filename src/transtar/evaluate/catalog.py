@@ -200,7 +200,7 @@ def write_metrics(path: str | os.PathLike, metrics: Mapping[str, Mapping[str, Ma
 def evaluate_files(
     catalog: str | os.PathLike, labels: str | os.PathLike, out: str | os.PathLike, label: Sequence[str] | None = None
 ) -> Evaluation:
-    """Score a catalog file against a label file, print the table and write ``metrics.json`` into the folder `out`.
+    """Score a catalog file against a label file, and write ``metrics.json`` into the folder `out`.
 
     Raises
     ------
@@ -209,5 +209,4 @@ def evaluate_files(
     """
     evaluation = evaluate_catalog(read_catalog(catalog), read_labels(labels), label)
     write_metrics(Path(out) / "metrics.json", evaluation.metrics)
-    print(format_table(evaluation))
     return evaluation

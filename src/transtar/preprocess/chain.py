@@ -210,10 +210,7 @@ class _Plan:
         usable = np.isfinite(scale) & (scale > 0) & good.any(axis=1)
         scale = np.where(usable, scale, 1)[:, None]
         flux /= scale
-        if settings.continuum == "none":
-            continuum = np.ones_like(flux)
-        else:
-            continuum = self.continuum(flux, stretch)
+        continuum = np.ones_like(flux) if settings.continuum == "none" else self.continuum(flux, stretch)
         below, weight, covered = self.lookup.find(settings.wavelengths, stretch)
         low, high = below.min(axis=1), below.max(axis=1) + 1
         usable &= _lowest_between(continuum, low, high) > 0

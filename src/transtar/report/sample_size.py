@@ -125,12 +125,14 @@ def _mark_below(axes: Axes, x: float, value: float, color: str, level: int) -> N
     bottom = axes.get_ylim()[0]
     axes.plot([x], [bottom], marker="v", ms=5, color=color, clip_on=False, zorder=5)
     axes.annotate(
-        f"{value:.1f}".replace("-", "−"),
+        _text(value),
         (x, bottom),
         xytext=(5, 4 + 9 * level),
         textcoords="offset points",
         color=color,
         fontsize=6.5,
+        zorder=10,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
     )
 
 
@@ -186,7 +188,7 @@ def regime_dots(
                         if value < LOWEST_R2:
                             color = strategy_style(strategy, position)["color"]
                             axes.annotate(
-                                f"◂ {value:.1f}".replace("-", "−"),
+                                f"◂ {_text(value)}",
                                 (LOWEST_R2, height),
                                 color=color,
                                 fontsize=6,

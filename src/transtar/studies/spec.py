@@ -123,7 +123,9 @@ def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | No
 
 def shipped_studies() -> list[str]:
     """Names of the studies that ship with transtar."""
-    return sorted(p.name.removesuffix(".yaml") for p in package_files(__package__).iterdir() if p.name.endswith(".yaml"))
+    return sorted(
+        p.name.removesuffix(".yaml") for p in package_files(__package__).iterdir() if p.name.endswith(".yaml")
+    )
 
 
 def build_study(content: dict, where: str) -> Study:

@@ -1,7 +1,7 @@
 """Training: one loop, and strategies that only say which weights train."""
 
 from .augment import Augmentation, augment_flux
-from .choose import choose
+from .choose import CANDIDATES, choose
 from .loop import History, train
 from .settings import (
     STRATEGIES,
@@ -22,6 +22,7 @@ from .split import folds, nested_subsets, regime, validation_split
 from .strategies import finetune, pretrain
 
 __all__ = [
+    "CANDIDATES",
     "STRATEGIES",
     "Augmentation",
     "Full",

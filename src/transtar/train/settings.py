@@ -12,6 +12,7 @@ from ..errors import SettingsError, check_keys
 from ..models.lora import LoRASettings
 from ..models.mlp import MLPSettings
 from ..models.residual import ResidualSettings
+from .augment import Augmentation
 
 PAPER_LEARNING_RATE = 1e-5
 PAPER_STARS = 90_106
@@ -45,6 +46,10 @@ class TrainSettings:
         is lower than that of the best single epoch (or if there is no validation set). 0 does not.
     schedule : {'constant', 'cosine'}
         Course of the learning rate over the epochs; 'cosine' falls to zero by half a cosine.
+    augmentation : Augmentation or None
+        Random changes of the training spectra, drawn anew each epoch.
+    poor_weight : float
+        Weight in the loss of stars with [Fe/H] < -1, of which every survey has few; others have 1.
 
     Raises
     ------
@@ -62,6 +67,8 @@ class TrainSettings:
     patience: int | None = None
     average_last: int = 0
     schedule: str = "constant"
+    augmentation: Augmentation | None = None
+    poor_weight: float = 1.0
 
     def __post_init__(self) -> None:
         conditions = {
@@ -72,6 +79,7 @@ class TrainSettings:
             "validation_fraction must be in [0, 1)": 0 <= self.validation_fraction < 1,
             "patience must be at least 1": self.patience is None or self.patience >= 1,
             "average_last must be between 0 and epochs": 0 <= self.average_last <= self.epochs,
+            "poor_weight must be positive": self.poor_weight > 0,
             f"schedule must be one of {', '.join(SCHEDULES)}": self.schedule in SCHEDULES,
         }
         for message, holds in conditions.items():
@@ -110,6 +118,7 @@ class ZeroShot:
     """Leave the model as it is."""
 
     name: ClassVar[str] = "zero-shot"
+    uses_model: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,7 @@ class Residual(_FineTuning):
     """Train a small network whose output is added to that of the frozen model."""
 
     name: ClassVar[str] = "residual"
+    uses_model: ClassVar[bool] = True
     head: ResidualSettings = field(default_factory=ResidualSettings)
 
 
@@ -125,6 +135,7 @@ class LoRA(_FineTuning):
     """Train low-rank updates of the frozen layers, merged into them at the end."""
 
     name: ClassVar[str] = "lora"
+    uses_model: ClassVar[bool] = True
     adapter: LoRASettings = field(default_factory=LoRASettings)
 
 
@@ -133,6 +144,7 @@ class Full(_FineTuning):
     """Train all weights on, from where they are."""
 
     name: ClassVar[str] = "full"
+    uses_model: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -140,6 +152,7 @@ class Scratch(TrainSettings):
     """Train a fresh network with its own scalers, using nothing of the model but its labels and preprocessing."""
 
     name: ClassVar[str] = "scratch"
+    uses_model: ClassVar[bool] = False
     epochs: int = 200
     mlp: MLPSettings = field(default_factory=MLPSettings)
 
@@ -160,6 +173,7 @@ class Recalibrate:
     """
 
     name: ClassVar[str] = "recalibrate"
+    uses_model: ClassVar[bool] = True
     shrinkage: float = 0.0
     slope: bool = True
     term: str | None = None
@@ -182,6 +196,7 @@ class Ridge:
     """
 
     name: ClassVar[str] = "ridge"
+    uses_model: ClassVar[bool] = False
     log_alpha_min: float = 0.0
     log_alpha_max: float = 6.0
     n_alpha: int = 37
@@ -198,7 +213,7 @@ STRATEGIES: dict[str, type] = {
 }
 """Fine-tuning strategies by the name that studies and the command line use."""
 
-_NESTED = {"head": ResidualSettings, "adapter": LoRASettings, "mlp": MLPSettings}
+_NESTED = {"augmentation": Augmentation, "head": ResidualSettings, "adapter": LoRASettings, "mlp": MLPSettings}
 
 
 def settings_from_dict(kind: type, given: Mapping):

@@ -99,16 +99,21 @@ class AutogradStep:
 
 @dataclass
 class _Layer:
-    # One linear layer: a weight matrix that trains or not, perhaps a low-rank update, and room for the gradients.
+    # One linear layer: a weight matrix that trains or not, perhaps a low-rank update. `backward` is the transposed
+    # weight, laid out afresh where the weight is frozen.
     weight: torch.Tensor
     bias: torch.Tensor
+    backward: torch.Tensor
     trains: bool
-    update: tuple[torch.Tensor, torch.Tensor] | None
-    scale: float
+    update: tuple[torch.Tensor, torch.Tensor] | None = None
+    scale: float = 1.0
 
 
 class DenseStep:
     """A chain of linear layers and ReLU (plain or with LoRA), differentiated by hand.
+
+    Inside, activations are laid out as (features, stars), and the matrices A of LoRA as (inputs, rank): with batches
+    of a few dozen stars that makes the matrix products up to twice as fast as the other way round.
 
     Parameters
     ----------
@@ -124,28 +129,35 @@ class DenseStep:
 
     def __init__(self, network: nn.Sequential, offset: Offset | None = None):
         self.offset = offset
+        transposed = {id(module.A) for module in network if isinstance(module, LoRALinear)}
+        self._flatten([p for p in network.parameters() if p.requires_grad], transposed)
         self.layers: list[_Layer] = []
         for module in network:
             if isinstance(module, LoRALinear):
-                layer = module.layer
-                self.layers.append(_Layer(layer.weight, layer.bias, False, (module.A, module.B), module.scale))
+                weight = module.layer.weight
+                layer = _Layer(weight, module.layer.bias, weight.T.contiguous(), False)
+                layer.update, layer.scale = (module.A, module.B), module.scale
             elif isinstance(module, nn.Linear):
-                self.layers.append(_Layer(module.weight, module.bias, module.weight.requires_grad, None, 1.0))
-        trainable = [p for p in network.parameters() if p.requires_grad]
-        self._flatten(trainable)
+                trains, weight = module.weight.requires_grad, module.weight
+                layer = _Layer(weight, module.bias, weight.T if trains else weight.T.contiguous(), trains)
+            else:
+                continue
+            self.layers.append(layer)
         # The first product with a frozen matrix is the same in every epoch.
         self.hoists = not self.layers[0].trains
         self.first = next(i for i, layer in enumerate(self.layers) if layer.trains or layer.update)
 
-    def _flatten(self, trainable: list[nn.Parameter]) -> None:
+    def _flatten(self, trainable: list[nn.Parameter], transposed: set[int]) -> None:
         sizes = [-(-p.numel() // _ALIGN) * _ALIGN for p in trainable]
         flat = torch.zeros(sum(sizes), device=trainable[0].device)
         flat.grad = torch.zeros_like(flat)
-        for parameter, values, gradient in zip(trainable, flat.split(sizes), flat.grad.split(sizes), strict=True):
-            view = values[: parameter.numel()].view_as(parameter)
+        for parameter, values, gradients in zip(trainable, flat.split(sizes), flat.grad.split(sizes), strict=True):
+            turn = id(parameter) in transposed
+            shape = parameter.shape[::-1] if turn else parameter.shape
+            view, gradient = (part[: parameter.numel()].view(shape) for part in (values, gradients))
+            view, gradient = (view.T, gradient.T) if turn else (view, gradient)
             view.copy_(parameter.data)
-            parameter.data = view
-            parameter.grad = gradient[: parameter.numel()].view_as(parameter)
+            parameter.data, parameter.grad = view, gradient
         self.parameters = [flat]
         self.state = [flat]
 
@@ -159,26 +171,27 @@ class DenseStep:
             prepared.append(self.offset(inputs))
         return tuple(prepared)
 
-    def _forward(self, prepared: tuple[torch.Tensor, ...], keep: bool) -> tuple[torch.Tensor, list, list]:
-        hidden = prepared[0]
+    def _forward(self, prepared: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, list, list]:
+        hidden = prepared[0].T
         inputs, reduced = [], []
         last = len(self.layers) - 1
         for index, layer in enumerate(self.layers):
             inputs.append(hidden)
-            if index == 0 and self.hoists:
-                # `prepared` is reused in validation; a batch is a copy and may be overwritten.
-                total = prepared[1] if keep else prepared[1].clone()
-            else:
-                total = torch.addmm(layer.bias, hidden, layer.weight.T)
             low = None
             if layer.update is not None:
                 # Scaled here, where the matrix is thin.
-                low = torch.mm(hidden, layer.update[0].T).mul_(layer.scale)
-                total.addmm_(low, layer.update[1].T)
+                low = torch.mm(layer.update[0], hidden).mul_(layer.scale)
             reduced.append(low)
+            if index == 0 and self.hoists:
+                frozen = prepared[1].T
+                total = frozen.contiguous() if low is None else torch.addmm(frozen, layer.update[1], low)
+            else:
+                total = torch.addmm(layer.bias[:, None], layer.weight, hidden)
+                if low is not None:
+                    total.addmm_(layer.update[1], low)
             hidden = total if index == last else torch.relu_(total)
         if self.offset is not None:
-            hidden.add_(prepared[-1])
+            hidden.add_(prepared[-1].T)
         return hidden, inputs, reduced
 
     @torch.no_grad()
@@ -186,25 +199,25 @@ class DenseStep:
         self, batch: tuple[torch.Tensor, ...], targets: torch.Tensor, weights: torch.Tensor | None
     ) -> torch.Tensor:
         """Run one batch forward and backward."""
-        outputs, inputs, reduced = self._forward(batch, keep=True)
-        difference = outputs.sub_(targets)
-        gradient = difference if weights is None else difference * weights
+        outputs, inputs, reduced = self._forward(batch)
+        difference = outputs.sub_(targets.T)
+        gradient = difference if weights is None else difference * weights.T
         loss = torch.sum(gradient * difference) / difference.numel()
         gradient = gradient * (2.0 / difference.numel())
         for index in range(len(self.layers) - 1, self.first - 1, -1):
             layer, hidden, low = self.layers[index], inputs[index], reduced[index]
             if layer.trains:
-                torch.mm(gradient.T, hidden, out=layer.weight.grad)
-                torch.sum(gradient, 0, out=layer.bias.grad)
+                torch.mm(gradient, hidden.T, out=layer.weight.grad)
+                torch.sum(gradient, 1, out=layer.bias.grad)
             if layer.update is not None:
                 down, up = layer.update
-                torch.mm(gradient.T, low, out=up.grad)
-                thin = torch.mm(gradient, up).mul_(layer.scale)
-                torch.mm(thin.T, hidden, out=down.grad)
+                torch.mm(gradient, low.T, out=up.grad)
+                thin = torch.mm(up.T, gradient).mul_(layer.scale)
+                torch.mm(hidden, thin.T, out=down.grad.T)
             if index > self.first:
-                below = torch.mm(gradient, layer.weight)
+                below = torch.mm(layer.backward, gradient)
                 if layer.update is not None:
-                    below.addmm_(thin, layer.update[0])
+                    below.addmm_(layer.update[0].T, thin)
                 # The derivative of ReLU: `hidden` is its output, zero where it cut.
                 gradient = torch.ops.aten.threshold_backward(below, hidden, 0)
         return loss
@@ -212,4 +225,4 @@ class DenseStep:
     @torch.no_grad()
     def outputs(self, prepared: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Predict standardised labels."""
-        return self._forward(prepared, keep=False)[0]
+        return self._forward(prepared)[0].T

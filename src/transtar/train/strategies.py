@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from ..errors import InputError, SettingsError
 from ..models.estimator import Estimator
 from ..models.mlp import MLPSettings
 from .augment import Augmentation
 from .fit import adapt, recalibrate, ridge, train_fresh
 from .loop import Progress
-from .sample import make_sample
+from .sample import Sample, make_sample
 from .settings import Full, LoRA, Recalibrate, Residual, Ridge, Scratch, Strategy, TrainSettings, ZeroShot
+from .split import POOR_LIMIT
 
 
 def pretrain(
@@ -84,8 +87,10 @@ def pretrain(
         weights=weights,
         feh=feh,
     )
+    settings = settings or TrainSettings()
     return train_fresh(
-        sample, tuple(label_names), preprocessing, settings or TrainSettings(), mlp or MLPSettings(), augment,
+        _weighted(sample, settings), tuple(label_names), preprocessing, settings, mlp or MLPSettings(),
+        augment or settings.augmentation,
         set_hash, progress, step="pretrain", strategy="mlp",
     )  # fmt: skip
 
@@ -145,6 +150,9 @@ def finetune(
     )
     if sample.flux.shape[1] != estimator.n_inputs:
         raise InputError(f"the model needs {estimator.n_inputs} inputs per star, got {sample.flux.shape[1]}")
+    if isinstance(strategy, TrainSettings):
+        sample = _weighted(sample, strategy)
+        augment = augment or strategy.augmentation
     if isinstance(strategy, Scratch):
         return train_fresh(
             sample, names, estimator.preprocessing, strategy, strategy.mlp, augment, set_hash, progress,
@@ -157,3 +165,11 @@ def finetune(
     if isinstance(strategy, Residual | LoRA | Full):
         return adapt(estimator, sample, strategy, augment, set_hash, progress)
     raise SettingsError(f"not a fine-tuning strategy: {strategy!r}")
+
+
+def _weighted(sample: Sample, settings: TrainSettings) -> Sample:
+    """Give metal-poor stars the weight that the settings ask for, unless weights were given."""
+    if settings.poor_weight == 1 or sample.weights is not None or sample.feh is None:
+        return sample
+    weights = np.where(sample.feh < POOR_LIMIT, settings.poor_weight, 1.0)
+    return replace(sample, weights=weights.astype(np.float32))

@@ -1,0 +1,150 @@
+"""The single runs of a study: each takes plain data, trains one model, and stores what it predicted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..datasets import PreparedSet, read_set, star_names, training_arguments, usable
+from ..files import atomic_path, content_hash
+from ..models import load_estimator
+from ..train import TrainSettings, finetune, folds, make_strategy, nested_subsets, pretrain, settings_from_dict
+
+FOLD_SEED = 2025
+"""Fixes the folds of a validation study, so that all variants are judged on the same stars."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run.
+
+    Parameters
+    ----------
+    variant, model, strategy : str
+        `strategy` is 'pretrain' for the pre-training, whose predictions are the zero-shot ones.
+    labels : tuple of str
+    seed, n_finetune : int
+    settings : dict
+        Of the pre-training or of the strategy.
+    split : {'test', 'validation'}
+    n_folds : int
+        Number of folds of a validation study.
+    source, target : str
+        Folders of the prepared sets.
+    data : tuple of str
+        Hashes of the two sets, so that a run is done again when its data change.
+    base : str or None
+        Folder of the pre-trained model: written by a pre-training, read by the others.
+    base_key : str
+        Key of the pre-training, so that a fine-tuning is done again when its model changes.
+    """
+
+    variant: str
+    model: str
+    labels: tuple[str, ...]
+    strategy: str
+    seed: int
+    n_finetune: int
+    settings: dict[str, Any] = field(hash=False)
+    split: str
+    n_folds: int
+    source: str
+    target: str
+    data: tuple[str, str]
+    base: str
+    base_key: str = ""
+
+    @property
+    def key(self) -> str:
+        """Changes with anything that decides the outcome; not with folders."""
+        decisive = [self.labels, self.strategy, self.seed, self.n_finetune, self.settings, self.split]
+        return content_hash([*decisive, self.n_folds if self.split == "validation" else 0, self.data, self.base_key])
+
+
+@lru_cache(maxsize=8)
+def _load(folder: str) -> PreparedSet:
+    return read_set(folder)
+
+
+def parts(prepared: PreparedSet, split: str, seed: int, n_folds: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from and rows to be judged on.
+
+    In a test study these are the pool and the test stars; in a validation study one fold of the pool, by `seed`, takes
+    the place of the test stars, and no test star is touched.
+    """
+    columns = prepared.columns
+    good = usable(prepared)
+    pool = np.flatnonzero(good & (columns["split"] == "pool"))
+    if split == "test":
+        return pool, np.flatnonzero(good & (columns["split"] == "test"))
+    feh = columns["feh"][pool] if "feh" in columns else None
+    fold = folds(star_names(columns)[pool], feh, n_folds, FOLD_SEED)
+    return pool[fold != seed % n_folds], pool[fold == seed % n_folds]
+
+
+def run_job(job: Job, runs: str) -> str:
+    """Do one run and store its predictions as ``<key>.parquet`` in the folder `runs`; returns the key."""
+    target = _load(job.target)
+    pool, judged = parts(target, job.split, job.seed, job.n_folds)
+    tables = []
+    if job.strategy == "pretrain":
+        source = _load(job.source)
+        learn, held_out = parts(source, job.split, job.seed, job.n_folds)
+        settings = settings_from_dict(TrainSettings, job.settings | {"seed": job.seed})
+        model = pretrain(
+            **training_arguments(source, learn, job.labels),
+            label_names=job.labels,
+            preprocessing=source.preprocessing,
+            settings=settings,
+        )
+        model.save(job.base)
+        if job.split == "validation":
+            tables.append(_predictions(job, model, source, held_out, len(learn)))
+        tables.append(_predictions(job, model, target, judged, len(learn)))
+    else:
+        columns = target.columns
+        labelled = pool[np.isfinite(target.targets(job.labels)[pool]).any(axis=1)]
+        feh = columns["feh"][labelled] if "feh" in columns else None
+        n = min(job.n_finetune, len(labelled))
+        # The seed decides the subset, whatever the strategy and the model: all learn from the same stars.
+        subset = nested_subsets(star_names(columns)[labelled], feh, [n], job.seed)[n]
+        model = finetune(
+            load_estimator(job.base),
+            **training_arguments(target, labelled[subset], job.labels),
+            strategy=make_strategy(job.strategy, **job.settings),
+            seed=job.seed,
+        )
+        tables.append(_predictions(job, model, target, judged, int(subset.sum())))
+    with atomic_path(Path(runs) / f"{job.key}.parquet") as temporary:
+        pq.write_table(pa.concat_tables(tables), temporary)
+    return job.key
+
+
+def _predictions(job: Job, model, prepared: PreparedSet, rows: np.ndarray, n_train: int) -> pa.Table:
+    predicted = model.predict(prepared.flux[rows])
+    survey = prepared.survey
+    tables = [
+        pa.table(
+            {
+                "target": np.full(len(rows), survey).astype(object),
+                "label": np.full(len(rows), label).astype(object),
+                "row": rows.astype(np.int64),
+                "predicted": predicted[:, number].astype(np.float64),
+                "n_train": np.full(len(rows), n_train, np.int64),
+            }
+        )
+        for number, label in enumerate(job.labels)
+    ]
+    return pa.concat_tables(tables)
+
+
+def read_run(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
+    """What a run predicted: columns `target`, `label`, `row`, `predicted`, `n_train`."""
+    table = pq.read_table(Path(runs) / f"{job.key}.parquet")
+    return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}

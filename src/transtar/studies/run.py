@@ -1,0 +1,197 @@
+"""Running a study: prepare once, train what is not trained yet, collect, draw."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..datasets import prepare, read_set
+from ..errors import InputError, MismatchError, TranstarError
+from ..files import content_hash
+from ..preprocess import Preprocessing
+from ..surveys import get_survey
+from ..train import STRATEGIES, TrainSettings, make_strategy, settings_from_dict
+from .jobs import Job, run_job
+from .outputs import write_outputs
+from .spec import Sample, Study, data_path, settings_for
+
+NOT_TRAINED = ("zero-shot",)
+"""Strategies that are no runs of their own."""
+
+
+def run_study(
+    studies: dict[str, Study], out, workers: int | None = None, say: Callable[[str], None] = lambda text: None
+) -> Path:
+    """Run a study with all its variants; what an earlier, interrupted run completed is not done again.
+
+    Parameters
+    ----------
+    studies : dict of str to Study
+        From `load_study`.
+    out : path
+        Folder for prepared sets, models, runs, results.csv, tables, figures and report.html.
+    workers : int, optional
+        Training processes of one thread each; one per processor if not given.
+    say : callable, optional
+        Told what is going on.
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    TranstarError
+        If data are missing, settings are impossible, or a run fails.
+    """
+    out = Path(out)
+    jobs: list[Job] = []
+    for variant, study in studies.items():
+        check_settings(study, variant)
+    for variant, study in studies.items():
+        source = _prepared(study.source, study, out, say)
+        target = _prepared(study.target, study, out, say)
+        jobs += list(plan(study, variant, out, source, target))
+    runs = out / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    missing = {job.key: job for job in jobs if not (runs / f"{job.key}.parquet").is_file()}
+    say(f"{len(jobs)} runs, {len(jobs) - len(missing)} of them done before")
+    _train(list(missing.values()), runs, workers or os.cpu_count() or 1)
+    return write_outputs(studies, jobs, out)
+
+
+def check_settings(study: Study, variant: str) -> None:
+    """Find impossible settings before hours are spent.
+
+    Raises
+    ------
+    SettingsError
+        Naming the unknown or impossible setting.
+    """
+    Preprocessing.from_dict(study.preprocessing)
+    settings_from_dict(TrainSettings, study.pretrain)
+    for strategy in study.strategies:
+        for model in study.models:
+            for size in study.sizes:
+                make_strategy(strategy, **settings_for(study, strategy, model, size))
+    for strategy in set(study.adapter.values()) - set(study.strategies):
+        raise MismatchError(f"study, variant {variant}: adapter '{strategy}' is not among its strategies")
+
+
+def plan(study: Study, variant: str, out: Path, source: Path, target: Path) -> Iterator[Job]:
+    """List the runs of a study."""
+    data = (read_set(source).hash, read_set(target).hash)
+    common = {"variant": variant, "split": study.split, "n_folds": len(study.seeds), "source": str(source)}
+    common |= {"target": str(target), "data": data}
+    for model, labels in study.models.items():
+        for seed in study.seeds:
+            first = Job(
+                model=model, labels=tuple(labels), strategy="pretrain", seed=seed, n_finetune=0,
+                settings=dict(study.pretrain), base="", **common,
+            )  # fmt: skip
+            base = str(out / "models" / f"{model}-seed{seed}-{first.key}")
+            yield Job(**{**first.__dict__, "base": base})
+            for size in study.sizes:
+                for strategy in study.strategies:
+                    if strategy in NOT_TRAINED:
+                        continue
+                    # Runs that use nothing of the pre-trained model are the same under every pre-training.
+                    alone = not STRATEGIES[strategy].uses_model
+                    yield Job(
+                        model=model, labels=tuple(labels), strategy=strategy, seed=seed, n_finetune=size,
+                        settings=settings_for(study, strategy, model, size), base=base,
+                        base_key="" if alone else first.key, **common,
+                    )  # fmt: skip
+
+
+def _prepared(sample: Sample, study: Study, out: Path, say) -> Path:
+    """Prepare a sample unless that was done before with the same settings."""
+    settings = Preprocessing.from_dict(study.preprocessing)
+    folder = out / "sets" / f"{sample.survey}-{content_hash([sample.__dict__, settings.to_dict()])}"
+    if not (folder / "set.json").is_file():
+        say(f"preparing {sample.survey} from {sample.spectra}")
+        report = prepare(
+            get_survey(sample.survey),
+            data_path(sample.spectra),
+            folder,
+            settings,
+            labels=data_path(sample.labels),
+            split=None if sample.split is None else data_path(sample.split),
+            on_skip=lambda path, message: say(f"skipped: {message}"),
+        )
+        for line in report.lines:
+            say(line)
+    return folder
+
+
+def _train(jobs: list[Job], runs: Path, workers: int) -> None:
+    """Run jobs in parallel, a fine-tuning as soon as its pre-training is there."""
+    first = [job for job in jobs if job.strategy == "pretrain"]
+    waiting: dict[str, list[Job]] = {}
+    ready = list(first)
+    keys = {job.key for job in first}
+    for job in jobs:
+        if job.strategy != "pretrain":
+            base = _pretraining_key(job)
+            (waiting.setdefault(base, []) if base in keys else ready).append(job)
+    if not jobs:
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_start_worker)
+    try:
+        with tqdm(total=len(jobs), unit="run", desc="train", disable=None, leave=False) as bar:
+            pending = {pool.submit(run_job, job, str(runs)): job for job in _longest_first(ready)}
+            while pending:
+                done, _ = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    job = pending.pop(future)
+                    _check(future, job)
+                    bar.update()
+                    if job.strategy == "pretrain":
+                        for follower in _longest_first(waiting.pop(job.key, [])):
+                            pending[pool.submit(run_job, follower, str(runs))] = follower
+    except BaseException:
+        _stop(pool)
+        raise
+    pool.shutdown()
+
+
+def _pretraining_key(job: Job) -> str:
+    return job.base.rsplit("-", 1)[-1]
+
+
+def _longest_first(jobs: Iterable[Job]) -> list[Job]:
+    return sorted(jobs, key=lambda job: (job.strategy == "pretrain", job.n_finetune * len(job.labels)), reverse=True)
+
+
+def _check(future: Future, job: Job) -> None:
+    what = f"{job.strategy} of {job.model}, seed {job.seed}, n = {job.n_finetune}, variant {job.variant}"
+    try:
+        future.result()
+    except TranstarError as error:
+        raise InputError(f"{what}: {error}") from error
+
+
+def _start_worker() -> None:
+    import torch
+
+    # Many small networks train fastest side by side, each on a thread of its own; Ctrl-C is the parent's business.
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Workers write nothing of their own to the terminal that the progress bar uses.
+    sys.stderr.flush()
+
+
+def _stop(pool: ProcessPoolExecutor) -> None:
+    processes = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
