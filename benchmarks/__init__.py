@@ -1,0 +1,1 @@
+"""Speed against named peers, each a ratio measured in one run."""

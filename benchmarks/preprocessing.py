@@ -84,7 +84,7 @@ def bench_mlp():
 
 
 def bench_specutils(batch, rate):
-    """specutils per object: a generic continuum fit, division, and linear resampling."""
+    """Time specutils, object by object: a generic continuum fit, division, and linear resampling."""
     import astropy.units as u
     from specutils import Spectrum
     from specutils.fitting import fit_generic_continuum

@@ -51,6 +51,7 @@ class FrozenPlusHead(nn.Module):
         self.head = build_head(N_PIXELS, 1)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Add the head's output to the frozen one."""
         with torch.no_grad():
             frozen = self.base(inputs)
         return frozen + self.head(inputs)

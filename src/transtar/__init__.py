@@ -1,3 +1,97 @@
-"""transtar: carry stellar labels from one spectroscopic survey to another."""
+"""transtar: carry stellar labels from one spectroscopic survey to another.
+
+The public names below are loaded when they are first used, so that ``import transtar`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# `preprocess` and `evaluate` are subpackages: their functions go by other names here, for one name cannot be both.
+_MODULES = {
+    "SpectrumBatch": "spectra",
+    "Survey": "surveys",
+    "get_survey": "surveys",
+    "register": "surveys",
+    "stream": "surveys",
+    "Preprocessing": "preprocess",
+    "preprocess_batch": "datasets",
+    "PreparedSet": "datasets",
+    "prepare": "datasets",
+    "read_set": "datasets",
+    "training_arguments": "datasets",
+    "read_labels": "labels",
+    "Estimator": "models",
+    "Augmentation": "train",
+    "TrainSettings": "train",
+    "choose": "train",
+    "finetune": "train",
+    "make_strategy": "train",
+    "pretrain": "train",
+    "predict_batches": "catalog",
+    "read_catalog": "catalog",
+    "write_catalog": "catalog",
+    "evaluate_catalog": "evaluate",
+    "Flag": "flags",
+    "TranstarError": "errors",
+    "load_study": "studies",
+    "run_study": "studies",
+}
+
+if TYPE_CHECKING:
+    from .catalog import predict_batches, read_catalog, write_catalog
+    from .datasets import PreparedSet, read_set, training_arguments
+    from .datasets.prepare import prepare, preprocess_batch
+    from .errors import TranstarError
+    from .evaluate import evaluate_catalog
+    from .flags import Flag
+    from .labels import read_labels
+    from .models import Estimator
+    from .preprocess import Preprocessing
+    from .spectra import SpectrumBatch
+    from .studies import load_study, run_study
+    from .surveys import Survey, get_survey, register, stream
+    from .train import Augmentation, TrainSettings, choose, finetune, make_strategy, pretrain
+
+__all__ = [
+    "Augmentation",
+    "Estimator",
+    "Flag",
+    "PreparedSet",
+    "Preprocessing",
+    "SpectrumBatch",
+    "Survey",
+    "TrainSettings",
+    "TranstarError",
+    "choose",
+    "evaluate_catalog",
+    "finetune",
+    "get_survey",
+    "load_study",
+    "make_strategy",
+    "predict_batches",
+    "prepare",
+    "preprocess_batch",
+    "pretrain",
+    "read_catalog",
+    "read_labels",
+    "read_set",
+    "register",
+    "run_study",
+    "stream",
+    "training_arguments",
+    "write_catalog",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'transtar' has no attribute '{name}'")
+    value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -32,7 +32,8 @@ def check_keys(given, known, what: str) -> None:
         If a key is not known; the message lists the known ones.
     """
     known = sorted(known)
-    unknown = sorted(set(given) - set(known))
+    # Keys of a YAML file need not be text.
+    unknown = sorted({str(key) for key in given} - set(known))
     if unknown:
         raise SettingsError(f"{what}: unknown key {', '.join(unknown)}; known keys: {', '.join(known)}")
 

@@ -77,6 +77,15 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
             shutil.rmtree(retired.parent, ignore_errors=True)
 
 
+def discard_temporaries(folder: str | os.PathLike) -> None:
+    """Delete what `atomic_path` and `atomic_folder` left in `folder` when a process was killed; nobody may be writing."""
+    for path in Path(folder).glob(".*-*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
 @contextmanager
 def _clear_disk_errors(path: Path) -> Iterator[None]:
     try:

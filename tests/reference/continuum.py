@@ -14,8 +14,7 @@ def envelope(wave, flux, width, window=(3900.0, 5700.0), degree=5, passes=10):
     filtered = median_filter(np.asarray(flux, dtype=np.float64), width)
     inside = (wave >= window[0]) & (wave <= window[1])
     x, y = wave[inside], filtered[inside]
-    first = np.polyval(np.polyfit(x, y, degree), x)
-    if x[np.argmax(first)] < 4500.0:
+    if peaks_blue(x, y, degree):
         for low, high in BALMER:
             near_low, near_high = np.abs(x - low) <= 10, np.abs(x - high) <= 10
             i, j = np.flatnonzero(near_low)[np.argmax(y[near_low])], np.flatnonzero(near_high)[np.argmax(y[near_high])]
@@ -25,3 +24,8 @@ def envelope(wave, flux, width, window=(3900.0, 5700.0), degree=5, passes=10):
     for _ in range(passes):
         y = np.maximum(np.polyval(np.polyfit(x, y, degree), x), y)
     return x, np.polyval(np.polyfit(x, y, degree), x)
+
+
+def peaks_blue(x, y, degree=5):
+    """Whether the first fit marks a hot star, whose Balmer lines are bridged."""
+    return x[np.argmax(np.polyval(np.polyfit(x, y, degree), x))] < 4500.0

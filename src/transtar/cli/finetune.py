@@ -40,9 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..datasets import read_set
     from ..errors import SettingsError
+    from ..models import check_replaceable
     from ..preprocess import require_same
     from ..train import CANDIDATES, choose, finetune, make_strategy
 
+    check_replaceable(arguments.out)
     (model,) = load_models([arguments.model])
     prepared = read_set(arguments.data)
     if model.preprocessing is not None:

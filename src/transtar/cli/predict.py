@@ -47,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         "models": [str(path) for path in arguments.model],
         "provenance": [list(model.provenance) for model in models],
     }
-    n, flags = 0, {}
+    n = 0
+    flags: dict[str, int] = {}
     with CatalogWriter(arguments.out, metadata) as writer:
         for columns in predict_batches(models, batches):
             writer.append(columns)
@@ -86,7 +87,7 @@ def _native(arguments, model, skipped: list[str]) -> Iterator[tuple]:
                 spectra = preprocess_batch(batch, survey, settings, velocities)
             except InputError as error:
                 for name in batch.meta["file"]:
-                    skip(name, str(error))
+                    skip(name, f"{name}: {error}")
                 continue
             yield batch, spectra
             bar.update(len(batch))

@@ -21,8 +21,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..datasets import join_sets, read_set
+    from ..models import check_replaceable
     from ..train import TrainSettings, pretrain
 
+    check_replaceable(arguments.out)
     prepared = join_sets([read_set(path) for path in arguments.data], [str(path) for path in arguments.data])
     stars = training_stars(prepared, arguments.label)
     settings = TrainSettings(seed=arguments.seed, device=arguments.device, **given_training(arguments))

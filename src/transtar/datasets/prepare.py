@@ -118,7 +118,7 @@ def prepare(
                 spectra = preprocess_batch(batch, survey, settings, velocity_table, threads)
             except InputError as error:
                 for name in batch.meta["file"]:
-                    skip(Path(str(name)), str(error))
+                    skip(Path(str(name)), f"{name}: {error}")
                 continue
             writer.append(spectra, star_columns(batch, spectra))
             done += len(batch)
@@ -140,7 +140,28 @@ def prepare(
 def preprocess_batch(
     batch: SpectrumBatch, survey: Survey, settings: Preprocessing, velocity_table=None, threads: int | None = None
 ) -> GridSpectra:
-    """`preprocess` with what the survey knows of itself, and velocities from a table of `read_velocities`."""
+    """Do what `transtar.preprocess.preprocess` does, with what the survey knows of itself.
+
+    Parameters
+    ----------
+    batch : SpectrumBatch
+    survey : Survey
+        Its sky lines and resolution are used.
+    settings : Preprocessing
+    velocity_table : dict, optional
+        As from `transtar.labels.read_velocities`; its velocities replace those of the batch, in `batch.meta` too.
+    threads : int, optional
+        All processors if not given.
+
+    Returns
+    -------
+    GridSpectra
+
+    Raises
+    ------
+    InputError
+        If the batch does not overlap the wavelength grid, or a resolution is needed and unknown.
+    """
     velocity = None
     if velocity_table is not None:
         velocity = look_up(

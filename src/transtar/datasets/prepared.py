@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import InputError, MismatchError
+from ..errors import InputError, MismatchError, SettingsError
 from ..files import atomic_folder, read_json, write_json
 from ..flags import Flag, has
 from ..preprocess import GridSpectra, Preprocessing, require_same
@@ -179,6 +179,15 @@ class SetWriter:
 def read_set(path) -> PreparedSet:
     """Read a prepared set.
 
+    Parameters
+    ----------
+    path : path
+        Its folder.
+
+    Returns
+    -------
+    PreparedSet
+
     Raises
     ------
     InputError
@@ -211,7 +220,7 @@ def stream_set(path, batch_size: int = 8192) -> Iterator[PreparedSet]:
             if file.metadata.num_rows != stars.num_rows:
                 raise InputError(f"{path}: {SPECTRA} and {STARS} differ in rows; prepare the set again")
             for batch in file.iter_batches(min(batch_size, stars.num_rows)):
-                yield _to_set(pa.Table.from_batches([batch]), stars.slice(start, len(batch)), description)
+                yield _to_set(path, pa.Table.from_batches([batch]), stars.slice(start, len(batch)), description)
                 start += len(batch)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot be read ({_first_line(error)}); prepare the set again") from None
@@ -249,15 +258,23 @@ def _describe(path) -> dict:
     if not (path / DESCRIPTION).is_file():
         raise InputError(f"{path}: is not a prepared set (no {DESCRIPTION}); make one with 'transtar prepare'")
     description = read_json(path / DESCRIPTION)
-    missing = {"format", "n_spectra", "labels", "preprocessing"} - set(description)
-    if missing:
-        raise InputError(f"{path}: {DESCRIPTION} lacks {', '.join(sorted(missing))}; prepare the set again")
+    kinds = {"format": int, "n_spectra": int, "labels": list, "preprocessing": dict}
+    known = description if isinstance(description, dict) else {}
+    damaged = [name for name, kind in kinds.items() if not isinstance(known.get(name), kind)]
+    if damaged:
+        raise InputError(f"{path}: {DESCRIPTION} lacks a usable {', '.join(damaged)}; prepare the set again")
     if description["format"] > FORMAT:
         raise MismatchError(f"{path}: format {description['format']} is newer than this transtar ({FORMAT}); upgrade")
     return description
 
 
-def _to_set(spectra: pa.Table, stars: pa.Table, description: dict) -> PreparedSet:
+def _to_set(path: Path, spectra: pa.Table, stars: pa.Table, description: dict) -> PreparedSet:
+    absent = [
+        name for name in ("file", "id", "survey", "flags", *description["labels"]) if name not in stars.column_names
+    ]
+    absent += [name for name in ("flux", "ivar") if name not in spectra.column_names]
+    if absent:
+        raise InputError(f"{path}: has no column {', '.join(absent)}; prepare the set again")
     columns = {name: _to_numpy(stars.column(name)) for name in stars.column_names}
     has_ivar = not has(columns["flags"], Flag.NO_IVAR).all()
     return PreparedSet(
@@ -265,10 +282,17 @@ def _to_set(spectra: pa.Table, stars: pa.Table, description: dict) -> PreparedSe
         ivar=_from_fixed_list(spectra.column("ivar")) if has_ivar else None,
         columns=columns,
         labels=tuple(description["labels"]),
-        preprocessing=Preprocessing.from_dict(description["preprocessing"]),
+        preprocessing=_preprocessing(path, description["preprocessing"]),
         provenance=description.get("provenance", {}),
         hash=description.get("flux_sha256", ""),
     )
+
+
+def _preprocessing(path: Path, content: dict) -> Preprocessing:
+    try:
+        return Preprocessing.from_dict(content)
+    except SettingsError as error:
+        raise MismatchError(f"{path}: {error}; prepare the set again") from None
 
 
 def _join_columns(batches: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

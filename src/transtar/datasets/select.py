@@ -26,6 +26,18 @@ def star_names(columns: dict[str, np.ndarray]) -> np.ndarray:
 def training_arguments(prepared: PreparedSet, rows: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
     """The spectra at `rows` as keyword arguments of `transtar.train.pretrain` and `finetune`.
 
+    Parameters
+    ----------
+    prepared : PreparedSet
+    rows : ndarray
+        Index or bool array.
+    labels : sequence of str
+
+    Returns
+    -------
+    dict
+        ``flux``, ``labels``, and what tells the stars apart.
+
     Raises
     ------
     InputError

@@ -6,7 +6,7 @@ from .lora import LoRALinear, LoRASettings, add_lora, merge_lora
 from .mlp import MLPSettings, build_mlp, count_weights
 from .networks import build_network, describe
 from .residual import ResidualNetwork, ResidualSettings, build_head
-from .storage import load_estimator, save_estimator
+from .storage import check_replaceable, load_estimator, save_estimator
 
 __all__ = [
     "Estimator",
@@ -20,6 +20,7 @@ __all__ = [
     "build_mlp",
     "build_network",
     "check_ensemble",
+    "check_replaceable",
     "count_weights",
     "describe",
     "load_estimator",

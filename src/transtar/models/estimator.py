@@ -222,12 +222,14 @@ def _standardise(
             distance[start : start + _BLOCK] = np.einsum("ij,ij->i", clipped, clipped) / flux.shape[1]
 
 
-def input_scalers(flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def input_scalers(flux: np.ndarray, common: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of every input over a set of stars.
 
     Parameters
     ----------
     flux : ndarray, shape (n, n_inputs)
+    common : bool
+        Give all inputs one standard deviation, the root mean square of their own.
 
     Returns
     -------
@@ -236,6 +238,8 @@ def input_scalers(flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     mean = flux.mean(axis=0, dtype=np.float64)
     std = np.sqrt(np.maximum(np.einsum("ij,ij->j", flux, flux, dtype=np.float64) / len(flux) - mean**2, 0.0))
+    if common:
+        std = np.full_like(std, np.sqrt(np.mean(std**2)))
     constant = std <= 1e-6 * np.maximum(np.abs(mean), 1e-30)
     return mean.astype(np.float32), np.where(constant, 1.0, std).astype(np.float32)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..errors import InputError, TranstarError
+from ..errors import InputError
 from ..files import atomic_folder, read_json, write_json
 from .card import model_card
 from .estimator import DOMAIN_CLIP, DOMAIN_FACTOR, DOMAIN_QUANTILE, TRAINED_ON_COLUMNS, Estimator
@@ -39,10 +41,15 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
 
     Raises
     ------
+    InputError
+        If something else than a model stands there.
     TranstarError
         If the disk is full.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
+
+    check_replaceable(folder)
 
     weights = {
         f"network.{name}": tensor.to(_DTYPES[dtype]).contiguous() if tensor.is_floating_point() else tensor
@@ -76,14 +83,30 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
     with atomic_folder(folder) as temporary:
         try:
             save_file(weights, temporary / WEIGHTS)
-        except Exception as error:
-            # safetensors hides the errno of a full disk in its message.
-            if "os error 28" in str(error) or "os error 27" in str(error) or "No space" in str(error):
-                raise TranstarError(f"{folder}: not written, no space left on device or file too large") from error
-            raise
+        except SafetensorError as error:
+            # safetensors hides the errno of a full disk in its message; `atomic_folder` wants an OSError.
+            found = re.search(r"os error (\d+)", str(error))
+            if found is None:
+                raise
+            raise OSError(int(found[1]), os.strerror(int(found[1]))) from error
         _write_trained_on(estimator.trained_on, temporary / TRAINED_ON)
         write_json(temporary / CONFIG, config)
         (temporary / CARD).write_text(model_card(config), encoding="utf-8")
+
+
+def check_replaceable(folder: str | Path) -> None:
+    """Refuse to write a model where something else stands: it would be lost.
+
+    Raises
+    ------
+    InputError
+        If `folder` exists and is neither a model nor empty.
+    """
+    folder = Path(folder)
+    if folder.is_dir() and ((folder / CONFIG).is_file() or not any(folder.iterdir())):
+        return
+    if folder.exists():
+        raise InputError(f"{folder}: exists and is not a model; choose another name")
 
 
 def load_estimator(folder: str | Path) -> Estimator:
@@ -104,6 +127,8 @@ def load_estimator(folder: str | Path) -> Estimator:
     config = _migrate(read_json(folder / CONFIG), folder)
     try:
         n_inputs, labels = int(config["n_inputs"]), config["labels"]
+        if n_inputs < 1 or not labels:
+            raise ValueError(f"{n_inputs} inputs and {len(labels)} labels")
         network = build_network(config["network"], n_inputs, len(labels))
         weights = _read_weights(folder / WEIGHTS)
         expected = {f"network.{name}": tensor.shape for name, tensor in network.state_dict().items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from math import isfinite
 
 from ..errors import MismatchError, SettingsError, check_keys
 from ..files import content_hash
@@ -53,6 +54,20 @@ class Preprocessing:
     version: int = VERSION
 
     def __post_init__(self) -> None:
+        for name in ("grid", "frame", "continuum"):
+            if not isinstance(getattr(self, name), str):
+                raise SettingsError(f"preprocessing: {name} must be a name, not {getattr(self, name)!r}")
+        for name in ("degree", "passes", "version"):
+            if type(getattr(self, name)) is not int:
+                raise SettingsError(f"preprocessing: {name} must be a whole number, not {getattr(self, name)!r}")
+        for name in ("median_width", "resolution", "good_fraction", "snr"):
+            value = getattr(self, name)
+            if value is None and name == "resolution":
+                continue
+            if type(value) not in (int, float) or not isfinite(value):
+                raise SettingsError(f"preprocessing: {name} must be a number, not {value!r}")
+            # 8 and 8.0 are one setting and must give one hash.
+            object.__setattr__(self, name, float(value))
         get_grid(self.grid)
         if self.frame not in FRAMES:
             raise SettingsError(f"preprocessing: frame '{self.frame}' is none of {', '.join(FRAMES)}")
@@ -67,6 +82,8 @@ class Preprocessing:
                 raise SettingsError(f"preprocessing: {name} must be positive, not {getattr(self, name)}")
         if self.resolution is not None and not self.resolution > 0:
             raise SettingsError(f"preprocessing: resolution must be positive or null, not {self.resolution}")
+        if not 0 <= self.good_fraction <= 1:
+            raise SettingsError(f"preprocessing: good_fraction must be between 0 and 1, not {self.good_fraction}")
 
     @property
     def wavelengths(self) -> LogGrid:
@@ -96,11 +113,10 @@ class Preprocessing:
         SettingsError
             On an unknown key or an impossible value.
         """
+        if not isinstance(content, dict):
+            raise SettingsError(f"preprocessing: expected settings by name, not {content!r}")
         check_keys(content, (field.name for field in fields(cls)), "preprocessing")
-        try:
-            return cls(**content)
-        except TypeError as error:
-            raise SettingsError(f"preprocessing: a setting has the wrong type ({error})") from None
+        return cls(**content)
 
 
 def require_same(first: Preprocessing, first_name: str, second: Preprocessing, second_name: str) -> None:

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from ..datasets import prepare, read_set
 from ..errors import InputError, MismatchError, TranstarError
-from ..files import content_hash
+from ..files import content_hash, discard_temporaries
 from ..preprocess import Preprocessing
 from ..surveys import get_survey
 from ..train import STRATEGIES, TrainSettings, make_strategy, settings_from_dict
@@ -89,8 +90,14 @@ def check_settings(study: Study, variant: str) -> None:
 def plan(study: Study, variant: str, out: Path, source: Path, target: Path) -> Iterator[Job]:
     """List the runs of a study."""
     data = (read_set(source).hash, read_set(target).hash)
-    common = {"variant": variant, "split": study.split, "n_folds": len(study.seeds), "source": str(source)}
-    common |= {"target": str(target), "data": data}
+    common: dict[str, Any] = {
+        "variant": variant,
+        "split": study.split,
+        "n_folds": len(study.seeds),
+        "source": str(source),
+        "target": str(target),
+        "data": data,
+    }
     for model, labels in study.models.items():
         for seed in study.seeds:
             first = Job(
@@ -160,6 +167,8 @@ def _train(jobs: list[Job], runs: Path, workers: int) -> None:
                             pending[pool.submit(run_job, follower, str(runs))] = follower
     except BaseException:
         _stop(pool)
+        for folder in {runs, *(Path(job.base).parent for job in jobs if job.base)}:
+            discard_temporaries(folder)
         raise
     pool.shutdown()
 
@@ -195,3 +204,5 @@ def _stop(pool: ProcessPoolExecutor) -> None:
     pool.shutdown(wait=False, cancel_futures=True)
     for process in processes:
         process.terminate()
+    for process in processes:
+        process.join()

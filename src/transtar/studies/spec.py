@@ -89,7 +89,8 @@ def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | No
     Parameters
     ----------
     name : str
-        Name of a study that ships with transtar, or path of a YAML file.
+        Name of a study that ships with transtar, or path of a YAML file. A file may hold only what differs from another
+        study, which it names by ``extends``.
     scale : str, optional
         One of the study's scales.
     changes : dict, optional
@@ -111,7 +112,7 @@ def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | No
     if scale is not None:
         scales = content.get("scales", {})
         check_keys([scale], scales, f"study {name}, scales")
-        content = merge(content, scales[scale])
+        content = merge(content, scales[scale] or {})
     for key, value in (changes or {}).items():
         _set(content, key.split("."), value, name)
     default = build_study(content, f"study {name}")
@@ -179,11 +180,12 @@ def data_path(name: str) -> str:
 
 
 def merge(content: dict, changes: dict) -> dict:
-    """`content` with `changes` laid over it, dictionary by dictionary."""
+    """`content` with `changes` laid over it, dictionary by dictionary; `models` are replaced as a whole."""
     merged = dict(content)
     for key, value in changes.items():
-        old = merged.get(key)
-        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        old: Any = merged.get(key)
+        deeper = isinstance(old, dict) and isinstance(value, dict) and key != "models"
+        merged[key] = merge(old, value) if deeper else value
     return merged
 
 
@@ -200,7 +202,8 @@ def _read(name: str) -> dict:
         raise InputError(f"{name}: not YAML ({' '.join(str(error).split())})") from None
     if not isinstance(content, dict):
         raise InputError(f"{name}: holds no settings")
-    return content
+    parent = content.pop("extends", None)
+    return content if parent is None else merge(_read(str(parent)), content)
 
 
 def _set(content: dict, keys: list[str], value: Any, name: str) -> None:

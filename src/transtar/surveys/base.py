@@ -52,12 +52,21 @@ _REGISTERED: dict[str, Survey] = {}
 
 
 def register(survey: Survey) -> Survey:
-    """Make a survey known by its name for the rest of the process, and return it.
+    """Make a survey known by its name for the rest of the process.
 
     A package that wants its survey known wherever it is installed declares an entry point instead::
 
         [project.entry-points."transtar.surveys"]
         mysurvey = "mypackage.reader:SURVEY"
+
+    Parameters
+    ----------
+    survey : Survey
+
+    Returns
+    -------
+    Survey
+        The same.
 
     Raises
     ------
@@ -77,6 +86,14 @@ def survey_names() -> list[str]:
 
 def get_survey(name: str) -> Survey:
     """Look a survey up by name, loading the package that offers it if need be.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Survey
 
     Raises
     ------

@@ -8,7 +8,7 @@ but the continuum-normalised flux in DR1, where the wavelengths follow from COEF
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,9 @@ from .air import air_to_vacuum
 from .base import Survey
 from .identifiers import NO_ID
 from .native import number, read_fits, text
-from .plain_fits import Hdu
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 NATIVE = LogGrid("lamost", 3.5682, 1e-4, 3909)
 """The pixels LAMOST itself uses, 3700 to 9099 A vacuum: the longest spectra fill them, shorter ones part of them."""
@@ -29,6 +31,9 @@ GRID_TOLERANCE = 0.02
 
 MAX_STELLAR_REDSHIFT = 0.01
 """3000 km/s: no star of the Galaxy is faster, so a larger value is a failed fit or a sentinel."""
+
+VECTORS = ("FLUX", "IVAR", "WAVELENGTH", "LOGLAM", "ANDMASK")
+"""Columns of the newer layout that are read."""
 
 _WAVE = NATIVE.wave
 _WAVE.flags.writeable = False
@@ -60,7 +65,7 @@ def read_lamost(path: Path) -> SpectrumBatch:
     telescope = text(header, "TELESCOP")
     if telescope and "LAMOST" not in telescope.upper():
         raise _not_lamost(path, f"telescope '{telescope}'")
-    shape = hdus[0].shape
+    shape = tuple(hdus[0].shape)
     if len(shape) == 2 and shape[0] >= 3:
         wave, flux, ivar, bad = _from_image(hdus[0], path)
     elif not shape:
@@ -85,8 +90,8 @@ def read_lamost(path: Path) -> SpectrumBatch:
     )
 
 
-def _from_image(hdu: Hdu, path: Path) -> tuple[np.ndarray, ...]:
-    rows = hdu.image()
+def _from_image(hdu: fits.PrimaryHDU, path: Path) -> tuple[np.ndarray, ...]:
+    rows = hdu.data
     header = hdu.header
     third = rows[2].astype(np.float64)
     if np.isfinite(third).all() and third[0] > 2500 and (np.diff(third) > 0).all():
@@ -100,7 +105,7 @@ def _from_image(hdu: Hdu, path: Path) -> tuple[np.ndarray, ...]:
     return wave, rows[0], rows[1], bad
 
 
-def _from_table(hdus: list[Hdu], path: Path) -> tuple[np.ndarray, ...]:
+def _from_table(hdus: fits.HDUList, path: Path) -> tuple[np.ndarray, ...]:
     names = [hdu.name for hdu in hdus]
     if any(name.startswith(("COADD_B", "COADD_R")) for name in names):
         raise InputError(
@@ -108,15 +113,14 @@ def _from_table(hdus: list[Hdu], path: Path) -> tuple[np.ndarray, ...]:
             "resolution only, leave it out"
         )
     hdu = next((hdu for hdu in hdus[1:] if hdu.name == "COADD"), hdus[-1])
-    columns = set(hdu.columns)
-    if not {"FLUX", "IVAR"} <= columns or not columns & {"WAVELENGTH", "LOGLAM"} or hdu.shape[0] != 1:
+    columns = {name.upper() for name in hdu.columns.names} if hasattr(hdu, "columns") else set()
+    if not {"FLUX", "IVAR"} <= columns or not columns & {"WAVELENGTH", "LOGLAM"} or len(hdu.data) != 1:
         raise _not_lamost(path, "neither an image nor one row of vectors FLUX, IVAR, WAVELENGTH")
-    flux, ivar = hdu.column("FLUX")[0], hdu.column("IVAR")[0]
-    if "WAVELENGTH" in columns:
-        wave = hdu.column("WAVELENGTH")[0].astype(np.float64)
-    else:
-        wave = 10.0 ** hdu.column("LOGLAM")[0].astype(np.float64)
-    bad = hdu.column("ANDMASK")[0] > 0 if "ANDMASK" in columns else np.zeros(len(flux), dtype=bool)
+    row = {name: np.atleast_1d(hdu.data[name][0]) for name in columns & set(VECTORS)}
+    flux, ivar = row["FLUX"], row["IVAR"]
+    wave = row["WAVELENGTH"] if "WAVELENGTH" in row else 10.0 ** row["LOGLAM"].astype(np.float64)
+    wave = wave.astype(np.float64)
+    bad = row["ANDMASK"] > 0 if "ANDMASK" in row else np.zeros(len(flux), dtype=bool)
     if not len(wave) == len(flux) == len(ivar) == len(bad):
         raise _not_lamost(path, "its vectors differ in length")
     return wave, flux, ivar, bad

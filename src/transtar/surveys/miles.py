@@ -39,7 +39,7 @@ def read_miles(path: Path) -> SpectrumBatch:
     path = Path(path)
     hdu = read_fits(path)[0]
     wave = _air_wavelengths(hdu.header, path)
-    flux = hdu.image().astype(np.float32)
+    flux = hdu.data.astype(np.float32)
     check_wave(wave, str(path))
     found = re.search(r"m(\d{3,5})V?\b", path.name)
     values: dict[str, Any] = {

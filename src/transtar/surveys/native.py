@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import gzip
+import io
+import warnings
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InputError, TranstarError
 from ..spectra import SpectrumBatch
 from .base import Survey
-from .plain_fits import Hdu, parse_fits
+
+if TYPE_CHECKING:
+    from astropy.io import fits
 
 GZIP_MAGIC = b"\x1f\x8b"
+
+BLOCK = 2880
+"""Bytes of a FITS block."""
 
 
 def read(survey: Survey, path: Path) -> SpectrumBatch:
@@ -38,7 +45,10 @@ def read(survey: Survey, path: Path) -> SpectrumBatch:
     """
     # Whatever a reader or the libraries under it raise on a broken file, the user needs the name and a next step.
     try:
-        batch = survey.read_file(path)
+        with warnings.catch_warnings():
+            # What astropy warns of is either harmless or ends in an error.
+            warnings.simplefilter("ignore", UserWarning)
+            batch = survey.read_file(path)
     except (TranstarError, MemoryError):
         raise
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
@@ -76,24 +86,45 @@ def read_bytes(path: Path) -> bytes:
     return content
 
 
-def read_fits(path: Path) -> list[Hdu]:
-    """Read a FITS file, compressed or not.
+def read_fits(path: Path) -> fits.HDUList:
+    """Read a FITS file, compressed or not; its data are converted when they are asked for.
 
     Raises
     ------
     InputError
         If the file is empty, truncated or not FITS.
     """
+    from astropy.io import fits
+
     content = read_bytes(path)
     if not content.startswith(b"SIMPLE  ="):
         kind = "blank (only zero bytes)" if not content.strip(b"\0") else "not a FITS file"
         raise InputError(f"{path}: {kind}; fetch it again, or is --survey right?")
-    return parse_fits(content, path)
+    try:
+        hdus = fits.open(io.BytesIO(content), memmap=False)
+        size = _expected_size(hdus, content)
+    except OSError:
+        raise InputError(f"{path}: truncated or damaged FITS file; fetch it again") from None
+    if size > len(content):
+        raise InputError(f"{path}: truncated FITS file ({len(content)} bytes of {size}); fetch it again")
+    return hdus
+
+
+def _expected_size(hdus: fits.HDUList, content: bytes) -> int:
+    """Bytes that the file has if it is complete; its last block need not be filled up."""
+    last = hdus[len(hdus) - 1]
+    place = last.fileinfo()
+    following = content[place["datLoc"] + place["datSpan"] :][:8]
+    # astropy passes over a header that is cut short.
+    if following and b"XTENSION".startswith(following):
+        return len(content) + BLOCK
+    return place["datLoc"] + last.size
 
 
 def text(header: Mapping[str, Any], key: str) -> str:
     """Header value as stripped text; empty if there is none."""
-    return str(header.get(key, "")).strip()
+    value = header.get(key)
+    return "" if value is None else str(value).strip()
 
 
 def number(header: Mapping[str, Any], *keys: str) -> float:

@@ -10,7 +10,6 @@ import numpy as np
 
 from ..errors import SettingsError
 from ..models.estimator import Estimator
-from .augment import Augmentation
 from .sample import make_sample
 from .settings import (
     Full,
@@ -37,11 +36,10 @@ def choose(
     candidates: Sequence[Strategy] = CANDIDATES,
     n_folds: int = 5,
     stars=None,
-    survey: str = "",
+    survey="",
     ids=None,
     files=None,
     seed: int = 0,
-    augment: Augmentation | None = None,
     weights=None,
     feh=None,
     set_hash: str | None = None,
@@ -54,7 +52,7 @@ def choose(
 
     Parameters
     ----------
-    estimator, flux, labels, stars, survey, ids, files, augment, weights, feh, set_hash
+    estimator, flux, labels, stars, survey, ids, files, weights, feh, set_hash
         As in `finetune`.
     candidates : sequence of strategy settings
         Several settings of one strategy are several candidates.
@@ -94,8 +92,8 @@ def choose(
             rows = fold == held_out
             part = sample.select(~rows)
             adapted = finetune(
-                estimator, part.flux, part.labels, strategy=strategy, stars=part.stars, survey=survey, ids=part.ids,
-                files=part.files, seed=seed, augment=augment, weights=part.weights, feh=part.feh,
+                estimator, part.flux, part.labels, strategy=strategy, stars=part.stars, survey=part.survey, ids=part.ids,
+                files=part.files, seed=seed, weights=part.weights, feh=part.feh,
             )  # fmt: skip
             difference = adapted.predict(sample.flux[rows]) - sample.labels[rows]
             squared[rows] = (difference / estimator.label_std) ** 2
@@ -117,8 +115,8 @@ def choose(
     best = int(np.argmin(scores))
     table[best]["chosen"] = True
     chosen = finetune(
-        estimator, sample.flux, sample.labels, strategy=candidates[best], stars=sample.stars, survey=survey,
-        ids=sample.ids, files=sample.files, seed=seed, augment=augment, weights=sample.weights, feh=sample.feh,
+        estimator, sample.flux, sample.labels, strategy=candidates[best], stars=sample.stars, survey=sample.survey,
+        ids=sample.ids, files=sample.files, seed=seed, weights=sample.weights, feh=sample.feh,
         set_hash=set_hash,
     )  # fmt: skip
     return _remember(chosen, sample, table, n_folds), table
@@ -129,7 +127,7 @@ def _remember(chosen: Estimator, sample, table: list[dict[str, Any]], n_folds: i
     if table and next(row for row in table if row["chosen"])["strategy"] == ZeroShot.name:
         # Nothing was fitted, but the stars decided: they were seen in validation.
         step = {
-            "step": "choose", "strategy": ZeroShot.name, "survey": sample.survey, "n_train": 0,
+            "step": "choose", "strategy": ZeroShot.name, "survey": "+".join(np.unique(sample.survey).tolist()), "n_train": 0,
             "n_validation": len(sample), "seed": None, "choice": choice,
         }  # fmt: skip
         seen = sample.seen("validation")

@@ -17,7 +17,7 @@ from ..models.lora import LoRALinear, add_lora, merge_lora
 from ..models.mlp import MLPSettings, build_mlp, is_plain_mlp
 from ..models.networks import map_outputs
 from ..models.residual import ResidualNetwork, assemble, build_head, innermost
-from .augment import Augmentation, augment_flux
+from .augment import augment_flux
 from .closed_form import fit_recalibration, fit_ridge
 from .loop import History, Progress, train
 from .record import finished, provenance_step
@@ -32,7 +32,6 @@ def train_fresh(
     preprocessing,
     settings: TrainSettings,
     mlp: MLPSettings,
-    augment: Augmentation | None,
     set_hash: str | None,
     progress: Progress | None,
     *,
@@ -45,15 +44,15 @@ def train_fresh(
         settings = replace(settings, learning_rate=default_learning_rate(len(training)))
     with _seeded(settings):
         network = build_mlp(sample.flux.shape[1], len(names), mlp).to(settings.device)
-        blank = _blank(network, training, sample, names, preprocessing)
+        blank = _blank(network, training, sample, names, preprocessing, settings.input_scale)
         model = _step_model(network)
-        history = _run(blank, model, training, validation, settings, augment, progress)
+        history = _run(blank, model, training, validation, settings, progress)
     if history.best_epoch == 0:
         raise TranstarError(
             f"training diverged or never improved on random weights (learning rate {history.learning_rate:g}); "
             "set another learning rate"
         )
-    record = provenance_step(step, strategy, settings, sample, training, validation, augment, set_hash, history)
+    record = provenance_step(step, strategy, settings, sample, training, validation, set_hash, history)
     record["settings"]["mlp"] = plain(mlp)
     trained = replace(blank, network=_detached(network))
     return finished(trained, None, training, validation, record)
@@ -63,7 +62,6 @@ def adapt(
     base: Estimator,
     sample: Sample,
     strategy: Residual | LoRA | Full,
-    augment: Augmentation | None,
     set_hash: str | None,
     progress: Progress | None,
 ) -> Estimator:
@@ -89,11 +87,9 @@ def adapt(
             chain = nn.Sequential(network) if isinstance(network, nn.Linear) else network
             model = _step_model(chain)
             rebuild = lambda: network  # noqa: E731
-        history = _run(base, model, training, validation, strategy, augment, progress)
+        history = _run(base, model, training, validation, strategy, progress)
         adapted = _detached(rebuild())
-    record = provenance_step(
-        "finetune", strategy.name, strategy, sample, training, validation, augment, set_hash, history
-    )
+    record = provenance_step("finetune", strategy.name, strategy, sample, training, validation, set_hash, history)
     return finished(replace(base, network=adapted), base, training, validation, record)
 
 
@@ -109,7 +105,7 @@ def recalibrate(base: Estimator, sample: Sample, strategy: Recalibrate, set_hash
         torch.from_numpy((matrix @ mean + offset - mean) / std),
     )
     nobody = sample.select(np.zeros(len(sample), dtype=bool))
-    record = provenance_step("finetune", strategy.name, strategy, sample, sample, nobody, None, set_hash, None)
+    record = provenance_step("finetune", strategy.name, strategy, sample, sample, nobody, set_hash, None)
     record |= {"matrix": matrix.tolist(), "offset": offset.tolist()}
     return finished(replace(base, network=network), base, sample, nobody, record)
 
@@ -124,7 +120,7 @@ def ridge(sample: Sample, names: tuple[str, ...], preprocessing, strategy: Ridge
         network.weight.copy_(torch.from_numpy(weight))
         network.bias.copy_(torch.from_numpy(bias))
     nobody = sample.select(np.zeros(len(sample), dtype=bool))
-    record = provenance_step("finetune", strategy.name, strategy, sample, sample, nobody, None, set_hash, None)
+    record = provenance_step("finetune", strategy.name, strategy, sample, sample, nobody, set_hash, None)
     record["alphas"] = alphas
     return finished(blank, None, sample, nobody, record)
 
@@ -135,12 +131,11 @@ def _run(
     training: Sample,
     validation: Sample,
     settings: TrainSettings,
-    augment: Augmentation | None,
     progress: Progress | None,
 ) -> History:
     device = settings.device
-    hook = None
-    if augment is not None:
+    hook, changes = None, settings.augmentation
+    if changes is not None:
         if scalers.preprocessing is None:
             raise SettingsError("augmentation needs spectra on a wavelength grid, but the model has no preprocessing")
         raw = torch.from_numpy(np.ascontiguousarray(training.flux)).to(device)
@@ -148,7 +143,7 @@ def _run(
         step = scalers.preprocessing.wavelengths.step
 
         def hook(generator: torch.Generator) -> torch.Tensor:
-            return augment_flux(raw, augment, step, generator).sub_(mean).mul_(inverse)
+            return augment_flux(raw, changes, step, generator).sub_(mean).mul_(inverse)
 
     held_out = None
     if len(validation):
@@ -158,9 +153,9 @@ def _run(
         scalers.standardise(training.flux),
         _targets(scalers, training),
         settings,
-        star_weights=training.weight_tensor(),
+        star_weights=training.weight_tensor(settings.poor_weight),
         validation=held_out,
-        validation_weights=validation.weight_tensor(),
+        validation_weights=validation.weight_tensor(settings.poor_weight),
         augment=hook,
         progress=progress,
     )
@@ -203,12 +198,19 @@ def _targets(scalers: Estimator, sample: Sample) -> torch.Tensor:
     return torch.from_numpy(((sample.labels - scalers.label_mean) / scalers.label_std).astype(np.float32))
 
 
-def _blank(network: nn.Module, training: Sample, sample: Sample, names: tuple[str, ...], preprocessing) -> Estimator:
+def _blank(
+    network: nn.Module,
+    training: Sample,
+    sample: Sample,
+    names: tuple[str, ...],
+    preprocessing,
+    input_scale: str = "pixel",
+) -> Estimator:
     for index, name in enumerate(names):
         if not np.isfinite(training.labels[:, index]).any():
             raise InputError(f"training: no star has the label '{name}'")
     mean, std = np.nanmean(training.labels, axis=0), np.nanstd(training.labels, axis=0)
-    input_mean, input_std = input_scalers(training.flux)
+    input_mean, input_std = input_scalers(training.flux, common=input_scale == "common")
     return Estimator(
         network=network,
         input_mean=input_mean,

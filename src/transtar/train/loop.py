@@ -128,6 +128,10 @@ def train(
             return math.nan
         return float(weighted_loss(model.outputs(validation_prepared), validation_targets, validation_weight))
 
+    def star_losses() -> torch.Tensor:
+        squared = (model.outputs(validation_prepared) - validation_targets).square()
+        return (squared if validation_weight is None else squared * validation_weight).mean(dim=1)
+
     best = [tensor.clone() for tensor in model.state]
     average = [torch.zeros_like(t) for t in model.state if t.is_floating_point()] if settings.average_last else []
     train_losses: list[float] = []
@@ -171,8 +175,17 @@ def train(
     if settings.average_last and n_averaged == settings.average_last:
         torch._foreach_div_(average, n_averaged)
         _copy([t for t in model.state if t.is_floating_point()], average)
-        if validation is None or validation_loss() < validation_losses[best_epoch]:
-            kept = "average"
+        kept = "average"
+        if validation is not None:
+            losses = star_losses()
+            _copy(model.state, best)
+            # The best of many epochs is also the luckiest: the average stands unless it is worse by more than two
+            # standard errors of their difference over the validation stars.
+            worse = losses - star_losses()
+            if float(worse.mean()) > 2 * float(worse.std()) / math.sqrt(len(worse)):
+                kept = "best"
+            else:
+                _copy([t for t in model.state if t.is_floating_point()], average)
     if kept == "best":
         _copy(model.state, best)
     return History(tuple(train_losses), tuple(validation_losses), best_epoch, kept, settings.learning_rate)

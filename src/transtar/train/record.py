@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from ..models.estimator import Estimator, domain_limit
-from .augment import Augmentation
 from .loop import History
 from .sample import Sample
 from .settings import plain, versions
@@ -36,7 +35,7 @@ def finished(
         limit = max(limit, base.domain_limit) if np.isfinite(base.domain_limit) else limit
         low, high = np.fmin(low, base.label_min), np.fmax(high, base.label_max)
         seen = ([base.trained_on] if base.trained_on else []) + seen
-    surveys = (*(base.surveys if base is not None else ()), record["survey"])
+    surveys = (*(base.surveys if base is not None else ()), *np.unique(training.survey).tolist())
     return replace(
         trained,
         label_min=low,
@@ -61,7 +60,6 @@ def provenance_step(
     sample: Sample,
     training: Sample,
     validation: Sample,
-    augment: Augmentation | None,
     set_hash: str | None,
     history: History | None,
 ) -> dict[str, Any]:
@@ -74,7 +72,6 @@ def provenance_step(
         Name of the strategy.
     settings : settings dataclass
     sample, training, validation : Sample
-    augment : Augmentation or None
     set_hash : str or None
     history : History or None
         None for fits in closed form.
@@ -83,14 +80,13 @@ def provenance_step(
         "step": step,
         "strategy": name,
         "settings": plain(settings),
-        "survey": sample.survey,
+        "survey": "+".join(np.unique(sample.survey).tolist()),
         "n_train": len(training),
         "n_validation": len(validation),
         "n_left_out": sample.n_left_out,
         "weighted": sample.weights is not None,
         "seed": getattr(settings, "seed", None),
         "set_hash": set_hash,
-        "augmentation": None if augment is None else plain(augment),
         "versions": versions(),
         "threads": torch.get_num_threads(),
     }

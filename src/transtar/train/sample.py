@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..errors import InputError
-from .split import validation_split
+from ..errors import InputError, SettingsError
+from .split import POOR_LIMIT, validation_split
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Sample:
         Rows of equal name are one star.
     ids : ndarray, shape (n,), int64
     files : ndarray, shape (n,), str
-    survey : str
+    survey : ndarray, shape (n,), str
     weights : ndarray, shape (n,), float32, or None
     feh : ndarray, shape (n,), or None
         [Fe/H] by which splits are stratified.
@@ -37,7 +37,7 @@ class Sample:
     stars: np.ndarray
     ids: np.ndarray
     files: np.ndarray
-    survey: str
+    survey: np.ndarray
     weights: np.ndarray | None
     feh: np.ndarray | None
     n_left_out: int = 0
@@ -53,7 +53,7 @@ class Sample:
             self.stars[rows],
             self.ids[rows],
             self.files[rows],
-            self.survey,
+            self.survey[rows],
             None if self.weights is None else self.weights[rows],
             None if self.feh is None else self.feh[rows],
             self.n_left_out,
@@ -67,16 +67,27 @@ class Sample:
     def seen(self, role: str) -> dict[str, np.ndarray]:
         """Rows for `Estimator.trained_on`."""
         return {
-            "survey": np.full(len(self), self.survey, dtype=f"<U{max(len(self.survey), 1)}"),
+            "survey": self.survey,
             "id": self.ids,
             "file": self.files,
             "star": self.stars,
             "role": np.full(len(self), role, dtype="<U10"),
         }
 
-    def weight_tensor(self) -> torch.Tensor | None:
-        """Weights as a tensor, shape (n,), float32."""
-        return None if self.weights is None else torch.from_numpy(self.weights.astype(np.float32))
+    def weight_tensor(self, poor_weight: float = 1.0) -> torch.Tensor | None:
+        """Weights, times `poor_weight` for metal-poor stars, shape (n,), float32; None if all are equal.
+
+        Raises
+        ------
+        SettingsError
+            If metal-poor stars are to weigh differently but no [Fe/H] is known.
+        """
+        if poor_weight == 1.0:
+            return None if self.weights is None else torch.from_numpy(self.weights)
+        if self.feh is None:
+            raise SettingsError("poor_weight needs the [Fe/H] of the stars")
+        weights = np.ones(len(self), dtype=np.float32) if self.weights is None else self.weights
+        return torch.from_numpy(np.where(self.feh < POOR_LIMIT, poor_weight * weights, weights).astype(np.float32))
 
 
 def make_sample(
@@ -92,7 +103,7 @@ def make_sample(
     label_names : sequence of str
     stars, ids, files : array-like, shape (n,), optional
         By default every row is a star of its own, without id or file.
-    survey : str
+    survey : str or array-like of str, shape (n,)
     weights : array-like, shape (n,), optional
         Relative weights in the loss, not negative.
     feh : array-like, shape (n,), optional
@@ -121,6 +132,7 @@ def make_sample(
     columns = {
         "stars": np.arange(n).astype(str) if stars is None else np.asarray(stars).astype(str),
         "ids": np.full(n, -1, dtype=np.int64) if ids is None else np.asarray(ids, dtype=np.int64),
+        "survey": np.full(n, survey) if isinstance(survey, str) else np.asarray(survey).astype(str),
         "files": np.full(n, "", dtype="<U1") if files is None else np.asarray(files).astype(str),
         "weights": None if weights is None else np.asarray(weights, dtype=np.float32),
         "feh": None if feh is None else np.asarray(feh, dtype=np.float64),
@@ -137,5 +149,5 @@ def make_sample(
     usable = np.isfinite(flux.sum(axis=1)) & np.isfinite(values).any(axis=1)
     if not usable.any():
         raise InputError(f"training: none of {n} stars has finite inputs and a label")
-    sample = Sample(flux, values, survey=survey, n_left_out=int(n - usable.sum()), **columns)  # type: ignore[arg-type]
+    sample = Sample(flux, values, n_left_out=int(n - usable.sum()), **columns)  # type: ignore[arg-type]
     return sample if usable.all() else sample.select(usable)

@@ -149,7 +149,7 @@ class DenseStep:
 
     def _flatten(self, trainable: list[nn.Parameter], transposed: set[int]) -> None:
         sizes = [-(-p.numel() // _ALIGN) * _ALIGN for p in trainable]
-        flat = torch.zeros(sum(sizes), device=trainable[0].device)
+        flat = torch.zeros(sum(sizes), device=trainable[0].device, dtype=trainable[0].dtype)
         flat.grad = torch.zeros_like(flat)
         for parameter, values, gradients in zip(trainable, flat.split(sizes), flat.grad.split(sizes), strict=True):
             turn = id(parameter) in transposed
@@ -171,24 +171,25 @@ class DenseStep:
             prepared.append(self.offset(inputs))
         return tuple(prepared)
 
-    def _forward(self, prepared: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, list, list]:
+    def _forward(self, prepared: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, list[torch.Tensor], list]:
         hidden = prepared[0].T
-        inputs, reduced = [], []
+        inputs: list[torch.Tensor] = []
+        reduced: list = []
         last = len(self.layers) - 1
         for index, layer in enumerate(self.layers):
             inputs.append(hidden)
-            low = None
-            if layer.update is not None:
-                # Scaled here, where the matrix is thin.
-                low = torch.mm(layer.update[0], hidden).mul_(layer.scale)
-            reduced.append(low)
-            if index == 0 and self.hoists:
-                frozen = prepared[1].T
-                total = frozen.contiguous() if low is None else torch.addmm(frozen, layer.update[1], low)
+            hoisted = index == 0 and self.hoists
+            total = prepared[1].T if hoisted else torch.addmm(layer.bias[:, None], layer.weight, hidden)
+            if layer.update is None:
+                reduced.append(None)
+                total = total.contiguous()
             else:
-                total = torch.addmm(layer.bias[:, None], layer.weight, hidden)
-                if low is not None:
-                    total.addmm_(layer.update[1], low)
+                down, up = layer.update
+                # Scaled here, where the matrix is thin.
+                low = torch.mm(down, hidden).mul_(layer.scale)
+                reduced.append(low)
+                # What was hoisted is a view of the batch in the other layout: add to a copy of it.
+                total = torch.addmm(total, up, low) if hoisted else total.addmm_(up, low)
             hidden = total if index == last else torch.relu_(total)
         if self.offset is not None:
             hidden.add_(prepared[-1].T)
@@ -211,13 +212,14 @@ class DenseStep:
                 torch.sum(gradient, 1, out=layer.bias.grad)
             if layer.update is not None:
                 down, up = layer.update
+                assert down.grad is not None
                 torch.mm(gradient, low.T, out=up.grad)
                 thin = torch.mm(up.T, gradient).mul_(layer.scale)
                 torch.mm(hidden, thin.T, out=down.grad.T)
             if index > self.first:
                 below = torch.mm(layer.backward, gradient)
                 if layer.update is not None:
-                    below.addmm_(layer.update[0].T, thin)
+                    below.addmm_(down.T, thin)
                 # The derivative of ReLU: `hidden` is its output, zero where it cut.
                 gradient = torch.ops.aten.threshold_backward(below, hidden, 0)
         return loss

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from ..errors import InputError, SettingsError
 from ..models.estimator import Estimator
 from ..models.mlp import MLPSettings
-from .augment import Augmentation
 from .fit import adapt, recalibrate, ridge, train_fresh
 from .loop import Progress
-from .sample import Sample, make_sample
+from .sample import make_sample
 from .settings import Full, LoRA, Recalibrate, Residual, Ridge, Scratch, Strategy, TrainSettings, ZeroShot
-from .split import POOR_LIMIT
 
 
 def pretrain(
@@ -24,12 +20,11 @@ def pretrain(
     label_names,
     stars=None,
     preprocessing=None,
-    survey: str = "",
+    survey="",
     ids=None,
     files=None,
     settings: TrainSettings | None = None,
     mlp: MLPSettings | None = None,
-    augment: Augmentation | None = None,
     weights=None,
     feh=None,
     set_hash: str | None = None,
@@ -49,13 +44,11 @@ def pretrain(
         Groups repeat visits, which stay on one side of the validation split.
     preprocessing : Preprocessing, optional
         How `flux` was prepared; stored with the model.
-    survey : str
+    survey : str or array-like of str, shape (n,)
     ids, files : array-like, shape (n,), optional
         Recorded, so that no star is judged by a model that saw it.
     settings : TrainSettings, optional
     mlp : MLPSettings, optional
-    augment : Augmentation, optional
-        Changes the training inputs anew each epoch; needs grid spectra.
     weights : array-like, shape (n,), optional
         Relative weights of the stars in the loss.
     feh : array-like, shape (n,), optional
@@ -89,8 +82,7 @@ def pretrain(
     )
     settings = settings or TrainSettings()
     return train_fresh(
-        _weighted(sample, settings), tuple(label_names), preprocessing, settings, mlp or MLPSettings(),
-        augment or settings.augmentation,
+        sample, tuple(label_names), preprocessing, settings, mlp or MLPSettings(),
         set_hash, progress, step="pretrain", strategy="mlp",
     )  # fmt: skip
 
@@ -102,11 +94,10 @@ def finetune(
     *,
     strategy: Strategy,
     stars=None,
-    survey: str = "",
+    survey="",
     ids=None,
     files=None,
     seed: int | None = None,
-    augment: Augmentation | None = None,
     weights=None,
     feh=None,
     set_hash: str | None = None,
@@ -118,7 +109,7 @@ def finetune(
     ----------
     estimator : Estimator
         Left as it is.
-    flux, labels, stars, survey, ids, files, augment, weights, feh, set_hash, progress
+    flux, labels, stars, survey, ids, files, weights, feh, set_hash, progress
         As in `pretrain`; the labels are those of the model, in its order.
     strategy : ZeroShot, Residual, LoRA, Full, Scratch, Recalibrate or Ridge
         Settings of the strategy; they choose it.
@@ -150,12 +141,9 @@ def finetune(
     )
     if sample.flux.shape[1] != estimator.n_inputs:
         raise InputError(f"the model needs {estimator.n_inputs} inputs per star, got {sample.flux.shape[1]}")
-    if isinstance(strategy, TrainSettings):
-        sample = _weighted(sample, strategy)
-        augment = augment or strategy.augmentation
     if isinstance(strategy, Scratch):
         return train_fresh(
-            sample, names, estimator.preprocessing, strategy, strategy.mlp, augment, set_hash, progress,
+            sample, names, estimator.preprocessing, strategy, strategy.mlp, set_hash, progress,
             step="finetune", strategy=strategy.name,
         )  # fmt: skip
     if isinstance(strategy, Ridge):
@@ -163,13 +151,5 @@ def finetune(
     if isinstance(strategy, Recalibrate):
         return recalibrate(estimator, sample, strategy, set_hash)
     if isinstance(strategy, Residual | LoRA | Full):
-        return adapt(estimator, sample, strategy, augment, set_hash, progress)
+        return adapt(estimator, sample, strategy, set_hash, progress)
     raise SettingsError(f"not a fine-tuning strategy: {strategy!r}")
-
-
-def _weighted(sample: Sample, settings: TrainSettings) -> Sample:
-    """Give metal-poor stars the weight that the settings ask for, unless weights were given."""
-    if settings.poor_weight == 1 or sample.weights is not None or sample.feh is None:
-        return sample
-    weights = np.where(sample.feh < POOR_LIMIT, settings.poor_weight, 1.0)
-    return replace(sample, weights=weights.astype(np.float32))

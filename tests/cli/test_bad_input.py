@@ -1,0 +1,184 @@
+"""What is wrong with the input gets one clear line; broken spectra and tables themselves are in tests/surveys, tests/datasets
+and tests/labels."""
+
+import json
+import shutil
+
+import pytest
+
+from transtar.cli import VERBS
+
+from ..made_surveys import write_csv
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help(transtar, verb):
+    done = transtar(verb, "--help")
+    assert done.code == 0
+    assert "usage: transtar" in done.out
+    assert "--debug" in done.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["prepare"],
+        ["prepare", "--survey", "lamost"],
+        ["pretrain", "--data", "a", "--label", "feh,feh", "--out", "b"],
+        ["finetune", "--model", "a", "--data", "b", "--n", "0", "--out", "c"],
+        ["finetune", "--model", "a", "--data", "b", "--strategy", "magic", "--out", "c"],
+        ["predict", "--model", "a", "--out", "c.csv", "--nonsense"],
+    ],
+)
+def test_wrong_use_exits_with_2(transtar, arguments):
+    done = transtar(*arguments)
+    assert done.code == 2
+    assert "Traceback" not in done.err
+
+
+def test_prepare(world, fails, tmp_path):
+    common = ("prepare", "--out", tmp_path / "set", "--spectra")
+    spectra = world.lamost / "spectra"
+    assert "no such file or folder" in fails(*common, tmp_path / "no", "--survey", "lamost")
+    assert "known surveys: generic, lamost, miles" in fails(*common, spectra, "--survey", "sdss", code=2)
+    assert "is --survey right?" in fails(*common, spectra, "--survey", "miles")
+    (tmp_path / "bad.yaml").write_text("farme: rest\n")
+    settings = ("--survey", "lamost", "--preprocessing", tmp_path / "bad.yaml")
+    assert "unknown key farme; known keys: continuum" in fails(*common, spectra, *settings, code=2)
+    (tmp_path / "bad.yaml").write_text("frame: [\n")
+    assert "neither YAML nor JSON" in fails(*common, spectra, *settings)
+    (tmp_path / "bad.yaml").write_text("rest\n")
+    assert "holds no settings" in fails(*common, spectra, *settings)
+    assert "no such file of settings" in fails(*common, spectra, *settings[:-1], tmp_path / "no.yaml")
+    write_csv(tmp_path / "labels.csv", [{"file": "other.fits", "feh": 1}])
+    labels = ("--survey", "lamost", "--labels", tmp_path / "labels.csv")
+    assert "no spectrum matches any row of the table by file" in fails(*common, spectra, *labels)
+    assert not (tmp_path / "set").exists()
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/thesis.tex").touch()
+    assert "exists and is not a prepared set" in fails(*common, spectra, "--survey", "lamost")
+    assert (tmp_path / "set/thesis.tex").exists()
+
+
+def test_out_below_a_file(world, fails, tmp_path):
+    (tmp_path / "file").touch()
+    spectra = ("--survey", "lamost", "--spectra", world.lamost / "spectra")
+    assert "cannot be made a folder" in fails("prepare", *spectra, "--out", tmp_path / "file/set")
+    assert "cannot be made a folder" in fails(
+        "predict", "--model", world.model, "--data", world.target, "--out", tmp_path / "file/c.csv"
+    )
+
+
+def test_pretrain(world, fails, tmp_path):
+    common = ("pretrain", "--out", tmp_path / "m", "--data")
+    assert "is not a prepared set" in fails(*common, tmp_path, "--label", "feh")
+    assert "no label 'alphafe'; it has: teff, feh" in fails(*common, world.source, "--label", "alphafe")
+    assert "epochs must be at least 1" in fails(*common, world.source, "--label", "feh", "--epochs", 0, code=2)
+    assert "learning_rate must be positive" in fails(*common, world.source, "--label", "feh", "--lr", -1, code=2)
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/thesis.tex").touch()
+    assert "exists and is not a model" in fails(*common, world.source, "--label", "feh", "--epochs", 1)
+    assert (tmp_path / "m/thesis.tex").exists()
+
+
+def test_a_set_without_stars_to_learn_from(world, fails, transtar, tmp_path):
+    write_csv(tmp_path / "split.csv", [{"file": "spec-001.fits", "split": "test"}])
+    done = transtar(
+        "prepare", "--survey", "lamost", "--spectra", world.lamost / "spectra/spec-001.fits", "--labels",
+        world.lamost / "labels.csv", "--split", tmp_path / "split.csv", "--out", tmp_path / "set",
+    )  # fmt: skip
+    assert done.code == 0
+    common = ("pretrain", "--data", tmp_path / "set", "--label", "feh", "--out", tmp_path / "m")
+    assert "no star to learn from" in fails(*common)
+
+
+def test_finetune(world, fails, tmp_path):
+    common = ("finetune", "--out", tmp_path / "m", "--data", world.target)
+    assert "no such model folder" in fails(*common, "--model", tmp_path / "no")
+    assert "not a complete model" in fails(*common, "--model", world.folder)
+    assert "a subset of 500 stars cannot be drawn from 24" in fails(*common, "--model", world.model, "--n", 500)
+    assert "leave out learning_rate" in fails(*common, "--model", world.model, "--lr", 1e-3, code=2)
+    recalibrate = ("--model", world.model, "--strategy", "recalibrate", "--epochs", 3)
+    assert "unknown key epochs" in fails(*common, *recalibrate, code=2)
+
+
+def test_predict(world, fails, tmp_path):
+    common = ("predict", "--model", world.model)
+    assert "give either --survey and --spectra, or --data" in fails(*common, "--out", tmp_path / "c.csv", code=2)
+    both = ("--survey", "lamost", "--data", world.target, "--out", tmp_path / "c.csv")
+    assert "give either" in fails(*common, *both, code=2)
+    half = ("--survey", "lamost", "--out", tmp_path / "c.csv")
+    assert "--survey and --spectra go together" in fails(*common, *half, code=2)
+    assert "ends in one of .parquet, .fits, .csv" in fails(*common, "--data", world.target, "--out", tmp_path / "c.txt")
+    (tmp_path / "bad.fits").touch()
+    native = ("--survey", "lamost", "--spectra", tmp_path / "bad.fits", "--out", tmp_path / "c.csv")
+    assert "no spectrum could be used" in fails(*common, *native)
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.fits"]
+
+
+def test_a_model_of_other_preprocessing(world, fails, transtar, tmp_path):
+    (tmp_path / "s.yaml").write_text("frame: observed\ncontinuum: none\n")
+    done = transtar(
+        "prepare", "--survey", "lamost", "--spectra", world.lamost / "spectra", "--labels",
+        world.lamost / "labels.csv", "--preprocessing", tmp_path / "s.yaml", "--out", tmp_path / "set",
+    )  # fmt: skip
+    assert done.code == 0
+    other = tmp_path / "other"
+    done = transtar("pretrain", "--data", tmp_path / "set", "--label", "feh", "--epochs", 1, "--out", other)
+    assert done.code == 0
+    lines = [
+        fails("predict", "--model", other, "--data", world.target, "--out", tmp_path / "c.csv"),
+        fails("finetune", "--model", other, "--data", world.target, "--out", tmp_path / "m"),
+        fails("predict", "--model", other, world.model, "--data", world.target, "--out", tmp_path / "c.csv"),
+    ]
+    for line, second in zip(lines, (world.target, world.target, world.model), strict=True):
+        for part in (other, second, "frame is observed against rest", "continuum is none against envelope"):
+            assert str(part) in line
+    two_sets = ("--data", world.source, tmp_path / "set", "--label", "feh", "--out", tmp_path / "m")
+    assert f"{world.source} and {tmp_path / 'set'} were preprocessed differently" in fails("pretrain", *two_sets)
+
+
+def test_damaged_model(world, fails, tmp_path):
+    def damaged(name, content):
+        shutil.rmtree(tmp_path / "m", ignore_errors=True)
+        shutil.copytree(world.model, tmp_path / "m")
+        (tmp_path / "m" / name).write_bytes(content)
+        return fails("models", "show", tmp_path / "m")
+
+    assert "damaged or not a safetensors file" in damaged("model.safetensors", b"junk")
+    assert "not a JSON file" in damaged("config.json", b"{")
+    assert "not the description of a transtar model" in damaged("config.json", b"[]")
+    config = json.loads((world.model / "config.json").read_text())
+    newer = json.dumps(config | {"format_version": 99}).encode()
+    assert "model format 99 is not known" in damaged("config.json", newer)
+    assert "damaged or not a parquet file" in damaged("trained_on.parquet", b"")
+
+
+def test_evaluate(world, fails, transtar, tmp_path):
+    catalog = tmp_path / "c.csv"
+    assert transtar("predict", "--model", world.model, "--data", world.target, "--out", catalog).code == 0
+    common = ("evaluate", "--out", tmp_path / "e", "--catalog")
+    labels = ("--labels", world.miles / "labels.csv")
+    assert "no.csv" in fails(*common, tmp_path / "no.csv", *labels)
+    assert "no.csv" in fails(*common, catalog, "--labels", tmp_path / "no.csv")
+    assert "no spectrum matches" in fails(*common, catalog, "--labels", world.lamost / "labels.csv")
+    assert "no column 'logg'" in fails(*common, catalog, *labels, "--label", "logg")
+    lines = (world.miles / "labels.csv").read_text().splitlines()
+    (tmp_path / "twice.csv").write_text("\n".join([*lines, lines[1].replace(lines[1].split(",")[2], "0.123")]) + "\n")
+    assert "repeat in the table with different" in fails(*common, catalog, "--labels", tmp_path / "twice.csv")
+    assert not (tmp_path / "e").exists()
+
+
+def test_study(fails, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSTAR_DATA", str(tmp_path / "nowhere"))
+    common = ("study", "--out", tmp_path / "o")
+    assert "neither a study file nor one of" in fails(*common, "no-such-study")
+    line = fails(*common, "lamost-to-miles")
+    assert "not found; set TRANSTAR_DATA to the folder that holds" in line
+    assert "unknown key sneeds" in fails(*common, "lamost-to-miles", "--set", "sneeds=[1]", code=2)
+    assert "unknown key epoch" in fails(*common, "lamost-to-miles", "--set", "pretrain.epoch=1", code=2)
+    assert "takes key=value" in fails(*common, "lamost-to-miles", "--set", "seeds", code=2)
+    assert "unknown key huge" in fails(*common, "lamost-to-miles", "--scale", "huge", code=2)
+    assert not (tmp_path / "o").exists() or not any((tmp_path / "o").rglob("*.json"))

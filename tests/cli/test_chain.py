@@ -1,0 +1,164 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from transtar import train
+from transtar.catalog import read_catalog
+from transtar.flags import Flag
+from transtar.models import load_estimator
+from transtar.train import Recalibrate, Residual, ZeroShot
+
+from ..made_surveys import FIRST_ID
+
+
+def test_prepared_sets_and_model(world, transtar):
+    shown = transtar("models", "show", world.model)
+    assert shown.code == 0
+    assert "feh" in shown.out
+    model = load_estimator(world.model)
+    assert model.label_names == ("feh",)
+    assert model.surveys == ("lamost",)
+    assert sorted(model.trained_on["id"]) == [FIRST_ID + i for i in range(40)]
+
+
+def test_pretraining_again_gives_the_same_model(world, transtar, tmp_path):
+    again = (
+        "pretrain",
+        "--data",
+        world.source,
+        "--label",
+        "feh",
+        "--epochs",
+        4,
+        "--lr",
+        "1e-3",
+        "--out",
+        tmp_path / "m",
+    )
+    assert transtar(*again).code == 0
+    weights = [(folder / "model.safetensors").read_bytes() for folder in (world.model, tmp_path / "m")]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("strategy", ["residual", "lora", "full", "recalibrate"])
+def test_each_strategy(world, transtar, tmp_path, strategy):
+    epochs = () if strategy == "recalibrate" else ("--epochs", 2)
+    done = transtar(
+        "finetune", "--model", world.model, "--data", world.target, "--strategy", strategy, "--n", 12, *epochs,
+        "--out", tmp_path / "adapted",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "12 not in the pool" in done.err
+    model = load_estimator(tmp_path / "adapted")
+    assert [step["strategy"] for step in model.provenance][-1] == strategy
+    assert len(model.provenance) == 2
+    assert len(model.trained_on["id"]) == 40 + 12
+    done = transtar("predict", "--model", tmp_path / "adapted", "--data", world.target, "--out", tmp_path / "c.parquet")
+    assert done.code == 0, done.err
+    catalog = read_catalog(tmp_path / "c.parquet")
+    seen = (catalog["flags"] & int(Flag.TRAINED_ON)) != 0
+    assert seen.sum() == 12
+    done = transtar(
+        "evaluate", "--catalog", tmp_path / "c.parquet", "--labels", world.miles / "labels.csv", "--out", tmp_path
+    )
+    assert done.code == 0, done.err
+    assert "left out:      12  seen by a model (TRAINED_ON)" in done.out
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["feh"]["all"]["n"] == 24
+    assert set(metrics["feh"]["all"]) == {"r2", "r2_err", "sigma", "bias", "n"}
+
+
+def test_auto_compares_and_says_so(world, transtar, tmp_path, monkeypatch):
+    few = (ZeroShot(), Recalibrate(), replace(Residual(), epochs=2))
+    monkeypatch.setattr(train, "CANDIDATES", few)
+    done = transtar("finetune", "--model", world.model, "--data", world.target, "--out", tmp_path / "auto")
+    assert done.code == 0, done.err
+    assert done.err.count("cross-validated loss") == 3
+    assert done.err.count("<- chosen") == 1
+    assert load_estimator(tmp_path / "auto").provenance[-1]["choice"]["n_folds"] == 5
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "fits", "csv"])
+def test_catalogs_of_native_spectra(world, transtar, tmp_path, suffix):
+    out = tmp_path / f"catalog.{suffix}"
+    spectra = ("--survey", "lamost", "--spectra", world.lamost / "spectra")
+    done = transtar("predict", "--model", world.model, *spectra, "--out", out)
+    assert done.code == 0, done.err
+    assert done.out.startswith(f"{out}: 40 rows; flags: ")
+    assert "40 TRAINED_ON" in done.out
+    catalog = read_catalog(out)
+    assert catalog["id"].tolist() == [FIRST_ID + i for i in range(40)]
+    assert np.isfinite(catalog["feh"]).all()
+    assert {"file", "snr", "good_fraction", "flags", "velocity"} <= set(catalog)
+    # The same stars, prepared before, get the same labels.
+    assert transtar("predict", "--model", world.model, "--data", world.source, "--out", tmp_path / "b.csv").code == 0
+    np.testing.assert_allclose(read_catalog(tmp_path / "b.csv")["feh"], catalog["feh"], atol=1e-4)
+    if suffix == "fits":
+        assert str(Table.read(out)["velocity"].unit) == "km / s"
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_an_ensemble(world, transtar, tmp_path):
+    second = tmp_path / "second"
+    done = transtar("pretrain", "--data", world.source, "--label", "feh", "--epochs", 2, "--seed", 1, "--out", second)
+    assert done.code == 0, done.err
+    single = []
+    for number, models in enumerate(([world.model], [second], [world.model, second])):
+        out = tmp_path / f"{number}.parquet"
+        assert transtar("predict", "--model", *models, "--data", world.target, "--out", out).code == 0
+        single.append(read_catalog(out))
+    values = np.stack([single[0]["feh"], single[1]["feh"]])
+    np.testing.assert_allclose(single[2]["feh"], values.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(single[2]["feh_ens_std"], values.std(axis=0, ddof=1), rtol=1e-4, atol=1e-6)
+    assert "feh_ens_std" not in single[0]
+
+
+def test_joint_labels_and_several_sets(world, transtar, tmp_path):
+    done = transtar(
+        "pretrain", "--data", world.source, world.target, "--label", "feh,teff", "--epochs", 1, "--out", tmp_path / "m"
+    )
+    assert done.code == 0, done.err
+    model = load_estimator(tmp_path / "m")
+    assert model.label_names == ("feh", "teff")
+    assert len(model.trained_on["id"]) == 40 + 24
+
+
+def test_a_missing_velocity_is_a_flag_and_no_label(world, transtar, tmp_path):
+    (tmp_path / "v.csv").write_text("obsid,rv\n" + "\n".join(f"{FIRST_ID + i},1.0" for i in range(39)) + "\n")
+    spectra = ("--survey", "lamost", "--spectra", world.lamost / "spectra", "--velocities", f"{tmp_path / 'v.csv'}:rv")
+    assert transtar("predict", "--model", world.model, *spectra, "--out", tmp_path / "c.csv").code == 0
+    catalog = read_catalog(tmp_path / "c.csv")
+    assert np.flatnonzero(np.isnan(catalog["feh"])).tolist() == [39]
+    assert catalog["flags"][39] & Flag.NO_VELOCITY
+
+
+def test_a_bad_file_is_told_and_left_out(world, transtar, tmp_path):
+    (tmp_path / "bad.fits").write_text("no")
+    spectra = [world.lamost / "spectra/spec-001.fits", tmp_path / "bad.fits"]
+    done = transtar(
+        "predict", "--model", world.model, "--survey", "lamost", "--spectra", *spectra, "--out", tmp_path / "c.csv"
+    )
+    assert done.code == 0
+    assert "bad.fits: not a FITS file" in done.err + done.out
+    assert "1 files could not be used" in done.err
+    assert len(read_catalog(tmp_path / "c.csv")["id"]) == 1
+
+
+def test_preprocessing_of_a_model_or_a_file(world, transtar, tmp_path):
+    (tmp_path / "s.yaml").write_text("frame: observed\n")
+    common = ("prepare", "--survey", "lamost", "--spectra", world.lamost / "spectra/spec-001.fits")
+    assert transtar(*common, "--preprocessing", tmp_path / "s.yaml", "--out", tmp_path / "a").code == 0
+    assert transtar(*common, "--preprocessing", tmp_path / "a", "--out", tmp_path / "b").code == 0
+    assert transtar(*common, "--preprocessing", world.model, "--out", tmp_path / "c").code == 0
+    frames = [json.loads((tmp_path / n / "set.json").read_text())["preprocessing"]["frame"] for n in "abc"]
+    assert frames == ["observed", "observed", "rest"]
+
+
+def test_info(transtar):
+    done = transtar("info")
+    assert done.code == 0
+    for word in ("torch", "surveys      generic, lamost, miles", "lamost-to-miles"):
+        assert word in done.out

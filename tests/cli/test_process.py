@@ -1,0 +1,105 @@
+"""The command line as a process: exit status, one line, no traceback; Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from transtar.datasets import read_set
+
+from ..surveys.fits_files import GRID, write_lamost_table
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["info"], 0, ""),
+        (["models", "show", "nowhere"], 1, "transtar models: nowhere: no such model folder"),
+        (["predict", "--model", "x", "--out", "c.csv"], 2, "transtar predict: give either --survey and --spectra, or --data"),
+    ],
+)  # fmt: skip
+def test_exit_status(start, tmp_path, arguments, code, line):
+    process = start(*arguments, cwd=tmp_path)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err.strip()) == (code, line)
+    assert bool(out) == (code == 0)
+
+
+def test_debug_shows_where(start, tmp_path):
+    process = start("models", "--debug", "show", "nowhere", cwd=tmp_path)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback (most recent call last)" in err
+    assert "InputError: nowhere: no such model folder" in err
+
+
+def test_a_reader_that_goes_away(start, world):
+    """``transtar models show MODEL | head -1`` ends without a traceback."""
+    process = start("models", "show", world.model)
+    process.stdout.close()
+    err = process.stderr.read()
+    process.wait(timeout=60)
+    assert "Traceback" not in err
+
+
+@pytest.fixture
+def endless(tmp_path):
+    """A folder of spectra the last of which blocks whoever reads it: files of two wavelength arrays, and a named pipe."""
+    folder = tmp_path / "spectra"
+    folder.mkdir()
+    for i in range(4):
+        write_lamost_table(folder / f"{i}.fits", GRID if i % 2 else GRID[:3000] + 0.3)
+    os.mkfifo(folder / "z.fits")
+    return folder
+
+
+def interrupt(process, pipe=None):
+    """Send what Ctrl-C sends, once the process waits at the pipe."""
+    if pipe is not None:
+        writer = os.open(pipe, os.O_WRONLY)
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    if pipe is not None:
+        os.close(writer)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert err.strip().splitlines()[-1].endswith(": interrupted; nothing half written was left behind")
+    assert "Traceback" not in err
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_interrupted_prepare(start, world, endless, tmp_path):
+    out = tmp_path / "out"
+    subprocess.run(["cp", "-r", world.target, out / "set"] if out.mkdir() is None else [], check=True)
+    process = start("prepare", "--survey", "lamost", "--spectra", endless, "--out", out / "set")
+    interrupt(process, endless / "z.fits")
+    assert names(out) == ["set"]
+    assert read_set(out / "set").hash == read_set(world.target).hash
+
+
+def test_interrupted_predict(start, world, endless, tmp_path):
+    """FITS, which needs two temporary files; the other formats are interrupted in tests/catalog."""
+    suffix = "fits"
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / f"c.{suffix}").write_text("old")
+    process = start(
+        "predict", "--model", world.model, "--survey", "lamost", "--spectra", endless, "--out", out / f"c.{suffix}"
+    )
+    interrupt(process, endless / "z.fits")
+    assert names(out) == [f"c.{suffix}"]
+    assert (out / f"c.{suffix}").read_text() == "old"
+
+
+def test_interrupted_pretrain(start, world, tmp_path):
+    process = start("pretrain", "--data", world.source, "--label", "feh", "--epochs", 10**6, "--out", tmp_path / "m")
+    assert "spectra to learn from" in process.stderr.readline()
+    time.sleep(1)
+    interrupt(process)
+    assert not names(tmp_path)

@@ -1,0 +1,222 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from transtar.datasets import SetWriter, join_sets, read_set, star_names, stream_set, training_arguments, usable
+from transtar.errors import InputError, MismatchError
+from transtar.flags import Flag
+from transtar.preprocess import GridSpectra, Preprocessing
+
+BIG = 2**62 + 1
+SIZE = 1462
+
+
+def spectra(n, seed=0, ivar=True):
+    rng = np.random.default_rng(seed)
+    flux = rng.random((n, SIZE)).astype(np.float32)
+    flux[0] = np.nan
+    flags = np.full(n, 0 if ivar else int(Flag.NO_IVAR), np.int32)
+    flags[0] |= Flag.CONTINUUM_FAILED
+    return GridSpectra(
+        flux,
+        rng.random((n, SIZE)).astype(np.float32) if ivar else None,
+        rng.random(n).astype(np.float32),
+        np.where(np.arange(n) % 2, np.nan, rng.random(n)).astype(np.float32),
+        flags,
+    )
+
+
+def columns_of(part, first=0, **more):
+    n = len(part)
+    return {
+        "file": np.array([f"é{i}.fits" for i in range(first, first + n)]),
+        "id": BIG + np.arange(first, first + n),
+        "survey": np.full(n, "lamost"),
+        "velocity": np.full(n, np.nan),
+        "snr": part.snr,
+        "good_fraction": part.good_fraction,
+        "flags": part.flags,
+        **more,
+    }
+
+
+def write(path, n=10, batch=4, ivar=True, preprocessing=None, labels=("feh",), provenance=None, **more):
+    whole = spectra(n, ivar=ivar)
+    with SetWriter(path, preprocessing or Preprocessing(), provenance or {"by": "test"}) as writer:
+        for start in range(0, n, batch):
+            rows = slice(start, start + batch)
+            part = GridSpectra(
+                whole.flux[rows], None if whole.ivar is None else whole.ivar[rows], whole.good_fraction[rows],
+                whole.snr[rows], whole.flags[rows],
+            )  # fmt: skip
+            writer.append(part, columns_of(part, start))
+        columns = writer.columns() | {name: np.linspace(-2, 0, n) for name in labels}
+        columns = columns | {"split": np.full(n, "pool")} | more
+        writer.finish(columns, labels)
+    return whole, columns
+
+
+@pytest.mark.parametrize("ivar", [True, False])
+def test_round_trip_is_bit_exact(tmp_path, ivar):
+    whole, columns = write(tmp_path / "set", ivar=ivar, extra=np.array([True, False] * 5), feh=np.array([np.nan] * 10))
+    back = read_set(tmp_path / "set")
+    assert back.flux.tobytes() == whole.flux.tobytes()
+    assert (back.ivar is None) if not ivar else back.ivar.tobytes() == whole.ivar.tobytes()
+    assert list(back.columns) == list(columns)
+    for name, column in columns.items():
+        np.testing.assert_array_equal(back.columns[name], column)
+        assert back.columns[name].dtype.kind == column.dtype.kind
+    assert back.columns["id"].dtype == np.int64
+    assert back.columns["id"][0] == BIG
+    assert (back.labels, back.preprocessing, back.provenance) == (("feh",), Preprocessing(), {"by": "test"})
+    assert back.survey == "lamost"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["set"]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 30))
+def test_a_set_is_the_same_however_it_is_written_and_read(tmp_path, n, batch, size):
+    write(tmp_path / "set", n=n, batch=batch)
+    parts = list(stream_set(tmp_path / "set", batch_size=size))
+    assert max(len(part) for part in parts) <= size
+    joined, whole = join_sets(parts), read_set(tmp_path / "set")
+    assert joined.flux.tobytes() == whole.flux.tobytes() == spectra(n).flux.tobytes()
+    assert joined.columns["id"].tolist() == [BIG + i for i in range(n)]
+    assert joined.hash == whole.hash
+    assert whole.columns["feh"].tolist() == np.linspace(-2, 0, n).tolist()
+
+
+def test_hash_tells_other_fluxes(tmp_path):
+    write(tmp_path / "a", n=10, batch=3)
+    write(tmp_path / "b", n=10, batch=10)
+    write(tmp_path / "c", n=9)
+    a, b, c = (read_set(tmp_path / name).hash for name in "abc")
+    assert a == b != c
+
+
+def test_select_targets_and_arguments(tmp_path):
+    write(tmp_path / "set", labels=("feh", "teff"), star=np.array(["s1", "s1", *[""] * 8]))
+    prepared = read_set(tmp_path / "set")
+    assert prepared.select(slice(2, 5)).columns["id"].tolist() == [BIG + 2, BIG + 3, BIG + 4]
+    assert prepared.targets(["teff", "feh"]).shape == (10, 2)
+    with pytest.raises(InputError, match="no label 'alphafe'; it has: feh, teff"):
+        prepared.targets(["alphafe"])
+    assert usable(prepared).tolist() == [False] + [True] * 9
+    assert star_names(prepared.columns)[:3].tolist() == ["s1", "s1", str(BIG + 2)]
+    given = training_arguments(prepared, np.array([1, 3]), ["feh"])
+    assert given["ids"].tolist() == [BIG + 1, BIG + 3]
+    assert given["labels"].shape == (2, 1)
+    assert given["flux"].shape == (2, SIZE)
+
+
+def test_files_stand_in_for_stars_without_name_or_id():
+    columns = {"file": np.array(["a", "b"]), "id": np.array([-1, -1])}
+    assert star_names(columns).tolist() == ["a", "b"]
+
+
+def test_an_old_set_is_replaced_only_when_the_new_one_is_complete(tmp_path):
+    write(tmp_path / "set", n=5)
+    before = read_set(tmp_path / "set").hash
+
+    def interrupted():
+        with SetWriter(tmp_path / "set", Preprocessing(), {}) as writer:
+            part = spectra(3)
+            writer.append(part, columns_of(part))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with (
+        pytest.raises(InputError, match="no spectrum could be prepared"),
+        SetWriter(tmp_path / "set", Preprocessing(), {}) as writer,
+    ):
+        writer.finish({}, [])
+    assert read_set(tmp_path / "set").hash == before
+    write(tmp_path / "set", n=7)
+    assert len(read_set(tmp_path / "set")) == 7
+    assert [p.name for p in tmp_path.iterdir()] == ["set"]
+
+
+def test_what_is_no_prepared_set_is_never_replaced(tmp_path):
+    folder = tmp_path / "thesis"
+    folder.mkdir()
+    (folder / "chapter.tex").write_text("years of work")
+    (tmp_path / "file").write_text("a file")
+    for path in (folder, tmp_path / "file"):
+        with pytest.raises(InputError, match="exists and is not a prepared set; choose another name"):
+            SetWriter(path, Preprocessing(), {})
+    assert (folder / "chapter.tex").read_text() == "years of work"
+
+
+def test_join(tmp_path):
+    write(tmp_path / "a", n=4, labels=("feh",))
+    write(tmp_path / "b", n=3, labels=("teff",), ivar=False, only=np.array(["x", "y", "z"]))
+    a, b = read_set(tmp_path / "a"), read_set(tmp_path / "b")
+    both = join_sets([a, b])
+    assert both.labels == ("feh", "teff")
+    assert np.isnan(both.columns["feh"][4:]).all()
+    assert np.isnan(both.columns["teff"][:4]).all()
+    assert both.columns["only"].tolist() == [""] * 4 + ["x", "y", "z"]
+    assert (both.ivar[4:] == 0).all()
+    assert join_sets([a]) is a
+    write(tmp_path / "c", n=3, preprocessing=Preprocessing(frame="observed"))
+    with pytest.raises(
+        MismatchError, match="one and other were preprocessed differently: frame is rest against observed"
+    ):
+        join_sets([a, read_set(tmp_path / "c")], ["one", "other"])
+    with pytest.raises(MismatchError, match="set 1 and set 2"):
+        join_sets([a, read_set(tmp_path / "c")])
+
+
+def edit(path, **changes):
+    description = json.loads((path / "set.json").read_text())
+    for name, value in changes.items():
+        description.pop(name) if value is None else description.update({name: value})
+    (path / "set.json").write_text(json.dumps(description))
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "message"),
+    [
+        (lambda s: (s / "set.json").unlink(), InputError, "is not a prepared set"),
+        (lambda s: (s / "set.json").write_text("{"), InputError, "not a JSON file"),
+        (lambda s: (s / "set.json").write_text("[1]"), InputError, "set.json"),
+        (lambda s: edit(s, labels=None), InputError, "set.json lacks a usable labels"),
+        (lambda s: edit(s, n_spectra=99), InputError, "has 10 rows, set.json says 99"),
+        (lambda s: edit(s, format=99), MismatchError, "format 99 is newer"),
+        (lambda s: edit(s, format="x"), InputError, "set.json"),
+        (lambda s: edit(s, labels=["alphafe"]), InputError, "alphafe"),
+        (lambda s: edit(s, preprocessing=3), InputError, "set.json"),
+        (lambda s: edit(s, preprocessing={"version": 99}), MismatchError, "version 99 was made by another"),
+        (lambda s: cut(s / "spectra.parquet"), InputError, "cannot be read"),
+        (lambda s: cut(s / "stars.parquet"), InputError, "cannot be read"),
+        (lambda s: (s / "stars.parquet").write_bytes(b""), InputError, "cannot be read"),
+        (lambda s: (s / "spectra.parquet").unlink(), InputError, "cannot be read"),
+        (lambda s: pq.write_table(pq.read_table(s / "stars.parquet").slice(1), s / "spectra.parquet"), InputError, "rows"),
+        (lambda s: pq.write_table(pq.read_table(s / "stars.parquet"), s / "spectra.parquet"), InputError, "flux"),
+        (lambda s: pq.write_table(pq.read_table(s / "stars.parquet").drop(["flags"]), s / "stars.parquet"), InputError, "flags"),
+    ],
+)  # fmt: skip
+def test_damaged_sets(tmp_path, damage, error, message):
+    write(tmp_path / "set")
+    damage(tmp_path / "set")
+    with pytest.raises(error, match=message) as caught:
+        read_set(tmp_path / "set")
+    assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_selection_of_a_set(tmp_path):
+    write(tmp_path / "set")
+    prepared = read_set(tmp_path / "set")
+    assert len(prepared.select(np.zeros(10, bool))) == 0
+    assert len(replace(prepared, hash="").grid_spectra()) == 10

@@ -1,0 +1,79 @@
+import json
+from dataclasses import fields, replace
+
+import pytest
+
+from transtar.errors import MismatchError, SettingsError
+from transtar.preprocess import Preprocessing, require_same
+
+OTHER = {
+    "frame": "observed", "continuum": "none", "median_width": 9.0, "degree": 4, "passes": 9, "resolution": 1800.0,
+    "good_fraction": 0.5, "snr": 5.0,
+}  # fmt: skip
+
+
+def test_round_trip():
+    settings = Preprocessing(**OTHER)
+    back = Preprocessing.from_dict(json.loads(json.dumps(settings.to_dict())))
+    assert back == settings
+    assert back.hash == settings.hash
+    assert len(settings.hash) == 16
+    assert Preprocessing.from_dict({}) == Preprocessing()
+
+
+def test_hash_changes_with_any_setting():
+    hashes = {replace(Preprocessing(), **{name: value}).hash for name, value in OTHER.items()}
+    assert len(hashes | {Preprocessing().hash}) == len(OTHER) + 1
+    assert {field.name for field in fields(Preprocessing)} == {*OTHER, "grid", "version"}
+
+
+def test_hash_does_not_depend_on_how_a_number_was_written():
+    assert (
+        Preprocessing.from_dict({"resolution": 1800, "median_width": 8}).hash == Preprocessing(resolution=1800.0).hash
+    )
+
+
+def test_windows():
+    assert Preprocessing().window == (3900, 5700)
+    assert Preprocessing(continuum="envelope-specclip").window == (3700, 5700)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "expected settings by name, not None"),
+        ({3: 3}, "unknown key 3"),
+        ({"smoothing": 3}, r"smoothing.*known.*continuum"),
+        ({"grid": "red"}, "no wavelength grid 'red'; known grids: blue"),
+        ({"frame": "galactic"}, "frame 'galactic' is none of observed, rest"),
+        ({"continuum": "spline"}, "continuum 'spline' is none of envelope"),
+        ({"version": 99}, "version 99 was made by another transtar"),
+        ({"degree": 0}, "degree must be positive"),
+        ({"degree": "five"}, "degree"),
+        ({"degree": 2.5}, "degree"),
+        ({"passes": True}, "passes"),
+        ({"median_width": None}, "median_width"),
+        ({"median_width": float("nan")}, "median_width"),
+        ({"resolution": -1}, "resolution must be positive or null"),
+        ({"resolution": "high"}, "resolution"),
+        ({"snr": "low"}, "snr"),
+        ({"good_fraction": [1]}, "good_fraction"),
+        ({"good_fraction": 80}, "good_fraction"),
+        ({"frame": None}, "frame"),
+        ({"grid": ["blue"]}, "grid"),
+    ],
+)
+def test_impossible_settings(content, message):
+    with pytest.raises(SettingsError, match=message) as caught:
+        Preprocessing.from_dict(content)
+    assert "\n" not in str(caught.value)
+
+
+def test_mismatch_names_both_sides_and_every_difference():
+    require_same(Preprocessing(), "a", Preprocessing(), "b")
+    with pytest.raises(MismatchError) as caught:
+        require_same(Preprocessing(), "MODEL", Preprocessing(frame="observed", degree=3), "SET")
+    message = str(caught.value)
+    for part in ("MODEL", "SET", "frame is rest against observed", "degree is 5 against 3", "prepare"):
+        assert part in message
+    assert "continuum is" not in message

@@ -1,0 +1,157 @@
+"""A whole study on made-up surveys, through the command line; what it leaves when interrupted, and how it goes on."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+import yaml
+
+from transtar.cli import main
+from transtar.evaluate import RESULT_COLUMNS
+
+from ..made_surveys import made_lamost, made_miles
+
+STUDY = {
+    "title": "A made-up study",
+    "notes": ["Made up."],
+    "source": {"survey": "lamost", "spectra": "lamost/spectra", "labels": "lamost/labels.csv"},
+    "target": {
+        "survey": "miles", "spectra": "miles/spectra", "labels": "miles/labels.csv", "split": "miles/split.csv",
+    },
+    "models": {"feh": ["feh"]},
+    "seeds": [0, 1],
+    "sizes": [12],
+    "pretrain": {"epochs": 2},
+    "strategies": {"recalibrate": {}, "residual": {"epochs": 2}, "scratch": {"epochs": 2}, "ridge": {}},
+    "adapter": {12: "residual"},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    made_lamost(folder / "lamost", n=30)
+    made_miles(folder / "miles", n=36)
+    (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
+    return folder
+
+
+@pytest.fixture
+def study(folder, monkeypatch, capsys):
+    """Run a study file in this process; returns what it said."""
+    monkeypatch.setenv("TRANSTAR_DATA", str(folder))
+
+    def run(out, *more, code=0, name="study.yaml"):
+        capsys.readouterr()
+        assert main(["study", str(folder / name), "--out", str(out), "--workers", "2", *more]) == code
+        return capsys.readouterr().err
+
+    return run
+
+
+def read_results(out):
+    with (out / "results.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def hidden(folder):
+    return [path for path in folder.rglob(".*")]
+
+
+def test_a_study(study, tmp_path):
+    said = study(tmp_path)
+    assert "10 runs, 0 of them done before" in said
+    rows = read_results(tmp_path)
+    columns = (
+        "source target label input strategy n_finetune seed regime r2 r2_err sigma bias n_train n_test split variant"
+    )
+    assert list(rows[0]) == columns.split() == list(RESULT_COLUMNS)
+    default = [row for row in rows if row["variant"] == "default" and row["regime"] == "all"]
+    counts = Counter((row["strategy"], row["n_finetune"]) for row in default)
+    assert counts == {("zero-shot", "0"): 2} | {(s, "12"): 2 for s in STUDY["strategies"]}
+    sources = {row["strategy"]: row["source"] for row in default}
+    assert sources["scratch"] == sources["ridge"] == "none"
+    assert sources["zero-shot"] == sources["residual"] == "lamost"
+    assert {row["n_test"] for row in default} == {"12"}
+    assert {row["n_train"] for row in default if row["strategy"] != "zero-shot"} == {"12"}
+    assert {row["n_train"] for row in default if row["strategy"] == "zero-shot"} == {"30"}
+    chosen = [row for row in rows if row["variant"] == "chosen"]
+    assert {row["strategy"] for row in chosen} == {"residual"}
+    for path in ("report.html", "predictions.parquet", "tables/table-feh.csv", "tables/table-feh.tex"):
+        assert (tmp_path / path).stat().st_size > 100
+    figures = {path.suffix for path in (tmp_path / "figures").iterdir()}
+    assert figures == {".pdf", ".png"}
+    report = (tmp_path / "report.html").read_text()
+    assert "A made-up study" in report
+    assert "Made up." in report
+    assert not hidden(tmp_path)
+
+    before = (tmp_path / "results.csv").read_bytes()
+    assert "10 runs, 10 of them done before" in study(tmp_path)
+    assert (tmp_path / "results.csv").read_bytes() == before
+    # A run that is lost is done again, and comes out the same to the last bit.
+    for path in sorted((tmp_path / "runs").iterdir())[:3]:
+        path.unlink()
+    assert "10 runs, 7 of them done before" in study(tmp_path)
+    assert (tmp_path / "results.csv").read_bytes() == before
+    # Another size needs its own runs only.
+    assert "18 runs, 10 of them done before" in study(tmp_path, "--set", "sizes=[6,12]", "adapter={}")
+
+
+def test_settings_are_checked_before_anything_is_done(study, folder, tmp_path):
+    (folder / "bad.yaml").write_text(yaml.safe_dump(STUDY | {"strategies": {"residual": {"epoch": 3}}}))
+    said = study(tmp_path, code=2, name="bad.yaml")
+    assert said.startswith("transtar study: settings of residual: unknown key epoch; known keys: ")
+    (folder / "bad.yaml").write_text(yaml.safe_dump(STUDY | {"strategies": {"magic": {}}}))
+    assert "strategy: unknown key magic" in study(tmp_path, code=2, name="bad.yaml")
+    (folder / "bad.yaml").write_text(yaml.safe_dump(STUDY | {"preprocessing": {"farme": "rest"}}))
+    assert "preprocessing: unknown key farme" in study(tmp_path, code=2, name="bad.yaml")
+    (folder / "bad.yaml").write_text(yaml.safe_dump(STUDY | {"adapter": {12: "lora"}}))
+    assert "adapter 'lora' is not among its strategies" in study(tmp_path, code=1, name="bad.yaml")
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_few_stars_for_a_size(study, tmp_path):
+    """A run that cannot be done ends the study with one line that names it."""
+    said = study(tmp_path, "--set", "strategies={residual: {epochs: 1, validation_fraction: 0.5}}", "sizes=[1]", "adapter={}", code=1)  # fmt: skip
+    last = said.strip().splitlines()[-1]
+    assert last.startswith("transtar study: residual of feh, seed ")
+    assert "cannot be split for validation" in last
+    assert "Traceback" not in said
+    assert not hidden(tmp_path)
+
+
+def test_interrupted_and_resumed(study, folder, tmp_path):
+    # Enough epochs that the interruption falls into a run, whatever the machine.
+    slow = STUDY | {"strategies": {"recalibrate": {}, "scratch": {"epochs": 2000}}, "adapter": {}}
+    (folder / "slow.yaml").write_text(yaml.safe_dump(slow))
+    command = [sys.executable, "-m", "transtar", "study", folder / "slow.yaml", "--out", tmp_path, "--workers", "2"]
+    process = subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "TRANSTAR_DATA": str(folder)},
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("runs/*.parquet")) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    lines = err.strip().splitlines()
+    assert lines[-1] == "transtar study: interrupted; nothing half written was left behind"
+    assert "Traceback" not in err
+    assert out == ""
+    assert not hidden(tmp_path)
+    assert not (tmp_path / "results.csv").exists()
+    done = len(list(tmp_path.glob("runs/*.parquet")))
+    assert 1 <= done < 6
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    fast = ("--set", "strategies={recalibrate: {}}")
+    said = study(tmp_path, *fast, name="slow.yaml")
+    assert f"4 runs, {done} of them done before" in said
+    assert (tmp_path / "report.html").exists()

@@ -1,0 +1,96 @@
+import pytest
+import yaml
+
+from transtar.errors import InputError, SettingsError
+from transtar.studies import load_study, shipped_studies
+from transtar.studies.spec import data_path, merge, settings_for
+
+SIDE = {"survey": "lamost", "spectra": "s", "labels": "l.csv"}
+MINIMAL = {"title": "t", "source": SIDE, "target": SIDE, "models": {"feh": ["feh"]}}
+
+
+def write(path, **changes):
+    path.write_text(yaml.safe_dump(MINIMAL | changes))
+    return str(path)
+
+
+@pytest.mark.parametrize("name", shipped_studies())
+def test_shipped_studies_can_be_read(name):
+    studies = load_study(name)
+    assert studies["default"].title
+    for scale in studies["default"].scales:
+        load_study(name, scale)
+
+
+def test_changes_scales_and_variants(tmp_path):
+    path = write(
+        tmp_path / "s.yaml",
+        pretrain={"epochs": 5, "batch_size": 8},
+        scales={"small": {"seeds": [7], "pretrain": {"epochs": 1}}},
+        variants={"observed": {"preprocessing": {"frame": "observed"}}},
+    )
+    studies = load_study(path, "small", {"pretrain.batch_size": 4, "sizes": [3]})
+    assert list(studies) == ["default", "observed"]
+    for study in studies.values():
+        assert (study.seeds, study.sizes, study.pretrain) == ([7], [3], {"epochs": 1, "batch_size": 4})
+    assert studies["default"].preprocessing == {}
+    assert studies["observed"].preprocessing == {"frame": "observed"}
+    assert load_study(path)["default"].seeds == [0, 1, 2, 3, 4]
+
+
+def test_settings_for(tmp_path):
+    strategies = {"full": {"epochs": 1, "by_size": {50: {"epochs": 2}}, "by_model": {"teff": {"lr": 3}}}, "ridge": None}
+    study = load_study(write(tmp_path / "s.yaml", strategies=strategies))["default"]
+    assert settings_for(study, "full", "feh", 100) == {"epochs": 1}
+    assert settings_for(study, "full", "feh", 50) == {"epochs": 2}
+    assert settings_for(study, "full", "teff", 50) == {"epochs": 2, "lr": 3}
+    assert settings_for(study, "ridge", "feh", 50) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sneeds": 3}, r"unknown key sneeds; known keys: .*seeds"),
+        ({7: 3}, "unknown key 7"),
+        ({"source": None}, "needs 'source' with survey, spectra and labels"),
+        ({"source": SIDE | {"colour": 1}}, r"s\.yaml, source: unknown key colour"),
+        ({"target": {"survey": "miles"}}, "target: .*missing"),
+        ({"split": "both"}, "split 'both' is none of test, validation"),
+        ({"models": {}}, "needs at least one model and one seed"),
+        ({"seeds": []}, "needs at least one model and one seed"),
+        ({"strategies": {"full": 3}}, r"strategies.full: expected settings, got '3'"),
+        ({"variants": {"v": {"sneeds": 1}}}, r"s\.yaml, variant v: unknown key sneeds"),
+    ],
+)
+def test_impossible_studies(tmp_path, changes, message):
+    with pytest.raises(SettingsError, match=message) as caught:
+        load_study(write(tmp_path / "s.yaml", **changes))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("a: [", "not YAML"), ("", "holds no settings"), ("- 1", "holds no settings")]
+)
+def test_no_study(tmp_path, text, message):
+    (tmp_path / "s.yaml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_study(str(tmp_path / "s.yaml"))
+
+
+def test_a_study_without_title_says_so(tmp_path):
+    (tmp_path / "s.yaml").write_text(yaml.safe_dump({k: v for k, v in MINIMAL.items() if k != "title"}))
+    with pytest.raises(SettingsError, match="title"):
+        load_study(str(tmp_path / "s.yaml"))
+
+
+def test_merge():
+    assert merge({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 9}, "e": 4}) == {"a": {"b": 9, "c": 2}, "d": 3, "e": 4}
+
+
+def test_data_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSTAR_DATA", str(tmp_path))
+    (tmp_path / "a.csv").touch()
+    assert data_path("a.csv") == str(tmp_path / "a.csv")
+    assert data_path("*.csv") == str(tmp_path / "*.csv")
+    with pytest.raises(InputError, match=r"b\.csv: not found; set TRANSTAR_DATA"):
+        data_path("b.csv")

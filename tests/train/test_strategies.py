@@ -1,0 +1,291 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from transtar.errors import InputError, SettingsError, TranstarError
+from transtar.models import Estimator, LoRASettings, MLPSettings, ResidualSettings
+from transtar.models.networks import describe
+from transtar.preprocess import Preprocessing
+from transtar.train import (
+    STRATEGIES,
+    Augmentation,
+    Full,
+    LoRA,
+    Recalibrate,
+    Residual,
+    Ridge,
+    Scratch,
+    TrainSettings,
+    ZeroShot,
+    choose,
+    default_learning_rate,
+    finetune,
+    make_strategy,
+    pretrain,
+)
+
+from .examples import MLP, N_PIXELS, stars
+
+FAST = {"epochs": 15, "learning_rate": 3e-3}
+ALL = [
+    ZeroShot(),
+    Residual(head=ResidualSettings(12), **FAST),
+    LoRA(adapter=LoRASettings(4, 8), **FAST),
+    Full(**FAST),
+    Scratch(mlp=MLP, epochs=60, learning_rate=3e-3),
+    Recalibrate(),
+    Ridge(),
+]
+
+
+def names(strategy):
+    return strategy.name
+
+
+@pytest.fixture(scope="module")
+def base():
+    flux, labels = stars(300, seed=1, n_labels=2)
+    settings = TrainSettings(epochs=40, learning_rate=3e-3)
+    return pretrain(
+        flux, labels, label_names=("feh", "teff"), survey="lamost", ids=np.arange(300), settings=settings, mlp=MLP,
+        preprocessing=Preprocessing(),
+    )  # fmt: skip
+
+
+def target(n=80, seed=2):
+    flux, labels = stars(n, seed=seed, survey=1, n_labels=2)
+    return {"flux": flux, "labels": labels, "survey": "miles", "ids": np.arange(n) + 2**62}
+
+
+def score(model, seed=7):
+    flux, labels = stars(200, seed=seed, survey=1, n_labels=2)
+    return float(np.mean(((model.predict(flux) - labels) / labels.std(axis=0)) ** 2))
+
+
+def test_pretraining_learns_and_remembers(base):
+    flux, labels = stars(200, seed=5, n_labels=2)
+    assert np.mean(((base.predict(flux) - labels) / labels.std(axis=0)) ** 2) < 0.05
+    assert base.surveys == ("lamost",)
+    (step,) = base.provenance
+    assert (step["n_train"], step["n_validation"]) == (270, 30)
+    assert sorted(base.trained_on["id"].tolist()) == list(range(300))
+    assert (base.trained_on["role"] == "validation").sum() == 30
+    assert base.domain_distance(flux).max() < base.domain_limit
+
+
+@pytest.mark.parametrize("strategy", ALL[1:], ids=names)
+def test_every_strategy_beats_leaving_the_model_alone(base, strategy):
+    before = {name: value.clone() for name, value in base.network.state_dict().items()}
+    adapted = finetune(base, **target(), strategy=strategy)
+    assert score(adapted) < score(base)
+    # The model given is left as it is.
+    assert all(torch.equal(value, before[name]) for name, value in base.network.state_dict().items())
+    assert adapted.provenance[-1]["strategy"] == strategy.name
+    assert adapted.preprocessing == base.preprocessing
+    own = isinstance(strategy, Scratch | Ridge)
+    assert len(adapted.trained_on["id"]) == (80 if own else 380)
+    assert adapted.surveys == (("miles",) if own else ("lamost", "miles"))
+    assert np.array_equal(adapted.input_mean, base.input_mean) != own
+    taught = set(adapted.trained_on["id"][adapted.trained_on["role"] == "train"].tolist())
+    labels = target()["labels"][[star in taught for star in target()["ids"].tolist()]]
+    expected = labels.max(axis=0) if own else np.maximum(labels.max(axis=0), base.label_max)
+    np.testing.assert_array_equal(adapted.label_max, expected)
+
+
+@pytest.mark.parametrize("strategy", ALL, ids=names)
+def test_adapted_models_are_stored_and_come_back(base, strategy, tmp_path):
+    adapted = finetune(base, **target(), strategy=strategy)
+    adapted.save(tmp_path / "m")
+    loaded = Estimator.load(tmp_path / "m")
+    flux = target(seed=9)["flux"]
+    np.testing.assert_array_equal(loaded.predict(flux), adapted.predict(flux))
+    assert loaded.provenance == adapted.provenance
+
+
+def test_frozen_weights_stay_bit_identical(base):
+    adapted = finetune(base, **target(), strategy=Residual(head=ResidualSettings(5), **FAST))
+    for name, value in base.network.state_dict().items():
+        assert torch.equal(adapted.network.base.state_dict()[name], value)
+    adapted = finetune(base, **target(), strategy=LoRA(adapter=LoRASettings(4, 8), **FAST))
+    for index, changed in ((0, True), (2, True), (4, True), (6, False)):
+        assert torch.equal(adapted.network[index].weight, base.network[index].weight) != changed
+        assert torch.equal(adapted.network[index].bias, base.network[index].bias)
+
+
+def test_adaptations_chain(base, tmp_path):
+    model = finetune(base, **target(), strategy=LoRA(adapter=LoRASettings(4, 8), **FAST))
+    model = finetune(model, **target(seed=3), strategy=Residual(head=ResidualSettings(5), **FAST))
+    model = finetune(model, **target(seed=4), strategy=Residual(head=ResidualSettings(6), **FAST))
+    head = model.network.head
+    model = finetune(model, **target(seed=5), strategy=LoRA(adapter=LoRASettings(4, 8), **FAST))
+    assert all(torch.equal(a, b) for a, b in zip(head.parameters(), model.network.head.parameters(), strict=True))
+    model = finetune(model, **target(seed=6), strategy=Full(**FAST))
+    model = finetune(model, **target(seed=6), strategy=Recalibrate(term="teff"))
+    assert describe(model.network) == {
+        "kind": "residual",
+        "hidden": 6,
+        "base": {"kind": "residual", "hidden": 5, "base": {"kind": "mlp", "hidden": [24, 16, 8]}},
+    }
+    steps = [step["strategy"] for step in model.provenance]
+    assert steps == ["mlp", "lora", "residual", "residual", "lora", "full", "recalibrate"]
+    assert len(model.trained_on["id"]) == 300 + 6 * 80
+    model.save(tmp_path / "m")
+    np.testing.assert_array_equal(
+        Estimator.load(tmp_path / "m").predict(target()["flux"]), model.predict(target()["flux"])
+    )
+
+
+def test_recalibration_is_merged_into_the_network(base):
+    stars_ = target()
+    adapted = finetune(base, **stars_, strategy=Recalibrate())
+    assert describe(adapted.network) == describe(base.network)
+    old, new = base.predict(stars_["flux"]), adapted.predict(stars_["flux"])
+    for index in range(2):
+        line = np.polynomial.Polynomial.fit(old[:, index].astype(float), stars_["labels"][:, index], 1)
+        np.testing.assert_allclose(new[:, index], line(old[:, index]), rtol=2e-4, atol=2e-4)
+
+
+def test_a_linear_model_can_be_adapted(base):
+    linear = finetune(base, **target(), strategy=Ridge())
+    full = finetune(linear, **target(seed=3), strategy=Full(epochs=2))
+    assert describe(full.network) == {"kind": "linear"}
+    with pytest.raises(SettingsError, match="no hidden layer"):
+        finetune(linear, **target(), strategy=LoRA())
+
+
+@pytest.mark.parametrize("options", [{"dropout": 0.1}, {"batch_norm": True}])
+def test_options_of_the_network_train_by_autograd(options):
+    flux, labels = stars(100)
+    settings = TrainSettings(epochs=3, learning_rate=1e-3)
+    models = [
+        pretrain(flux, labels, label_names=("feh",), settings=settings, mlp=replace(MLP, **options)) for _ in range(2)
+    ]
+    np.testing.assert_array_equal(models[0].predict(flux), models[1].predict(flux))
+    assert describe(models[0].network) == {"kind": "mlp", "hidden": [24, 16, 8]} | options
+    for strategy in (LoRA(epochs=2, adapter=LoRASettings(2)), Full(epochs=2), Residual(epochs=2)):
+        assert np.isfinite(finetune(models[0], flux, labels, strategy=strategy).predict(flux)).all()
+
+
+@pytest.mark.parametrize(
+    "strategy", [Full(epochs=3), LoRA(epochs=3, adapter=LoRASettings(4)), Scratch(epochs=3, mlp=MLP)]
+)
+def test_a_seed_decides_everything(base, strategy):
+    state = torch.random.get_rng_state()
+    flux = target()["flux"]
+    augmented = replace(strategy, augmentation=Augmentation(noise=(20, 50)))
+    a, b, c = (finetune(base, **target(), strategy=augmented, seed=seed).predict(flux) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(a, c)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_unusable_rows_are_left_out_and_counted(base):
+    given = target()
+    given["flux"][3, 5] = np.nan
+    given["labels"][4] = np.nan
+    given["labels"][6, 1] = np.nan
+    adapted = finetune(base, **given, strategy=Full(epochs=1))
+    step = adapted.provenance[-1]
+    assert (step["n_left_out"], step["n_train"] + step["n_validation"]) == (2, 78)
+    assert not set(given["ids"][[3, 4]]) & set(adapted.trained_on["id"].tolist())
+
+
+def test_repeat_visits_stay_together(base):
+    given = target()
+    names_ = np.repeat([f"s{i}" for i in range(20)], 4)
+    adapted = finetune(base, **given, stars=names_, strategy=Full(epochs=1))
+    seen = adapted.trained_on
+    roles = {
+        role: set(seen["star"][(seen["role"] == role) & (seen["survey"] == "miles")])
+        for role in ("train", "validation")
+    }
+    assert len(roles["validation"]) == 2
+    assert not roles["train"] & roles["validation"]
+
+
+def test_a_set_of_several_surveys(base):
+    given = target() | {"survey": np.repeat(["miles", "desi"], 40)}
+    adapted = finetune(base, **given, strategy=Recalibrate())
+    assert set(adapted.surveys) == {"lamost", "miles", "desi"}
+    assert (adapted.trained_on["survey"] == "desi").sum() == 40
+
+
+def test_weights_for_the_poor(base):
+    given = target(200)
+    # Labels of poor stars shifted against the rest: the weight decides whom the one offset serves.
+    poor = given["labels"][:, 0] < -1
+    plain_fit = finetune(base, **given, strategy=Full(epochs=5))
+    weighted = finetune(base, **given, strategy=Full(epochs=5, poor_weight=20))
+
+    def error(model):
+        return np.mean((model.predict(given["flux"])[poor, 0] - given["labels"][poor, 0]) ** 2)
+
+    assert error(weighted) != error(plain_fit)
+    assert weighted.provenance[-1]["settings"]["poor_weight"] == 20
+    flux, labels = stars(50, n_labels=2)
+    only_teff = pretrain(flux, labels[:, 1], label_names=("teff",), settings=TrainSettings(epochs=2), mlp=MLP)
+    with pytest.raises(SettingsError, match="poor_weight"):
+        finetune(only_teff, flux, labels[:, 1], strategy=Full(epochs=1, poor_weight=3))
+    finetune(only_teff, flux, labels[:, 1], feh=labels[:, 0], strategy=Full(epochs=1, poor_weight=3))
+
+
+def test_cross_validation_chooses_and_says_why(base):
+    candidates = [ZeroShot(), Recalibrate(), Recalibrate(shrinkage=1e9), Ridge()]
+    best, table = choose(base, **target(), candidates=candidates, n_folds=4)
+    assert [row["strategy"] for row in table] == ["zero-shot", "recalibrate", "recalibrate", "ridge"]
+    winner = min(table, key=lambda row: row["score"])
+    assert winner["chosen"]
+    assert sum(row["chosen"] for row in table) == 1
+    assert best.provenance[-1]["choice"]["table"] == table
+    same, _ = choose(base, **target(), candidates=[ZeroShot()], n_folds=2)
+    np.testing.assert_array_equal(same.predict(target()["flux"]), base.predict(target()["flux"]))
+    assert len(same.trained_on["id"]) == 380
+    with pytest.raises(SettingsError, match="no strategy"):
+        choose(base, **target(), candidates=[])
+
+
+def test_settings_by_name():
+    assert set(STRATEGIES) == {"zero-shot", "residual", "lora", "full", "scratch", "recalibrate", "ridge"}
+    made = make_strategy("lora", epochs=7, adapter={"rank": 16}, augmentation={"noise": [10, 50]})
+    assert made == LoRA(epochs=7, adapter=LoRASettings(rank=16), augmentation=Augmentation(noise=(10, 50)))
+    assert make_strategy("scratch", mlp={"hidden": [8]}).mlp == MLPSettings((8,))
+    with pytest.raises(SettingsError, match=r"unknown key rank; known keys: .*adapter"):
+        make_strategy("lora", rank=3)
+    with pytest.raises(SettingsError, match="known keys: full, lora"):
+        make_strategy("magic")
+    with pytest.raises(SettingsError, match="epochs must be"):
+        make_strategy("full", epochs=0)
+    with pytest.raises(SettingsError, match="lora"):
+        make_strategy("lora", learning_rate="fast")
+
+
+def test_the_learning_rate_is_the_papers_at_the_papers_size():
+    assert default_learning_rate(90_106) == pytest.approx(1e-5)
+    assert default_learning_rate(833) == pytest.approx(1.04e-4, rel=0.01)
+    assert default_learning_rate(10**7) == 1e-5
+    assert default_learning_rate(1) == 1e-3
+
+
+def test_bad_input_is_refused(base):
+    flux, labels = target()["flux"], target()["labels"]
+    with pytest.raises(InputError, match=rf"needs {N_PIXELS} inputs"):
+        finetune(base, flux[:, :5], labels, strategy=Full())
+    with pytest.raises(InputError, match=r"\(stars, 2\)"):
+        finetune(base, flux, labels[:, :1], strategy=Full())
+    with pytest.raises(InputError, match="none of 80 stars"):
+        finetune(base, flux, labels * np.nan, strategy=Full())
+    with pytest.raises(InputError, match="ids has shape"):
+        finetune(base, flux, labels, ids=np.arange(3), strategy=Full())
+    with pytest.raises(InputError, match="1 star"):
+        finetune(base, flux[:1], labels[:1], strategy=Full())
+    with pytest.raises(InputError, match="no star has the label 'teff'"):
+        pretrain(flux, np.where([True, False], labels, np.nan), label_names=("feh", "teff"))
+    settings = TrainSettings(epochs=1, augmentation=Augmentation(noise=(9, 10)))
+    with pytest.raises(SettingsError, match="wavelength grid"):
+        pretrain(flux, labels, label_names=("feh", "teff"), settings=settings)
+    with pytest.raises(TranstarError, match="diverged"):
+        pretrain(flux, labels, label_names=("feh", "teff"), mlp=MLP, settings=TrainSettings(learning_rate=1e30))
+    with pytest.raises(SettingsError, match="not a fine-tuning strategy"):
+        finetune(base, flux, labels, strategy=TrainSettings())
