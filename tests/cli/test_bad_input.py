@@ -75,11 +75,13 @@ def test_pretrain(world, fails, tmp_path):
     common = ("pretrain", "--out", tmp_path / "m", "--data")
     assert "is not a prepared set" in fails(*common, tmp_path, "--label", "feh")
     assert "no label 'alphafe'; it has: teff, feh" in fails(*common, world.source, "--label", "alphafe")
-    assert "epochs must be at least 1" in fails(*common, world.source, "--label", "feh", "--epochs", 0, code=2)
+    assert "epochs must be at least 1" in fails(
+        *common, world.source, "--label", "feh", "--epochs", 0, "--lr", 1e-4, code=2
+    )
     assert "learning_rate must be positive" in fails(*common, world.source, "--label", "feh", "--lr", -1, code=2)
     (tmp_path / "m").mkdir()
     (tmp_path / "m/thesis.tex").touch()
-    assert "exists and is not a model" in fails(*common, world.source, "--label", "feh", "--epochs", 1)
+    assert "exists and is not a model" in fails(*common, world.source, "--label", "feh", "--epochs", 1, "--lr", 1e-4)
     assert (tmp_path / "m/thesis.tex").exists()
 
 
@@ -126,7 +128,9 @@ def test_a_model_of_other_preprocessing(world, fails, transtar, tmp_path):
     )  # fmt: skip
     assert done.code == 0
     other = tmp_path / "other"
-    done = transtar("pretrain", "--data", tmp_path / "set", "--label", "feh", "--epochs", 1, "--out", other)
+    done = transtar(
+        "pretrain", "--data", tmp_path / "set", "--label", "feh", "--epochs", 1, "--lr", 1e-4, "--out", other
+    )
     assert done.code == 0
     lines = [
         fails("predict", "--model", other, "--data", world.target, "--out", tmp_path / "c.csv"),

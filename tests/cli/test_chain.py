@@ -103,7 +103,9 @@ def test_catalogs_of_native_spectra(world, transtar, tmp_path, suffix):
 
 def test_an_ensemble(world, transtar, tmp_path):
     second = tmp_path / "second"
-    done = transtar("pretrain", "--data", world.source, "--label", "feh", "--epochs", 2, "--seed", 1, "--out", second)
+    done = transtar(
+        "pretrain", "--data", world.source, "--label", "feh", "--epochs", 2, "--lr", 1e-4, "--seed", 1, "--out", second
+    )
     assert done.code == 0, done.err
     single = []
     for number, models in enumerate(([world.model], [second], [world.model, second])):
@@ -118,7 +120,18 @@ def test_an_ensemble(world, transtar, tmp_path):
 
 def test_joint_labels_and_several_sets(world, transtar, tmp_path):
     done = transtar(
-        "pretrain", "--data", world.source, world.target, "--label", "feh,teff", "--epochs", 1, "--out", tmp_path / "m"
+        "pretrain",
+        "--data",
+        world.source,
+        world.target,
+        "--label",
+        "feh,teff",
+        "--epochs",
+        1,
+        "--lr",
+        1e-4,
+        "--out",
+        tmp_path / "m",
     )
     assert done.code == 0, done.err
     model = load_estimator(tmp_path / "m")

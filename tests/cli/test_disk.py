@@ -44,7 +44,7 @@ def command(case, world, folder):
         arguments = ["prepare", "--survey", "lamost", "--spectra", world.lamost / "spectra", "--out", out]
     elif case == "pretrain":
         out = folder / "model"
-        arguments = ["pretrain", "--label", "feh", "--epochs", 1, "--data", world.source, "--out", out]
+        arguments = ["pretrain", "--label", "feh", "--epochs", 1, "--lr", 1e-4, "--data", world.source, "--out", out]
     else:
         out = folder / f"catalog.{case}"
         arguments = ["predict", "--model", world.model, "--data", world.source, "--out", out]

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from threadpoolctl import threadpool_limits
 
 from tests.reference.continuum import envelope, peaks_blue
 from transtar.grids import BLUE, SPEED_OF_LIGHT
@@ -51,6 +52,14 @@ def real_batch(data, survey):
     return batch
 
 
+@pytest.fixture
+def one_blas_thread():
+    """Many small fits in sequence: threads would only get in each other's way."""
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.mark.usefixtures("one_blas_thread")
 @pytest.mark.parametrize("frame", ["rest", "observed"])
 @pytest.mark.parametrize(("survey", "width"), [("lamost", 7), ("miles", 9)])
 def test_real_spectra_agree_with_the_plain_chain(data, survey, width, frame):
@@ -72,10 +81,11 @@ def test_real_spectra_agree_with_the_plain_chain(data, survey, width, frame):
     assert 5 < n_hot < len(batch) - 5
 
 
+@pytest.mark.usefixtures("one_blas_thread")
 @pytest.mark.parametrize("kind", list(WAVES))
 def test_made_up_spectra_agree_with_the_plain_envelope(kind):
     wave = WAVES[kind]
-    batch = random_batch(70, wave, seed=3)
+    batch = random_batch(40, wave, seed=3)
     stretch = 1 + batch.meta["velocity"] / SPEED_OF_LIGHT
     inside = slice(*np.searchsorted(wave, [3850, 5760]))
     wave, flux = wave[inside], np.ascontiguousarray(batch.flux[:, inside])
@@ -87,7 +97,7 @@ def test_made_up_spectra_agree_with_the_plain_envelope(kind):
         x, expected = envelope(wave / stretch[i], flux[i], 7)
         np.testing.assert_allclose(ours[i, first[i] : last[i]], expected, rtol=1e-5)
         n_hot += peaks_blue(x, ndimage.median_filter(flux[i].astype(float), 7)[first[i] : last[i]])
-    assert 10 < n_hot < 60
+    assert 5 < n_hot < 35
 
 
 def test_envelope_of_a_polynomial_is_the_polynomial():

@@ -9,7 +9,7 @@ SIDE = {"survey": "lamost", "spectra": "s", "labels": "l.csv"}
 MINIMAL = {"title": "t", "source": SIDE, "target": SIDE, "models": {"feh": ["feh"]}}
 
 
-def write(path, **changes):
+def write(path, changes):
     path.write_text(yaml.safe_dump(MINIMAL | changes))
     return str(path)
 
@@ -23,12 +23,12 @@ def test_shipped_studies_can_be_read(name):
 
 
 def test_changes_scales_and_variants(tmp_path):
-    path = write(
-        tmp_path / "s.yaml",
-        pretrain={"epochs": 5, "batch_size": 8},
-        scales={"small": {"seeds": [7], "pretrain": {"epochs": 1}}},
-        variants={"observed": {"preprocessing": {"frame": "observed"}}},
-    )
+    changes = {
+        "pretrain": {"epochs": 5, "batch_size": 8},
+        "scales": {"small": {"seeds": [7], "pretrain": {"epochs": 1}}},
+        "variants": {"observed": {"preprocessing": {"frame": "observed"}}},
+    }
+    path = write(tmp_path / "s.yaml", changes)
     studies = load_study(path, "small", {"pretrain.batch_size": 4, "sizes": [3]})
     assert list(studies) == ["default", "observed"]
     for study in studies.values():
@@ -40,7 +40,7 @@ def test_changes_scales_and_variants(tmp_path):
 
 def test_settings_for(tmp_path):
     strategies = {"full": {"epochs": 1, "by_size": {50: {"epochs": 2}}, "by_model": {"teff": {"lr": 3}}}, "ridge": None}
-    study = load_study(write(tmp_path / "s.yaml", strategies=strategies))["default"]
+    study = load_study(write(tmp_path / "s.yaml", {"strategies": strategies}))["default"]
     assert settings_for(study, "full", "feh", 100) == {"epochs": 1}
     assert settings_for(study, "full", "feh", 50) == {"epochs": 2}
     assert settings_for(study, "full", "teff", 50) == {"epochs": 2, "lr": 3}
@@ -64,7 +64,7 @@ def test_settings_for(tmp_path):
 )
 def test_impossible_studies(tmp_path, changes, message):
     with pytest.raises(SettingsError, match=message) as caught:
-        load_study(write(tmp_path / "s.yaml", **changes))
+        load_study(write(tmp_path / "s.yaml", changes))
     assert "\n" not in str(caught.value)
 
 

@@ -28,13 +28,15 @@ from transtar.train import (
 
 from .examples import MLP, N_PIXELS, stars
 
-FAST = {"epochs": 15, "learning_rate": 3e-3}
+# Explicit, so that these tests do not depend on defaults that are tuned elsewhere.
+PLAIN = {"schedule": "constant", "augmentation": None, "average_last": 0, "input_scale": "pixel"}
+FAST = {"epochs": 15, "learning_rate": 3e-3, **PLAIN}
 ALL = [
     ZeroShot(),
     Residual(head=ResidualSettings(12), **FAST),
     LoRA(adapter=LoRASettings(4, 8), **FAST),
     Full(**FAST),
-    Scratch(mlp=MLP, epochs=60, learning_rate=3e-3),
+    Scratch(mlp=MLP, **FAST | {"epochs": 60}),
     Recalibrate(),
     Ridge(),
 ]
@@ -47,7 +49,7 @@ def names(strategy):
 @pytest.fixture(scope="module")
 def base():
     flux, labels = stars(300, seed=1, n_labels=2)
-    settings = TrainSettings(epochs=40, learning_rate=3e-3)
+    settings = TrainSettings(**FAST | {"epochs": 40})
     return pretrain(
         flux, labels, label_names=("feh", "teff"), survey="lamost", ids=np.arange(300), settings=settings, mlp=MLP,
         preprocessing=Preprocessing(),
@@ -158,13 +160,13 @@ def test_a_linear_model_can_be_adapted(base):
 @pytest.mark.parametrize("options", [{"dropout": 0.1}, {"batch_norm": True}])
 def test_options_of_the_network_train_by_autograd(options):
     flux, labels = stars(100)
-    settings = TrainSettings(epochs=3, learning_rate=1e-3)
+    settings = TrainSettings(**FAST)
     models = [
         pretrain(flux, labels, label_names=("feh",), settings=settings, mlp=replace(MLP, **options)) for _ in range(2)
     ]
     np.testing.assert_array_equal(models[0].predict(flux), models[1].predict(flux))
     assert describe(models[0].network) == {"kind": "mlp", "hidden": [24, 16, 8]} | options
-    for strategy in (LoRA(epochs=2, adapter=LoRASettings(2)), Full(epochs=2), Residual(epochs=2)):
+    for strategy in (LoRA(adapter=LoRASettings(2), **FAST), Full(**FAST), Residual(**FAST)):
         assert np.isfinite(finetune(models[0], flux, labels, strategy=strategy).predict(flux)).all()
 
 
@@ -216,8 +218,8 @@ def test_weights_for_the_poor(base):
     given = target(200)
     # Labels of poor stars shifted against the rest: the weight decides whom the one offset serves.
     poor = given["labels"][:, 0] < -1
-    plain_fit = finetune(base, **given, strategy=Full(epochs=5))
-    weighted = finetune(base, **given, strategy=Full(epochs=5, poor_weight=20))
+    plain_fit = finetune(base, **given, strategy=Full(**FAST))
+    weighted = finetune(base, **given, strategy=Full(**FAST, poor_weight=20))
 
     def error(model):
         return np.mean((model.predict(given["flux"])[poor, 0] - given["labels"][poor, 0]) ** 2)
@@ -225,10 +227,10 @@ def test_weights_for_the_poor(base):
     assert error(weighted) != error(plain_fit)
     assert weighted.provenance[-1]["settings"]["poor_weight"] == 20
     flux, labels = stars(50, n_labels=2)
-    only_teff = pretrain(flux, labels[:, 1], label_names=("teff",), settings=TrainSettings(epochs=2), mlp=MLP)
+    only_teff = pretrain(flux, labels[:, 1], label_names=("teff",), settings=TrainSettings(**FAST), mlp=MLP)
     with pytest.raises(SettingsError, match="poor_weight"):
-        finetune(only_teff, flux, labels[:, 1], strategy=Full(epochs=1, poor_weight=3))
-    finetune(only_teff, flux, labels[:, 1], feh=labels[:, 0], strategy=Full(epochs=1, poor_weight=3))
+        finetune(only_teff, flux, labels[:, 1], strategy=Full(**FAST, poor_weight=3))
+    finetune(only_teff, flux, labels[:, 1], feh=labels[:, 0], strategy=Full(**FAST, poor_weight=3))
 
 
 def test_cross_validation_chooses_and_says_why(base):
@@ -282,10 +284,12 @@ def test_bad_input_is_refused(base):
         finetune(base, flux[:1], labels[:1], strategy=Full())
     with pytest.raises(InputError, match="no star has the label 'teff'"):
         pretrain(flux, np.where([True, False], labels, np.nan), label_names=("feh", "teff"))
-    settings = TrainSettings(epochs=1, augmentation=Augmentation(noise=(9, 10)))
+    settings = TrainSettings(**FAST | {"augmentation": Augmentation(noise=(9, 10))})
     with pytest.raises(SettingsError, match="wavelength grid"):
         pretrain(flux, labels, label_names=("feh", "teff"), settings=settings)
     with pytest.raises(TranstarError, match="diverged"):
-        pretrain(flux, labels, label_names=("feh", "teff"), mlp=MLP, settings=TrainSettings(learning_rate=1e30))
+        pretrain(
+            flux, labels, label_names=("feh", "teff"), mlp=MLP, settings=TrainSettings(**FAST | {"learning_rate": 1e30})
+        )
     with pytest.raises(SettingsError, match="not a fine-tuning strategy"):
         finetune(base, flux, labels, strategy=TrainSettings())

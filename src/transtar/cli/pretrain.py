@@ -22,12 +22,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..datasets import join_sets, read_set
     from ..models import check_replaceable
-    from ..train import TrainSettings, pretrain
+    from ..train import Pretrain, pretrain
 
     check_replaceable(arguments.out)
     prepared = join_sets([read_set(path) for path in arguments.data], [str(path) for path in arguments.data])
     stars = training_stars(prepared, arguments.label)
-    settings = TrainSettings(seed=arguments.seed, device=arguments.device, **given_training(arguments))
+    settings = Pretrain(seed=arguments.seed, device=arguments.device, **given_training(arguments))
     model = pretrain(
         **stars,
         label_names=arguments.label,

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from ..datasets import PreparedSet, read_set, star_names, training_arguments, usable
 from ..files import atomic_path, content_hash
 from ..models import load_estimator
-from ..train import TrainSettings, finetune, folds, make_strategy, nested_subsets, pretrain, settings_from_dict
+from ..train import Pretrain, finetune, folds, make_strategy, nested_subsets, pretrain, settings_from_dict
 
 FOLD_SEED = 2025
 """Fixes the folds of a validation study, so that all variants are judged on the same stars."""
@@ -96,7 +96,7 @@ def run_job(job: Job, runs: str) -> str:
     if job.strategy == "pretrain":
         source = _load(job.source)
         learn, held_out = parts(source, job.split, job.seed, job.n_folds)
-        settings = settings_from_dict(TrainSettings, job.settings | {"seed": job.seed})
+        settings = settings_from_dict(Pretrain, job.settings | {"seed": job.seed})
         model = pretrain(
             **training_arguments(source, learn, job.labels),
             label_names=job.labels,

@@ -14,11 +14,11 @@ from typing import Any
 from tqdm import tqdm
 
 from ..datasets import prepare, read_set
-from ..errors import InputError, MismatchError, TranstarError
+from ..errors import InputError, SettingsError, TranstarError
 from ..files import content_hash, discard_temporaries
 from ..preprocess import Preprocessing
 from ..surveys import get_survey
-from ..train import STRATEGIES, TrainSettings, make_strategy, settings_from_dict
+from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
 from .jobs import Job, run_job
 from .outputs import write_outputs
 from .spec import Sample, Study, data_path, settings_for
@@ -57,6 +57,9 @@ def run_study(
     jobs: list[Job] = []
     for variant, study in studies.items():
         check_settings(study, variant)
+        for sample in (study.source, study.target):
+            if not (_set_folder(sample, study, out) / "set.json").is_file():
+                _files(sample)
     for variant, study in studies.items():
         source = _prepared(study.source, study, out, say)
         target = _prepared(study.target, study, out, say)
@@ -78,13 +81,13 @@ def check_settings(study: Study, variant: str) -> None:
         Naming the unknown or impossible setting.
     """
     Preprocessing.from_dict(study.preprocessing)
-    settings_from_dict(TrainSettings, study.pretrain)
+    settings_from_dict(Pretrain, study.pretrain)
     for strategy in study.strategies:
         for model in study.models:
             for size in study.sizes:
                 make_strategy(strategy, **settings_for(study, strategy, model, size))
     for strategy in set(study.adapter.values()) - set(study.strategies):
-        raise MismatchError(f"study, variant {variant}: adapter '{strategy}' is not among its strategies")
+        raise SettingsError(f"study, variant {variant}: adapter '{strategy}' is not among its strategies")
 
 
 def plan(study: Study, variant: str, out: Path, source: Path, target: Path) -> Iterator[Job]:
@@ -119,19 +122,30 @@ def plan(study: Study, variant: str, out: Path, source: Path, target: Path) -> I
                     )  # fmt: skip
 
 
+def _set_folder(sample: Sample, study: Study, out: Path) -> Path:
+    settings = Preprocessing.from_dict(study.preprocessing)
+    return out / "sets" / f"{sample.survey}-{content_hash([sample.__dict__, settings.to_dict()])}"
+
+
+def _files(sample: Sample) -> tuple[str, str, str | None]:
+    """Spectra, labels and split in the data folder; an error if one is missing."""
+    split = None if sample.split is None else data_path(sample.split)
+    return data_path(sample.spectra), data_path(sample.labels), split
+
+
 def _prepared(sample: Sample, study: Study, out: Path, say) -> Path:
     """Prepare a sample unless that was done before with the same settings."""
-    settings = Preprocessing.from_dict(study.preprocessing)
-    folder = out / "sets" / f"{sample.survey}-{content_hash([sample.__dict__, settings.to_dict()])}"
+    folder = _set_folder(sample, study, out)
     if not (folder / "set.json").is_file():
+        spectra, labels, split = _files(sample)
         say(f"preparing {sample.survey} from {sample.spectra}")
         report = prepare(
             get_survey(sample.survey),
-            data_path(sample.spectra),
+            spectra,
             folder,
-            settings,
-            labels=data_path(sample.labels),
-            split=None if sample.split is None else data_path(sample.split),
+            Preprocessing.from_dict(study.preprocessing),
+            labels=labels,
+            split=split,
             on_skip=lambda path, message: say(f"skipped: {message}"),
         )
         for line in report.lines:

@@ -41,7 +41,7 @@ def train_fresh(
     """Train a network from random weights, with scalers of its own; see `transtar.train.pretrain`."""
     training, validation = sample.split(settings.validation_fraction, settings.seed)
     if settings.learning_rate is None:
-        settings = replace(settings, learning_rate=default_learning_rate(len(training)))
+        settings = replace(settings, learning_rate=default_learning_rate(len(training), settings.schedule))
     with _seeded(settings):
         network = build_mlp(sample.flux.shape[1], len(names), mlp).to(settings.device)
         blank = _blank(network, training, sample, names, preprocessing, settings.input_scale)
@@ -68,7 +68,7 @@ def adapt(
     """Train an adapter, or all weights, of a copy of a model; see `transtar.train.finetune`."""
     training, validation = sample.split(strategy.validation_fraction, strategy.seed)
     if strategy.learning_rate is None:
-        strategy = replace(strategy, learning_rate=default_learning_rate(len(training)))
+        strategy = replace(strategy, learning_rate=default_learning_rate(len(training), strategy.schedule))
     n_labels = len(base.label_names)
     with _seeded(strategy):
         frozen = copy.deepcopy(base.network).requires_grad_(False).to(strategy.device)

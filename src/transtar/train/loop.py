@@ -137,6 +137,7 @@ def train(
     train_losses: list[float] = []
     validation_losses = [validation_loss()]
     best_epoch, n_averaged, n = 0, 0, len(targets)
+    n_last = min(settings.average_last, settings.epochs)
     for epoch in range(1, settings.epochs + 1):
         if settings.schedule == "cosine":
             for group in optimiser.param_groups:
@@ -161,7 +162,7 @@ def train(
         if validation_losses[-1] < validation_losses[best_epoch]:
             best_epoch = epoch
             _copy(best, model.state)
-        if epoch > settings.epochs - settings.average_last:
+        if epoch > settings.epochs - n_last:
             torch._foreach_add_(average, [t for t in model.state if t.is_floating_point()])
             n_averaged += 1
         if not math.isfinite(train_losses[-1]):
@@ -172,7 +173,7 @@ def train(
     if validation is None:
         best_epoch = len(train_losses)
         _copy(best, model.state)
-    if settings.average_last and n_averaged == settings.average_last:
+    if n_last and n_averaged == n_last:
         torch._foreach_div_(average, n_averaged)
         _copy([t for t in model.state if t.is_floating_point()], average)
         kept = "average"

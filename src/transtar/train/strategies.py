@@ -10,7 +10,7 @@ from ..models.mlp import MLPSettings
 from .fit import adapt, recalibrate, ridge, train_fresh
 from .loop import Progress
 from .sample import make_sample
-from .settings import Full, LoRA, Recalibrate, Residual, Ridge, Scratch, Strategy, TrainSettings, ZeroShot
+from .settings import Full, LoRA, Pretrain, Recalibrate, Residual, Ridge, Scratch, Strategy, TrainSettings, ZeroShot
 
 
 def pretrain(
@@ -48,6 +48,7 @@ def pretrain(
     ids, files : array-like, shape (n,), optional
         Recorded, so that no star is judged by a model that saw it.
     settings : TrainSettings, optional
+        `Pretrain()` if not given.
     mlp : MLPSettings, optional
     weights : array-like, shape (n,), optional
         Relative weights of the stars in the loss.
@@ -80,7 +81,7 @@ def pretrain(
         weights=weights,
         feh=feh,
     )
-    settings = settings or TrainSettings()
+    settings = settings or Pretrain()
     return train_fresh(
         sample, tuple(label_names), preprocessing, settings, mlp or MLPSettings(),
         set_hash, progress, step="pretrain", strategy="mlp",

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from transtar.errors import InputError
+from transtar.spectra import SpectrumBatch, check_wave, concatenate
+
+WAVE = np.linspace(4000, 5000, 5)
+
+
+def batch(n=3, wave=WAVE, ivar=True, **changes):
+    flux = np.arange(n * len(wave), dtype=np.float32).reshape(n, len(wave))
+    values = {
+        "wave": wave, "flux": flux, "ivar": None if ivar is False else flux + 1, "mask": flux > 7,
+        "ids": 2**62 + 1 + np.arange(n), "survey": "made",
+        "meta": {"file": np.array([f"{i}" for i in range(n)]), "velocity": np.zeros(n)},
+    }  # fmt: skip
+    if isinstance(ivar, np.ndarray):
+        values["ivar"] = ivar
+    return SpectrumBatch(**(values | changes))
+
+
+def test_select():
+    whole = batch(4)
+    for rows in (slice(1, 3), np.array([1, 2]), np.array([False, True, True, False])):
+        part = whole.select(rows)
+        assert len(part) == 2
+        assert part.ids.tolist() == [2**62 + 2, 2**62 + 3]
+        assert part.meta["file"].tolist() == ["1", "2"]
+        np.testing.assert_array_equal(part.ivar, whole.ivar[1:3])
+    assert batch(ivar=False).select(slice(1)).ivar is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"frame": "galactic"}, "made: frame 'galactic' is none of observed, rest"),
+        ({"flux": np.zeros((3, 4))}, r"flux has shape \(3, 4\), expected \(3, 5\)"),
+        ({"mask": np.zeros((2, 5))}, r"mask has shape \(2, 5\)"),
+        ({"ivar": np.zeros(5)}, r"ivar has shape \(5,\)"),
+        ({"meta": {"file": np.array(["a"])}}, "column file has 1 rows, expected 3"),
+        ({"ids": np.arange(3.0)}, "ids must be int64, not float64"),
+        ({"ids": np.arange(3, dtype=np.int32)}, "ids must be int64, not int32"),
+    ],
+)
+def test_inconsistent(changes, message):
+    with pytest.raises(InputError, match=message):
+        batch(**changes)
+
+
+@pytest.mark.parametrize(
+    ("wave", "message"),
+    [
+        (WAVE[::-1], "not strictly increasing; sort them first"),
+        (np.array([4000.0, 4000.0, 4100.0]), "not strictly increasing"),
+        (WAVE[:1], "at least two wavelengths"),
+        (WAVE[None], "one-dimensional"),
+        (np.array([4000, np.nan]), "finite and positive"),
+        (np.array([0.0, 4000]), "finite and positive"),
+        (WAVE / 10, "which is not Angstrom .*nanometre"),
+        (np.log10(WAVE), "not Angstrom"),
+    ],
+)
+def test_bad_wavelengths(wave, message):
+    with pytest.raises(InputError, match=f"^somewhere: .*{message}"):
+        check_wave(wave, "somewhere")
+
+
+def test_concatenate():
+    first, second = batch(2), batch(1, meta={"file": np.array(["x"]), "ra": np.array([1.0]), "n": np.array([3])})
+    joined = concatenate([first, second])
+    assert joined.meta["file"].tolist() == ["0", "1", "x"]
+    np.testing.assert_array_equal(joined.meta["ra"], [np.nan, np.nan, 1])
+    np.testing.assert_array_equal(joined.meta["velocity"], [0, 0, np.nan])
+    assert joined.meta["n"].tolist() == [-1, -1, 3]
+    assert joined.flux.shape == (3, 5)
+    assert concatenate([first]) is first
+
+
+@pytest.mark.parametrize(
+    "other",
+    [batch(wave=WAVE + 1), batch(wave=WAVE[:4]), batch(survey="other"), batch(frame="rest"), batch(ivar=False)],
+)
+def test_what_cannot_be_joined(other):
+    with pytest.raises(InputError, match="cannot be joined"):
+        concatenate([batch(), other])
