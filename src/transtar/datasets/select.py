@@ -49,7 +49,7 @@ def training_arguments(prepared: PreparedSet, rows: np.ndarray, labels: Sequence
         "flux": chosen.flux,
         "labels": chosen.targets(labels),
         "stars": star_names(columns),
-        "survey": prepared.survey,
+        "survey": columns["survey"],
         "ids": columns["id"],
         "files": columns["file"],
         "feh": columns.get("feh"),

@@ -132,10 +132,11 @@ class Pretrain(TrainSettings):
     """
 
     name: ClassVar[str] = "pretrain"
-    epochs: int = 150
+    epochs: int = 50
     average_last: int = 10
     schedule: str = "cosine"
     augmentation: Augmentation | None = MODEST
+    mlp: MLPSettings = field(default_factory=MLPSettings)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ def pretrain(
     settings : TrainSettings, optional
         `Pretrain()` if not given.
     mlp : MLPSettings, optional
+        Those of the settings, if not given.
     weights : array-like, shape (n,), optional
         Relative weights of the stars in the loss.
     feh : array-like, shape (n,), optional
@@ -83,7 +84,7 @@ def pretrain(
     )
     settings = settings or Pretrain()
     return train_fresh(
-        sample, tuple(label_names), preprocessing, settings, mlp or MLPSettings(),
+        sample, tuple(label_names), preprocessing, settings, mlp or getattr(settings, "mlp", MLPSettings()),
         set_hash, progress, step="pretrain", strategy="mlp",
     )  # fmt: skip
 
