@@ -22,7 +22,17 @@ from .closed_form import fit_recalibration, fit_ridge
 from .loop import History, Progress, train
 from .record import finished, provenance_step
 from .sample import Sample
-from .settings import Full, LoRA, Recalibrate, Residual, Ridge, TrainSettings, default_learning_rate, plain
+from .settings import (
+    Full,
+    LoRA,
+    Recalibrate,
+    Residual,
+    Ridge,
+    TrainSettings,
+    default_learning_rate,
+    finetuning_rate,
+    plain,
+)
 from .steps import AutogradStep, DenseStep, Offset, StepModel
 
 
@@ -68,7 +78,7 @@ def adapt(
     """Train an adapter, or all weights, of a copy of a model; see `transtar.train.finetune`."""
     training, validation = sample.split(strategy.validation_fraction, strategy.seed)
     if strategy.learning_rate is None:
-        strategy = replace(strategy, learning_rate=default_learning_rate(len(training), strategy.schedule))
+        strategy = replace(strategy, learning_rate=finetuning_rate(strategy.rate, len(training)))
     n_labels = len(base.label_names)
     with _seeded(strategy):
         frozen = copy.deepcopy(base.network).requires_grad_(False).to(strategy.device)

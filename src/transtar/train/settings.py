@@ -30,7 +30,8 @@ class TrainSettings:
     epochs : int
         Passes over the training stars.
     learning_rate : float or None
-        Of AdamW, at the start. None: `default_learning_rate` of the number of training stars.
+        Of AdamW, at the start. None: `default_learning_rate` of the number of training stars from random weights,
+        `finetuning_rate` from those of a model.
     weight_decay : float
         Of AdamW (decoupled), on all weights that train.
     batch_size : int
@@ -115,6 +116,27 @@ def default_learning_rate(n_stars: int, schedule: str = "constant") -> float:
     return 2 * rate if schedule == "cosine" else rate
 
 
+def finetuning_rate(rate: float, n_stars: int) -> float:
+    """Learning rate for fine-tuning on `n_stars` stars.
+
+    Up to a hundred stars it is that of the strategy; then it falls as the number of steps grows, to the paper's 1e-5. On 50 to
+    320 MILES stars higher rates do no better on most stars and far worse on unusual ones (docs/choose-a-strategy.md).
+
+    Parameters
+    ----------
+    rate : float
+        Of the strategy.
+    n_stars : int
+        Training stars.
+
+    Returns
+    -------
+    float
+        ``rate * 100 / n_stars``, between 1e-5 and `rate`.
+    """
+    return max(min(rate, rate * 100 / max(n_stars, 1)), PAPER_LEARNING_RATE)
+
+
 MODEST = Augmentation(
     noise=(40.0, 300.0), shift_kms=15.0, smoothing_pixels=(0.0, 1.2), continuum_order=5, continuum_amplitude=0.005
 )
@@ -142,6 +164,7 @@ class Pretrain(TrainSettings):
 @dataclass(frozen=True)
 class _FineTuning(TrainSettings):
     # 200 epochs are the paper's (Sect. 3.4); the rest was chosen by cross-validation on 50 to 320 MILES stars.
+    # A learning rate of None is `finetuning_rate` of the strategy's own, or `default_learning_rate` from scratch.
     epochs: int = 200
     average_last: int = 10
     schedule: str = "cosine"
@@ -160,12 +183,12 @@ class ZeroShot:
 class Residual(_FineTuning):
     """Train a small network whose output is added to that of the frozen model.
 
-    It starts from zero and has far to go, hence the high learning rate.
+    It starts from zero and has far to go, hence its higher learning rate.
     """
 
     name: ClassVar[str] = "residual"
     uses_model: ClassVar[bool] = True
-    learning_rate: float | None = 1e-3
+    rate: ClassVar[float] = 3e-4
     head: ResidualSettings = field(default_factory=ResidualSettings)
 
 
@@ -175,7 +198,7 @@ class LoRA(_FineTuning):
 
     name: ClassVar[str] = "lora"
     uses_model: ClassVar[bool] = True
-    learning_rate: float | None = 1e-3
+    rate: ClassVar[float] = 1e-4
     adapter: LoRASettings = field(default_factory=LoRASettings)
 
 
@@ -185,7 +208,7 @@ class Full(_FineTuning):
 
     name: ClassVar[str] = "full"
     uses_model: ClassVar[bool] = True
-    learning_rate: float | None = 3e-5
+    rate: ClassVar[float] = 3e-5
 
 
 @dataclass(frozen=True)

@@ -83,8 +83,9 @@ def pretrain(
         feh=feh,
     )
     settings = settings or Pretrain()
+    own = settings.mlp if isinstance(settings, Pretrain) else MLPSettings()
     return train_fresh(
-        sample, tuple(label_names), preprocessing, settings, mlp or getattr(settings, "mlp", MLPSettings()),
+        sample, tuple(label_names), preprocessing, settings, mlp or own,
         set_hash, progress, step="pretrain", strategy="mlp",
     )  # fmt: skip
 
