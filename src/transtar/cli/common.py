@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,6 @@ from ..errors import InputError, SettingsError
 def say(text: str) -> None:
     """Tell the user something on standard error, so that standard output stays for results."""
     print(text, file=sys.stderr, flush=True)
-
-
-def progress(items: Iterable, description: str, unit: str, total: int | None = None) -> Iterator:
-    """A progress bar, silent when standard error is not a terminal."""
-    from tqdm import tqdm
-
-    return tqdm(items, desc=description, unit=unit, total=total, disable=not sys.stderr.isatty(), leave=False)
 
 
 def epoch_bar(description: str):
