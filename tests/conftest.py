@@ -1,4 +1,6 @@
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,3 +13,10 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data: set TRANSTAR_DATA to their folder")
     return folder
+
+
+def pytest_configure(config):
+    # A run started in the background of a script ignores SIGINT, and so would every process that the tests interrupt: a
+    # handler here makes children start with the default again.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
