@@ -212,8 +212,8 @@ class _Plan:
         flux /= scale
         continuum = np.ones_like(flux) if settings.continuum == "none" else self.continuum(flux, stretch)
         below, weight, covered = self.lookup.find(settings.wavelengths, stretch)
-        low, high = below.min(axis=1), below.max(axis=1) + 1
-        usable &= _lowest_between(continuum, low, high) > 0
+        used = slice(int(below[:, 0].min()), int(below[:, -1].max()) + 2)
+        usable &= continuum[:, used].min(axis=1) > 0
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             flux /= continuum
             if ivar is None:
@@ -252,14 +252,6 @@ class _Plan:
         first = np.searchsorted(self.lookup.log_wave, np.log10(low * stretch) - 1e-12)
         last = np.searchsorted(self.lookup.log_wave, np.log10(high * stretch) + 1e-12, side="right")
         return self.envelope.fit(median_filter(flux, self.width), first, last, stretch)
-
-
-def _lowest_between(values: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """Least value of each row between two columns, both included."""
-    left, right = int(first.min()), int(last.max()) + 1
-    columns = np.arange(left, right)
-    inside = (columns >= first[:, None]) & (columns <= last[:, None])
-    return np.where(inside, values[:, left:right], np.inf).min(axis=1)
 
 
 def _median_snr(flux: np.ndarray, ivar: np.ndarray) -> np.ndarray:

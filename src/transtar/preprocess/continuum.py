@@ -56,6 +56,8 @@ def median_filter(flux: np.ndarray, width: int) -> np.ndarray:
     half = width // 2
     padded = np.pad(flux, ((0, 0), (half, half)), mode="symmetric")
     size = flux.shape[1]
+    if width == 9:
+        return _median_of_nine(padded, size)
     views = [padded[:, i : i + size] for i in range(width)]
     # Forgetful selection: of half + 2 candidates neither the least nor the greatest can be the median, so both are
     # dropped and the next value is let in. Whole arrays are compared at a time, so there is no branch and no sort.
@@ -66,6 +68,26 @@ def median_filter(flux: np.ndarray, width: int) -> np.ndarray:
         if waiting:
             active.append(waiting.pop())
     return np.array(active[0])
+
+
+def _median_of_nine(padded: np.ndarray, size: int) -> np.ndarray:
+    """Running median of nine, from runs of three that are sorted once and serve three windows each."""
+    n = padded.shape[1] - 2
+    first, second, third = padded[:, :n], padded[:, 1 : n + 1], padded[:, 2:]
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    middle = np.minimum(high, third)
+    np.maximum(high, third, out=high)
+    low, middle = np.minimum(low, middle), np.maximum(low, middle)
+    lows, middles, highs = ([run[:, i : i + size] for i in (0, 3, 6)] for run in (low, middle, high))
+    return _middle_of_three(
+        np.maximum(np.maximum(lows[0], lows[1]), lows[2]),
+        _middle_of_three(*middles),
+        np.minimum(np.minimum(highs[0], highs[1]), highs[2]),
+    )
+
+
+def _middle_of_three(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:
+    return np.maximum(np.minimum(first, second), np.minimum(np.maximum(first, second), third))
 
 
 def _drop_extremes(values: list[np.ndarray]) -> list[np.ndarray]:
@@ -157,17 +179,17 @@ class Envelope:
             flux[:, right:][outside_right] = 0
             return np.einsum("nij,nj->ni", inverse, flux @ basis)
 
-        weights = project()
-        hot = self._peaks_blue(weights, first, last, stretch)
+        start = project() @ self.basis.T
+        hot = self._peaks_blue(start, first, last, stretch)
         if len(hot):
             rows = flux[hot]
             for edges in BALMER:
                 bridge_window(self.wave, rows, stretch[hot], *edges)
             flux[hot] = rows
-            weights = project()
+            start = project() @ self.basis.T
         # What remains above this first polynomial is small, so that single precision loses nothing where the flux itself
         # is far below its median (the blue end of cool stars).
-        start = (weights @ self.basis.T).astype(np.float32)
+        start = start.astype(np.float32)
         flux -= start
         rise = np.zeros_like(flux)
         for _ in range(self.passes):
@@ -176,12 +198,15 @@ class Envelope:
         rise += start
         return rise
 
-    def _peaks_blue(self, weights, first, last, stretch) -> np.ndarray:
+    def _peaks_blue(self, polynomial, first, last, stretch) -> np.ndarray:
         """Rows whose polynomial is greatest bluewards of `HOT_PEAK`."""
-        polynomial = weights @ self.basis.T
-        pixels = np.arange(len(self.wave))
-        polynomial[(pixels < first[:, None]) | (pixels >= last[:, None])] = -np.inf
-        return np.flatnonzero(self.wave[polynomial.argmax(axis=1)] / stretch < HOT_PEAK)
+        left, right = int(first.min()), int(last.max())
+        inside = polynomial[:, left:right].copy()
+        widest = np.arange(left, right)
+        edge = int(first.max()) - left, int(last.min()) - left
+        inside[:, : edge[0]][widest[: edge[0]] < first[:, None]] = -np.inf
+        inside[:, edge[1] :][widest[edge[1] :] >= last[:, None]] = -np.inf
+        return np.flatnonzero(self.wave[left + inside.argmax(axis=1)] / stretch < HOT_PEAK)
 
 
 def bridge_window(wave: np.ndarray, flux: np.ndarray, stretch: np.ndarray, low: float, high: float) -> None:
