@@ -30,7 +30,10 @@ def good_pixels(
     good = np.isfinite(flux)
     good &= ~mask
     if ivar is not None:
-        good &= (ivar > 0) & (ivar < np.inf)
+        good &= ivar > 0
+        # One look at the largest is cheaper than a comparison per pixel, and infinities are rare.
+        if ivar.size and not np.isfinite(ivar.max()):
+            good &= ivar < np.inf
     for low, high in sky_lines:
         first, last = np.searchsorted(wave, [low, high])
         good[:, first:last] = False
