@@ -48,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         if parsed.debug:
             raise
+        # Python remembers an interrupt that came while it executed a string (dataclasses do, on import) and would die of
+        # the signal at the end; executing another makes it forget, so that the status is always 130.
+        exec("")
         print(f"transtar {parsed.verb}: interrupted; nothing half written was left behind", file=sys.stderr)
         return 130
     except BrokenPipeError:
