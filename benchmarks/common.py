@@ -47,9 +47,9 @@ def desi_like(lamost: SpectrumBatch) -> SpectrumBatch:
     wave = 3600 + 0.8 * np.arange(2751)
     flux = np.array([np.interp(wave, lamost.wave, row) for row in np.nan_to_num(lamost.flux)], dtype=np.float32)
     nearest = np.clip(np.searchsorted(lamost.wave, wave), 0, len(lamost.wave) - 1)
-    return SpectrumBatch(
-        wave, flux, lamost.ivar[:, nearest], lamost.mask[:, nearest], lamost.ids, "desi", meta=lamost.meta
-    )
+    # Picking columns gives arrays in column order; those that a reader takes from a file lie row by row.
+    ivar, mask = (np.ascontiguousarray(values[:, nearest]) for values in (lamost.ivar, lamost.mask))
+    return SpectrumBatch(wave, flux, ivar, mask, lamost.ids, "desi", meta=lamost.meta)
 
 
 def seconds(work: Callable[[], object], rounds: int = 3) -> float:

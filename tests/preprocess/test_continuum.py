@@ -1,34 +1,17 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import ndimage
 from threadpoolctl import threadpool_limits
 
+from tests.reference.chain import normalised
 from tests.reference.continuum import envelope, peaks_blue
 from transtar.grids import BLUE, SPEED_OF_LIGHT
 from transtar.preprocess import Preprocessing, preprocess
-from transtar.preprocess.continuum import Envelope, bridge_window, median_filter, median_pixels
+from transtar.preprocess.continuum import TOGETHER, Envelope, median_pixels
+from transtar.preprocess.kernels import fit_continuum
 from transtar.surveys import get_survey, stream
 
-from ..reference.chain import normalised
 from .made import DESI_WAVE, LAMOST_WAVE, WAVES, random_batch
-
-
-@pytest.mark.parametrize("width", range(1, 16, 2))
-def test_median_filter_is_that_of_scipy(width):
-    rng = np.random.default_rng(width)
-    flux = rng.standard_normal((5, 60)).astype(np.float32)
-    flux[0] = np.round(flux[0])
-    np.testing.assert_array_equal(median_filter(flux, width), ndimage.median_filter(flux, (1, width)))
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(0, 7), st.integers(16, 40), st.integers(0, 2**32 - 1))
-def test_median_filter_of_anything(half, n, seed):
-    flux = np.random.default_rng(seed).integers(-3, 4, (2, n)).astype(np.float32)
-    width = 2 * half + 1
-    np.testing.assert_array_equal(median_filter(flux, width), ndimage.median_filter(flux, (1, width)))
 
 
 def test_median_pixels():
@@ -88,34 +71,36 @@ def test_made_up_spectra_agree_with_the_plain_envelope(kind):
     batch = random_batch(40, wave, seed=3)
     stretch = 1 + batch.meta["velocity"] / SPEED_OF_LIGHT
     inside = slice(*np.searchsorted(wave, [3850, 5760]))
-    wave, flux = wave[inside], np.ascontiguousarray(batch.flux[:, inside])
-    flux /= np.median(flux, axis=1, keepdims=True)
+    wave, flux = wave[inside].copy(), batch.flux[:, inside].astype(np.float64)
     first, last = np.searchsorted(wave, 3900 * stretch), np.searchsorted(wave, 5700 * stretch, side="right")
-    ours = Envelope.on(wave).fit(median_filter(flux, 7), first, last, stretch)
+    plan = Envelope.on(wave)
+    inverse = plan.inverse(first, last)
     n_hot = 0
     for i in range(len(flux)):
+        ours = np.empty(len(wave))
+        fit_continuum(wave, flux[i], 7, plan.basis, inverse[i], first[i], last[i], stretch[i], 10, ours)
         x, expected = envelope(wave / stretch[i], flux[i], 7)
-        np.testing.assert_allclose(ours[i, first[i] : last[i]], expected, rtol=1e-5)
-        n_hot += peaks_blue(x, ndimage.median_filter(flux[i].astype(float), 7)[first[i] : last[i]])
+        np.testing.assert_allclose(ours[first[i] : last[i]], expected, rtol=1e-9)
+        n_hot += peaks_blue(x, ndimage.median_filter(flux[i], 7)[first[i] : last[i]])
     assert 5 < n_hot < 35
 
 
-def test_envelope_of_a_polynomial_is_the_polynomial():
+@pytest.mark.parametrize("degree", [1, 3, 5, 6, 8])
+def test_envelope_of_any_degree(degree):
+    """Also where the polynomials do not fill the rows that are handled together."""
+    rng = np.random.default_rng(degree)
     wave = np.linspace(3900, 5700, 1500)
     scaled = (wave - 4800) / 900
-    flux = (2 + 0.3 * scaled - 0.2 * scaled**2 + 0.1 * scaled**5)[None, :].astype(np.float32)
-    n = np.array([len(wave)])
-    fit = Envelope.on(wave).fit(flux.copy(), np.zeros(1, int), n, np.ones(1))
-    np.testing.assert_allclose(fit, flux, rtol=1e-5)
-
-
-def test_a_window_beyond_the_spectrum_is_not_bridged():
-    wave = np.linspace(4100, 4500, 400)
-    flux = np.random.default_rng(0).random((2, 400))
-    before = flux.copy()
-    bridge_window(wave, flux, np.ones(2), 4030.0, 4160.0)
-    np.testing.assert_array_equal(flux, before)
-    bridge_window(wave, flux, np.ones(2), 4270.0, 4410.0)
-    changed = (flux != before).any(axis=0)
-    assert changed.any()
-    assert 4270 <= wave[changed][0] <= wave[changed][-1] <= 4410
+    smooth = 20 + np.polynomial.chebyshev.chebval(scaled, rng.standard_normal(degree + 1))
+    plan = Envelope.on(wave, degree)
+    assert len(plan.basis) % TOGETHER == 0
+    first, last = np.array([0]), np.array([1500])
+    inverse, ours = plan.inverse(first, last)[0], np.empty(1500)
+    # Redwards-rising, so that no Balmer line is bridged.
+    for flux in (smooth + 10 * scaled, smooth + 10 * scaled + rng.standard_normal(1500)):
+        fit_continuum(wave, flux, 1, plan.basis, inverse, 0, 1500, 1.0, 10, ours)
+        expected = envelope(wave, flux, 1, degree=degree)[1]
+        np.testing.assert_allclose(ours, expected, rtol=1e-5)
+    fit_continuum(wave, smooth, 1, plan.basis, inverse, 0, 1500, 1.0, 0, ours)
+    if smooth.argmax() > 750:
+        np.testing.assert_allclose(ours, smooth, rtol=1e-9)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -14,16 +14,12 @@ from ..errors import InputError
 from ..flags import Flag
 from ..grids import SPEED_OF_LIGHT
 from ..spectra import SpectrumBatch
-from .continuum import Envelope, median_filter, median_pixels
-from .pixels import fill_bad, good_pixels
-from .resample import Lookup, resample, resample_variance, smoothing_matrix
+from .continuum import Envelope, median_pixels
+from .resolution import smoothing_matrix
 from .settings import Preprocessing
 
-BLOCK = 64
-"""Spectra handled at a time by one thread: few enough to stay in the processor's cache."""
-
-MARGIN = 12
-"""Native pixels kept beyond the last one needed, for the median filter."""
+BLOCK = 128
+"""Spectra handled at a time by one thread."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +90,11 @@ def preprocess(
     settings = settings or Preprocessing()
     stretch, flags = _stretch(batch, settings, velocity)
     flags |= _class_flags(batch)
-    part = _needed_pixels(batch, settings, stretch)
-    plan = _Plan.on(part, settings, sky_lines, resolution)
+    plan = _Plan.on(batch, settings, stretch, sky_lines, resolution)
     n, size = len(batch), settings.wavelengths.size
     out = GridSpectra(
         np.empty((n, size), np.float32),
-        None if part.ivar is None else np.empty((n, size), np.float32),
+        None if batch.ivar is None else np.empty((n, size), np.float32),
         np.empty(n, np.float32),
         np.full(n, np.nan, np.float32),
         flags,
@@ -109,10 +104,10 @@ def preprocess(
     with threadpool_limits(1, user_api="blas"):
         if threads == 1 or len(blocks) == 1:
             for rows in blocks:
-                plan.run(part, rows, stretch[rows], out)
+                plan.run(batch, rows, stretch[rows], out)
         else:
             with ThreadPoolExecutor(threads) as pool:
-                for done in [pool.submit(plan.run, part, rows, stretch[rows], out) for rows in blocks]:
+                for done in [pool.submit(plan.run, batch, rows, stretch[rows], out) for rows in blocks]:
                     done.result()
     return out
 
@@ -150,25 +145,20 @@ def _class_flags(batch: SpectrumBatch) -> np.ndarray:
     return flags
 
 
-def _needed_pixels(batch: SpectrumBatch, settings: Preprocessing, stretch: np.ndarray) -> SpectrumBatch:
+def _needed_pixels(batch: SpectrumBatch, settings: Preprocessing, stretch: np.ndarray) -> slice:
+    """The native pixels on which the result depends."""
     grid = settings.wavelengths.wave
     low, high = min(settings.window[0], grid[0]), max(settings.window[1], grid[-1])
     first, last = np.searchsorted(batch.wave, [low * stretch.min(), high * stretch.max()])
-    first, last = max(first - MARGIN, 0), min(last + MARGIN, len(batch.wave))
     overlap = np.searchsorted(batch.wave, [grid[0], grid[-1]])
     if overlap[1] - overlap[0] < 100:
         raise InputError(
             f"{batch.survey}: spectra from {batch.wave[0]:.1f} to {batch.wave[-1]:.1f} A have fewer than 100 pixels on "
             f"the grid '{settings.grid}' ({grid[0]:.1f} to {grid[-1]:.1f} A)"
         )
-    columns = slice(first, last)
-    return replace(
-        batch,
-        wave=batch.wave[columns],
-        flux=batch.flux[:, columns],
-        ivar=None if batch.ivar is None else batch.ivar[:, columns],
-        mask=batch.mask[:, columns],
-    )
+    # Beyond the reach of the median filter, so that a run of bad pixels at the edge finds a good one on its far side.
+    margin = median_pixels(batch.wave, settings.median_width) + 32
+    return slice(max(int(first) - margin, 0), min(int(last) + margin, len(batch.wave)))
 
 
 @dataclass(frozen=True)
@@ -176,91 +166,88 @@ class _Plan:
     """What every block of one batch shares."""
 
     settings: Preprocessing
-    sky_lines: tuple[tuple[float, float], ...]
-    lookup: Lookup
-    envelope: Envelope
+    wave: np.ndarray
+    log_wave: np.ndarray
+    offset: int
+    sky: np.ndarray
     width: int
+    envelope: Envelope
     smoothing: np.ndarray | None
 
     @classmethod
-    def on(cls, part: SpectrumBatch, settings: Preprocessing, sky_lines, resolution) -> _Plan:
+    def on(cls, batch: SpectrumBatch, settings: Preprocessing, stretch: np.ndarray, sky_lines, resolution) -> _Plan:
+        pixels = _needed_pixels(batch, settings, stretch)
+        wave = np.ascontiguousarray(batch.wave[pixels], dtype=np.float64)
         smoothing = None
         if settings.resolution is not None:
             if resolution is None:
                 raise InputError(
-                    f"{part.survey}: cannot be brought to R = {settings.resolution:g}: its own resolution is unknown"
+                    f"{batch.survey}: cannot be brought to R = {settings.resolution:g}: its own resolution is unknown"
                 )
             smoothing = smoothing_matrix(settings.wavelengths, resolution, settings.resolution)
         return cls(
             settings,
-            sky_lines,
-            Lookup.on(part.wave),
-            Envelope.on(part.wave, settings.degree, settings.passes),
-            median_pixels(part.wave, settings.median_width),
+            wave,
+            np.log10(wave),
+            pixels.start,
+            np.searchsorted(wave, np.reshape(sky_lines, (-1, 2))),
+            median_pixels(batch.wave, settings.median_width),
+            Envelope.none(wave) if settings.continuum == "none" else Envelope.on(wave, settings.degree),
             smoothing,
         )
 
-    def run(self, part: SpectrumBatch, rows: slice, stretch: np.ndarray, out: GridSpectra) -> None:
-        wave, settings = part.wave, self.settings
-        flux = np.array(part.flux[rows], dtype=np.float32, order="C")
-        ivar = None if part.ivar is None else part.ivar[rows]
-        good = good_pixels(wave, flux, ivar, part.mask[rows], self.sky_lines)
-        fill_bad(wave, flux, good)
-        scale = np.median(flux[:, ::16], axis=1)
-        usable = np.isfinite(scale) & (scale > 0) & good.any(axis=1)
-        scale = np.where(usable, scale, 1)[:, None]
-        flux /= scale
-        continuum = np.ones_like(flux) if settings.continuum == "none" else self.continuum(flux, stretch)
-        below, weight, covered = self.lookup.find(settings.wavelengths, stretch)
-        used = slice(int(below[:, 0].min()), int(below[:, -1].max()) + 2)
-        usable &= continuum[:, used].min(axis=1) > 0
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            flux /= continuum
-            if ivar is None:
-                variance = np.ones_like(flux)
-            else:
-                continuum *= scale
-                continuum *= continuum
-                continuum *= ivar
-                variance = np.divide(1, continuum, out=continuum)
-        np.copyto(variance, np.inf, where=~good)
-        result = resample(flux, below, weight)
-        spread = resample_variance(variance, below, weight)
-        spread[~covered] = np.inf
-        grid_good = spread < np.inf
-        out.good_fraction[rows] = grid_good.mean(axis=1)
+    def run(self, batch: SpectrumBatch, rows: slice, stretch: np.ndarray, out: GridSpectra) -> None:
+        """Fill `rows` of `out`; the flags there are added to."""
+        from .kernels import median_snr, to_grid
+
+        settings = self.settings
+        flux, ivar, flags = out.flux[rows], None if out.ivar is None else out.ivar[rows], out.flags[rows]
+        inverse = np.empty_like(flux) if ivar is None else ivar
+        usable = np.empty(len(flux), bool)
+        first, last = self.window(stretch)
+        to_grid(
+            self.wave,
+            self.log_wave,
+            self.offset,
+            np.ascontiguousarray(batch.flux[rows], dtype=np.float32),
+            np.empty((len(flux), 0), np.float32)
+            if batch.ivar is None
+            else np.ascontiguousarray(batch.ivar[rows], np.float32),
+            np.ascontiguousarray(batch.mask[rows]),
+            self.sky,
+            self.width,
+            self.envelope.basis,
+            self.envelope.inverse(first, last),
+            first,
+            last,
+            settings.passes,
+            stretch,
+            settings.wavelengths.log_wave,
+            flux,
+            inverse,
+            usable,
+        )
+        out.good_fraction[rows] = np.count_nonzero(inverse, axis=1) / flux.shape[1]
         if self.smoothing is not None:
-            result = result @ self.smoothing.T
-            spread = np.where(grid_good, np.where(grid_good, spread, 0) @ (self.smoothing**2).T, np.inf)
-        usable &= np.isfinite(result).all(axis=1)
-        result[~usable] = np.nan
-        out.flux[rows] = result
-        flags = out.flags[rows]
+            flux[:] = flux @ self.smoothing.T
+            inverse[:] = _smoothed(inverse, self.smoothing)
+        flux[~usable] = np.nan
         flags[~usable] |= Flag.CONTINUUM_FAILED
         flags[out.good_fraction[rows] < settings.good_fraction] |= Flag.LOW_GOOD_FRACTION
-        if out.ivar is not None:
-            with np.errstate(divide="ignore"):
-                inverse = np.divide(1, spread, out=spread)
-            inverse[~usable] = 0
-            out.ivar[rows] = inverse
-            out.snr[rows] = snr = _median_snr(result, inverse)
-            flags[~(snr >= settings.snr)] |= Flag.LOW_SNR
+        if ivar is not None:
+            ivar[~usable] = 0
+            median_snr(flux, ivar, out.snr[rows])
+            flags[~(out.snr[rows] >= settings.snr)] |= Flag.LOW_SNR
 
-    def continuum(self, flux: np.ndarray, stretch: np.ndarray) -> np.ndarray:
-        """Envelope continuum on the native pixels of the batch."""
+    def window(self, stretch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """First native pixel of the continuum fit of each spectrum, and the first after it."""
         low, high = self.settings.window
-        first = np.searchsorted(self.lookup.log_wave, np.log10(low * stretch) - 1e-12)
-        last = np.searchsorted(self.lookup.log_wave, np.log10(high * stretch) + 1e-12, side="right")
-        return self.envelope.fit(median_filter(flux, self.width), first, last, stretch)
+        first = np.searchsorted(self.log_wave, np.log10(low * stretch) - 1e-12)
+        return first, np.searchsorted(self.log_wave, np.log10(high * stretch) + 1e-12, side="right")
 
 
-def _median_snr(flux: np.ndarray, ivar: np.ndarray) -> np.ndarray:
-    """Median of flux over its error, over the pixels of positive `ivar`; NaN where there is none."""
-    # Every fourth pixel pins the median of the S/N to a few per cent, at a quarter of the cost.
-    flux, ivar = flux[:, ::4], ivar[:, ::4]
+def _smoothed(ivar: np.ndarray, smoothing: np.ndarray) -> np.ndarray:
+    """Inverse variance after smoothing; what was bad stays so."""
     good = ivar > 0
-    ratio = np.where(good, flux * np.sqrt(ivar), np.inf)
-    ratio.sort(axis=1)
-    n_good = good.sum(axis=1)
-    middle = ratio[np.arange(len(ratio)), np.maximum(n_good - 1, 0) // 2]
-    return np.where(n_good > 0, middle, np.nan).astype(np.float32)
+    variance = np.divide(1, ivar, out=np.zeros_like(ivar), where=good)
+    return np.divide(1, variance @ (smoothing**2).T, out=np.zeros_like(ivar), where=good)

@@ -183,7 +183,8 @@ def train(
             # The best of many epochs is also the luckiest: the average stands unless it is worse by more than two
             # standard errors of their difference over the validation stars.
             worse = losses - star_losses()
-            if float(worse.mean()) > 2 * float(worse.std()) / math.sqrt(len(worse)):
+            spread = float(worse.std()) if len(worse) > 1 else math.inf
+            if float(worse.mean()) > 2 * spread / math.sqrt(len(worse)):
                 kept = "best"
             else:
                 _copy([t for t in model.state if t.is_floating_point()], average)
