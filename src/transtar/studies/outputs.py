@@ -282,10 +282,10 @@ def _settings_section(studies: dict[str, Study], out: Path) -> Section:
     tables = []
     for variant, study in studies.items():
         content = asdict(study)
-        shown = {
-            k: content[k] for k in ("preprocessing", "pretrain", "strategies", "adapter", "sizes", "seeds", "split")
-        }
-        text = {name: yaml.safe_dump(value, default_flow_style=None, width=100) for name, value in shown.items()}
+        shown = {k: content[k] for k in ("preprocessing", "pretrain", "adapter", "sizes", "seeds", "split")}
+        shown.update({f"strategy {name}": settings for name, settings in content["strategies"].items()})
+        text = {name: yaml.safe_dump(value, default_flow_style=True, width=1000) for name, value in shown.items()}
+        text = {name: value.removesuffix("\n...\n").strip().strip("{}") for name, value in text.items()}
         tables.append(settings_html(text, f"Settings, variant {variant}"))
         write_text(out / "settings" / f"{variant}.yaml", yaml.safe_dump(content, sort_keys=False, width=110))
     return Section("Settings", tables=tables)
