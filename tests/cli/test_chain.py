@@ -175,3 +175,18 @@ def test_info(transtar):
     assert done.code == 0
     for word in ("torch", "surveys      generic, lamost, miles", "lamost-to-miles"):
         assert word in done.out
+
+
+def test_models_by_name(world, transtar, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSTAR_MODELS", str(tmp_path / "store"))
+    done = transtar("models", "import", world.model, "--name", "mine")
+    assert done.code == 0, done.err
+    listed = transtar("models", "list").out
+    assert any(line.split()[:2] == ["mine", "feh"] for line in listed.splitlines())
+    assert transtar("models", "path", "mine").out.strip() == str(tmp_path / "store" / "mine")
+    assert transtar("models", "show", "mine").out == transtar("models", "show", world.model).out
+    done = transtar("predict", "--model", "mine", "--data", world.target, "--out", tmp_path / "c.parquet")
+    assert done.code == 0, done.err
+    wrong = transtar("models", "show")
+    assert wrong.code == 2
+    assert "needs the name or folder of a model" in wrong.err

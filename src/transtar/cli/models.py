@@ -1,23 +1,43 @@
-"""Look at a model: what it predicts, how it was made, and which stars it saw."""
+"""Models by name or folder: list them, show one's card, import one into the user's store, or say where one lies."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from .common import load_models
+from ..errors import SettingsError
+from .common import load_models, say
 
-HELP = "look at a model on disk"
+HELP = "list, look at and import models"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("action", choices=("show",), help="what to do")
-    parser.add_argument("model", type=Path, help="folder of a model")
+    parser.add_argument("action", choices=("list", "show", "import", "path"), help="what to do")
+    parser.add_argument("model", nargs="?", type=Path, help="name or folder of a model")
+    parser.add_argument("--name", help="with import: the name to give it (default: that of the folder)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    load_models([arguments.model])
-    print((arguments.model / "README.md").read_text(encoding="utf-8"))
+    from ..models import find_model, import_model, named_models
+
+    if arguments.action == "list":
+        for name, folder in named_models().items():
+            (model,) = load_models([folder])
+            surveys = "+".join(dict.fromkeys(str(step.get("survey")) for step in model.provenance))
+            print(f"{name:20s} {', '.join(model.label_names):24s} from {surveys:20s} {folder}")
+        return 0
+    if arguments.model is None:
+        raise SettingsError(f"models {arguments.action} needs the name or folder of a model")
+    if arguments.action == "import":
+        name = arguments.name or arguments.model.resolve().name
+        say(f"{import_model(arguments.model, name)}: call it by --model {name}")
+        return 0
+    folder = find_model(arguments.model)
+    if arguments.action == "path":
+        print(folder)
+        return 0
+    load_models([folder])
+    print((folder / "README.md").read_text(encoding="utf-8"))
     return 0

@@ -4,6 +4,7 @@ from .ensemble import check_ensemble, predict_ensemble
 from .estimator import Estimator
 from .lora import LoRALinear, LoRASettings, add_lora, merge_lora
 from .mlp import MLPSettings, build_mlp, count_weights
+from .named import find_model, import_model, named_models
 from .networks import build_network, describe
 from .residual import ResidualNetwork, ResidualSettings, build_head
 from .storage import check_replaceable, load_estimator, save_estimator
@@ -23,8 +24,11 @@ __all__ = [
     "check_replaceable",
     "count_weights",
     "describe",
+    "find_model",
+    "import_model",
     "load_estimator",
     "merge_lora",
+    "named_models",
     "predict_ensemble",
     "save_estimator",
 ]

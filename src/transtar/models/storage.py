@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..files import atomic_folder, read_json, write_json
 from .card import model_card
 from .estimator import DOMAIN_CLIP, DOMAIN_FACTOR, DOMAIN_QUANTILE, TRAINED_ON_COLUMNS, Estimator
+from .named import find_model
 from .networks import build_network, describe
 
 FORMAT_VERSION = 1
@@ -110,7 +111,7 @@ def check_replaceable(folder: str | Path) -> None:
 
 
 def load_estimator(folder: str | Path) -> Estimator:
-    """Read a model from a folder, onto the CPU.
+    """Read a model from a folder, or by the name of a shipped or imported one, onto the CPU.
 
     Raises
     ------
@@ -118,9 +119,7 @@ def load_estimator(folder: str | Path) -> Estimator:
         If the folder is no model, was written by a newer transtar, lacks a file, or holds one that is damaged or does
         not fit the others.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such model folder")
+    folder = find_model(folder)
     for name in (CONFIG, WEIGHTS, TRAINED_ON):
         if not (folder / name).is_file():
             raise InputError(f"{folder}: not a complete model, {name} is missing")

@@ -1,0 +1,53 @@
+import pytest
+
+from transtar.errors import InputError
+from transtar.models import find_model, import_model, load_estimator, named_models
+from transtar.models.named import store_folder
+
+from .examples import small_estimator
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSTAR_MODELS", str(tmp_path / "store"))
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def model(tmp_path):
+    small_estimator().save(tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def test_an_imported_model_goes_by_its_name(store, model):
+    assert import_model(model, "sun") == store / "sun"
+    assert named_models()["sun"] == store / "sun"
+    assert find_model("sun") == store / "sun"
+    one, other = load_estimator("sun"), load_estimator(model)
+    assert one.label_names == other.label_names
+    assert sorted(path.name for path in store.iterdir()) == ["sun"]
+    import_model("sun", "moon")
+    assert {"sun", "moon"} <= set(named_models())
+
+
+def test_a_folder_comes_before_a_name(store, model, monkeypatch):
+    import_model(model, "mine")
+    monkeypatch.chdir(model.parent)
+    assert find_model("mine").resolve() == model
+
+
+def test_what_cannot_be_imported(store, model, tmp_path):
+    with pytest.raises(InputError, match="cannot name a model"):
+        import_model(model, "../up")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="not a complete model"):
+        import_model(tmp_path / "empty", "x")
+    import_model(model, "sun")
+    with pytest.raises(InputError, match=r"nowhere: no such model folder; models by name: .*sun"):
+        find_model("nowhere")
+
+
+def test_the_store_without_the_variable(monkeypatch, tmp_path):
+    monkeypatch.delenv("TRANSTAR_MODELS", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert store_folder() == tmp_path / "transtar" / "models"
