@@ -13,6 +13,7 @@ import yaml
 
 from transtar.cli import main
 from transtar.evaluate import RESULT_COLUMNS
+from transtar.models import load_estimator
 
 from ..made_surveys import made_lamost, made_miles
 
@@ -185,3 +186,42 @@ def test_interrupted_and_resumed(study, folder, tmp_path):
     said = study(tmp_path, *fast, name="slow.yaml")
     assert f"4 runs, {done} of them done before" in said
     assert (tmp_path / "report.html").exists()
+
+
+def test_pretraining_that_goes_on_from_another_model(study, finished, tmp_path):
+    """A prior model is trained on, the results name both surveys, and scratch and ridge stay as they are."""
+    (prior,) = (finished / "models").glob("feh-seed0-*")
+    first = study(tmp_path, "--set", f"prior={{feh: {prior}}}", "pretrain={epochs: 2, learning_rate: 1.0e-5}")
+    assert "10 runs, 0 of them done before" in first
+    rows = read_results(tmp_path)
+    assert {row["source"] for row in rows} == {"lamost", "none"}
+    default = {"strategy": "zero-shot", "regime": "all", "variant": "default"}
+    zero = [
+        [float(row["r2"]) for row in table if default.items() <= row.items()]
+        for table in (rows, read_results(finished))
+    ]
+    assert zero[0] != zero[1]
+    own = {
+        name: [
+            row
+            for row in read_results(out)
+            if {"strategy": "scratch", "n_finetune": "12", "variant": "default"}.items() <= row.items()
+        ]
+        for name, out in (("with", tmp_path), ("without", finished))
+    }
+    assert own["with"] == own["without"]
+    (model, *_) = (tmp_path / "models").glob("feh-seed0-*")
+    assert [step["strategy"] for step in load_estimator(model).provenance] == ["mlp", "full"]
+
+
+def test_a_prior_that_does_not_fit(study, finished, tmp_path):
+    (prior,) = (finished / "models").glob("feh-seed0-*")
+    for change, message in (
+        (f"prior={{teff: {prior}}}", "prior: no model 'teff'; models: feh"),
+        ("prior={feh: nowhere}", "nowhere: no such model folder"),
+    ):
+        assert message in study(tmp_path, "--set", change, code=2 if "no model" in message else 1)
+    changes = ("--set", f"prior={{feh: {prior}}}", "models={feh: [teff]}")
+    assert "predicts feh, the study wants teff" in study(tmp_path, *changes, code=1)
+    changes = ("--set", f"prior={{feh: {prior}}}", "preprocessing={frame: observed}")
+    assert "frame is rest against observed" in study(tmp_path, *changes, code=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -12,8 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..datasets import PreparedSet, read_set, star_names, training_arguments, usable
+from ..errors import InputError
 from ..files import atomic_path, content_hash
-from ..models import load_estimator
+from ..models import Estimator, load_estimator
+from ..preprocess import Preprocessing, require_same
 from ..train import Pretrain, finetune, folds, make_strategy, nested_subsets, pretrain, settings_from_dict
 
 FOLD_SEED = 2025
@@ -41,6 +44,12 @@ class Job:
         Hashes of the two sets, so that a run is done again when its data change.
     base : str or None
         Folder of the pre-trained model: written by a pre-training, read by the others.
+    source_name : str
+        Where the labels come from, for the results: surveys joined by +, or 'none' from scratch.
+    prior : str
+        Folder of the model that the pre-training goes on from; empty where it starts from random weights.
+    prior_key : str
+        Hash of that model.
     base_key : str
         Key of the pre-training, so that a fine-tuning is done again when its model changes.
     """
@@ -59,12 +68,16 @@ class Job:
     data: tuple[str, str]
     base: str
     base_key: str = ""
+    prior: str = ""
+    prior_key: str = ""
+    source_name: str = "none"
 
     @property
     def key(self) -> str:
         """Changes with anything that decides the outcome; not with folders."""
         decisive = [self.labels, self.strategy, self.seed, self.n_finetune, self.settings, self.split]
-        return content_hash([*decisive, self.n_folds if self.split == "validation" else 0, self.data, self.base_key])
+        own = [self.n_folds if self.split == "validation" else 0, self.data, self.base_key]
+        return content_hash([*decisive, *own, *([self.prior_key] if self.prior_key else [])])
 
 
 @lru_cache(maxsize=8)
@@ -96,13 +109,13 @@ def run_job(job: Job, runs: str) -> str:
     if job.strategy == "pretrain":
         source = _load(job.source)
         learn, held_out = parts(source, job.split, job.seed, job.n_folds)
-        settings = settings_from_dict(Pretrain, job.settings | {"seed": job.seed})
-        model = pretrain(
-            **training_arguments(source, learn, job.labels),
-            label_names=job.labels,
-            preprocessing=source.preprocessing,
-            settings=settings,
-        )
+        arguments = training_arguments(source, learn, job.labels)
+        if job.prior:
+            prior = load_prior(job.prior, job.labels, source.preprocessing)
+            model = finetune(prior, **arguments, strategy=make_strategy("full", **job.settings), seed=job.seed)
+        else:
+            settings = settings_from_dict(Pretrain, job.settings | {"seed": job.seed})
+            model = pretrain(**arguments, label_names=job.labels, preprocessing=source.preprocessing, settings=settings)
         model.save(job.base)
         if job.split == "validation":
             tables.append(_predictions(job, model, source, held_out, len(learn)))
@@ -124,6 +137,30 @@ def run_job(job: Job, runs: str) -> str:
     with atomic_path(Path(runs) / f"{job.key}.parquet") as temporary:
         pq.write_table(pa.concat_tables(tables), temporary)
     return job.key
+
+
+def prior_hash(folder: Path) -> str:
+    """Short hash of a model's weights and description."""
+    parts = ((folder / name).read_bytes() for name in ("model.safetensors", "config.json"))
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+
+
+def load_prior(folder: str, labels: tuple[str, ...], preprocessing: Preprocessing) -> Estimator:
+    """The model that a pre-training goes on from.
+
+    Raises
+    ------
+    InputError
+        If it predicts other labels.
+    MismatchError
+        If it was trained on spectra prepared otherwise.
+    """
+    model = load_estimator(folder)
+    if model.label_names != labels:
+        raise InputError(f"{folder}: predicts {', '.join(model.label_names)}, the study wants {', '.join(labels)}")
+    if model.preprocessing is not None:
+        require_same(model.preprocessing, folder, preprocessing, "the study")
+    return model
 
 
 def _predictions(job: Job, model, prepared: PreparedSet, rows: np.ndarray, n_train: int) -> pa.Table:

@@ -32,7 +32,6 @@ from ..report import (
     write_report,
     write_table,
 )
-from ..train import STRATEGIES
 from .jobs import Job, read_run
 from .spec import Study
 
@@ -87,7 +86,7 @@ def _predictions(studies, jobs: list[Job], sets: dict[str, PreparedSet], runs: P
                 prepared = sets[job.target if target == study.target.survey else job.source]
                 row = table["row"][rows]
                 entry = {
-                    "source": study.source.survey if _uses_model(strategy) else "none",
+                    "source": job.source_name,
                     "target": target,
                     "label": label,
                     "input": "flux",
@@ -117,10 +116,6 @@ def _predictions(studies, jobs: list[Job], sets: dict[str, PreparedSet], runs: P
             variant = entries[0]["variant"]
             name = "ensemble" if variant == "default" else f"{variant}-ensemble"
             yield entries[0] | {"predicted": mean, "seed": ENSEMBLE_SEED, "variant": name}
-
-
-def _uses_model(strategy: str) -> bool:
-    return strategy == "zero-shot" or STRATEGIES[strategy].uses_model
 
 
 def _variant(job: Job) -> str:

@@ -16,10 +16,11 @@ from tqdm import tqdm
 from ..datasets import prepare, read_set
 from ..errors import InputError, SettingsError, TranstarError
 from ..files import content_hash, discard_temporaries
+from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
 from ..surveys import get_survey
 from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
-from .jobs import Job, run_job
+from .jobs import Job, load_prior, prior_hash, run_job
 from .outputs import write_outputs
 from .spec import Sample, Study, data_path, settings_for
 
@@ -81,7 +82,12 @@ def check_settings(study: Study, variant: str) -> None:
         Naming the unknown or impossible setting.
     """
     Preprocessing.from_dict(study.preprocessing)
-    settings_from_dict(Pretrain, study.pretrain)
+    for model, labels in study.models.items():
+        if model in study.prior:
+            make_strategy("full", **study.pretrain)
+            load_prior(str(find_model(study.prior[model])), tuple(labels), Preprocessing.from_dict(study.preprocessing))
+        else:
+            settings_from_dict(Pretrain, study.pretrain)
     for strategy in study.strategies:
         for model in study.models:
             for size in study.sizes:
@@ -102,10 +108,15 @@ def plan(study: Study, variant: str, out: Path, source: Path, target: Path) -> I
         "data": data,
     }
     for model, labels in study.models.items():
+        start: dict[str, Any] = {"source_name": study.source.survey}
+        if model in study.prior:
+            prior = find_model(study.prior[model])
+            names = dict.fromkeys([*load_estimator(prior).surveys, study.source.survey])
+            start = {"prior": str(prior), "prior_key": prior_hash(prior), "source_name": "+".join(names)}
         for seed in study.seeds:
             first = Job(
                 model=model, labels=tuple(labels), strategy="pretrain", seed=seed, n_finetune=0,
-                settings=dict(study.pretrain), base="", **common,
+                settings=dict(study.pretrain), base="", **common, **start,
             )  # fmt: skip
             base = str(out / "models" / f"{model}-seed{seed}-{first.key}")
             yield Job(**{**first.__dict__, "base": base})
@@ -118,7 +129,8 @@ def plan(study: Study, variant: str, out: Path, source: Path, target: Path) -> I
                     yield Job(
                         model=model, labels=tuple(labels), strategy=strategy, seed=seed, n_finetune=size,
                         settings=settings_for(study, strategy, model, size), base=base,
-                        base_key="" if alone else first.key, **common,
+                        base_key="" if alone else first.key, source_name="none" if alone else start["source_name"],
+                        **common,
                     )  # fmt: skip
 
 

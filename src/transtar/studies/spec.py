@@ -54,6 +54,9 @@ class Study:
         Numbers of fine-tuning stars.
     pretrain : dict
         Settings of the pre-training.
+    prior : dict of str to str
+        Name of each model and the model, by name or folder, that its pre-training goes on from with all weights; one that is not
+        named here starts from random weights.
     strategies : dict of str to dict
         Strategy and its settings; ``by_size`` and ``by_model`` hold settings for one size or one model.
     adapter : dict of int to str
@@ -76,6 +79,7 @@ class Study:
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
     sizes: list[int] = field(default_factory=lambda: [50, 100, 200, 400])
     pretrain: dict[str, Any] = field(default_factory=dict)
+    prior: dict[str, str] = field(default_factory=dict)
     strategies: dict[str, dict] = field(default_factory=dict)
     adapter: dict[int, str] = field(default_factory=dict)
     split: str = "test"
@@ -149,6 +153,8 @@ def build_study(content: dict, where: str) -> Study:
         raise SettingsError(f"{where}: split '{study.split}' is none of test, validation")
     if not (study.models and study.seeds):
         raise SettingsError(f"{where}: needs at least one model and one seed")
+    if unknown := set(study.prior) - set(study.models):
+        raise SettingsError(f"{where}, prior: no model '{min(unknown)}'; models: {', '.join(study.models)}")
     for strategy, settings in study.strategies.items():
         if settings is not None and not isinstance(settings, dict):
             raise SettingsError(f"{where}, strategies.{strategy}: expected settings, got '{settings}'")
@@ -180,11 +186,11 @@ def data_path(name: str) -> str:
 
 
 def merge(content: dict, changes: dict) -> dict:
-    """`content` with `changes` laid over it, dictionary by dictionary; `models` are replaced as a whole."""
+    """`content` with `changes` laid over it, dictionary by dictionary; `models` and `prior` are replaced as a whole."""
     merged = dict(content)
     for key, value in changes.items():
         old: Any = merged.get(key)
-        deeper = isinstance(old, dict) and isinstance(value, dict) and key != "models"
+        deeper = isinstance(old, dict) and isinstance(value, dict) and key not in ("models", "prior")
         merged[key] = merge(old, value) if deeper else value
     return merged
 
