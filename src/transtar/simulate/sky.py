@@ -1,0 +1,183 @@
+"""Where stars are and how they move: footprints, coordinates, densities, orbits and identifiers.
+
+Densities are those of Juric et al. (2008, ApJ 673, 864, table 10), velocity ellipsoids and lags those of Bensby, Feltzing &
+Lundstrom (2003, A&A 410, 527, table 1) for the discs and of Smith et al. (2009, MNRAS 399, 1223) for the halo.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import SettingsError
+
+SUN_RADIUS, SUN_HEIGHT = 8178.0, 20.8
+"""Distance of the Sun from the Galactic centre (GRAVITY 2019, A&A 625, L10) and the plane (Bennett & Bovy 2019), in pc."""
+
+CIRCULAR_SPEED = 229.0
+"""km/s at the Sun (Eilers et al. 2019, ApJ 871, 120); taken as the same at all radii."""
+
+SUN_MOTION = (11.10, 12.24, 7.25)
+"""U, V, W of the Sun in km/s relative to the local standard of rest (Schonrich, Binney & Dehnen 2010, MNRAS 403, 1829)."""
+
+ELLIPSOIDS = {"thin": (35.0, 20.0, 16.0), "thick": (67.0, 38.0, 35.0), "halo": (143.0, 82.0, 77.0)}
+"""Velocity dispersions in km/s towards the centre, along the rotation, and vertically."""
+
+LAGS = {"thin": 15.0, "thick": 46.0, "halo": 220.0}
+"""km/s behind the circular speed."""
+
+TO_GALACTIC = np.array([
+    [-0.0548755604162154, -0.8734370902348850, -0.4838350155487132],
+    [+0.4941094278755837, -0.4448296299600112, +0.7469822444972189],
+    [-0.8676661490190047, -0.1980763734312015, +0.4559837761750669],
+])  # fmt: skip
+"""Rotation from ICRS to Galactic axes (The Hipparcos and Tycho Catalogues, 1997, ESA SP-1200, vol. 1, eq. 1.5.11)."""
+
+PARSEC_SPEED = 4.740470
+"""km/s of a star at 1 pc that moves 1 arcsec a year."""
+
+
+def unit_vectors(longitude, latitude) -> np.ndarray:
+    """Directions, shape (..., 3), of angles in degrees."""
+    lon, lat = np.radians(longitude), np.radians(latitude)
+    return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
+
+
+def angles(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Longitude in [0, 360) and latitude in degrees of `vectors`, shape (..., 3)."""
+    x, y, z = np.moveaxis(vectors, -1, 0)
+    return np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))
+
+
+def draw_positions(
+    size: tuple[int, ...], declination: tuple[float, float], min_latitude: float, rng: np.random.Generator
+) -> tuple[np.ndarray, ...]:
+    """Draw directions evenly over a footprint.
+
+    Parameters
+    ----------
+    size : tuple of int
+    declination : (float, float)
+        Range in degrees.
+    min_latitude : float
+        Smallest absolute Galactic latitude in degrees.
+    rng : Generator
+
+    Returns
+    -------
+    ra, dec, longitude, latitude : ndarray of shape `size`
+        ICRS and Galactic, in degrees.
+
+    Raises
+    ------
+    SettingsError
+        If the footprint holds next to none of the sky.
+    """
+    n = int(np.prod(size))
+    low, high = np.sin(np.radians(declination))
+    found: list[np.ndarray] = []
+    missing = n
+    for _ in range(100):
+        dec = np.degrees(np.arcsin(rng.uniform(low, high, 2 * missing)))
+        vectors = unit_vectors(rng.uniform(0, 360, 2 * missing), dec)
+        good = np.abs(vectors @ TO_GALACTIC[2]) >= np.sin(np.radians(min_latitude))
+        found.append(vectors[good][:missing])
+        missing -= len(found[-1])
+        if not missing:
+            vectors = np.concatenate(found).reshape(*size, 3)
+            return *angles(vectors), *angles(vectors @ TO_GALACTIC.T)
+    raise SettingsError("population: declination and min_latitude leave no sky")
+
+
+def density(component: str, distance, longitude, latitude) -> np.ndarray:
+    """Number of stars per volume relative to the Sun's place.
+
+    Parameters
+    ----------
+    component : {'thin', 'thick', 'halo'}
+    distance, longitude, latitude : ndarray
+        In pc and degrees (Galactic).
+    """
+    x, y, z = np.moveaxis(np.asarray(distance)[..., None] * unit_vectors(longitude, latitude), -1, 0)
+    radius, height = np.hypot(x - SUN_RADIUS, y), np.abs(z + SUN_HEIGHT)
+    if component == "halo":
+        return (np.sqrt(radius**2 + (height / 0.64) ** 2) / SUN_RADIUS + 0.05) ** -2.8
+    scale_height, scale_length = (300.0, 2600.0) if component == "thin" else (900.0, 3600.0)
+    return np.exp(-(height - SUN_HEIGHT) / scale_height - (radius - SUN_RADIUS) / scale_length)
+
+
+def draw_velocities(component: str, ra, dec, distance, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Draw space velocities and turn them into what is measured.
+
+    Parameters
+    ----------
+    component : {'thin', 'thick', 'halo'}
+    ra, dec, distance : ndarray, shape (n,)
+        Degrees and pc.
+    rng : Generator
+
+    Returns
+    -------
+    radial_velocity, pmra, pmdec : ndarray, shape (n,)
+        Heliocentric, in km/s and mas/yr; `pmra` includes the cosine of the declination.
+    """
+    towards = unit_vectors(ra, dec)
+    place = distance[:, None] * (towards @ TO_GALACTIC.T) - np.array([SUN_RADIUS, 0, 0])
+    outwards = place * (1, 1, 0) / np.hypot(place[:, 0], place[:, 1])[:, None]
+    # The Galaxy turns from the centre's far side over the Sun towards l = 90 degrees.
+    forwards = np.stack([outwards[:, 1], -outwards[:, 0], np.zeros(len(place))], axis=1)
+    u, v, w = rng.standard_normal((3, len(place))) * np.array(ELLIPSOIDS[component])[:, None]
+    v = v + CIRCULAR_SPEED - LAGS[component]
+    velocity = u[:, None] * outwards + v[:, None] * forwards + w[:, None] * np.array([0.0, 0, 1])
+    velocity = (velocity - SUN_MOTION - np.array([0, CIRCULAR_SPEED, 0])) @ TO_GALACTIC
+    lon, lat = np.radians(ra), np.radians(dec)
+    east = np.stack([-np.sin(lon), np.cos(lon), np.zeros_like(lon)], axis=1)
+    north = np.stack([-np.sin(lat) * np.cos(lon), -np.sin(lat) * np.sin(lon), np.cos(lat)], axis=1)
+    radial, along, up = ((velocity * axis).sum(axis=1) for axis in (towards, east, north))
+    per_year = 1e3 / (PARSEC_SPEED * distance)
+    return radial, along * per_year, up * per_year
+
+
+def healpix_nested(ra, dec, level: int = 12) -> np.ndarray:
+    """Nested HEALPix index of positions (Gorski et al. 2005, ApJ 622, 759, section 4).
+
+    Parameters
+    ----------
+    ra, dec : ndarray
+        Degrees.
+    level : int
+        Resolution; there are ``12 * 4**level`` pixels.
+
+    Returns
+    -------
+    ndarray, int64
+    """
+    n_side = np.int64(1) << level
+    z = np.sin(np.radians(np.asarray(dec, float)))
+    turn = (np.asarray(ra, float) / 90) % 4
+    # The equatorial belt: diagonal lines that rise and fall.
+    falling = np.floor(n_side * (0.5 + turn - 0.75 * z)).astype(np.int64)
+    rising = np.floor(n_side * (0.5 + turn + 0.75 * z)).astype(np.int64)
+    first, second = falling // n_side, rising // n_side
+    face = np.where(first == second, first | 4, np.where(first < second, first, second + 8))
+    x, y = rising % n_side, n_side - 1 - falling % n_side
+    # The caps.
+    quarter = np.minimum(turn.astype(np.int64), 3)
+    reach = n_side * np.sqrt(3 * (1 - np.abs(z)))
+    left = np.minimum(((turn - quarter) * reach).astype(np.int64), n_side - 1)
+    right = np.minimum(((1 - turn + quarter) * reach).astype(np.int64), n_side - 1)
+    cap, north = np.abs(z) > 2 / 3, z > 0
+    face = np.where(cap, np.where(north, quarter, quarter + 8), face)
+    x = np.where(cap, np.where(north, n_side - 1 - right, left), x)
+    y = np.where(cap, np.where(north, n_side - 1 - left, right), y)
+    index = face * n_side**2
+    for bit in range(level):
+        index |= ((x >> bit) & 1) << (2 * bit) | ((y >> bit) & 1) << (2 * bit + 1)
+    return index
+
+
+def source_ids(ra, dec) -> np.ndarray:
+    """Identifiers in the manner of Gaia: level-12 HEALPix index times 2**35, plus 128 times a running number from 1.
+
+    See https://gea.esac.esa.int/archive/documentation/GDR3/, column source_id. int64, shape (n,), all different.
+    """
+    return healpix_nested(ra, dec) * 2**35 + 128 * np.arange(1, len(ra) + 1, dtype=np.int64)
