@@ -1,0 +1,7 @@
+"""Mock surveys: an emulator of stellar spectra, and what is built on it."""
+
+from .emulator import Emulator
+from .emulator_range import LABEL_NAMES, GridRange, vmic_relation
+from .emulator_storage import load_emulator, save_emulator
+
+__all__ = ["LABEL_NAMES", "Emulator", "GridRange", "load_emulator", "save_emulator", "vmic_relation"]
