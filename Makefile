@@ -45,6 +45,7 @@ lint: $(VENV)/.dev  ## check style, format and types
 bench: $(VENV)/.test  ## compare speed with what a user would write otherwise
 	$(BIN)/python -m benchmarks.preprocessing
 	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.emulator
 
 clean:  ## remove caches and build products; .venv and runs/ stay
 	rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
