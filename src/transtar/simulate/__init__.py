@@ -1,0 +1,1 @@
+"""A mock universe: stars, their spectra, and the instruments that observe them."""
