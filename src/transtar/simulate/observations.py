@@ -91,6 +91,7 @@ def desi_rows(stars: Table, role: np.ndarray, scale: Scale, rng: np.random.Gener
     second["snr_b"] = rng.uniform(5, 20, len(second))
     for name, values in simulate_pipeline(second, np.asarray(second["snr_b"]), int(rng.integers(2**31))).items():
         second[name] = values
+    rows["visit"], second["visit"] = 0, 1
     rows = vstack([rows, second], metadata_conflicts="silent")
     for name, low, high in (("low_snr", 6, 19), ("snr_10", 2, 6)):
         bad = np.asarray(rows["fault"]) == name
@@ -113,6 +114,7 @@ def lamost_rows(stars: Table, role: np.ndarray, scale: Scale, seed: int, rng: np
     fault = np.concatenate([fault, np.full(len(overlap), ""), np.full(len(again), "repeat")])
     order = rng.permutation(len(star))
     rows = _rows(stars, star[order], fault[order])
+    rows["visit"] = (rows["fault"] == "repeat").astype(np.int64)
     snr = 15 + rng.exponential(40, len(rows))
     rows["snrg"] = np.where(rows["fault"] == "low_snr", rng.uniform(2, 8, len(rows)), snr)
     for name, values in {**fiber_places(len(rows)), **simulate_lasp(rows, np.asarray(rows["snrg"]), seed)}.items():

@@ -180,6 +180,19 @@ def test_arms_without_spectra_and_no_resolution(tmp_path):
             assert not hdus["R_IVAR"].data.any()
 
 
+def test_mask_bits_of_the_spectra_are_kept(tmp_path):
+    rows = observations(1)
+    spectra = {arm.lower(): batch for arm, batch in arms(rows).items()}
+    bits = np.zeros(spectra["b"].flux.shape, np.int32)
+    bits[0, :9] = 4
+    spectra["b"].meta["mask_bits"] = bits
+    spectra["b"].mask[:] = bits > 0
+    (path,) = desi.write_coadds(spectra, rows, tmp_path)
+    with fits.open(path) as hdus:
+        np.testing.assert_array_equal(hdus["B_MASK"].data, bits)
+        assert not hdus["B_IVAR"].data[0, :9].any()
+
+
 def test_groups_hold_whole_files():
     rows = observations(40)
     groups = list(desi.pixel_groups(rows, 5))

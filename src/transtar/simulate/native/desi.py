@@ -83,8 +83,8 @@ def write_coadds(
     Parameters
     ----------
     arms : mapping of str to SpectrumBatch
-        Observed spectra of 'B', 'R', 'Z' in the order of `rows`, in 1e-17 erg/s/cm2/A. An arm that is not given is
-        written without data: flux and ivar zero, mask NODATA.
+        Observed spectra of 'B', 'R', 'Z' (or lower case) in the order of `rows`, in 1e-17 erg/s/cm2/A. An arm that
+        is not given is written without data: flux and ivar zero, mask NODATA.
     rows : Table
         One row a spectrum, all rows of a file at once (see `pixel_groups`): targetid, source_id (int64), survey,
         program, healpix, ra, dec, g_mag, fault, and what `targets.fibermap` finds. Spectra of negative targetids are
@@ -105,6 +105,7 @@ def write_coadds(
         If rows and spectra do not agree, or an identifier is not int64.
     """
     targets.check_rows(rows)
+    arms = {arm.upper(): batch for arm, batch in arms.items()}
     for arm, batch in arms.items():
         if arm not in GRIDS:
             raise InputError(f"DESI has no arm '{arm}'; its arms are {', '.join(GRIDS)}")
@@ -180,7 +181,11 @@ def _arm(batch: SpectrumBatch | None, arm: str, rows: Table, these: np.ndarray) 
     bad |= (np.asarray(rows["targetid"]) < 0)[:, None]
     flux[~np.isfinite(flux) | (np.asarray(rows["targetid"]) < 0)[:, None]] = 0
     ivar[bad] = 0
-    return wave, flux, ivar, np.where(bad, ALL_BAD, 0).astype(np.int32)
+    bits = np.where(bad, ALL_BAD, 0).astype(np.int32)
+    if "mask_bits" in batch.meta:
+        own = np.asarray(batch.meta["mask_bits"])[these].astype(np.int32)
+        bits = np.where(own != 0, own, bits)
+    return wave, flux, ivar, bits
 
 
 def _scores(arm: str, flux: np.ndarray, ivar: np.ndarray) -> dict[str, np.ndarray]:
