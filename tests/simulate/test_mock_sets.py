@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
 
-from transtar.models import find_model, load_estimator
 from transtar.simulate import load_emulator
 from transtar.simulate.mock_sets import FAR, mock_set, training_stars
-from transtar.simulate.train_models import LABELS
 from transtar.simulate.truth import spectrum_labels
 
 
