@@ -2,7 +2,8 @@ import pytest
 
 from transtar.errors import InputError
 from transtar.models import find_model, import_model, load_estimator, named_models
-from transtar.models.named import store_folder
+from transtar.models.named import SHIPPED, store_folder
+from transtar.preprocess import Preprocessing
 
 from .examples import small_estimator
 
@@ -51,3 +52,13 @@ def test_the_store_without_the_variable(monkeypatch, tmp_path):
     monkeypatch.delenv("TRANSTAR_MODELS", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert store_folder() == tmp_path / "transtar" / "models"
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in SHIPPED.glob("*/config.json")))
+def test_shipped_models(name):
+    """They are small, say what they predict, and have seen mock stars alone."""
+    model = load_estimator(name)
+    assert f"mock-{model.label_names[0]}" == name
+    assert model.surveys == ("mock",)
+    assert sum(path.stat().st_size for path in find_model(name).iterdir()) < 4.2e6
+    assert model.preprocessing == Preprocessing()

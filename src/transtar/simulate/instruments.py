@@ -199,7 +199,7 @@ DESI = Instrument(
     SignalToNoise(15.0, -0.28, 17.5, 0.10, (0.5, 300.0), band="r_mag"),
     background=200.0, calibration=0.02, velocity_error=1.5, sky_residual=1.0, cosmics=2.0, cosmics_found=0.95,
     dead_fraction=0.003, missing_arm_rate=0.01,
-    bits={"dead": 1 << 1, "cosmic": 1 << 2, "missing": 1 << 6},
+    bits={"dead": 1 << 1, "cosmic": 1 << 2, "missing": 1 << 8},
 )  # fmt: skip
 """DESI, bright time (Cooper et al. 2023, ApJ 947, 37; Guy et al. 2023, AJ 165, 144); bits ALLBADPIX, COSMIC and NODATA."""
 

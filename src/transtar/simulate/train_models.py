@@ -45,6 +45,7 @@ def train_mock_model(mock: MockSet, label: str, seed: int = 0, progress=None) ->
     Parameters
     ----------
     mock : MockSet
+        Its stars are not recorded with the model: no survey holds them.
     label : str
         One of the emulator's labels.
     seed : int
@@ -58,7 +59,6 @@ def train_mock_model(mock: MockSet, label: str, seed: int = 0, progress=None) ->
         stars=mock.ids.astype(str),
         preprocessing=Preprocessing(),
         survey="mock",
-        ids=mock.ids,
         feh=mock.labels[:, mock.names.index("feh")],
         settings=replace(SETTINGS, seed=seed),
         progress=progress,

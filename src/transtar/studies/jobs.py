@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..files import atomic_path, content_hash
 from ..models import Estimator, load_estimator
 from ..preprocess import Preprocessing, require_same
-from ..train import Pretrain, finetune, folds, make_strategy, nested_subsets, pretrain, settings_from_dict
+from ..train import Pretrain, Strategy, finetune, folds, make_strategy, nested_subsets, pretrain, settings_from_dict
 
 FOLD_SEED = 2025
 """Fixes the folds of a validation study, so that all variants are judged on the same stars."""
@@ -112,7 +112,7 @@ def run_job(job: Job, runs: str) -> str:
         arguments = training_arguments(source, learn, job.labels)
         if job.prior:
             prior = load_prior(job.prior, job.labels, source.preprocessing)
-            model = finetune(prior, **arguments, strategy=make_strategy("full", **job.settings), seed=job.seed)
+            model = finetune(prior, **arguments, strategy=going_on(job.settings), seed=job.seed)
         else:
             settings = settings_from_dict(Pretrain, job.settings | {"seed": job.seed})
             model = pretrain(**arguments, label_names=job.labels, preprocessing=source.preprocessing, settings=settings)
@@ -137,6 +137,11 @@ def run_job(job: Job, runs: str) -> str:
     with atomic_path(Path(runs) / f"{job.key}.parquet") as temporary:
         pq.write_table(pa.concat_tables(tables), temporary)
     return job.key
+
+
+def going_on(settings: dict[str, Any]) -> Strategy:
+    """Pre-training settings for a network that is there already."""
+    return make_strategy("full", **{name: value for name, value in settings.items() if name != "mlp"})
 
 
 def prior_hash(folder: Path) -> str:

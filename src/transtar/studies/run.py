@@ -20,7 +20,7 @@ from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
 from ..surveys import get_survey
 from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
-from .jobs import Job, load_prior, prior_hash, run_job
+from .jobs import Job, going_on, load_prior, prior_hash, run_job
 from .outputs import write_outputs
 from .spec import Sample, Study, data_path, settings_for
 
@@ -84,7 +84,7 @@ def check_settings(study: Study, variant: str) -> None:
     Preprocessing.from_dict(study.preprocessing)
     for model, labels in study.models.items():
         if model in study.prior:
-            make_strategy("full", **study.pretrain)
+            going_on(study.pretrain)
             load_prior(str(find_model(study.prior[model])), tuple(labels), Preprocessing.from_dict(study.preprocessing))
         else:
             settings_from_dict(Pretrain, study.pretrain)
