@@ -15,6 +15,12 @@ def data() -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def no_imported_models(monkeypatch, tmp_path_factory):
+    """Models that a user has imported are not the tests' business."""
+    monkeypatch.setenv("TRANSTAR_MODELS", str(tmp_path_factory.getbasetemp() / "no-models"))
+
+
 def pytest_configure(config):
     # A run started in the background of a script ignores SIGINT, and so would every process that the tests interrupt: a
     # handler here makes children start with the default again.
