@@ -61,10 +61,10 @@ def test_contents(wheel):
         licence = [name for name in names if name.endswith("LICENSE")]
     package = ROOT / "src" / "transtar"
     modules = {str(path.relative_to(ROOT / "src")) for path in package.rglob("*.py")}
-    extras = {
-        str(path.relative_to(ROOT / "src")) for path in [*package.glob("studies/*.yaml"), *package.rglob("*.html")]
-    }
+    shipped = [*package.glob("studies/*.yaml"), *package.rglob("*.html"), *package.glob("simulate/data/emulator/*")]
+    extras = {str(path.relative_to(ROOT / "src")) for path in shipped}
     assert {"transtar/studies/lamost-to-miles.yaml", "transtar/report/template.html"} <= extras
+    assert "transtar/simulate/data/emulator/model.safetensors" in extras
     assert modules | extras | {"transtar/py.typed"} <= names
     assert licence
     assert not [name for name in names if name.startswith("tests") or "__pycache__" in name]

@@ -104,7 +104,7 @@ def train_emulator(
 
 
 def principal_components(values: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (P,) and the first `n` principal components (n, P) of spectra (m, P), of unit mean square over the pixels.
+    """Mean (P,) and up to `n` principal components (n, P) of spectra (m, P), of unit mean square over the pixels.
 
     So the mean square of a spectrum over its pixels is the sum of its squared coefficients. From the m x m matrix of
     products, for there are fewer spectra than pixels.
@@ -113,6 +113,8 @@ def principal_components(values: np.ndarray, n: int) -> tuple[np.ndarray, np.nda
     rest = values - mean
     power, vectors = np.linalg.eigh((rest @ rest.T).astype(np.float64))
     chosen = np.argsort(power)[::-1][: min(n, len(values) - 1)]
+    # Fewer where the spectra have fewer: the rest is rounding, and would be blown up.
+    chosen = chosen[power[chosen] > 1e-12 * power.max()]
     basis = (vectors[:, chosen].T @ rest) / np.sqrt(power[chosen])[:, None]
     return mean, (basis * np.sqrt(values.shape[1])).astype(np.float32)
 

@@ -152,7 +152,7 @@ def validation_summary(checked: dict[str, np.ndarray], worst: int = 10) -> dict:
     order = np.argsort(r3000)[::-1][:worst]
     return {
         "folds": int(checked["fold"].max()) + 1,
-        "flux_percent_r3000": {name: summary(r3000[rows]) for name, rows in parts.items()},
+        "flux_percent_r3000": {name: summary(r3000[rows]) for name, rows in parts.items() if rows.any()},
         "flux_percent_r12000": summary(100 * checked["r12000"]),
         "log_continuum_dex": summary(checked["continuum"]),
         "log_sed_dex": summary(checked["sed"]),
