@@ -15,8 +15,8 @@ from .selection import DESI_LIKE, LAMOST_LIKE, MILES_LIKE, Population
 
 Range = tuple[float, float]
 
-SMALL_FIELD: dict[str, Range] = {"desi_right_ascension": (150.0, 165.0), "desi_declination": (30.0, 33.0)}
-"""At small scale DESI looks at 38 square degrees in degrees, so that a healpix file holds some tens of targets."""
+SMALL_FIELD: dict[str, Range] = {"desi_right_ascension": (150.0, 160.0), "desi_declination": (30.0, 33.0)}
+"""At small scale DESI looks at 26 square degrees only, so that a healpix file holds some tens of targets."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,9 @@ KNOWN = (*COUNTS, *OWN, *(f"effects.{name}" for name in EFFECTS))
 """Every key that may be set."""
 
 
-def universe_settings(scale: str = "small", seed: int = 0, changes: Mapping[str, Any] | None = None) -> UniverseSettings:
+def universe_settings(
+    scale: str = "small", seed: int = 0, changes: Mapping[str, Any] | None = None
+) -> UniverseSettings:
     """Settings of a scale, with changes.
 
     Parameters
