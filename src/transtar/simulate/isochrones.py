@@ -103,7 +103,7 @@ def _rows(table: np.ndarray, zeta) -> np.ndarray:
     zeta = np.asarray(zeta, float)
     powers = np.ones((5, *zeta.shape))
     for k in range(1, 5):  # far faster than powers by exponents
-        np.multiply(powers[k - 1], zeta, out=powers[k])
+        powers[k] = powers[k - 1] * zeta
     return np.tensordot(table, powers, axes=1)
 
 
