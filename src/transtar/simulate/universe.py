@@ -5,10 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -135,14 +135,16 @@ def _write_spectra(
     workers = 1 if left < FEW else min(workers, len(missing))
     # Tables of stars are cut out when their turn has come.
     todo = (group_of(universe, *group, folder, settings) for group in missing)
-    with tqdm(total=total, initial=total - left, unit="spectra", desc="spectra", disable=None, leave=False) as bar:
-        for group, written in _made(todo, workers):
+    bar = tqdm(total=total, initial=total - left, unit="spectra", desc="spectra", disable=None, leave=False)
+    # Closed at once when interrupted, so that no worker writes on while the unfinished is tidied up.
+    with bar, closing(_made(todo, workers)) as made:
+        for group, written in made:
             add_group(record, group.part, group.number, len(wanted[group.part]), written)
             save_record(folder, record)
             bar.update(len(group.rows))
 
 
-def _made(todo: Iterator[Group], workers: int) -> Iterator[tuple[Group, dict[str, int]]]:
+def _made(todo: Iterator[Group], workers: int) -> Generator[tuple[Group, dict[str, int]], None, None]:
     """Groups as they are completed, and what was written of each."""
     if workers <= 1:
         with _one_thread():
