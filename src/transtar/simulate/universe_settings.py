@@ -124,7 +124,7 @@ def universe_settings(
     """
     changes = changes or {}
     base = get_scale(scale)
-    check_keys(changes, KNOWN, "simulate")
+    check_keys(changes, KNOWN, "mock universe")
     switches = {name.removeprefix("effects."): v for name, v in changes.items() if name.startswith("effects.")}
     for name, value in switches.items():
         if not isinstance(value, bool):
