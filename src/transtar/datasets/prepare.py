@@ -189,7 +189,7 @@ def star_columns(batch: SpectrumBatch, spectra: GridSpectra) -> dict[str, np.nda
         "file": batch.meta["file"].astype(str),
         "id": batch.ids,
         "survey": np.full(len(batch), batch.survey),
-        **{name: column for name, column in batch.meta.items() if name != "file"},
+        **{name: column for name, column in batch.meta.items() if name not in ("file", "survey_flags")},
         "snr": spectra.snr,
         "good_fraction": spectra.good_fraction,
         "flags": spectra.flags,
