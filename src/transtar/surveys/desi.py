@@ -139,7 +139,9 @@ def read_resolution(path: Path, camera: str = "B") -> tuple[np.ndarray, np.ndarr
             elif part.name == name:
                 diagonals = part.image()
     if ids is None or diagonals is None:
-        raise InputError(f"{path}: no HDU {name if ids is not None else 'FIBERMAP'}; not every coadd is written with it")
+        raise InputError(
+            f"{path}: no HDU {name if ids is not None else 'FIBERMAP'}; not every coadd is written with it"
+        )
     return ids, diagonals
 
 
@@ -282,9 +284,7 @@ def _redshifts(path: Path, ids: np.ndarray) -> dict[str, np.ndarray]:
     return unknown
 
 
-_CITATION = (
-    "DESI Collaboration 2025, arXiv:2503.14745 (DR1); DESI Collaboration 2024, AJ 168, 58 (EDR); Guy et al. 2023, AJ 165, 144"
-)
+_CITATION = "DESI Collaboration 2025, arXiv:2503.14745 (DR1); DESI Collaboration 2024, AJ 168, 58 (EDR); Guy et al. 2023, AJ 165, 144"
 _SKY_LINES = ((5570.0, 5590.0),)
 """As LAMOST's: a network must not find lines of stars in one survey where it saw a straight bridge in the other."""
 _PATTERNS = ("coadd-*.fits", "coadd-*.fits.gz")
