@@ -140,7 +140,10 @@ def mwsall(path, second=(2**62 + 1, 2**62 + 2), **sptab):
     """Tables that match row by row, as in the catalogs of the Milky Way Survey."""
     ids = np.array([2**62 + 1, 2**62 + 2])
     rvtab = {"TARGETID": ids, "VRAD": [1.0, 2.0], "FEH": [-1.0, 0.0], "SURVEY": ["main", "sv3"], "HEALPIX": [5, -1]}
-    tables = {"RVTAB": rvtab, "SPTAB": {"TARGETID": np.array(second), "RV_ADOP": [3.0, -9999.0][: len(second)], **sptab}}
+    tables = {
+        "RVTAB": rvtab,
+        "SPTAB": {"TARGETID": np.array(second), "RV_ADOP": [3.0, -9999.0][: len(second)], **sptab},
+    }
     hdus = [fits.BinTableHDU(Table(columns), name=name) for name, columns in tables.items()]
     fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path, overwrite=True)
     return path

@@ -149,7 +149,9 @@ def test_redrock_beside_the_coadd(tmp_path):
     ids = FIRST + np.array([6, 4, 3, 2, 1, 0])
     kinds = np.array(["STAR", "STAR", "QSO", "GALAXY", "STAR", "STAR"])
     z = np.array([0.5, 3e-4, 2.0, 0.08, -1e-4, 1e-4])
-    write_redrock(beside, ids, SPECTYPE=kinds, Z=z, ZWARN=np.array([0, 4, 0, 0, 0, 0]), SUBTYPE=np.array(list("GFBAKM")))
+    write_redrock(
+        beside, ids, SPECTYPE=kinds, Z=z, ZWARN=np.array([0, 4, 0, 0, 0, 0]), SUBTYPE=np.array(list("GFBAKM"))
+    )
     meta = read_desi(path).meta
     np.testing.assert_allclose(
         meta["velocity"] / SPEED_OF_LIGHT, [1e-4, -1e-4, np.nan, np.nan, np.nan, np.nan, np.nan], rtol=1e-12
@@ -185,9 +187,15 @@ def images(*names):
 def test_other_products_are_refused_with_a_hint(tmp_path):
     single = table("FIBERMAP", TARGETID=np.arange(2), FIBERSTATUS=np.zeros(2, np.int32), OBJTYPE=np.full(2, "TGT"))
     products = {
-        "spectra-main-bright-1": ([single, *images("B_WAVELENGTH", "B_FLUX", "B_IVAR", "B_MASK")], "spectra of single exp"),
+        "spectra-main-bright-1": (
+            [single, *images("B_WAVELENGTH", "B_FLUX", "B_IVAR", "B_MASK")],
+            "spectra of single exp",
+        ),
         "cframe-b1-00068657": ([*images("FLUX", "IVAR", "MASK", "WAVELENGTH"), single], "a frame of one camera"),
-        "redrock-main-bright-1": ([table("REDSHIFTS", TARGETID=np.arange(2))], "a redrock file, which holds no spectra"),
+        "redrock-main-bright-1": (
+            [table("REDSHIFTS", TARGETID=np.arange(2))],
+            "a redrock file, which holds no spectra",
+        ),
         "mwsall": ([table("RVTAB", TARGETID=np.arange(2))], r"not a DESI coadd \(HDUs PRIMARY, RVTAB\)"),
     }
     for name, (hdus, message) in products.items():
@@ -264,7 +272,7 @@ def test_truncation_anywhere(tmp_path, packed):
     squeeze = gzip.compress if packed else bytes
     for size in (80, 2879, 2881, 5000, 20_000, 40_000, 46_100, 98_000, 101_000, data_end - 1):
         path.write_bytes(squeeze(content[:size]))
-        with pytest.raises(InputError, match="truncated|a coadd without|not a DESI coadd") as caught:
+        with pytest.raises(InputError, match=r"truncated|a coadd without|not a DESI coadd") as caught:
             read(DESI, path)
         assert "\n" not in str(caught.value)
     if packed:
@@ -308,7 +316,7 @@ def test_real_files(data):
             assert batch.ids.tolist() == hdus["FIBERMAP"].data["TARGETID"].tolist()
             assert batch.meta["snr_survey"].tolist() == hdus["SCORES"].data["MEDIAN_COADD_SNR_B"].tolist()
     for name in ("redrock-special-dark-27247.fits", "desihigh-coadd-mws-66003-20200315.fits", "rvtab-64-5607.fits"):
-        with pytest.raises(InputError, match="redrock file|not a DESI coadd"):
+        with pytest.raises(InputError, match=r"redrock file|not a DESI coadd"):
             read(DESI, data / "desi" / name)
 
 
