@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -36,9 +37,12 @@ class SpectrumBatch:
         The medium of the native wavelengths, recorded only: `wave` is always vacuum.
     meta : dict of str to ndarray, each of length n_spectra
         Per-star columns. Every reader gives ``file`` (str) and ``velocity`` (km/s, NaN if unknown, 0 for the rest
-        frame); where known also ``star`` (groups repeat visits), ``class``, ``subclass``, ``snr_survey``, ``ra``, ``dec``.
+        frame); where known also ``star`` (groups repeat visits), ``class``, ``subclass``, ``snr_survey``, ``ra``, ``dec``
+        and ``survey_flags`` (int32), bits of `transtar.flags.Flag` that the survey itself sets.
     keys : tuple of str
         Names of the `meta` columns that, with the id, make the survey's compound key.
+    left_out : dict of str to int
+        Rows of the file that are no spectra of targets (sky, say), counted by reason.
 
     Raises
     ------
@@ -56,6 +60,7 @@ class SpectrumBatch:
     medium: str = "vacuum"
     meta: dict[str, np.ndarray] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
+    left_out: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.frame not in FRAMES:
@@ -135,6 +140,9 @@ def concatenate(batches: Sequence[SpectrumBatch]) -> SpectrumBatch:
         if (other.ivar is None) != (first.ivar is None):
             raise InputError("batches with and without inverse variances cannot be joined")
     names = list(dict.fromkeys(name for batch in batches for name in batch.meta))
+    left_out: Counter[str] = Counter()
+    for batch in batches:
+        left_out.update(batch.left_out)
     return replace(
         first,
         flux=np.concatenate([b.flux for b in batches]),
@@ -142,6 +150,7 @@ def concatenate(batches: Sequence[SpectrumBatch]) -> SpectrumBatch:
         mask=np.concatenate([b.mask for b in batches]),
         ids=np.concatenate([b.ids for b in batches]),
         meta={name: _join_column(batches, name) for name in names},
+        left_out=dict(left_out),
     )
 
 
