@@ -10,8 +10,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..surveys.identifiers import to_int64
-from .columns import Column, read_columns
-from .fits_columns import list_tables, read_column
+from .columns import Column
+from .fits_columns import read_column
 
 SUFFIXES = (".fits", ".fits.gz", ".fit", ".csv", ".csv.gz", ".ecsv", ".parquet")
 FOLDERS = ("lamost", "desi", "apogee", "compilations")
@@ -51,7 +51,9 @@ class Catalog:
         return ", ".join(str(path) for path in self.paths)
 
     def find(self, name: str) -> str | None:
-        """The column of that name as it is spelt in the file, or None; case does not matter."""
+        """The column of that name as it is spelt in the file, or None; case matters only where names differ by it alone."""
+        if name in self.names:
+            return name
         lower = name.lower()
         return next((known for known in self.names if known.lower() == lower), None)
 
@@ -149,6 +151,10 @@ def find_files(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
             continue
         if not path.is_dir():
             raise InputError(f"{path}: no such file or folder")
+        if (path / "set.json").is_file():
+            # A prepared set: its table of stars has the flags of each spectrum.
+            found[path / "stars.parquet"] = True
+            continue
         folders = [path, *(path / name for name in FOLDERS)]
         inside = [file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir())]
         inside = [file for file in inside if file.is_file() and file.name.lower().endswith(SUFFIXES)]
@@ -159,11 +165,6 @@ def find_files(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
     return list(found.items())
 
 
-def read_small(path: Path) -> dict[str, Column]:
-    """All columns of a table that fits into memory."""
-    return read_columns(path)
-
-
 def is_fits(path: Path) -> bool:
     """Tell by content whether a file is FITS, gzipped or not."""
     import gzip
@@ -172,11 +173,8 @@ def is_fits(path: Path) -> bool:
         start = file.read(9)
     if start.startswith(b"\x1f\x8b"):
         try:
-            with gzip.open(path) as file:
-                start = file.read(9)
+            with gzip.open(path) as unpacked:
+                start = unpacked.read(9)
         except (OSError, EOFError):
             return False
     return start == b"SIMPLE  ="
-
-
-__all__ = ["Catalog", "find_files", "from_fits", "from_memory", "is_fits", "join_parts", "list_tables", "read_small"]

@@ -113,7 +113,8 @@ def _holds(operator: str, value: Any, cut: Cut, column: Column, where: str) -> n
 
 
 def _bits(column: str, names: Any, where: str) -> list[int]:
-    known: Mapping[str, int] = BITS.get(column, {})
+    # On matched rows the name of the table goes before the column's.
+    known: Mapping[str, int] = BITS.get(column) or BITS.get(column.partition(".")[2], {})
     names = [names] if isinstance(names, str) else list(names)
     check_keys(names, known, f"{where}: bits of {column}")
     return [known[name] for name in names]

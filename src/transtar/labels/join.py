@@ -176,12 +176,12 @@ def match_ids(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    ours : ndarray of int64, shape (n,)
-    theirs : ndarray of int64, shape (m,)
+    ours : ndarray of int64 or str, shape (n,)
+    theirs : ndarray of int64 or str, shape (m,)
 
     Returns
     -------
     ndarray of int64, shape (n,)
-        Place of the first of `theirs` that is equal, -1 where there is none or the identifier is missing (-1).
+        Place of the first of `theirs` that is equal, -1 where there is none or the identifier is missing (-1 or empty).
     """
     return _first_rows(ours, theirs)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from ..errors import InputError, TranstarError
+from ..flags import Flag
 from . import apogee, compilations, lamost, mws
-from .catalogs import Catalog, find_files, from_memory, is_fits, join_parts, list_tables, read_small
+from .catalogs import Catalog, find_files, from_memory, is_fits, join_parts
 from .columns import Column
+from .fits_columns import list_tables
+from .partial import column_names, read_some
 
 KINDS = MappingProxyType({
     "apogee-dr17": "allStar of APOGEE DR17 (FITS)",
@@ -20,7 +23,7 @@ KINDS = MappingProxyType({
     "lamost": "LAMOST low-resolution catalog with obsid, designation and gaia_source_id",
     "compilation": "labels from high-resolution spectra, with [Fe/H] and Gaia source_id",
     "selection": "what transtar select wrote, with split and source_id",
-    "spectra": "a catalog that transtar predict wrote, with flags",
+    "spectra": "a set that transtar prepare wrote, or a catalog of transtar predict, with flags",
 })  # fmt: skip
 
 _GAIA_ID = {
@@ -28,7 +31,19 @@ _GAIA_ID = {
     "compilation": compilations.GAIA_ID, "selection": ("source_id",),
 }  # fmt: skip
 
-BITS = MappingProxyType({**apogee.BITS, **mws.BITS})
+_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "lamost": lamost.COLUMNS,
+    "selection": ("source_id", "split"),
+    "spectra": ("id", "targetid", "survey", "program", "flags"),
+})  # fmt: skip
+"""Columns that are read of tables in memory, beside those of cuts; of a kind that is not named, all."""
+
+BITS: Mapping[str, Mapping[str, int]] = MappingProxyType({
+    **apogee.BITS,
+    **mws.BITS,
+    "flags": MappingProxyType({flag.name: flag.bit_length() - 1 for flag in Flag if flag.name}),
+})  # fmt: skip
+"""Bit numbers by native column and name."""
 
 
 def gaia_ids(catalog: Catalog) -> np.ndarray:
@@ -36,7 +51,9 @@ def gaia_ids(catalog: Catalog) -> np.ndarray:
     return catalog.gaia_ids(*_GAIA_ID[catalog.kind])
 
 
-def open_catalogs(paths: Iterable[str | Path], kinds: Iterable[str]) -> tuple[dict[str, Catalog], list[str]]:
+def open_catalogs(
+    paths: Iterable[str | Path], kinds: Iterable[str], also: Iterable[str] = ()
+) -> tuple[dict[str, Catalog], list[str]]:
     """Find the catalogs of some kinds among files and folders.
 
     Parameters
@@ -45,6 +62,8 @@ def open_catalogs(paths: Iterable[str | Path], kinds: Iterable[str]) -> tuple[di
         Files and folders (see `catalogs.find_files`); ``KIND=FILE`` says of which kind a file is.
     kinds : iterable of str
         Wanted kinds, keys of `KINDS`. Files of another kind are passed over.
+    also : iterable of str
+        Columns that cuts need.
 
     Returns
     -------
@@ -71,7 +90,7 @@ def open_catalogs(paths: Iterable[str | Path], kinds: Iterable[str]) -> tuple[di
     lines = []
     for file, named in find_files(plain):
         try:
-            catalog = open_catalog(file, told.get(file))
+            catalog = open_catalog(file, told.get(file), also)
         except TranstarError as error:
             # In a folder there may lie anything; only what the user named must be readable.
             if named:
@@ -86,7 +105,7 @@ def open_catalogs(paths: Iterable[str | Path], kinds: Iterable[str]) -> tuple[di
     return {kind: join_parts(parts) for kind, parts in found.items()}, lines
 
 
-def open_catalog(path: Path, kind: str | None = None) -> Catalog:
+def open_catalog(path: Path, kind: str | None = None, also: Iterable[str] = ()) -> Catalog:
     """Open one catalog of any kind.
 
     Raises
@@ -102,18 +121,29 @@ def open_catalog(path: Path, kind: str | None = None) -> Catalog:
             return apogee.open_catalog(path, tables)
         if {"SPTAB", "FIBERMAP"} & set(tables):
             raise InputError(f"{path}: no HDU RVTAB (HDUs: {', '.join(tables)}); use mwsall-*.fits")
-    columns = read_small(path)
-    names = {name.lower() for name in columns}
-    if kind == "lamost" or (kind is None and lamost.recognise(names)):
-        return lamost.open_catalog(path, columns)
-    if kind == "selection" or (kind is None and {"split", "source_id"} <= names):
-        return from_memory("selection", path, columns)
-    if kind == "spectra" or (kind is None and {"flags", "id"} <= names):
-        return from_memory("spectra", path, columns)
-    if kind == "compilation" or (kind is None and compilations.recognise(names)):
+    names = column_names(path)
+    kind = kind or _recognise({name.lower() for name in names})
+    if kind is None or kind.startswith(("desi", "apogee")):
+        few = ", ".join(names[:30])
+        raise InputError(
+            f"{path}: a catalog of no kind that is known ({'; '.join(KINDS.values())}); columns found: {few}"
+        )
+    wanted = {name.lower() for name in (*_COLUMNS.get(kind, names), *also)}
+    columns = read_some(path, lambda name: name.lower() in wanted)
+    if kind == "compilation":
         return compilations.open_catalog(path, columns)
-    few = ", ".join(list(columns)[:30])
-    raise InputError(f"{path}: a catalog of no kind that is known ({'; '.join(KINDS.values())}); columns found: {few}")
+    return from_memory(kind, path, columns)
+
+
+def _recognise(names: set[str]) -> str | None:
+    """Kind of a table by its columns, in lower case."""
+    if {"flags", "id"} <= names:
+        return "spectra"
+    if {"split", "source_id"} <= names:
+        return "selection"
+    if lamost.recognise(names):
+        return lamost.KIND
+    return compilations.KIND if compilations.recognise(names) else None
 
 
 def labels(catalog: Catalog, rows: np.ndarray, alphafe: str) -> dict[str, np.ndarray]:
@@ -135,10 +165,22 @@ def observations(catalog: Catalog, rows: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def keys(catalog: Catalog, by: str) -> np.ndarray:
-    """Identifiers to join by, int64, -1 where missing: 'source_id' (Gaia) or 'targetid' (DESI)."""
+    """Identifiers to join by, -1 or empty where missing.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    by : str
+        'source_id' (Gaia, int64), 'targetid' (DESI, int64), or 'spectrum' (DESI's TARGETID, SURVEY and PROGRAM as text).
+    """
     if by == "source_id":
         return gaia_ids(catalog)
-    return catalog.ids("RVTAB.TARGETID", "targetid", "id")
-
-
-__all__ = ["BITS", "KINDS", "Column", "gaia_ids", "keys", "labels", "observations", "open_catalog", "open_catalogs"]
+    ids = catalog.ids("RVTAB.TARGETID", "targetid", "id")
+    if by == "targetid":
+        return ids
+    program = catalog.column("RVTAB.PROGRAM", "PROGRAM", "program").text()
+    survey = catalog.column("RVTAB.SURVEY", "SURVEY", "survey").text()
+    text = ids.astype("U20")
+    for part in (survey, program):
+        text = np.char.add(np.char.add(text, " "), np.char.lower(part))
+    return np.where(ids >= 0, text, "")

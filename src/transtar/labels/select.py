@@ -83,7 +83,7 @@ def select(selection: Selection, paths: Iterable[str | Path]) -> Selected:
     InputError
         If a catalog is missing or cannot be used, or a cut leaves no row.
     """
-    catalogs, lines = kinds.open_catalogs(paths, selection.kinds)
+    catalogs, lines = kinds.open_catalogs(paths, selection.kinds, selection.columns)
     result = Selected(selection, lines=lines)
     tables: dict[str, Catalog] = {}
     for name, cuts in selection.tables.items():
@@ -97,10 +97,19 @@ def select(selection: Selection, paths: Iterable[str | Path]) -> Selected:
             )
     left = {name: _cut_table(name, catalog, selection.tables[name], result) for name, catalog in tables.items()}
     rows = _Rows({selection.rows: left[selection.rows]})
-    for match in selection.match:
-        _join(rows, match, selection, tables, left, result)
+    matches = [match for match in selection.match if set(match.tables) & set(tables)]
+    for match in matches:
+        if not match.last:
+            _join(rows, match, selection, tables, left, result)
     for cut in selection.cuts:
-        _cut_joined(rows, cut, tables, result)
+        if cut.column.partition(".")[0] in tables:
+            _cut_joined(rows, cut, tables, result)
+        else:
+            kind = kinds.KINDS[selection.tables[cut.column.partition(".")[0]].kind]
+            result.lines.append(f"left out, as no such catalog was given: the cut '{cut}' ({cut.source}), on {kind}")
+    for match in matches:
+        if match.last:
+            _join(rows, match, selection, tables, left, result)
     split = _split(rows, selection, tables, result) if selection.split else None
     for cut in selection.then:
         mask = _cut_joined(rows, cut, tables, result)
@@ -161,24 +170,25 @@ def _join(
     main = selection.rows
     ours = kinds.keys(tables[main], match.by)[rows.of[main]]
     matched = np.zeros(len(rows), dtype=bool)
-    for name in match.tables:
+    names = [name for name in match.tables if name in tables]
+    for name in names:
         theirs = kinds.keys(tables[name], match.by)[left[name]]
         place = match_ids(ours, theirs)
         place[matched] = -1
         rows.of[name] = np.where(place >= 0, left[name][place], -1)
         found = place >= 0
         matched |= found
-        known = int((theirs >= 0).sum())
+        known = int((theirs != ("" if theirs.dtype.kind == "U" else -1)).sum())
         result.lines.append(
             f"{main} and {name} by {match.by}: {int(found.sum())} rows matched; of {name} "
             f"{known - len(np.unique(place[found]))} rows are unused and {len(theirs) - known} have no {match.by}"
         )
     before = len(rows)
     rows.keep(matched)
-    what = f"in {' or '.join(match.tables)} by {match.by}"
-    _note(result, main, what, match.source, len(rows), before, f"{tables[main]} and {tables[match.tables[0]]}")
-    if len(match.tables) > 1:
-        shares = [(name, int((rows.of[name] >= 0).sum())) for name in match.tables]
+    what = f"in {' or '.join(names)} by {match.by}"
+    _note(result, main, what, match.source, len(rows), before, f"{tables[main]} and {tables[names[0]]}")
+    if len(names) > 1:
+        shares = [(name, int((rows.of[name] >= 0).sum())) for name in names]
         text = ", ".join(f"{number} from {name} ({100 * number / len(rows):.1f} %)" for name, number in shares)
         result.lines.append(f"labels: {text}")
 

@@ -43,11 +43,15 @@ class TableCuts:
 
 @dataclass(frozen=True)
 class Match:
-    """A join of the selected rows with other catalogs; the first of `tables` that has the key is taken."""
+    """A join of the selected rows with other catalogs; the first of `tables` that has the key is taken.
+
+    It is made before the cuts on matched rows, with `last` after them.
+    """
 
     tables: tuple[str, ...]
     by: str = "source_id"
     source: str = ""
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,19 @@ class Selection:
     def kinds(self) -> set[str]:
         """Kinds of catalogs that it draws on."""
         return {table.kind for table in self.tables.values()} | ({"selection"} if self.exclude else set())
+
+    @property
+    def columns(self) -> set[str]:
+        """Names of the columns that its cuts ask for, without table or HDU."""
+        tables = self.tables.values()
+        cuts = [*(cut for table in tables for cut in table.cuts), *self.cuts, *self.then]
+        cuts += [cut for part in self.split for cut in part.where]
+        names = [
+            *(cut.column for cut in cuts),
+            *(table.one_per for table in tables),
+            *(table.highest for table in tables),
+        ]
+        return {name.rpartition(".")[2] for name in names if name}
 
 
 def shipped_selections() -> dict[str, str]:
@@ -214,7 +231,7 @@ def _table(entry: Mapping[str, Any], where: str) -> TableCuts:
 def _match(entry: Mapping[str, Any], tables: Mapping[str, TableCuts], where: str) -> Match:
     check_keys(entry, [one.name for one in fields(Match)], f"{where}: match")
     check_keys(entry.get("tables", ()), tables, f"{where}: match: tables")
-    check_keys([entry.get("by", "source_id")], ("source_id", "targetid"), f"{where}: match: by")
+    check_keys([entry.get("by", "source_id")], ("source_id", "targetid", "spectrum"), f"{where}: match: by")
     return Match(**{**entry, "tables": tuple(entry["tables"])})
 
 
