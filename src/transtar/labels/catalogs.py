@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..surveys.identifiers import to_int64
 from .columns import Column
-from .fits_columns import read_column
+from .fits_columns import FitsTable, read_column
 
 SUFFIXES = (".fits", ".fits.gz", ".fit", ".csv", ".csv.gz", ".ecsv", ".parquet")
 FOLDERS = ("lamost", "desi", "apogee", "compilations")
@@ -98,7 +98,7 @@ def from_memory(kind: str, path: Path, columns: dict[str, Column], notes: Sequen
     return Catalog(kind, (path,), rows, tuple(columns), columns.__getitem__, tuple(notes))
 
 
-def from_fits(kind: str, path: Path, tables: dict[str, tuple[int, tuple[str, ...]]], prefix: bool) -> Catalog:
+def from_fits(kind: str, path: Path, tables: Mapping[str, FitsTable], prefix: bool) -> Catalog:
     """A catalog of one FITS file; with `prefix` its columns are called 'HDU.NAME'.
 
     Raises
@@ -106,23 +106,27 @@ def from_fits(kind: str, path: Path, tables: dict[str, tuple[int, tuple[str, ...
     InputError
         If the tables differ in length.
     """
-    lengths = {hdu: rows for hdu, (rows, _) in tables.items()}
+    lengths = {hdu: table.rows for hdu, table in tables.items()}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{hdu} {rows}" for hdu, rows in lengths.items())
         raise InputError(f"{path}: HDUs that must match row by row differ in length ({listed}); fetch it again")
-    places = {f"{hdu}.{name}" if prefix else name: (hdu, name) for hdu, (_, names) in tables.items() for name in names}
+    places = {
+        f"{hdu}.{name}" if prefix else name: (table, name) for hdu, table in tables.items() for name in table.names
+    }
     return Catalog(kind, (path,), next(iter(lengths.values())), tuple(places), lambda n: read_column(path, *places[n]))
 
 
 def join_parts(parts: Sequence[Catalog]) -> Catalog:
-    """Several files of one kind as one catalog of the columns that all of them have."""
+    """Several files of one kind as one catalog of the columns that all have, or any of them if they are compilations."""
     if len(parts) == 1:
         return parts[0]
     first = parts[0]
-    names = tuple(name for name in first.names if all(part.find(name) for part in parts))
+    everywhere = [name for name in first.names if all(part.find(name) for part in parts)]
+    somewhere = dict.fromkeys(name for part in parts for name in part.names)
+    names = tuple(somewhere if first.kind == "compilation" else everywhere)
 
     def read(name: str) -> Column:
-        columns = [part.read(part.find(name) or name) for part in parts]
+        columns = [_column_or_blank(part, name) for part in parts]
         return Column(
             np.concatenate([column.values for column in columns]),
             np.concatenate([column.missing for column in columns]),
@@ -131,6 +135,13 @@ def join_parts(parts: Sequence[Catalog]) -> Catalog:
     paths = tuple(path for part in parts for path in part.paths)
     notes = tuple(note for part in parts for note in part.notes)
     return Catalog(first.kind, paths, sum(part.rows for part in parts), names, read, notes)
+
+
+def _column_or_blank(catalog: Catalog, name: str) -> Column:
+    found = catalog.find(name)
+    if found is not None:
+        return catalog.read(found)
+    return Column(np.full(catalog.rows, np.nan), np.ones(catalog.rows, dtype=bool))
 
 
 def find_files(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:

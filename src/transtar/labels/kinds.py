@@ -12,7 +12,6 @@ from ..errors import InputError, TranstarError
 from ..flags import Flag
 from . import apogee, compilations, lamost, mws
 from .catalogs import Catalog, find_files, from_memory, is_fits, join_parts
-from .columns import Column
 from .fits_columns import list_tables
 from .partial import column_names, read_some
 
@@ -53,7 +52,7 @@ def gaia_ids(catalog: Catalog) -> np.ndarray:
 
 def open_catalogs(
     paths: Iterable[str | Path], kinds: Iterable[str], also: Iterable[str] = ()
-) -> tuple[dict[str, Catalog], list[str]]:
+) -> tuple[dict[str, Catalog], list[str], list[str]]:
     """Find the catalogs of some kinds among files and folders.
 
     Parameters
@@ -69,8 +68,10 @@ def open_catalogs(
     -------
     catalogs : dict of str to Catalog
         By kind; several files of one kind are one catalog.
+    others : list of str
+        Catalogs that are of another kind.
     lines : list of str
-        What was not used, each a line to show.
+        What was not used, and which files were taken together, each a line to show.
 
     Raises
     ------
@@ -87,7 +88,7 @@ def open_catalogs(
         else:
             plain.append(str(path))
     found: dict[str, list[Catalog]] = {}
-    lines = []
+    others, lines = [], []
     for file, named in find_files(plain):
         try:
             catalog = open_catalog(file, told.get(file), also)
@@ -98,11 +99,15 @@ def open_catalogs(
             lines.append(f"passed over: {error}")
             continue
         if catalog.kind not in wanted:
+            others.append(f"{file} ({catalog.kind})")
             if named:
                 lines.append(f"not needed for this selection: {file} ({KINDS[catalog.kind]})")
             continue
         found.setdefault(catalog.kind, []).append(catalog)
-    return {kind: join_parts(parts) for kind, parts in found.items()}, lines
+    for kind, parts in found.items():
+        if len(parts) > 1 and kind != "compilation":
+            lines.append(f"taken as parts of one {kind} catalog: {', '.join(str(part) for part in parts)}")
+    return {kind: join_parts(parts) for kind, parts in found.items()}, others, lines
 
 
 def open_catalog(path: Path, kind: str | None = None, also: Iterable[str] = ()) -> Catalog:

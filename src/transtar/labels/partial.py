@@ -55,9 +55,10 @@ def _open(path: Path) -> tuple[tuple[str, ...], Callable[[list[str]], dict[str, 
     try:
         start = _start(path)
         if start.startswith(b"SIMPLE  ="):
-            filled = {hdu: names for hdu, (rows, names) in list_tables(path).items() if rows}
-            hdu, names = next(iter(filled.items()), ("", ()))
-            return names, lambda some: {name: read_column(path, hdu, name) for name in some}
+            filled = [table for table in list_tables(path).values() if table.rows]
+            if not filled:
+                raise InputError(f"{path}: no binary table with rows in this FITS file")
+            return filled[0].names, lambda some: {name: read_column(path, filled[0], name) for name in some}
         if start.startswith(b"PAR1"):
             import pyarrow.parquet as pq
 
@@ -122,8 +123,3 @@ def _open_csv(path: Path, start: bytes) -> tuple[tuple[str, ...], Callable[[list
 def _is_gzip(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(2) == b"\x1f\x8b"
-
-
-def lower_names(names: tuple[str, ...]) -> set[str]:
-    """Names in lower case."""
-    return {name.lower() for name in names}

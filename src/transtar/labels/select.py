@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,7 +64,9 @@ class _Rows:
         return len(next(iter(self.of.values())))
 
 
-def select(selection: Selection, paths: Iterable[str | Path]) -> Selected:
+def select(
+    selection: Selection, paths: Iterable[str | Path], on_step: Callable[[str], object] = lambda what: None
+) -> Selected:
     """Apply a selection to catalogs.
 
     Parameters
@@ -73,6 +75,8 @@ def select(selection: Selection, paths: Iterable[str | Path]) -> Selected:
         As from `load_selection`.
     paths : iterable of path
         Files or folders, each file told apart by content (see `transtar.labels.kinds.open_catalogs`).
+    on_step : callable
+        Called with a few words on what is done next.
 
     Returns
     -------
@@ -83,19 +87,24 @@ def select(selection: Selection, paths: Iterable[str | Path]) -> Selected:
     InputError
         If a catalog is missing or cannot be used, or a cut leaves no row.
     """
-    catalogs, lines = kinds.open_catalogs(paths, selection.kinds, selection.columns)
+    on_step("opening catalogs")
+    catalogs, others, lines = kinds.open_catalogs(paths, selection.kinds, selection.columns)
     result = Selected(selection, lines=lines)
     tables: dict[str, Catalog] = {}
     for name, cuts in selection.tables.items():
         if cuts.kind in catalogs:
             tables[name] = catalogs[cuts.kind]
         elif not cuts.optional:
-            given = "; ".join(f"{kind}: {catalog}" for kind, catalog in catalogs.items()) or "none"
+            given = [f"{catalog} ({kind})" for kind, catalog in catalogs.items()] + others
             raise InputError(
-                f"the selection needs a {cuts.kind} catalog ({kinds.KINDS[cuts.kind]}) and none was given; usable ones "
-                f"given: {given}"
+                f"the selection needs a {cuts.kind} catalog ({kinds.KINDS[cuts.kind]}) and none was given; given: "
+                f"{', '.join(given) or 'no catalog'}"
             )
-    left = {name: _cut_table(name, catalog, selection.tables[name], result) for name, catalog in tables.items()}
+    left = {}
+    for name, catalog in tables.items():
+        on_step(f"cuts on {name}")
+        left[name] = _cut_table(name, catalog, selection.tables[name], result)
+    on_step("joins and labels")
     rows = _Rows({selection.rows: left[selection.rows]})
     matches = [match for match in selection.match if set(match.tables) & set(tables)]
     for match in matches:
