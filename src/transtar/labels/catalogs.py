@@ -174,18 +174,3 @@ def find_files(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
         for file in inside:
             found.setdefault(file, False)
     return list(found.items())
-
-
-def is_fits(path: Path) -> bool:
-    """Tell by content whether a file is FITS, gzipped or not."""
-    import gzip
-
-    with path.open("rb") as file:
-        start = file.read(9)
-    if start.startswith(b"\x1f\x8b"):
-        try:
-            with gzip.open(path) as unpacked:
-                start = unpacked.read(9)
-        except (OSError, EOFError):
-            return False
-    return start == b"SIMPLE  ="

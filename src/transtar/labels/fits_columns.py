@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import warnings
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, TranstarError
+from ..surveys.native import GZIP_MAGIC
 from .columns import Column
 
 
@@ -150,6 +152,27 @@ def _scale(values: np.ndarray, scale: float, zero: float) -> np.ndarray:
     return values * scale + zero
 
 
+def first_bytes(path: Path, n: int) -> bytes:
+    """Beginning of a file, decompressed if it is gzip; shorter if the file is, or if it is damaged.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(max(n, 64))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    if not start.startswith(GZIP_MAGIC):
+        return start[:n]
+    try:
+        return zlib.decompressobj(31).decompress(start, n)
+    except zlib.error:
+        return b""
+
+
 def _is_gzip(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
+        return file.read(2) == GZIP_MAGIC

@@ -11,8 +11,8 @@ import numpy as np
 from ..errors import InputError, TranstarError
 from ..flags import Flag
 from . import apogee, compilations, lamost, mws
-from .catalogs import Catalog, find_files, from_memory, is_fits, join_parts
-from .fits_columns import list_tables
+from .catalogs import Catalog, find_files, from_memory, join_parts
+from .fits_columns import first_bytes, list_tables
 from .partial import column_names, read_some
 
 KINDS = MappingProxyType({
@@ -118,7 +118,7 @@ def open_catalog(path: Path, kind: str | None = None, also: Iterable[str] = ()) 
     InputError
         If it is of no known kind, or cannot be used.
     """
-    if is_fits(path):
+    if first_bytes(path, 9) == b"SIMPLE  =":
         tables = list_tables(path)
         if mws.recognise(tables):
             return mws.open_catalog(path, tables, kind)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import InputError, TranstarError
+from ..surveys.native import GZIP_MAGIC
 from .columns import Column, from_arrow, read_columns
-from .fits_columns import list_tables, read_column
+from .fits_columns import first_bytes, list_tables, read_column
 from .names import canonical_label
 
 NUMBERS = frozenset(("ra", "dec", "z", "rv", "snru", "snrg", "snrr", "snri", "snrz"))
@@ -53,11 +54,11 @@ def read_some(path: Path, wanted: Callable[[str], bool]) -> dict[str, Column]:
 def _open(path: Path) -> tuple[tuple[str, ...], Callable[[list[str]], dict[str, Column]]]:
     """Names of the columns, and what reads some of them."""
     try:
-        start = _start(path)
+        start = first_bytes(path, 1 << 16)
         if start.startswith(b"SIMPLE  ="):
             filled = [table for table in list_tables(path).values() if table.rows]
             if not filled:
-                raise InputError(f"{path}: no binary table with rows in this FITS file")
+                raise InputError(f"{path}: no binary table with rows in this FITS file, or it is truncated")
             return filled[0].names, lambda some: {name: read_column(path, filled[0], name) for name in some}
         if start.startswith(b"PAR1"):
             import pyarrow.parquet as pq
@@ -68,24 +69,11 @@ def _open(path: Path) -> tuple[tuple[str, ...], Callable[[list[str]], dict[str, 
             columns = read_columns(path)
             return tuple(columns), lambda some: {name: columns[name] for name in some}
         return _open_csv(path, start)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
     except (TranstarError, MemoryError):
         raise
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(f"{path}: cannot be read as a CSV, ECSV, FITS or parquet table ({what})") from error
-
-
-def _start(path: Path) -> bytes:
-    import gzip
-
-    with path.open("rb") as file:
-        start = file.read(1 << 16)
-    if start.startswith(b"\x1f\x8b"):
-        with gzip.open(path) as unpacked:
-            start = unpacked.read(1 << 16)
-    return start
 
 
 def _open_csv(path: Path, start: bytes) -> tuple[tuple[str, ...], Callable[[list[str]], dict[str, Column]]]:
@@ -106,8 +94,10 @@ def _open_csv(path: Path, start: bytes) -> tuple[tuple[str, ...], Callable[[list
             include_columns=some, column_types=kinds, strings_can_be_null=True, timestamp_parsers=["none"]
         )
         reading = arrow_csv.ReadOptions(column_names=list(names), skip_rows=1, block_size=1 << 26)
+        with path.open("rb") as file:
+            zipped = file.read(2) == GZIP_MAGIC
         try:
-            with pa.input_stream(str(path), compression="gzip" if _is_gzip(path) else None) as stream:
+            with pa.input_stream(str(path), compression="gzip" if zipped else None) as stream:
                 table = arrow_csv.read_csv(stream, reading, arrow_csv.ParseOptions(delimiter=delimiter), options)
         except pa.ArrowInvalid:
             if delimiter != ",":
@@ -118,8 +108,3 @@ def _open_csv(path: Path, start: bytes) -> tuple[tuple[str, ...], Callable[[list
         return from_arrow(table)
 
     return names, read
-
-
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"

@@ -120,9 +120,12 @@ class Selection:
 
 def shipped_selections() -> dict[str, str]:
     """Titles of the selections that ship with transtar, by name."""
+    return {name: str(_content(name)["title"]) for name in _shipped()}
+
+
+def _shipped() -> list[str]:
     folder = package_files("transtar.labels").joinpath("selections")
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-    return {name.removesuffix(".yaml"): _content(name.removesuffix(".yaml"))["title"] for name in names}
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
 def load_selection(name: str, changes: Mapping[str, Any] | None = None) -> Selection:
@@ -188,9 +191,7 @@ def _content(name: str) -> dict[str, Any]:
             entry = package_files("transtar.labels").joinpath("selections", f"{name}.yaml")
             text = entry.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        folder = package_files("transtar.labels").joinpath("selections")
-        known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-        raise InputError(f"no selection '{name}'; selections: {', '.join(known)}, or a file .yaml") from None
+        raise InputError(f"no selection '{name}'; selections: {', '.join(_shipped())}, or a file .yaml") from None
     try:
         content = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
