@@ -36,7 +36,8 @@ class Column:
         """
         if self.values.dtype.kind in "OSU":
             text = self.text()
-            text[text == ""] = "nan"
+            # A new array: where all strings are short, the old one has no room for three letters.
+            text = np.where(text == "", "nan", text)
             try:
                 return text.astype(np.float64)
             except ValueError as error:

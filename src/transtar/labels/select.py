@@ -299,6 +299,8 @@ def _columns(
             found = {f"{key}_{name}": values for key, values in later.items() if "_desi" in key}
         else:
             found = kinds.labels(tables[name], place[there], alphafe)
+            # Elements that only compilations without precedence have.
+            found = {key: v for key, v in found.items() if v.dtype.kind != "f" or np.isfinite(v).any()}
         for key, values in found.items():
             if key not in columns:
                 columns[key] = _blank(values, len(rows))
