@@ -117,7 +117,7 @@ def test_edr(world):
     assert len(selected) == world.scale.edr_final == len(np.unique(selected.columns["targetid"]))
     clean = select(load_selection("desi-edr-clean"), [world.folder, world.spectra])
     assert len(clean) == world.scale.edr_clean
-    assert np.isfinite(clean.columns["feh_desi_dr1"]).all()
+    assert np.isfinite(clean.columns["feh_desi_dr1_calibrated"]).all()
     # Without the spectra the last cut is told to be missing.
     blind = select(load_selection("desi-edr"), [world.folder])
     spoilt = (world.plan.desi["fault"] == "bad_normalisation").sum()

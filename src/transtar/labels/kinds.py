@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -189,3 +189,36 @@ def keys(catalog: Catalog, by: str) -> np.ndarray:
     for part in (survey, program):
         text = np.char.add(np.char.add(text, " "), np.char.lower(part))
     return np.where(ids >= 0, text, "")
+
+
+def read_measured(path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
+    """Some columns of numbers of any table, with its identifiers.
+
+    Parameters
+    ----------
+    path : Path
+    columns : sequence of str
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,)
+        ``source_id`` (Gaia) and ``id`` (obsid, TARGETID or id; int64, -1 where missing) as far as they exist, and the columns
+        (float64); ``split`` (str) where there is one.
+
+    Raises
+    ------
+    InputError
+        If a column, or any identifier, is missing.
+    """
+    keys = {"source_id": ("source_id", "gaia_source_id"), "id": ("id", "obsid", "targetid")}
+    wanted = {*columns, "split", *(spelling for spellings in keys.values() for spelling in spellings)}
+    catalog = from_memory("measured", path, read_some(path, lambda name: name.lower() in wanted))
+    out = {name: catalog.numbers(name) for name in columns}
+    for key, spellings in keys.items():
+        if any(catalog.find(spelling) for spelling in spellings):
+            out[key] = catalog.gaia_ids(*spellings) if key == "source_id" else catalog.ids(*spellings)
+    if catalog.find("split"):
+        out["split"] = catalog.column("split").text()
+    if not keys.keys() & out.keys():
+        raise InputError(f"{path}: no column source_id, id, obsid or TARGETID")
+    return out

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from . import kinds
+from .calibration import calibrate, load_calibration
 from .catalogs import Catalog
 from .columns import Column
 from .cuts import Cut, passes
@@ -307,6 +308,14 @@ def _columns(
             width = max(columns[key].dtype, values.dtype) if values.dtype.kind == "U" else columns[key].dtype
             columns[key] = columns[key].astype(width)
             columns[key][there] = values
+    if selection.settings.get("calibration"):
+        calibration = load_calibration(str(selection.settings["calibration"]))
+        # The branch that the main columns are of; of two releases the one that was joined last.
+        ending = next(ending for ending in ("_desi_dr1", "_desi", "_lamost") if f"feh{ending}" in columns)
+        feh, teff, logg = (columns[f"{label}{ending}"] for label in ("feh", "teff", "logg"))
+        columns[f"feh{ending}_calibrated"] = calibrate(feh, teff, logg, calibration)
+        number = int(np.isfinite(columns[f"feh{ending}_calibrated"]).sum())
+        result.lines.append(f"[Fe/H] calibrated for {number} of {len(rows)} rows ({calibration.source})")
     if len(selection.match) and "label_source" in columns:
         sources, counts = np.unique(columns["label_source"], return_counts=True)
         shares = ", ".join(f"{n} {name} ({100 * n / len(rows):.1f} %)" for name, n in zip(sources, counts, strict=True))
