@@ -20,6 +20,8 @@ def write_catalogs(folder, scale="small"):
         mws.write_mwsall(planned.desi[planned.desi[f"in_{release}"]], folder / "desi" / name)
     lamost.write_labels(planned.lamost, folder / "lamost" / "labels.csv")
     compilations.write_compilations(planned.stars[planned.compilation], folder / "compilations")
+    # The true labels lie beside the catalogs, and no selection may find them.
+    planned.stars["source_id", "teff", "logg", "feh", "alphafe"].write(folder / "truth.parquet")
     return SimpleNamespace(folder=folder, scale=planned.scale, plan=planned)
 
 

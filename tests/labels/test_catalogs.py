@@ -143,7 +143,10 @@ def test_compilations_are_averaged_and_the_first_has_precedence(tmp_path):
     }
     Table(rows).write(tmp_path / "a.csv")
     Table({"source_id": [BIG, BIG + 5], "FE_H": [-3.0, -2.9], "Mg_Fe": [0.3, 0.4]}).write(tmp_path / "b.csv")
-    found, _, _ = kinds.open_catalogs([tmp_path], ["compilation"])
+    found, _, lines = kinds.open_catalogs([tmp_path], ["compilation"])
+    assert not found
+    assert sum("name the file itself if it is meant" in line for line in lines) == 2
+    found, _, _ = kinds.open_catalogs([tmp_path / "a.csv", tmp_path / "b.csv"], ["compilation"])
     catalog = found["compilation"]
     assert catalog.ids("source_id").tolist() == [BIG, BIG + 1, BIG, BIG + 5]
     np.testing.assert_allclose(catalog.numbers("feh"), [-2.4, np.nan, -3.0, -2.9])
@@ -151,6 +154,20 @@ def test_compilations_are_averaged_and_the_first_has_precedence(tmp_path):
     np.testing.assert_allclose(catalog.numbers("feh_err")[0], 0.2)
     assert "4 entries of 2 stars; 1 entries have no Gaia identifier; 1 stars have several" in catalog.notes[0]
     assert "(1 of them differ by more than 0.3 dex" in catalog.notes[0]
+
+
+def test_the_truth_of_a_mock_universe_is_no_catalog(tmp_path):
+    columns = {"source_id": [BIG], "feh": [-2.5], "role": ["x"], "component": ["halo"], "in_lamost": [True]}
+    Table(columns).write(tmp_path / "truth.parquet")
+    with pytest.raises(InputError, match="the true labels of a mock universe"):
+        kinds.open_catalogs([tmp_path / "truth.parquet"], ["compilation"])
+    # Under another name, and without its marks, it is still not taken from a folder for a compilation.
+    (tmp_path / "compilations").mkdir()
+    Table({"source_id": [BIG], "feh": [-2.4]}).write(tmp_path / "compilations" / "saga.csv")
+    Table({"source_id": [BIG], "feh": [-2.5]}).write(tmp_path / "labels.csv")
+    found, _, lines = kinds.open_catalogs([tmp_path], ["compilation"])
+    assert [path.name for path in found["compilation"].paths] == ["saga.csv"]
+    assert len(lines) == 2
 
 
 def test_bits_have_their_published_numbers():

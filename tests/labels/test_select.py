@@ -145,6 +145,7 @@ def test_pretraining_sets(world, label):
 
 def test_metal_poor_labels_are_of_compilations(small):
     selected = select(load_selection("pretraining-feh", {"keep_overlap": True}), [small.folder])
+    assert set(selected.columns["label_source"].tolist()) == {"apogee", "pastel"}
     source, feh = selected.columns["label_source"], selected.columns["feh"]
     assert (source == "apogee").sum() == small.scale.lamost_apogee
     assert feh[source == "apogee"].min() > -2 >= feh[source == "pastel"].max()

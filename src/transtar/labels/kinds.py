@@ -98,6 +98,9 @@ def open_catalogs(
                 raise
             lines.append(f"passed over: {error}")
             continue
+        if not named and _needs_naming(file, catalog.kind):
+            lines.append(f"passed over: {file} could be {KINDS[catalog.kind]}; name the file itself if it is meant")
+            continue
         if catalog.kind not in wanted:
             others.append(f"{file} ({catalog.kind})")
             if named:
@@ -108,6 +111,11 @@ def open_catalogs(
         if len(parts) > 1 and kind != "compilation":
             lines.append(f"taken as parts of one {kind} catalog: {', '.join(str(part) for part in parts)}")
     return {kind: join_parts(parts) for kind, parts in found.items()}, others, lines
+
+
+def _needs_naming(file: Path, kind: str) -> bool:
+    """Whether a file found in a folder may be something else: any table of stars looks like a compilation of labels."""
+    return kind == "spectra" or (kind == "compilation" and file.parent.name != "compilations")
 
 
 def open_catalog(path: Path, kind: str | None = None, also: Iterable[str] = ()) -> Catalog:
@@ -127,6 +135,8 @@ def open_catalog(path: Path, kind: str | None = None, also: Iterable[str] = ()) 
         if {"SPTAB", "FIBERMAP"} & set(tables):
             raise InputError(f"{path}: no HDU RVTAB (HDUs: {', '.join(tables)}); use mwsall-*.fits")
     names = column_names(path)
+    if {"role", "component", "in_lamost"} <= set(names):
+        raise InputError(f"{path}: the true labels of a mock universe, which no selection may use")
     kind = kind or _recognise({name.lower() for name in names})
     if kind is None or kind.startswith(("desi", "apogee")):
         few = ", ".join(names[:30])
