@@ -133,10 +133,3 @@ def test_real_tables(data):
     assert np.unique(split["split"], return_counts=True)[1].tolist() == [400, 323]
     benchmark = read_labels(data / "labels/gaia_benchmark_stars_v3.csv")
     assert benchmark["id"][0] == 6904703228801028864
-
-
-def test_a_column_without_any_value(tmp_path):
-    (tmp_path / "a.csv").write_text("id,feh,c_fe\n1,-0.5,\n2,0.1,nan\n")
-    table = read_labels(tmp_path / "a.csv")
-    assert np.isnan(table["c_fe"]).all()
-    assert table["feh"].tolist() == [-0.5, 0.1]
