@@ -1,0 +1,64 @@
+"""Select stars from catalogs by named cuts, count every cut, and write labels, keys and split."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from .common import parse_assignments, say
+
+HELP = "stars from catalogs by named, counted cuts"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    # Without importing what reads them, so that every other verb starts as fast as before.
+    names = sorted(path.stem for path in (Path(__file__).parents[1] / "labels" / "selections").glob("*.yaml"))
+    parser.add_argument("selection", metavar="SELECTION", help=f"{', '.join(names)}, or a YAML file")
+    parser.add_argument(
+        "--catalogs",
+        required=True,
+        nargs="+",
+        metavar="FILE",
+        help="catalogs, or folders that hold them, told apart by content (KIND=FILE says what a file is)",
+    )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="settings of the selection to override",
+    )
+    parser.add_argument(
+        "--out", required=True, type=Path, help="table to write (.csv, .parquet or .fits); the cuts go beside it"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    from ..catalog.writers import check_suffix
+    from ..labels.select import select
+    from ..labels.selection import load_selection
+    from ..report.selection import to_text, write_selection
+
+    # A misspelt name should not cost the reading of gigabytes.
+    check_suffix(arguments.out)
+    selection = load_selection(arguments.selection, parse_assignments(arguments.set))
+    selected = select(selection, arguments.catalogs, on_step=step_bar())
+    for line in selected.lines:
+        say(line)
+    print(f"{selection.title} ({selection.source})")
+    print(to_text(selected.steps), end="")
+    paths = write_selection(selected, arguments.out, arguments.selection, arguments.catalogs)
+    print(f"{paths['rows']}: {len(selected)} rows; the cuts: {paths['csv']}, {paths['tex']}")
+    return 0
+
+
+def step_bar() -> Callable[[str], None]:
+    """A callback that shows what is being done, on a terminal only."""
+    from tqdm import tqdm
+
+    bar = tqdm(disable=None, leave=False, bar_format="{desc} ({elapsed})")
+    return bar.set_description_str

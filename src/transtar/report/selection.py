@@ -1,0 +1,108 @@
+"""What a selection leaves on disk: the selected rows, and the table of its cuts with the rows left by each."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import __version__
+from ..catalog.writers import check_suffix, write_catalog
+from ..files import write_text
+from ..labels.select import Selected, Step
+
+
+def write_selection(selected: Selected, path: str | Path, name: str, catalogs: Sequence[str | Path]) -> dict[str, Path]:
+    """Write the selected rows, and beside them the cuts as ``STEM-cuts.csv`` and ``STEM-cuts.tex``.
+
+    Parameters
+    ----------
+    selected : Selected
+        As from `transtar.labels.select.select`.
+    path : path
+        Ends in .csv, .parquet or .fits.
+    name : str
+        Of the selection, for the provenance.
+    catalogs : sequence of path
+        What it was applied to, for the provenance.
+
+    Returns
+    -------
+    dict of str to Path
+        'rows', 'csv' and 'tex'.
+
+    Raises
+    ------
+    InputError
+        On another suffix.
+    TranstarError
+        If the disk is full; older files stay.
+    """
+    path, selection = Path(path), selected.selection
+    check_suffix(path)
+    about = {
+        "transtar": __version__,
+        "selection": name,
+        "title": selection.title,
+        "source": selection.source,
+        "settings": selection.settings,
+        "catalogs": [str(catalog) for catalog in catalogs],
+        "cuts": [[step.table, step.name, step.rows] for step in selected.steps],
+    }
+    write_catalog(path, selected.columns, about)
+    paths = {"rows": path, **{kind: path.with_name(f"{path.stem}-cuts.{kind}") for kind in ("csv", "tex")}}
+    write_text(paths["csv"], to_csv(selected.steps))
+    write_text(paths["tex"], to_latex(selected.steps, f"{selection.title} ({selection.source})."))
+    return paths
+
+
+def to_text(steps: Sequence[Step]) -> str:
+    """Table for a terminal."""
+    lines = [("table", "cut", "rows left", "lost", "source")]
+    for step in steps:
+        lost = f"{step.lost:,}" if step.lost else ""
+        lines.append((step.table, step.name, f"{step.rows:,}", lost, step.source))
+    widths = [max(len(line[k]) for line in lines) for k in range(4)]
+    text = []
+    for table, name, rows, lost, source in lines:
+        front = f"{table:<{widths[0]}}  {name:<{widths[1]}}  {rows:>{widths[2]}}  {lost:>{widths[3]}}  {source}"
+        text.append(front.rstrip())
+    return "\n".join(text) + "\n"
+
+
+def to_csv(steps: Sequence[Step]) -> str:
+    """One line a cut: table, cut, source, rows left and rows lost."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["table", "cut", "source", "rows", "lost"])
+    writer.writerows([step.table, step.name, step.source, step.rows, step.lost] for step in steps)
+    return out.getvalue()
+
+
+def to_latex(steps: Sequence[Step], caption: str = "") -> str:
+    """Table for a paper; it needs the package booktabs."""
+    lines = ["% needs \\usepackage{booktabs}", "\\begin{table}"]
+    if caption:
+        lines.append(f"\\caption{{{_tex(caption)}}}")
+    lines += ["\\begin{tabular}{llrl}", "\\toprule", r"Table & Cut & Rows left & Source \\", "\\midrule"]
+    previous = None
+    for step in steps:
+        table = "" if step.table == previous else _tex(step.table)
+        if previous is not None and step.table != previous:
+            lines.append("\\midrule")
+        previous = step.table
+        lines.append(f"{table} & {_tex(step.name)} & {step.rows:,} & {_tex(step.source)} \\\\")
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}", ""])
+
+
+def _tex(text: str) -> str:
+    replaced = {"\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{",
+                "}": r"\}", ">=": r"$\geq$", "<=": r"$\leq$", ">": "$>$", "<": "$<$", "~": r"\textasciitilde{}",
+                "^": r"\textasciicircum{}"}  # fmt: skip
+    out, place = [], 0
+    while place < len(text):
+        key = next((key for key in (text[place : place + 2], text[place]) if key in replaced), None)
+        out.append(replaced[key] if key else text[place])
+        place += len(key) if key else 1
+    return "".join(out)
