@@ -65,9 +65,7 @@ def test_truncation_anywhere(tmp_path, write, recwarn):
         pytest.param(b"<html>not found</html>", "not a FITS file", id="html"),
         pytest.param(gzip.compress(b""), "empty gzip", id="empty gzip"),
         pytest.param(gzip.compress(b"SIMPLE  =" * 1000)[:40], "truncated gzip", id="truncated gzip"),
-        pytest.param(
-            gzip.compress(b"SIMPLE  =" * 1000)[:-8] + b"12345678", "damaged gzip", id="damaged gzip"
-        ),
+        pytest.param(gzip.compress(b"SIMPLE  =" * 1000)[:-8] + b"12345678", "damaged gzip", id="damaged gzip"),
     ],
 )
 def test_broken_files(tmp_path, content, message):

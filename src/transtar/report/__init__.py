@@ -2,6 +2,7 @@
 
 from .figures import Panel, against_sample_size, one_to_one, regime_dots, residuals_against, save
 from .page import FigureFile, Section, write_report
+from .plane import Plane, abundance_plane
 from .tables import (
     Table,
     paper_table,
@@ -17,8 +18,10 @@ from .tables import (
 __all__ = [
     "FigureFile",
     "Panel",
+    "Plane",
     "Section",
     "Table",
+    "abundance_plane",
     "against_sample_size",
     "one_to_one",
     "paper_table",
