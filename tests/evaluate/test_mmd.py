@@ -49,10 +49,13 @@ def test_a_shift_of_the_whole_plane_changes_nothing():
 
 
 def test_gaussians_whose_discrepancy_is_known():
-    """Two normal distributions of equal width s and distance d: 2 (1 + 4 gamma s^2)^(-k/2) (1 - exp(-gamma d^2 / (1 + 4 gamma s^2)))."""
+    """Two normal distributions of equal width s and distance d in the plane.
+
+    Means over a normal distribution of the kernel of differences, whose variance is 2 s^2 on each axis, are in closed form.
+    """
     rng = np.random.default_rng(3)
     s, d, gamma = 0.3, 0.4, 2.0
-    x, y = rng.normal(0, s, (4000, 2)), rng.normal(0, s, (3000, 2)) + (d, 0)
+    x, y = rng.normal(0, s, (4000, 2)), rng.normal((d, 0), s, (3000, 2))
     broad = 1 + 4 * gamma * s**2
     expected = 2 / broad * (1 - np.exp(-gamma * d**2 / broad))
     found = squared_mmd(x, y, gamma)

@@ -68,7 +68,7 @@ def squared_mmd(x, y, gamma: float = GAMMA, seed: int = 0) -> Discrepancy:
     rng = np.random.default_rng(seed)
     groups = [np.array_split(sample[rng.permutation(len(sample))], min(GROUPS, len(sample))) for sample in (x, y)]
     within = [_group_sums(parts, parts, gamma) for parts in groups]
-    between = _group_sums(*groups, gamma)
+    between = _group_sums(groups[0], groups[1], gamma)
     sizes = [np.array([len(part) for part in parts]) for parts in groups]
     value = float(_combine(within[0].sum(), within[1].sum(), between.sum(), len(x), len(y)))
     variance = 0.0
@@ -82,7 +82,7 @@ def squared_mmd(x, y, gamma: float = GAMMA, seed: int = 0) -> Discrepancy:
             sums = [within[0].sum(), within[1].sum()]
             sums[side] -= within[side][group].sum() + within[side][:, group].sum() - within[side][group, group]
             lost = between[group].sum() if side == 0 else between[:, group].sum()
-            left_out.append(_combine(*sums, between.sum() - lost, *n))
+            left_out.append(_combine(sums[0], sums[1], between.sum() - lost, n[0], n[1]))
         k = len(left_out)
         variance += (k - 1) / k * np.sum((np.array(left_out) - np.mean(left_out)) ** 2)
     return Discrepancy(value, float(np.sqrt(variance)))
