@@ -5,7 +5,7 @@ from transtar.errors import InputError, SettingsError
 from transtar.simulate.abundances import MDF
 from transtar.simulate.population import BLOCK, draw_stars
 from transtar.simulate.selection import COMPONENTS, DESI_LIKE, LAMOST_LIKE, MILES_LIKE, Population, oversample_poor
-from transtar.simulate.sky import healpix_nested
+from transtar.simulate.native.healpix import nested_index
 from transtar.simulate.truth import COLUMNS, spectrum_labels
 
 
@@ -18,7 +18,7 @@ def test_table(sample):
     assert sample.colnames == list(COLUMNS)
     assert sample["source_id"].dtype == np.int64
     assert len(np.unique(sample["source_id"])) == len(sample)
-    assert (sample["source_id"] >> 35 == healpix_nested(sample["ra"], sample["dec"])).all()
+    assert (sample["source_id"] >> 35 == nested_index(sample["ra"], sample["dec"], 4096)).all()
     for name in sample.colnames:
         if sample[name].dtype.kind == "f":
             assert np.isfinite(sample[name]).all(), name

@@ -89,11 +89,16 @@ def detect(
             _cosmic_rays(instrument, flux[row], sigma[row], bits[row], streams.of(row, "cosmics"))
         if effects.dead_pixels:
             _lose_pixels(instrument, flux[row], bits[row], streams.of(row, "dead_pixels"))
-        if effects.missing_arms and streams.of(row, "missing_arms").uniform() < instrument.missing_arm_rate:
+        if effects.missing_arms and arm_is_lost(streams, row, instrument.missing_arm_rate):
             flux[row] = 0
             bits[row] |= instrument.bits["missing"]
     ivar = np.where(bits > 0, 0, 1 / sigma**2)
     return flux, ivar, bits
+
+
+def arm_is_lost(streams: Streams, row: int, rate: float) -> bool:
+    """Whether the star at `row` lacks the arm that the streams are of."""
+    return bool(streams.of(row, "missing_arms").uniform() < rate)
 
 
 def _cosmic_rays(instrument: Instrument, flux, sigma, bits, rng: np.random.Generator) -> None:

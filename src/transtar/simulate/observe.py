@@ -10,7 +10,7 @@ from astropy.table import Table
 from ..errors import InputError
 from ..grids import SPEED_OF_LIGHT
 from ..spectra import SpectrumBatch
-from .detect import detect
+from .detect import arm_is_lost, detect
 from .dust import R_V, WAVE_LIMITS, extinction_curve
 from .effects import Effects, Streams
 from .instruments import Arm, Instrument
@@ -132,6 +132,13 @@ def observe(
             "mask_bits": bits,
         },
     )
+
+
+def lost_arms(instrument: Instrument, arm: str, ids: np.ndarray, visits: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Which stars will lack an arm in `observe` with the same seed, (n,) bool; no spectrum is made for that."""
+    streams = Streams(seed, f"{instrument.name}/{arm}", np.asarray(ids, np.int64), np.asarray(visits, np.int64))
+    rate = instrument.missing_arm_rate
+    return np.array([arm_is_lost(streams, row, rate) for row in range(len(streams))], bool)
 
 
 @lru_cache(maxsize=32)

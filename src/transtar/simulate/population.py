@@ -150,7 +150,9 @@ def _place(out: dict, component: np.ndarray, giant: np.ndarray, settings: Popula
     weight = np.where(evolved, np.where(helium, 1.0, climb_weight / total), weight)
     mass = np.where(evolved, turn_off, mass)
     phase = np.where(evolved, np.where(helium, 2, 1), 0)
-    ra, dec, lon, lat = draw_positions((n, k), settings.declination, settings.min_latitude, rng)
+    ra, dec, lon, lat = draw_positions(
+        (n, k), settings.declination, settings.min_latitude, rng, settings.right_ascension
+    )
     absolute = absolute_magnitudes(teff, logg, feh, log_l)["g_mag"]
     clouds = settings.extinction * rng.lognormal(0, 0.2, (n, 1))
     distance, reddening = _distances(out["g_mag"][:, None] - absolute, lat, clouds)

@@ -27,6 +27,9 @@ TRUTH = ("source_id", "ra", "dec", "teff", "logg", "feh", "alphafe", "cfe", "mg_
 BLOCK = 20_000
 MOST_BLOCKS = 400
 
+XP_LIMIT = 17.65
+"""Faintest G magnitude of a star with an XP spectrum in Gaia DR3 (De Angeli et al. 2023, A&A 674, A2)."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -54,20 +57,23 @@ class Plan:
     compilation: np.ndarray
     xp: np.ndarray
 
-    def size(self, catalogs_only: bool = False, resolution: bool = False) -> int:
-        """Bytes that writing it all takes (see `native.sizes`)."""
+    def size(self, catalogs_only: bool = False, resolution: bool = False, xp_continuous: int = 0) -> int:
+        """Bytes that writing it all takes (see `native.sizes`), `xp_continuous` XP spectra as coefficients, too."""
         rows = {"lamost": len(self.lamost), "apogee": len(self.apogee), "truth": len(self.stars)}
         rows["desi"] = int(self.desi["in_edr"].sum() + self.desi["in_dr1"].sum())
         rows["compilations"] = 2 * len(self.compilation)
         if catalogs_only:
             return sizes.estimate({}, rows)
         spectra = {"lamost": len(self.lamost), "desi": len(self.desi), "miles": len(self.miles), "xp": len(self.xp)}
+        spectra["xp_continuous"] = min(len(self.xp), xp_continuous)
         names = ("survey", "program", "healpix")
         files = len({*zip(*(np.asarray(self.desi[name]).tolist() for name in names), strict=True)})
         return sizes.estimate(spectra, rows, {"desi": files}, resolution)
 
 
-def plan(draws: Mapping[str, Draw], scale: Scale, seed: int = 0) -> Plan:
+def plan(
+    draws: Mapping[str, Draw], scale: Scale, seed: int = 0, progress: Callable[[int, int], object] | None = None
+) -> Plan:
     """Choose stars and observations.
 
     Parameters
@@ -77,6 +83,8 @@ def plan(draws: Mapping[str, Draw], scale: Scale, seed: int = 0) -> Plan:
     scale : Scale
     seed : int
         One seed, one plan.
+    progress : callable, optional
+        Told the number of stars found and the number wanted, again and again.
 
     Returns
     -------
@@ -87,13 +95,20 @@ def plan(draws: Mapping[str, Draw], scale: Scale, seed: int = 0) -> Plan:
     InputError
         If a population does not have enough stars of a class within 8 million draws, or a truth table lacks a column.
     """
-    common = _collect(draws["desi"], _common_quotas(scale), _common_class, seed, 1, "APOGEE-DESI")
-    edr = _collect(draws["desi"], _edr_quotas(scale), _edr_class, seed, 2, "DESI EDR")
-    lamost = _collect(draws["lamost"], _lamost_quotas(scale), _lamost_class, seed, 3, "LAMOST")
-    miles = _collect(
-        draws["miles"], {"miles": scale.miles}, lambda t, s: (t, np.full(len(t), "miles")), seed, 4, "MILES"
-    )
-    stars = vstack([common, edr, lamost, miles], metadata_conflicts="silent")
+    samples: list[tuple[str, dict[str, int], Classify, str]] = [
+        ("desi", _common_quotas(scale), _common_class, "APOGEE-DESI"),
+        ("desi", _edr_quotas(scale), _edr_class, "DESI EDR"),
+        ("lamost", _lamost_quotas(scale), _lamost_class, "LAMOST"),
+        ("miles", {"miles": scale.miles}, lambda t, s: (t, np.full(len(t), "miles")), "MILES"),
+    ]
+    wanted = sum(sum(quotas.values()) for _, quotas, _, _ in samples)
+    parts: list[Table] = []
+    for stream, (survey, quotas, classify, what) in enumerate(samples, 1):
+        before = sum(len(part) for part in parts)
+        tell = None if progress is None else lambda n, before=before: progress(before + n, wanted)
+        if any(quotas.values()):
+            parts.append(_collect(draws[survey], quotas, classify, seed, stream, what, tell))
+    stars = vstack(parts, metadata_conflicts="silent")
     ids, first = np.unique(stars["source_id"], return_index=True)
     if len(ids) != len(stars):
         # Populations may number their stars from the same place on the sky: give the later one a number of its own.
@@ -103,7 +118,7 @@ def plan(draws: Mapping[str, Draw], scale: Scale, seed: int = 0) -> Plan:
     role = np.asarray(stars["role"])
     apogee = apogee_rows(stars, role, scale, rng)
     desi = desi_rows(stars, role, scale, rng)
-    with_xp = np.isin(np.char.partition(role, ":")[:, 0], ("common", "fail"))
+    with_xp = np.isin(np.char.partition(role, ":")[:, 0], ("common", "fail")) & (np.asarray(stars["g_mag"]) < XP_LIMIT)
     return Plan(
         scale=scale,
         stars=stars,
@@ -130,7 +145,15 @@ def _free_ids(ids: np.ndarray, rows: np.ndarray) -> np.ndarray:
 Classify = Callable[[Table, tuple[int, ...]], tuple[Table, np.ndarray]]
 
 
-def _collect(draw: Draw, quotas: Mapping[str, int], classify: Classify, seed: int, stream: int, what: str) -> Table:
+def _collect(
+    draw: Draw,
+    quotas: Mapping[str, int],
+    classify: Classify,
+    seed: int,
+    stream: int,
+    what: str,
+    progress: Callable[[int], object] | None = None,
+) -> Table:
     """Draw until every class has its number of stars; 'any' takes whatever no other class needs."""
     missing = {name: number for name, number in quotas.items() if number}
     found: list[Table] = []
@@ -152,6 +175,8 @@ def _collect(draw: Draw, quotas: Mapping[str, int], classify: Classify, seed: in
                 found.append(part)
                 missing[name] -= len(taken)
         missing = {name: number for name, number in missing.items() if number}
+        if progress is not None:
+            progress(sum(len(part) for part in found))
     if missing:
         lack = ", ".join(f"{number} of class {name}" for name, number in missing.items())
         raise InputError(

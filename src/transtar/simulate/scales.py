@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
+from typing import Any
 
-from ..errors import SettingsError
+from ..errors import SettingsError, check_keys
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,18 @@ class Scale:
     faults: int = 0
 
     def __post_init__(self) -> None:
+        for name in COUNTS:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise SettingsError(f"scale: {name} must be a whole number, not {value}")
         if not self.faults:
             object.__setattr__(self, "faults", max(6, self.common // 100))
+        for smaller, larger in _ORDER:
+            total = sum(getattr(self, name) for name in smaller)
+            if total > getattr(self, larger):
+                raise SettingsError(
+                    f"scale: {' + '.join(smaller)} = {total} is more than {larger} = {getattr(self, larger)}"
+                )
 
     @property
     def test(self) -> int:
@@ -96,6 +108,26 @@ class Scale:
         return "\n".join(lines)
 
 
+COUNTS = tuple(field.name for field in fields(Scale) if field.name not in ("name", "oversampled"))
+"""Names of the numbers of a scale."""
+
+_PARTS = MappingProxyType({
+    "lamost": ("lamost_apogee",),
+    "common": ("common_cool", "train_poor", "train_rich", "test_poor", "clean_removed", "overlap"),
+    "edr": ("edr_final", "edr_clean"),
+})  # fmt: skip
+"""Samples and what goes with their size."""
+
+_ORDER = (
+    (("lamost_apogee",), "lamost"),
+    (("overlap",), "lamost_apogee"),
+    (("common_cool", "train_poor", "train_rich", "test_poor"), "common"),
+    (("common_cool", "clean_removed"), "common"),
+    (("edr_final",), "edr"),
+    (("edr_clean",), "edr_final"),
+)
+"""Numbers that add up to no more than another."""
+
 SCALES = MappingProxyType({
     scale.name: scale
     for scale in (
@@ -123,3 +155,34 @@ def get_scale(name: str) -> Scale:
     if name not in SCALES:
         raise SettingsError(f"no scale '{name}'; scales: {', '.join(SCALES)}")
     return SCALES[name]
+
+
+def resized(scale: Scale, changes: Mapping[str, Any]) -> Scale:
+    """A scale with other numbers.
+
+    Parameters
+    ----------
+    scale : Scale
+    changes : mapping of str to int
+        By the names of `COUNTS`. What is part of a sample whose size changes (the stars with APOGEE labels of ``lamost``,
+        the fine-tuning stars of ``common``, ...) changes in proportion, unless it is given, too.
+
+    Returns
+    -------
+    Scale
+
+    Raises
+    ------
+    SettingsError
+        If a name is unknown or numbers do not go together.
+    """
+    check_keys(changes, COUNTS, "scale")
+    values = dict(changes)
+    for sample, parts in _PARTS.items():
+        old, new = getattr(scale, sample), changes.get(sample)
+        if isinstance(new, int) and old:
+            for part in parts:
+                values.setdefault(part, round(getattr(scale, part) * new / old))
+    if "common" in changes:
+        values.setdefault("faults", 0)  # which stands for one in a hundred
+    return replace(scale, **values)

@@ -24,8 +24,8 @@ class Population:
         Of thin disc, thick disc and halo; scaled to a sum of 1.
     giants : (float, float, float)
         Share of stars past the base of the giant branch in each of the three.
-    declination : (float, float)
-        Range in degrees.
+    declination, right_ascension : (float, float)
+        Ranges in degrees.
     min_latitude : float
         Smallest absolute Galactic latitude in degrees.
     poor_share : float or None
@@ -54,6 +54,7 @@ class Population:
     shares: tuple[float, float, float] = (0.70, 0.25, 0.05)
     giants: tuple[float, float, float] = (0.20, 0.20, 0.35)
     declination: tuple[float, float] = (-90.0, 90.0)
+    right_ascension: tuple[float, float] = (0.0, 360.0)
     min_latitude: float = 0.0
     poor_share: float | None = None
     lowest_teff: float = 3700.0
@@ -66,7 +67,7 @@ class Population:
     candidates: int = 24
 
     def __post_init__(self) -> None:
-        for name in ("magnitude", "declination"):
+        for name in ("magnitude", "declination", "right_ascension"):
             low, high = getattr(self, name)
             if not low < high:
                 raise SettingsError(f"population: {name} must be a range (low, high), not ({low}, {high})")

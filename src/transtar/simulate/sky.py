@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import SettingsError
+from .native.healpix import nested_index
 
 SUN_RADIUS, SUN_HEIGHT = 8178.0, 20.8
 """Distance of the Sun from the Galactic centre (GRAVITY 2019, A&A 625, L10) and the plane (Bennett & Bovy 2019), in pc."""
@@ -35,6 +36,9 @@ TO_GALACTIC = np.array([
 PARSEC_SPEED = 4.740470
 """km/s of a star at 1 pc that moves 1 arcsec a year."""
 
+ID_NSIDE = 4096
+"""Of the HEALPix index in Gaia's identifiers: level 12."""
+
 
 def unit_vectors(longitude, latitude) -> np.ndarray:
     """Directions, shape (..., 3), of angles in degrees."""
@@ -49,7 +53,11 @@ def angles(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_positions(
-    size: tuple[int, ...], declination: tuple[float, float], min_latitude: float, rng: np.random.Generator
+    size: tuple[int, ...],
+    declination: tuple[float, float],
+    min_latitude: float,
+    rng: np.random.Generator,
+    right_ascension: tuple[float, float] = (0.0, 360.0),
 ) -> tuple[np.ndarray, ...]:
     """Draw directions evenly over a footprint.
 
@@ -61,6 +69,8 @@ def draw_positions(
     min_latitude : float
         Smallest absolute Galactic latitude in degrees.
     rng : Generator
+    right_ascension : (float, float)
+        Range in degrees.
 
     Returns
     -------
@@ -78,7 +88,7 @@ def draw_positions(
     missing = n
     for _ in range(100):
         dec = np.degrees(np.arcsin(rng.uniform(low, high, 2 * missing)))
-        vectors = unit_vectors(rng.uniform(0, 360, 2 * missing), dec)
+        vectors = unit_vectors(rng.uniform(*right_ascension, 2 * missing), dec)
         good = np.abs(vectors @ TO_GALACTIC[2]) >= np.sin(np.radians(min_latitude))
         found.append(vectors[good][:missing])
         missing -= len(found[-1])
@@ -137,47 +147,9 @@ def draw_velocities(component: str, ra, dec, distance, rng: np.random.Generator)
     return radial, along * per_year, up * per_year
 
 
-def healpix_nested(ra, dec, level: int = 12) -> np.ndarray:
-    """Nested HEALPix index of positions (Gorski et al. 2005, ApJ 622, 759, section 4).
-
-    Parameters
-    ----------
-    ra, dec : ndarray
-        Degrees.
-    level : int
-        Resolution; there are ``12 * 4**level`` pixels.
-
-    Returns
-    -------
-    ndarray, int64
-    """
-    n_side = np.int64(1) << level
-    z = np.sin(np.radians(np.asarray(dec, float)))
-    turn = (np.asarray(ra, float) / 90) % 4
-    # The equatorial belt: diagonal lines that rise and fall.
-    falling = np.floor(n_side * (0.5 + turn - 0.75 * z)).astype(np.int64)
-    rising = np.floor(n_side * (0.5 + turn + 0.75 * z)).astype(np.int64)
-    first, second = falling // n_side, rising // n_side
-    face = np.where(first == second, first | 4, np.where(first < second, first, second + 8))
-    x, y = rising % n_side, n_side - 1 - falling % n_side
-    # The caps.
-    quarter = np.minimum(turn.astype(np.int64), 3)
-    reach = n_side * np.sqrt(3 * (1 - np.abs(z)))
-    left = np.minimum(((turn - quarter) * reach).astype(np.int64), n_side - 1)
-    right = np.minimum(((1 - turn + quarter) * reach).astype(np.int64), n_side - 1)
-    cap, north = np.abs(z) > 2 / 3, z > 0
-    face = np.where(cap, np.where(north, quarter, quarter + 8), face)
-    x = np.where(cap, np.where(north, n_side - 1 - right, left), x)
-    y = np.where(cap, np.where(north, n_side - 1 - left, right), y)
-    index = face * n_side**2
-    for bit in range(level):
-        index |= ((x >> bit) & 1) << (2 * bit) | ((y >> bit) & 1) << (2 * bit + 1)
-    return index
-
-
 def source_ids(ra, dec) -> np.ndarray:
     """Identifiers in the manner of Gaia: level-12 HEALPix index times 2**35, plus 128 times a running number from 1.
 
     See https://gea.esac.esa.int/archive/documentation/GDR3/, column source_id. int64, shape (n,), all different.
     """
-    return healpix_nested(ra, dec) * 2**35 + 128 * np.arange(1, len(ra) + 1, dtype=np.int64)
+    return nested_index(ra, dec, ID_NSIDE) * 2**35 + 128 * np.arange(1, len(ra) + 1, dtype=np.int64)

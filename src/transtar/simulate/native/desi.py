@@ -76,7 +76,10 @@ def _files(rows: Table) -> tuple[np.ndarray, list[int]]:
 
 
 def write_coadds(
-    arms: Mapping[str, SpectrumBatch], rows: Table, folder: Path, resolving_power: Mapping[str, float] | None = None
+    arms: Mapping[str, SpectrumBatch],
+    rows: Table,
+    folder: Path,
+    resolving_power: Mapping[str, float | np.ndarray] | None = None,
 ) -> list[Path]:
     """Write coadd and redrock files for a group of observations.
 
@@ -91,8 +94,8 @@ def write_coadds(
         blanked; of fault 'bad_normalisation', masked in the blue.
     folder : Path
         Root of the production; it gets the folder ``healpix``.
-    resolving_power : mapping of str to float, optional
-        If given, RESOLUTION is written, of a Gaussian line spread at that lambda / FWHM.
+    resolving_power : mapping of str to float or ndarray of shape (n_pixels,), optional
+        If given, RESOLUTION is written, of a Gaussian line spread at that lambda / FWHM (before the pixels widen it).
 
     Returns
     -------
@@ -121,7 +124,7 @@ def write_coadds(
 
 
 def _write_file(
-    arms: Mapping[str, SpectrumBatch], rows: Table, these: np.ndarray, folder: Path, power: Mapping[str, float] | None
+    arms: Mapping[str, SpectrumBatch], rows: Table, these: np.ndarray, folder: Path, power: Mapping | None
 ) -> Path:
     part = rows[these]
     survey, program, pixel = str(part["survey"][0]), str(part["program"][0]), int(part["healpix"][0])
@@ -222,13 +225,13 @@ def redshifts(rows: Table) -> dict[str, np.ndarray]:
     }
 
 
-def resolution_data(wave: np.ndarray, resolving_power: float) -> np.ndarray:
+def resolution_data(wave: np.ndarray, resolving_power: float | np.ndarray) -> np.ndarray:
     """The eleven diagonals of a resolution matrix, in the order of desispec.resolution.Resolution (offset +5 to -5).
 
     Parameters
     ----------
     wave : ndarray, shape (n_pixels,)
-    resolving_power : float
+    resolving_power : float or ndarray, shape (n_pixels,)
         lambda / FWHM of a Gaussian.
 
     Returns

@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from ...errors import InputError
-from ...files import atomic_path
+from ...files import atomic_path, write_text
 from ...spectra import SpectrumBatch
 from ...surveys.air import air_to_vacuum
 from .tables import simulated_cards
@@ -72,6 +72,26 @@ def write_miles(batch: SpectrumBatch, numbers: np.ndarray, folder: Path) -> list
             fits.PrimaryHDU(np.where(bad, 0.0, flux.astype(np.float64)), header).writeto(temporary, overwrite=True)
         paths.append(path)
     return paths
+
+
+def write_split(stars: Table, numbers: np.ndarray, path: Path, seed: int = 0) -> Path:
+    """Write which stars with 4000 K < Teff < 7000 K (the truth) are to learn from (pool, 55 %) and to judge by (test).
+
+    Parameters
+    ----------
+    stars : Table
+        teff.
+    numbers : ndarray of int
+    path : Path
+        CSV.
+    seed : int
+    """
+    teff = np.asarray(stars["teff"])
+    chosen = np.random.default_rng(seed).permutation(np.asarray(numbers)[(teff > 4000) & (teff < 7000)])
+    n_pool = round(0.55 * len(chosen))
+    lines = [f"{file_name(k)},{'pool' if i < n_pool else 'test'}" for i, k in enumerate(chosen.tolist())]
+    write_text(path, "\n".join(["file,split", *lines]) + "\n")
+    return path
 
 
 def write_labels(stars: Table, numbers: np.ndarray, path: Path, seed: int = 0) -> Path:

@@ -21,6 +21,9 @@ RELEASES = {"edr": "mwsall-pix-fuji.fits", "dr1": "mwsall-pix-iron.fits"}
 
 LABELS = ("teff", "logg", "feh", "alphafe")
 NEEDED = ("sp_teff", "rv_teff", "vrad", "vrad_err", "bestgrid", "snr_b", "primary")
+ARM_SNR = {"b": 1.0, "r": 1.4, "z": 1.5}
+"""S/N per pixel of each arm relative to the blue one."""
+
 NO_PRIMARY = b""
 """PRIMARY of a row that lacks the flag: an undefined logical, which astropy reads as False unless asked for bytes."""
 
@@ -37,10 +40,12 @@ def apply_faults(rows: Table) -> Table:
     -------
     Table
         A copy with ``rvs_warn``, ``rr_spectype`` and, for ``nan_feh``, ``nan_alphafe``, ``bestgrid``, ``feh_err``,
-        ``low_snr``, ``snr_10`` and ``cool``-like classes, the values that make the row fail its one cut.
+        ``low_snr``, ``snr_10`` and ``cool``-like classes, the values that make the row fail its one cut. A stuck
+        positioner ('negative') has no signal.
     """
     rows = rows.copy()
     fault = np.asarray(rows["fault"])
+    rows["snr_b"] = np.where(fault == "negative", 0.0, rows["snr_b"])
     rows["rvs_warn"] = np.where(np.isin(fault, ("rvs_warn", "negative")), 1, 0).astype(np.int64)
     rows["rr_spectype"] = np.where(fault == "not_star", "GALAXY", "STAR")
     rows["sp_feh"] = np.where(fault == "nan_feh", np.nan, rows["sp_feh"])
@@ -60,7 +65,7 @@ def write_mwsall(rows: Table, path: Path) -> Path:
     rows : Table
         One row an observation, after `apply_faults`: what `targets.fibermap` finds, the columns of
         `pipeline.simulate_pipeline`, ``snr_b`` (median S/N per pixel in the blue), ``primary`` (bytes T, F or
-        empty), ``rvs_warn``, ``rr_spectype``.
+        empty), ``rvs_warn``, ``rr_spectype``; optionally ``snr_r`` and ``snr_z``, else `ARM_SNR` times the blue.
     path : Path
 
     Returns
@@ -91,6 +96,12 @@ def write_mwsall(rows: Table, path: Path) -> Path:
     return write_hdus(Path(path), hdus, {"PIPELINE": ("simulated pipeline", "what made the stellar parameters")})
 
 
+def arm_snr(rows: Table, arm: str) -> np.ndarray:
+    """S/N per pixel of the arm 'b', 'r' or 'z'."""
+    name = f"snr_{arm}"
+    return np.asarray(rows[name]) if name in rows.colnames else ARM_SNR[arm] * np.asarray(rows["snr_b"])
+
+
 def _common(rows: Table) -> dict[str, np.ndarray]:
     matched = np.asarray(rows["fault"]) != "no_match"
     return {
@@ -116,9 +127,7 @@ def _rvtab(rows: Table) -> dict[str, np.ndarray]:
         "CHISQ_TOT": np.full(len(rows), n_pixels),
         "CHISQ_C_TOT": n_pixels + 20 * snr**2,
         "RVS_WARN": np.asarray(rows["rvs_warn"]),
-        "SN_B": snr,
-        "SN_R": 1.4 * snr,
-        "SN_Z": 1.5 * snr,
+        **{f"SN_{arm.upper()}": arm_snr(rows, arm) for arm in ARM_SNR},
         "SUCCESS": np.asarray(rows["fault"]) != "negative",
         "RR_Z": np.where(rows["rr_spectype"] == "STAR", np.asarray(rows["vrad"]) / SPEED_OF_LIGHT, 0.08),
         "RR_SPECTYPE": np.asarray(rows["rr_spectype"]),
@@ -157,11 +166,9 @@ def _sptab(rows: Table) -> dict[str, np.ndarray]:
 
 
 def _scores(rows: Table) -> dict[str, np.ndarray]:
-    snr = np.asarray(rows["snr_b"])
-    factors = (("B", 1.0), ("R", 1.4), ("Z", 1.5))
     return {
         "TARGETID": np.asarray(rows["targetid"]),
-        **{f"MEDIAN_COADD_SNR_{arm}": factor * snr for arm, factor in factors},
+        **{f"MEDIAN_COADD_SNR_{arm.upper()}": arm_snr(rows, arm) for arm in ARM_SNR},
     }
 
 

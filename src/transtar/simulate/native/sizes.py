@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...errors import TranstarError
 
-SPECTRA = {"lamost": 60_000, "miles": 37_500, "desi": 97_000, "xp": 30_000}
+SPECTRA = {"lamost": 60_000, "miles": 37_500, "desi": 97_000, "xp": 2_780, "xp_continuous": 13_600}
 """Bytes of a spectrum, measured on files with realistic noise."""
 
 RESOLUTION = 350_300

@@ -143,7 +143,13 @@ def header_bytes(cards: Mapping | Sequence[tuple]) -> bytes:
     """
     if isinstance(cards, Mapping):
         cards = [(key, *(value if isinstance(value, tuple) else (value,))) for key, value in cards.items()]
-    return "".join([fits.Card(*card).image for card in cards] + ["END".ljust(80)]).encode("ascii")
+    return "".join([_card(*card) for card in cards] + ["END".ljust(80)]).encode("ascii")
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _card(*card) -> str:
+    """A card as it stands in a file: most are the same in every file, and formatting one takes longer than writing it."""
+    return fits.Card(*card).image
 
 
 def write_hdus(path: Path, hdus: Iterable[TableHdu | ImageHdu], cards: Mapping | None = None) -> Path:
