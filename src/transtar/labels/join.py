@@ -169,3 +169,19 @@ def _empty(keys: np.ndarray) -> np.ndarray:
 def _example(keys: np.ndarray) -> str:
     filled = keys[~_empty(keys)]
     return repr(filled[0].item()) if len(filled) else "none"
+
+
+def match_ids(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Find equal identifiers.
+
+    Parameters
+    ----------
+    ours : ndarray of int64, shape (n,)
+    theirs : ndarray of int64, shape (m,)
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Place of the first of `theirs` that is equal, -1 where there is none or the identifier is missing (-1).
+    """
+    return _first_rows(ours, theirs)

@@ -107,7 +107,7 @@ def lamost_rows(stars: Table, role: np.ndarray, scale: Scale, seed: int, rng: np
     star, fault = _after(role, "lamost:")
     fault = np.where(np.isin(fault, ("poor", "apogee")), "", fault)
     common, _ = _after(role, "common:")
-    fit = common[np.asarray(stars["feh"][common]) >= -2]
+    fit = common[(np.asarray(stars["feh"][common]) >= -2) & (np.asarray(stars["apogee_fe_h"][common]) > -2)]
     overlap = rng.choice(fit, scale.overlap, replace=False)
     again = rng.choice(star[fault == ""], max(scale.faults, len(star) // 50), replace=False)
     star = np.concatenate([star, overlap, again])

@@ -255,7 +255,9 @@ def _edr_quotas(scale: Scale) -> dict[str, int]:
 
 def _lamost_class(table: Table, seed: tuple[int, ...]) -> tuple[Table, np.ndarray]:
     table, _ = _labelled(table, seed)
-    return table, np.where(np.asarray(table["feh"]) < -2, "lamost:poor", "lamost:apogee")
+    # Stars that noise carries across the line at -2, where labels change from compilations to APOGEE, are neither.
+    poor, rich = np.asarray(table["feh"]) < -2, np.asarray(table["apogee_fe_h"]) > -2
+    return table, np.select([poor, rich], ["lamost:poor", "lamost:apogee"], "lamost:neither")
 
 
 def _lamost_quotas(scale: Scale) -> dict[str, int]:

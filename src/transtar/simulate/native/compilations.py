@@ -45,6 +45,9 @@ def write_compilations(stars: Table, folder: Path, seed: int = 0) -> list[Path]:
             teff, logg, feh = (
                 np.array([star["teff"], star["logg"], star["feh"]]) + zero[author] + rng.normal(0, (60, 0.12, 0.08))
             )
+            if star["feh"] < -2:
+                # Such stars are in compilations because they were measured to be that poor.
+                feh = -2 - abs(feh + 2)
             name = f"MOCK {place + 1:05d}"
             pastel.append(
                 [name, *where, f"{teff:.0f}", 80, f"{logg:.2f}", 0.15, f"{feh:.2f}", 0.10, author, identifier]

@@ -1,0 +1,182 @@
+"""Catalogs on disk: which file is what, and their columns by native name, read when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from ..surveys.identifiers import to_int64
+from .columns import Column, read_columns
+from .fits_columns import list_tables, read_column
+
+SUFFIXES = (".fits", ".fits.gz", ".fit", ".csv", ".csv.gz", ".ecsv", ".parquet")
+FOLDERS = ("lamost", "desi", "apogee", "compilations")
+"""Subfolders of a folder that are searched, too."""
+
+SMALLEST_GAIA_ID = 2**32
+"""Gaia's source_ids begin above this (4295806720 is the first); 0, -9999 and 999999 stand for 'no match'."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A table, or several HDUs that match row by row.
+
+    Parameters
+    ----------
+    kind : str
+        Such as 'apogee-dr17' or 'desi-edr'; see `transtar.labels.kinds`.
+    paths : tuple of Path
+        One, or several parts of the same kind.
+    rows : int
+    names : tuple of str
+        Columns, as 'NAME' or 'HDU.NAME'.
+    read : callable
+        Takes a name of `names`; gives a `Column`.
+    notes : tuple of str
+        What was found while reading, to be shown.
+    """
+
+    kind: str
+    paths: tuple[Path, ...]
+    rows: int
+    names: tuple[str, ...]
+    read: Callable[[str], Column]
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ", ".join(str(path) for path in self.paths)
+
+    def find(self, name: str) -> str | None:
+        """The column of that name as it is spelt in the file, or None; case does not matter."""
+        lower = name.lower()
+        return next((known for known in self.names if known.lower() == lower), None)
+
+    def column(self, *names: str) -> Column:
+        """The first column that exists of `names`.
+
+        Raises
+        ------
+        InputError
+            If there is none; the message names the HDU where there are several.
+        """
+        found = next((known for known in map(self.find, names) if known is not None), None)
+        if found is None:
+            hdu, dot, name = names[0].rpartition(".")
+            place = f"HDU {hdu} has no column {name}" if dot else f"no column {name}"
+            if dot and not any(known.startswith(f"{hdu}.") for known in self.names):
+                place = f"no HDU {hdu}, which has the column {name}"
+            listed = [known.removeprefix(f"{hdu}.") for known in self.names if known.startswith(f"{hdu}.") or not dot]
+            more = f" and {len(listed) - 40} more" if len(listed) > 40 else ""
+            has = f"; columns found: {', '.join(listed[:40])}{more}" if listed else ""
+            raise InputError(f"{self}: {place} (as a {self.kind} catalog needs; is it another release?){has}")
+        return self.read(found)
+
+    def numbers(self, *names: str) -> np.ndarray:
+        """A column as float64, NaN where missing."""
+        return self.column(*names).numbers(f"{self}: column {names[0]}")
+
+    def ids(self, *names: str) -> np.ndarray:
+        """A column of identifiers as int64, -1 where missing."""
+        column = self.column(*names)
+        return to_int64(column.values, f"{self}: column {names[0]}", column.missing)
+
+    def gaia_ids(self, *names: str) -> np.ndarray:
+        """A column of Gaia source_ids as int64, -1 where there is no match."""
+        ids = self.ids(*names)
+        return np.where(ids >= SMALLEST_GAIA_ID, ids, -1)
+
+
+def from_memory(kind: str, path: Path, columns: dict[str, Column], notes: Sequence[str] = ()) -> Catalog:
+    """A catalog whose columns are in memory already."""
+    rows = len(next(iter(columns.values())).values)
+    return Catalog(kind, (path,), rows, tuple(columns), columns.__getitem__, tuple(notes))
+
+
+def from_fits(kind: str, path: Path, tables: dict[str, tuple[int, tuple[str, ...]]], prefix: bool) -> Catalog:
+    """A catalog of one FITS file; with `prefix` its columns are called 'HDU.NAME'.
+
+    Raises
+    ------
+    InputError
+        If the tables differ in length.
+    """
+    lengths = {hdu: rows for hdu, (rows, _) in tables.items()}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{hdu} {rows}" for hdu, rows in lengths.items())
+        raise InputError(f"{path}: HDUs that must match row by row differ in length ({listed}); fetch it again")
+    places = {f"{hdu}.{name}" if prefix else name: (hdu, name) for hdu, (_, names) in tables.items() for name in names}
+    return Catalog(kind, (path,), next(iter(lengths.values())), tuple(places), lambda n: read_column(path, *places[n]))
+
+
+def join_parts(parts: Sequence[Catalog]) -> Catalog:
+    """Several files of one kind as one catalog of the columns that all of them have."""
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0]
+    names = tuple(name for name in first.names if all(part.find(name) for part in parts))
+
+    def read(name: str) -> Column:
+        columns = [part.read(part.find(name) or name) for part in parts]
+        return Column(
+            np.concatenate([column.values for column in columns]),
+            np.concatenate([column.missing for column in columns]),
+        )
+
+    paths = tuple(path for part in parts for path in part.paths)
+    notes = tuple(note for part in parts for note in part.notes)
+    return Catalog(first.kind, paths, sum(part.rows for part in parts), names, read, notes)
+
+
+def find_files(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
+    """Files that may be catalogs, and whether each was named (rather than found in a folder).
+
+    Of a folder the files in it and in its subfolders lamost, desi, apogee and compilations are taken, no deeper:
+    spectra lie there by the thousand.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist, or a folder holds no table.
+    """
+    found: dict[Path, bool] = {}
+    for path in map(Path, paths):
+        if path.is_file():
+            found[path] = True
+            continue
+        if not path.is_dir():
+            raise InputError(f"{path}: no such file or folder")
+        folders = [path, *(path / name for name in FOLDERS)]
+        inside = [file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir())]
+        inside = [file for file in inside if file.is_file() and file.name.lower().endswith(SUFFIXES)]
+        if not inside:
+            raise InputError(f"{path}: no table ({', '.join(SUFFIXES)}) in this folder")
+        for file in inside:
+            found.setdefault(file, False)
+    return list(found.items())
+
+
+def read_small(path: Path) -> dict[str, Column]:
+    """All columns of a table that fits into memory."""
+    return read_columns(path)
+
+
+def is_fits(path: Path) -> bool:
+    """Tell by content whether a file is FITS, gzipped or not."""
+    import gzip
+
+    with path.open("rb") as file:
+        start = file.read(9)
+    if start.startswith(b"\x1f\x8b"):
+        try:
+            with gzip.open(path) as file:
+                start = file.read(9)
+        except (OSError, EOFError):
+            return False
+    return start == b"SIMPLE  ="
+
+
+__all__ = ["Catalog", "find_files", "from_fits", "from_memory", "is_fits", "join_parts", "list_tables", "read_small"]

@@ -1,0 +1,135 @@
+"""One cut on one column: which rows stay, and how it reads in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import SettingsError, check_keys
+from .catalogs import SMALLEST_GAIA_ID
+from .columns import Column
+from .kinds import BITS
+
+_LIMITS = {"above": (">", np.greater), "at_least": (">=", np.greater_equal),
+           "below": ("<", np.less), "at_most": ("<=", np.less_equal)}  # fmt: skip
+OPERATORS = (*_LIMITS, "equals", "not_equals", "finite", "true", "true_or_missing", "gaia_id", "no_bits")
+"""What a cut may ask of a column: ``finite``, ``true``, ``true_or_missing`` and ``gaia_id`` take `true`."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One cut.
+
+    Parameters
+    ----------
+    column : str
+        Native name, with the HDU where there are several: ``RVTAB.RVS_WARN``.
+    asks : tuple of (str, value)
+        Operators of `OPERATORS`; several must all hold.
+    name : str
+        How the cut is called in tables; made from the rest if empty.
+    source : str
+        Where it comes from.
+    optional : bool
+        Whether a catalog without the column keeps all rows.
+    """
+
+    column: str
+    asks: tuple[tuple[str, Any], ...]
+    name: str = ""
+    source: str = ""
+    optional: bool = False
+
+    def __str__(self) -> str:
+        return self.name or "; ".join(_describe(self.column, operator, value) for operator, value in self.asks)
+
+
+def parse_cut(entry: Mapping[str, Any], where: str) -> Cut:
+    """Make a cut of an entry of a selection file.
+
+    Raises
+    ------
+    SettingsError
+        If a key is unknown, or there is no column or no operator, or a bit has an unknown name.
+    """
+    if not isinstance(entry, Mapping) or "column" not in entry:
+        raise SettingsError(f"{where}: a cut needs a column and one of {', '.join(OPERATORS)}, not {entry}")
+    check_keys(entry, ("column", "name", "source", "optional", *OPERATORS), f"{where}: cut on {entry['column']}")
+    asks = tuple((key, entry[key]) for key in entry if key in OPERATORS)
+    if not asks:
+        raise SettingsError(f"{where}: cut on {entry['column']} says nothing of {', '.join(OPERATORS)}")
+    for operator, value in asks:
+        if operator == "no_bits":
+            _bits(str(entry["column"]), value, where)
+        elif operator in _LIMITS and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise SettingsError(f"{where}: cut on {entry['column']}: {operator} needs a number, not '{value}'")
+    more = {key: entry[key] for key in ("name", "source", "optional") if key in entry}
+    return Cut(str(entry["column"]), asks, **more)
+
+
+def passes(cut: Cut, column: Column, where: str) -> np.ndarray:
+    """Rows that a cut keeps.
+
+    Parameters
+    ----------
+    cut : Cut
+    column : Column, shape (n,)
+    where : str
+        File, for the message.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        NaN and missing values pass none but ``true_or_missing`` and ``not_equals``.
+    """
+    keep = np.ones(len(column.values), dtype=bool)
+    for operator, value in cut.asks:
+        keep &= _holds(operator, value, cut, column, f"{where}: column {cut.column}")
+    return keep
+
+
+def _holds(operator: str, value: Any, cut: Cut, column: Column, where: str) -> np.ndarray:
+    if operator in ("true", "true_or_missing"):
+        true = column.values.astype(bool) & ~column.missing
+        return true | column.missing if operator == "true_or_missing" else true
+    if operator == "gaia_id":
+        from ..surveys.identifiers import to_int64
+
+        return to_int64(column.values, where, column.missing) >= SMALLEST_GAIA_ID
+    if operator == "no_bits":
+        mask = sum(1 << bit for bit in _bits(cut.column, value, where))
+        return (column.values.astype(np.int64) & mask) == 0
+    if operator in ("equals", "not_equals"):
+        same = column.text() == value if isinstance(value, str) else column.numbers(where) == value
+        return same if operator == "equals" else ~same
+    numbers = column.numbers(where)
+    if operator == "finite":
+        return np.isfinite(numbers)
+    with np.errstate(invalid="ignore"):
+        return _LIMITS[operator][1](numbers, value)
+
+
+def _bits(column: str, names: Any, where: str) -> list[int]:
+    known: Mapping[str, int] = BITS.get(column, {})
+    names = [names] if isinstance(names, str) else list(names)
+    check_keys(names, known, f"{where}: bits of {column}")
+    return [known[name] for name in names]
+
+
+def _describe(column: str, operator: str, value: Any) -> str:
+    if operator in _LIMITS:
+        return f"{column} {_LIMITS[operator][0]} {value:g}"
+    if operator == "no_bits":
+        return f"{column} without {value if isinstance(value, str) else ', '.join(value)}"
+    endings = {
+        "equals": f"= {value}",
+        "not_equals": f"is not {value}",
+        "finite": "known",
+        "true": "is true",
+        "true_or_missing": "is true or missing",
+        "gaia_id": "known",
+    }
+    return f"{column} {endings[operator]}"

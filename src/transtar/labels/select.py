@@ -1,0 +1,301 @@
+"""Applying a selection to catalogs: cut by cut, every row that is lost counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from . import kinds
+from .catalogs import Catalog
+from .columns import Column
+from .cuts import Cut, passes
+from .join import match_ids
+from .selection import Match, Selection, TableCuts
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the table of cuts: what was asked of which table, by whom, and the rows left."""
+
+    table: str
+    name: str
+    source: str
+    rows: int
+    lost: int = 0
+
+
+@dataclass
+class Selected:
+    """Outcome of a selection.
+
+    Parameters
+    ----------
+    selection : Selection
+    columns : dict of str to ndarray, shape (n,)
+        Keys, labels, velocities and so on of the selected rows.
+    steps : list of Step
+    lines : list of str
+        What the joins found and what was not used, each a line to show.
+    """
+
+    selection: Selection
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()))) if self.columns else 0
+
+
+@dataclass
+class _Rows:
+    """Selected rows while they are being cut: for each table the row that belongs to each, -1 where there is none."""
+
+    of: dict[str, np.ndarray]
+
+    def keep(self, mask: np.ndarray) -> None:
+        self.of = {table: rows[mask] for table, rows in self.of.items()}
+
+    def __len__(self) -> int:
+        return len(next(iter(self.of.values())))
+
+
+def select(selection: Selection, paths: Iterable[str | Path]) -> Selected:
+    """Apply a selection to catalogs.
+
+    Parameters
+    ----------
+    selection : Selection
+        As from `load_selection`.
+    paths : iterable of path
+        Files or folders, each file told apart by content (see `transtar.labels.kinds.open_catalogs`).
+
+    Returns
+    -------
+    Selected
+
+    Raises
+    ------
+    InputError
+        If a catalog is missing or cannot be used, or a cut leaves no row.
+    """
+    catalogs, lines = kinds.open_catalogs(paths, selection.kinds)
+    result = Selected(selection, lines=lines)
+    tables: dict[str, Catalog] = {}
+    for name, cuts in selection.tables.items():
+        if cuts.kind in catalogs:
+            tables[name] = catalogs[cuts.kind]
+        elif not cuts.optional:
+            given = "; ".join(f"{kind}: {catalog}" for kind, catalog in catalogs.items()) or "none"
+            raise InputError(
+                f"the selection needs a {cuts.kind} catalog ({kinds.KINDS[cuts.kind]}) and none was given; usable ones "
+                f"given: {given}"
+            )
+    left = {name: _cut_table(name, catalog, selection.tables[name], result) for name, catalog in tables.items()}
+    rows = _Rows({selection.rows: left[selection.rows]})
+    for match in selection.match:
+        _join(rows, match, selection, tables, left, result)
+    for cut in selection.cuts:
+        _cut_joined(rows, cut, tables, result)
+    split = _split(rows, selection, tables, result) if selection.split else None
+    for cut in selection.then:
+        mask = _cut_joined(rows, cut, tables, result)
+        split = None if split is None else split[mask]
+    if split is not None and selection.then:
+        counts = ", ".join(f"{int((split == part).sum())} {part}" for part in np.unique(split))
+        result.lines.append(f"left of each part after the last cuts: {counts}")
+    if selection.exclude:
+        _exclude(rows, selection, tables, catalogs.get("selection"), result)
+    result.columns = _columns(rows, selection, tables, result)
+    if split is not None:
+        result.columns["split"] = split
+    return result
+
+
+def _cut_table(name: str, catalog: Catalog, asked: TableCuts, result: Selected) -> np.ndarray:
+    """Rows of one catalog that pass its own cuts; columns are read one at a time."""
+    result.lines.extend(catalog.notes)
+    result.steps.append(Step(name, f"rows of {', '.join(path.name for path in catalog.paths)}", "", catalog.rows))
+    keep = np.ones(catalog.rows, dtype=bool)
+    for cut in asked.cuts:
+        if cut.optional and catalog.find(cut.column) is None:
+            result.lines.append(f"{catalog}: no column {cut.column}; the cut '{cut}' keeps all rows")
+            continue
+        column = catalog.column(cut.column)
+        before = int(keep.sum())
+        keep &= passes(cut, column, str(catalog))
+        _note(result, name, str(cut), cut.source, int(keep.sum()), before, str(catalog))
+    rows = np.flatnonzero(keep)
+    if not asked.one_per:
+        return rows
+    ids = catalog.ids(asked.one_per)[rows]
+    prefer = catalog.numbers(asked.highest)[rows] if asked.highest else np.zeros(len(rows))
+    order = np.lexsort((rows, -np.nan_to_num(prefer, nan=-np.inf), ids))
+    first = np.ones(len(rows), dtype=bool)
+    first[1:] = ids[order][1:] != ids[order][:-1]
+    kept = np.sort(rows[order[first]])
+    rule = f"one row for each {asked.one_per}" + (f", the one of highest {asked.highest}" if asked.highest else "")
+    _note(result, name, rule, "", len(kept), len(rows), str(catalog))
+    return kept
+
+
+def _note(result: Selected, table: str, name: str, source: str, rows: int, before: int, where: str) -> None:
+    result.steps.append(Step(table, name, source, rows, before - rows))
+    if not rows:
+        raise InputError(f"{where}: no row is left after '{name}'; {before} were there before it")
+
+
+def _join(
+    rows: _Rows,
+    match: Match,
+    selection: Selection,
+    tables: Mapping[str, Catalog],
+    left: Mapping[str, np.ndarray],
+    result: Selected,
+) -> None:
+    """Find the row of other tables for each selected row; rows without any are dropped."""
+    main = selection.rows
+    ours = kinds.keys(tables[main], match.by)[rows.of[main]]
+    matched = np.zeros(len(rows), dtype=bool)
+    for name in match.tables:
+        theirs = kinds.keys(tables[name], match.by)[left[name]]
+        place = match_ids(ours, theirs)
+        place[matched] = -1
+        rows.of[name] = np.where(place >= 0, left[name][place], -1)
+        found = place >= 0
+        matched |= found
+        known = int((theirs >= 0).sum())
+        result.lines.append(
+            f"{main} and {name} by {match.by}: {int(found.sum())} rows matched; of {name} "
+            f"{known - len(np.unique(place[found]))} rows are unused and {len(theirs) - known} have no {match.by}"
+        )
+    before = len(rows)
+    rows.keep(matched)
+    what = f"in {' or '.join(match.tables)} by {match.by}"
+    _note(result, main, what, match.source, len(rows), before, f"{tables[main]} and {tables[match.tables[0]]}")
+    if len(match.tables) > 1:
+        shares = [(name, int((rows.of[name] >= 0).sum())) for name in match.tables]
+        text = ", ".join(f"{number} from {name} ({100 * number / len(rows):.1f} %)" for name, number in shares)
+        result.lines.append(f"labels: {text}")
+
+
+def _cut_joined(rows: _Rows, cut: Cut, tables: Mapping[str, Catalog], result: Selected) -> np.ndarray:
+    """Apply a cut on a column 'table.COLUMN' to the selected rows; the mask that it kept."""
+    mask = _joined(rows, cut, tables)
+    before = len(rows)
+    rows.keep(mask)
+    _note(result, "selected", str(cut), cut.source, len(rows), before, "selected rows")
+    return mask
+
+
+def _joined(rows: _Rows, cut: Cut, tables: Mapping[str, Catalog]) -> np.ndarray:
+    name, _, column = cut.column.partition(".")
+    if name not in tables or name not in rows.of:
+        raise InputError(f"cut on {cut.column}: matched rows have the tables {', '.join(rows.of)}, not {name}")
+    catalog, place = tables[name], rows.of[name]
+    whole = catalog.column(column)
+    part = Column(whole.values[place], whole.missing[place])
+    inner = Cut(column, cut.asks)
+    return passes(inner, part, str(catalog)) & (place >= 0)
+
+
+def _split(rows: _Rows, selection: Selection, tables: Mapping[str, Catalog], result: Selected) -> np.ndarray:
+    """Assign rows to pool and test; what is in neither is dropped."""
+    split = np.full(len(rows), "", dtype="U4")
+    ids = kinds.gaia_ids(tables[selection.rows])[rows.of[selection.rows]]
+    rng = np.random.default_rng(selection.settings.get("seed", 0))
+    for part in selection.split:
+        mask = split == ""
+        for cut in part.where:
+            mask &= _joined(rows, cut, tables)
+        chosen = np.flatnonzero(mask)
+        name = part.name or ", ".join(str(cut) for cut in part.where)
+        if part.take is not None:
+            if len(chosen) < part.take:
+                earlier = int((split == part.part).sum())
+                raise InputError(
+                    f"'{name}': {part.take} stars asked and {len(chosen)} there (beside {earlier} already in the {part.part}); "
+                    f"ask for fewer with --set {_setting(selection, part.take)}=NUMBER"
+                )
+            # By identifier, so that the draw does not depend on the order of the catalogs.
+            chosen = rng.permutation(chosen[np.argsort(ids[chosen], kind="stable")])[: part.take]
+            name = f"{name}: {part.take} of {int(mask.sum())} at random"
+        split[chosen] = part.part
+        result.steps.append(Step(part.part, name, part.source, len(chosen)))
+    for name in dict.fromkeys(part.part for part in selection.split):
+        number = int((split == name).sum())
+        result.steps.append(Step(name, "all", "", number))
+        if not number:
+            raise InputError(f"no row is left for the split '{name}' of {len(rows)} matched rows")
+    inside = split != ""
+    before = len(rows)
+    rows.keep(inside)
+    _note(result, "selected", "in one of the parts", "", len(rows), before, "selected rows")
+    return split[inside]
+
+
+def _setting(selection: Selection, value: int) -> str:
+    return next((name for name, number in selection.settings.items() if number == value and name != "seed"), "take")
+
+
+def _exclude(
+    rows: _Rows, selection: Selection, tables: Mapping[str, Catalog], others: Catalog | None, result: Selected
+) -> None:
+    """Drop stars that another selection keeps for its test, by Gaia source_id."""
+    part, keep = selection.exclude.get("split", "test"), bool(selection.exclude.get("keep"))
+    if others is None:
+        if not keep:
+            raise InputError(
+                "no test stars were given that must not be learnt from: add the file that `transtar select` wrote for the "
+                "target survey to --catalogs, or say --set keep_overlap=true"
+            )
+        return
+    test = kinds.gaia_ids(others)[others.column("split").text() == part]
+    test = test[test >= 0]
+    overlap = np.isin(kinds.gaia_ids(tables[selection.rows])[rows.of[selection.rows]], test)
+    name = f"not among the {len(test)} {part} stars of {', '.join(path.name for path in others.paths)}"
+    if keep:
+        result.lines.append(f"{int(overlap.sum())} rows are {part} stars of {others}; kept, as keep_overlap asks")
+        return
+    before = len(rows)
+    rows.keep(~overlap)
+    _note(result, "selected", name, "no star is scored by a model that saw it", len(rows), before, "selected rows")
+
+
+def _columns(
+    rows: _Rows, selection: Selection, tables: Mapping[str, Catalog], result: Selected
+) -> dict[str, np.ndarray]:
+    columns = kinds.observations(tables[selection.rows], rows.of[selection.rows])
+    alphafe = str(selection.settings.get("alphafe", "aspcap"))
+    for name, place in rows.of.items():
+        if name == selection.rows:
+            continue
+        there = np.flatnonzero(place >= 0)
+        if tables[name].kind.startswith("desi"):
+            later = kinds.observations(tables[name], place[there])
+            found = {f"{key}_{name}": values for key, values in later.items() if "_desi" in key}
+        else:
+            found = kinds.labels(tables[name], place[there], alphafe)
+        for key, values in found.items():
+            if key not in columns:
+                columns[key] = _blank(values, len(rows))
+            width = max(columns[key].dtype, values.dtype) if values.dtype.kind == "U" else columns[key].dtype
+            columns[key] = columns[key].astype(width)
+            columns[key][there] = values
+    if len(selection.match) and "label_source" in columns:
+        sources, counts = np.unique(columns["label_source"], return_counts=True)
+        shares = ", ".join(f"{n} {name} ({100 * n / len(rows):.1f} %)" for name, n in zip(sources, counts, strict=True))
+        result.lines.append(f"labels in the end: {shares}")
+    return columns
+
+
+def _blank(values: np.ndarray, n: int) -> np.ndarray:
+    if values.dtype.kind == "U":
+        return np.full(n, "", dtype=values.dtype)
+    if values.dtype.kind == "f":
+        return np.full(n, np.nan)
+    return np.full(n, -1, dtype=np.int64)

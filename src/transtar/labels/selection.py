@@ -1,0 +1,231 @@
+"""Selection files: cuts with names and sources as YAML, checked key by key. Those that ship lie in ``selections/``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field, fields
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import InputError, SettingsError, check_keys
+from .cuts import Cut, parse_cut
+from .kinds import KINDS
+from .tables import SPLITS
+
+
+@dataclass(frozen=True)
+class TableCuts:
+    """What is asked of one catalog.
+
+    Parameters
+    ----------
+    kind : str
+        Key of `KINDS`.
+    cuts : tuple of Cut
+    one_per : str
+        Column whose values must be unique in the end; empty for no such rule.
+    highest : str
+        Of rows that share a value the one with the highest of this column is kept, then the first.
+    optional : bool
+        Whether the selection can do without the catalog.
+    """
+
+    kind: str
+    cuts: tuple[Cut, ...] = ()
+    one_per: str = ""
+    highest: str = ""
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Match:
+    """A join of the selected rows with other catalogs; the first of `tables` that has the key is taken."""
+
+    tables: tuple[str, ...]
+    by: str = "source_id"
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Stars of the pool or of the test set: those that pass the cuts and are not yet in an earlier part."""
+
+    part: str
+    where: tuple[Cut, ...]
+    take: int | None = None
+    name: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A selection of stars.
+
+    Parameters
+    ----------
+    title, source : str
+    tables : dict of str to TableCuts
+    rows : str
+        The table whose rows are selected.
+    match : tuple of Match
+    cuts : tuple of Cut
+        On matched rows; columns are called 'table.COLUMN'.
+    split : tuple of Part
+        Rows in no part are dropped.
+    then : tuple of Cut
+        After the split, so that stars do not change sides.
+    exclude : dict
+        ``split``: stars of this split in selections given as catalogs are dropped unless ``keep``.
+    settings : dict
+        Numbers and choices that users may change; ``$name`` stands for one elsewhere in the file.
+    """
+
+    title: str
+    source: str
+    tables: dict[str, TableCuts]
+    rows: str
+    match: tuple[Match, ...] = ()
+    cuts: tuple[Cut, ...] = ()
+    split: tuple[Part, ...] = ()
+    then: tuple[Cut, ...] = ()
+    exclude: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> set[str]:
+        """Kinds of catalogs that it draws on."""
+        return {table.kind for table in self.tables.values()} | ({"selection"} if self.exclude else set())
+
+
+def shipped_selections() -> dict[str, str]:
+    """Titles of the selections that ship with transtar, by name."""
+    folder = package_files("transtar.labels").joinpath("selections")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    return {name.removesuffix(".yaml"): _content(name.removesuffix(".yaml"))["title"] for name in names}
+
+
+def load_selection(name: str, changes: Mapping[str, Any] | None = None) -> Selection:
+    """Read a selection.
+
+    Parameters
+    ----------
+    name : str
+        Name of one that ships with transtar, or path of a YAML file. A file may hold only what differs from another, which
+        it names by ``extends``.
+    changes : mapping, optional
+        Settings to override.
+
+    Returns
+    -------
+    Selection
+
+    Raises
+    ------
+    InputError
+        If there is no such selection, or it is not YAML.
+    SettingsError
+        On an unknown key, setting, kind or column.
+    """
+    content = _content(name)
+    settings = dict(content.get("settings") or {})
+    changes = dict(changes or {})
+    check_keys(changes, settings, f"settings of {name}")
+    settings.update(changes)
+    content = _fill_in({**content, "settings": settings}, settings, name)
+    check_keys(content, [one.name for one in fields(Selection)], name)
+    for key in ("title", "source", "tables", "rows"):
+        if not content.get(key):
+            raise SettingsError(f"{name}: a selection needs {key}")
+    # A selection that extends another takes a table away by 'table: null'.
+    entries = {key: entry for key, entry in content["tables"].items() if entry is not None}
+    tables = {key: _table(entry, f"{name}: table {key}") for key, entry in entries.items()}
+    match = tuple(_match(entry, tables, name) for entry in content.get("match") or ())
+    check_keys([content["rows"]], tables, f"{name}: rows")
+    exclude = dict(content.get("exclude") or {})
+    check_keys(exclude, ("split", "keep"), f"{name}: exclude")
+    return Selection(
+        title=str(content["title"]),
+        source=str(content["source"]),
+        tables=tables,
+        rows=str(content["rows"]),
+        match=match,
+        cuts=_cuts(content.get("cuts"), f"{name}: cuts"),
+        split=tuple(_part(entry, name) for entry in content.get("split") or ()),
+        then=_cuts(content.get("then"), f"{name}: then"),
+        exclude=exclude,
+        settings=settings,
+    )
+
+
+def _content(name: str) -> dict[str, Any]:
+    """Mapping of a selection file, on top of the one that it extends."""
+    path = Path(name)
+    try:
+        if path.suffix in (".yaml", ".yml"):
+            text = path.read_text(encoding="utf-8")
+        else:
+            entry = package_files("transtar.labels").joinpath("selections", f"{name}.yaml")
+            text = entry.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        folder = package_files("transtar.labels").joinpath("selections")
+        known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+        raise InputError(f"no selection '{name}'; selections: {', '.join(known)}, or a file .yaml") from None
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{name}: not YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{name}: a selection is a mapping of title, source, tables, rows, ...")
+    base = content.pop("extends", None)
+    return content if base is None else _merge(_content(str(base)), content)
+
+
+def _merge(base: dict, top: dict) -> dict:
+    merged = deepcopy(base)
+    for key, value in top.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _fill_in(value: Any, settings: Mapping[str, Any], where: str) -> Any:
+    """Replace ``$name`` by the setting of that name."""
+    if isinstance(value, dict):
+        return {key: _fill_in(entry, settings, where) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_fill_in(entry, settings, where) for entry in value]
+    if isinstance(value, str) and value.startswith("$"):
+        check_keys([value[1:]], settings, f"{where}: ${value[1:]}")
+        return settings[value[1:]]
+    return value
+
+
+def _table(entry: Mapping[str, Any], where: str) -> TableCuts:
+    check_keys(entry, [one.name for one in fields(TableCuts)], where)
+    check_keys([entry.get("kind")], KINDS, f"{where}: kind")
+    more = {key: entry[key] for key in ("one_per", "highest", "optional") if key in entry}
+    return TableCuts(str(entry["kind"]), _cuts(entry.get("cuts"), where), **more)
+
+
+def _match(entry: Mapping[str, Any], tables: Mapping[str, TableCuts], where: str) -> Match:
+    check_keys(entry, [one.name for one in fields(Match)], f"{where}: match")
+    check_keys(entry.get("tables", ()), tables, f"{where}: match: tables")
+    check_keys([entry.get("by", "source_id")], ("source_id", "targetid"), f"{where}: match: by")
+    return Match(**{**entry, "tables": tuple(entry["tables"])})
+
+
+def _part(entry: Mapping[str, Any], where: str) -> Part:
+    check_keys(entry, [one.name for one in fields(Part)], f"{where}: split")
+    check_keys([entry.get("part")], SPLITS, f"{where}: split: part")
+    take = entry.get("take")
+    if take is not None and (isinstance(take, bool) or not isinstance(take, int) or take < 1):
+        raise SettingsError(f"{where}: split: take needs a positive whole number, not '{take}'")
+    return Part(**{**entry, "where": _cuts(entry.get("where"), f"{where}: split")})
+
+
+def _cuts(entries: Any, where: str) -> tuple[Cut, ...]:
+    return tuple(parse_cut(entry, where) for entry in entries or ())
