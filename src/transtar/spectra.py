@@ -36,9 +36,12 @@ class SpectrumBatch:
         The medium of the native wavelengths, recorded only: `wave` is always vacuum.
     meta : dict of str to ndarray, each of length n_spectra
         Per-star columns. Every reader gives ``file`` (str) and ``velocity`` (km/s, NaN if unknown, 0 for the rest
-        frame); where known also ``star`` (groups repeat visits), ``class``, ``subclass``, ``snr_survey``, ``ra``, ``dec``.
+        frame); where known also ``star`` (groups repeat visits), ``class``, ``subclass``, ``snr_survey``, ``ra``, ``dec``
+        and ``survey_flags`` (int32), bits of `transtar.flags.Flag` that the survey itself sets.
     keys : tuple of str
         Names of the `meta` columns that, with the id, make the survey's compound key.
+    left_out : dict of str to int
+        Rows of the file that are no spectra of targets (sky, say), counted by reason.
 
     Raises
     ------
@@ -56,6 +59,7 @@ class SpectrumBatch:
     medium: str = "vacuum"
     meta: dict[str, np.ndarray] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
+    left_out: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.frame not in FRAMES:

@@ -16,6 +16,13 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def say_left_out(counts: dict[str, int]) -> None:
+    """Tell how many rows of the files were no spectra of targets, and why; nothing if there were none."""
+    if counts:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in counts.items())
+        say(f"{sum(counts.values())} rows left out, which are no spectra of targets: {reasons}")
+
+
 def epoch_bar(description: str):
     """A callback ``(epoch, n_epochs, training_loss, validation_loss)`` that draws a progress bar."""
     from tqdm import tqdm

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from .common import load_models, say
+from .common import load_models, say, say_left_out
 
 HELP = "spectra to a catalog of labels"
 
@@ -42,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     for model, path in zip(models[1:], arguments.model[1:], strict=True):
         require_same(models[0].preprocessing, str(arguments.model[0]), model.preprocessing, str(path))
     skipped: list[str] = []
-    batches = _native(arguments, models[0], skipped) if native else _prepared(arguments, models[0])
+    left_out: dict[str, int] = {}
+    batches = _native(arguments, models[0], skipped, left_out) if native else _prepared(arguments, models[0])
     metadata = {
         "models": [str(path) for path in arguments.model],
         "provenance": [list(model.provenance) for model in models],
@@ -57,18 +58,19 @@ def run(arguments: argparse.Namespace) -> int:
                 flags[name] = flags.get(name, 0) + found
         if not n:
             raise InputError("no spectrum could be used, so no catalog was written")
+    say_left_out(left_out)
     if skipped:
         say(f"{len(skipped)} files could not be used (each is told above)")
     print(f"{arguments.out}: {n} rows; flags: {', '.join(f'{k} {name}' for name, k in flags.items()) or 'none'}")
     return 0
 
 
-def _native(arguments, model, skipped: list[str]) -> Iterator[tuple]:
+def _native(arguments, model, skipped: list[str], left_out: dict[str, int]) -> Iterator[tuple]:
     from tqdm import tqdm
 
     from ..datasets import preprocess_batch
     from ..errors import InputError
-    from ..labels import read_velocities
+    from ..labels import VelocityReport, read_velocities
     from ..preprocess import Preprocessing
     from ..surveys import find_files, get_survey, stream
 
@@ -82,15 +84,23 @@ def _native(arguments, model, skipped: list[str]) -> Iterator[tuple]:
             skipped.append(str(path))
             bar.write(f"skipped: {message}")
 
-        for batch in stream(survey, files, 2048, on_error=skip):
+        def leave_out(_, counts: dict[str, int]) -> None:
+            for reason, n in counts.items():
+                left_out[reason] = left_out.get(reason, 0) + n
+
+        report = VelocityReport()
+        for batch in stream(survey, files, 2048, on_error=skip, on_left_out=leave_out):
             try:
-                spectra = preprocess_batch(batch, survey, settings, velocities)
+                spectra = preprocess_batch(batch, survey, settings, velocities, velocity_report=report)
             except InputError as error:
                 for name in batch.meta["file"]:
                     skip(name, f"{name}: {error}")
                 continue
             yield batch, spectra
             bar.update(len(batch))
+        if velocities is not None:
+            report.require_match(arguments.velocities)
+            say(str(report))
 
 
 def _prepared(arguments, model) -> Iterator[tuple]:

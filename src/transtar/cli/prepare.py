@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .common import read_preprocessing, say
+from .common import read_preprocessing, say, say_left_out
 
 HELP = "native spectra to a prepared set"
 
@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
             on_skip=lambda _, message: bar.write(f"skipped: {message}"),
             progress=progress,
         )
+    say_left_out(report.left_out)
     for line in report.lines:
         say(line)
     if report.skipped:

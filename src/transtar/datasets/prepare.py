@@ -11,7 +11,16 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError
 from ..flags import count
-from ..labels import LABELS, join, look_up, read_labels, read_split, read_velocities
+from ..labels import (
+    LABELS,
+    VelocityReport,
+    find_velocities,
+    join,
+    look_up,
+    read_labels,
+    read_split,
+    read_velocities,
+)
 from ..preprocess import GridSpectra, Preprocessing, preprocess
 from ..spectra import SpectrumBatch
 from ..surveys import Survey, find_files, stream
@@ -33,6 +42,8 @@ class PrepareReport:
         How many spectra have each label.
     lines : list of str
         What the joins found, each a line to show.
+    left_out : dict of str to int
+        Rows of the files that are no spectra of targets, by reason.
     """
 
     n_spectra: int = 0
@@ -40,6 +51,7 @@ class PrepareReport:
     flags: dict[str, int] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def prepare(
@@ -103,6 +115,10 @@ def prepare(
         if on_skip is not None:
             on_skip(str(path), message)
 
+    def leave_out(_: Path, counts: dict[str, int]) -> None:
+        for reason, n in counts.items():
+            report.left_out[reason] = report.left_out.get(reason, 0) + n
+
     provenance = {
         "transtar": __version__,
         "survey": survey.name,
@@ -113,23 +129,31 @@ def prepare(
     }
     with SetWriter(out, settings, provenance) as writer:
         done = 0
-        for batch in stream(survey, files, batch_size, on_error=skip):
+        keys: dict[str, None] = {}
+        velocity_report = VelocityReport()
+        for batch in stream(survey, files, batch_size, on_error=skip, on_left_out=leave_out):
             try:
-                spectra = preprocess_batch(batch, survey, settings, velocity_table, threads)
+                spectra = preprocess_batch(batch, survey, settings, velocity_table, threads, velocity_report)
             except InputError as error:
                 for name in batch.meta["file"]:
                     skip(Path(str(name)), f"{name}: {error}")
                 continue
             writer.append(spectra, star_columns(batch, spectra))
+            keys |= dict.fromkeys(batch.keys)
             done += len(batch)
             if progress is not None:
                 progress(done, len(files))
         if not done:
             why = f"; the first: {report.skipped[0][1]}" if report.skipped else ""
+            if report.left_out:
+                why += f"; rows left out: {', '.join(f'{n} {reason}' for reason, n in report.left_out.items())}"
             raise InputError(f"none of the {len(files)} files could be used{why}")
         columns = writer.columns()
-        columns.update(_labels(columns, table, names, report))
-        columns["split"] = _split(columns, split_table)
+        if velocity_table is not None:
+            velocity_report.require_match(str(velocities))
+            report.lines.append(str(velocity_report))
+        columns.update(_labels(columns, table, names, tuple(keys), report))
+        columns["split"] = _split(columns, split_table, tuple(keys))
         writer.finish(columns, names)
     report.n_spectra = done
     report.flags = count(columns["flags"])
@@ -138,7 +162,12 @@ def prepare(
 
 
 def preprocess_batch(
-    batch: SpectrumBatch, survey: Survey, settings: Preprocessing, velocity_table=None, threads: int | None = None
+    batch: SpectrumBatch,
+    survey: Survey,
+    settings: Preprocessing,
+    velocity_table=None,
+    threads: int | None = None,
+    velocity_report: VelocityReport | None = None,
 ) -> GridSpectra:
     """Do what `transtar.preprocess.preprocess` does, with what the survey knows of itself.
 
@@ -152,6 +181,8 @@ def preprocess_batch(
         As from `transtar.labels.read_velocities`; its velocities replace those of the batch, in `batch.meta` too.
     threads : int, optional
         All processors if not given.
+    velocity_report : VelocityReport, optional
+        Is told what the table had.
 
     Returns
     -------
@@ -164,13 +195,13 @@ def preprocess_batch(
     """
     velocity = None
     if velocity_table is not None:
-        velocity = look_up(
+        velocity = find_velocities(
             velocity_table,
-            "velocity",
             file=batch.meta["file"],
             ids=batch.ids,
-            fill=np.nan,
             star=batch.meta.get("star"),
+            keys={name: batch.meta[name] for name in batch.keys},
+            report=velocity_report,
         )
         batch.meta["velocity"] = velocity
     return preprocess(
@@ -189,17 +220,24 @@ def star_columns(batch: SpectrumBatch, spectra: GridSpectra) -> dict[str, np.nda
         "file": batch.meta["file"].astype(str),
         "id": batch.ids,
         "survey": np.full(len(batch), batch.survey),
-        **{name: column for name, column in batch.meta.items() if name != "file"},
+        **{name: column for name, column in batch.meta.items() if name not in ("file", "survey_flags")},
         "snr": spectra.snr,
         "good_fraction": spectra.good_fraction,
         "flags": spectra.flags,
     }
 
 
-def _labels(columns, table, names, report: PrepareReport) -> dict[str, np.ndarray]:
+def _labels(columns, table, names, keys: tuple[str, ...], report: PrepareReport) -> dict[str, np.ndarray]:
     if table is None:
         return {}
-    rows, joined = join(table, file=columns["file"], ids=columns["id"], labels=names, star=columns.get("star"))
+    rows, joined = join(
+        table,
+        file=columns["file"],
+        ids=columns["id"],
+        labels=names,
+        star=columns.get("star"),
+        keys={key: columns[key] for key in keys},
+    )
     report.lines.append(f"labels: {joined}")
     found = {}
     for name in [*names, *(f"{name}_err" for name in names if f"{name}_err" in table)]:
@@ -207,9 +245,17 @@ def _labels(columns, table, names, report: PrepareReport) -> dict[str, np.ndarra
     return found
 
 
-def _split(columns, table) -> np.ndarray:
+def _split(columns, table, keys: tuple[str, ...]) -> np.ndarray:
     if table is None:
         return np.full(len(columns["file"]), SPLITS[0])
-    split = look_up(table, "split", file=columns["file"], ids=columns["id"], fill="", star=columns.get("star"))
+    split = look_up(
+        table,
+        "split",
+        file=columns["file"],
+        ids=columns["id"],
+        fill="",
+        star=columns.get("star"),
+        keys={key: columns[key] for key in keys},
+    )
     # A star the split does not name is in neither part: nothing learns from it and nothing is measured on it.
     return np.where(split == "", "none", split)

@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..files import write_json
 from ..flags import NO_LABEL, Flag, count, has
 from ..glossary import LABELS, plain
-from ..labels import join, read_labels
+from ..labels import KEY_PARTS, join, read_labels
 from .regimes import evaluate, regimes
 
 
@@ -121,25 +121,15 @@ def match(catalog: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]
         If nothing matches, or repeated rows disagree.
     """
     n = len(next(iter(catalog.values())))
-    table = dict(reference)
-    # A file may hold many spectra (DESI): then only the id tells them apart.
-    if "file" in table and "id" in table and "id" in catalog and _files_repeat(table):
-        del table["file"]
     rows, _ = join(
-        table,
+        reference,
         file=np.asarray(catalog.get("file", np.full(n, ""))),
         ids=np.asarray(catalog.get("id", np.full(n, -1))),
-        labels=[*labels, *(name for name in ("teff", "logg", "feh") if name in table and name not in labels)],
+        labels=[*labels, *(name for name in ("teff", "logg", "feh") if name in reference and name not in labels)],
         star=catalog.get("star"),
+        keys={name: np.asarray(catalog[name]) for name in KEY_PARTS if name in catalog},
     )
     return rows
-
-
-def _files_repeat(table: Mapping[str, np.ndarray]) -> bool:
-    named = (np.asarray(table["file"]) != "") & (np.asarray(table["id"]) != -1)
-    files = np.asarray(table["file"])[named]
-    pairs = set(zip(files.tolist(), np.asarray(table["id"])[named].tolist(), strict=True))
-    return len(pairs) > len(np.unique(files))
 
 
 def _flags(catalog: Mapping[str, np.ndarray], n: int) -> tuple[np.ndarray, list[str]]:

@@ -44,13 +44,16 @@ class Column:
         return np.where(self.missing, np.nan, self.values.astype(np.float64))
 
 
-def read_columns(path: Path) -> dict[str, Column]:
+def read_columns(path: Path, also: str | None = None) -> dict[str, Column]:
     """Read all one-dimensional columns of a table; the format is told by content.
 
     Parameters
     ----------
     path : Path
         CSV (comment lines begin with #), ECSV, FITS (first binary table with rows) or parquet; gzipped or not.
+    also : str, optional
+        A column (case does not matter) that may stand in another table of a FITS file, if that matches the first row
+        by row (DESI: RVTAB, SPTAB, FIBERMAP, GAIA): the same number of rows and, where it has one, the same TARGETID.
 
     Returns
     -------
@@ -65,7 +68,7 @@ def read_columns(path: Path) -> dict[str, Column]:
     try:
         content = read_bytes(path)
         if content.startswith(b"SIMPLE  ="):
-            columns = _from_fits(content, path)
+            columns = _from_fits(content, path, also)
         elif content.startswith(b"PAR1"):
             import pyarrow as pa
             import pyarrow.parquet as pq
@@ -129,7 +132,7 @@ def _from_arrow(table: Any) -> dict[str, Column]:
     return columns
 
 
-def _from_fits(content: bytes, path: Path) -> dict[str, Column]:
+def _from_fits(content: bytes, path: Path, also: str | None) -> dict[str, Column]:
     import warnings
 
     from astropy.io import fits
@@ -139,10 +142,37 @@ def _from_fits(content: bytes, path: Path) -> dict[str, Column]:
         # Unknown units and the like do not matter here.
         warnings.simplefilter("ignore")
         with fits.open(io.BytesIO(content), memmap=False) as hdus:
-            for hdu in hdus:
-                if isinstance(hdu, fits.BinTableHDU) and hdu.header["NAXIS2"] > 0:
-                    return _from_astropy(Table.read(hdu))
+            filled = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU) and hdu.header["NAXIS2"] > 0]
+            if filled:
+                columns = _from_astropy(Table.read(filled[0]))
+                if also is not None and also.lower() not in {name.lower() for name in columns}:
+                    columns |= _beside(filled, also, path)
+                return columns
     raise InputError(f"{path}: no binary table with rows in this FITS file")
+
+
+def _beside(tables: list, name: str, path: Path) -> dict[str, Column]:
+    """One column of a table that matches the first of a file row by row."""
+    first = tables[0]
+    for hdu in tables[1:]:
+        spelt = next((own for own in hdu.columns.names if own.lower() == name.lower()), None)
+        if spelt is None:
+            continue
+        if len(hdu.data) != len(first.data):
+            raise InputError(
+                f"{path}: {hdu.name}, which has the column {spelt}, has {len(hdu.data)} rows and {first.name} "
+                f"{len(first.data)}; they should match row by row"
+            )
+        if (
+            all("TARGETID" in table.columns.names for table in (first, hdu))
+            and (first.data["TARGETID"] != hdu.data["TARGETID"]).any()
+        ):
+            raise InputError(f"{path}: {first.name} and {hdu.name} differ in TARGETID; they should match row by row")
+        values = np.asarray(hdu.data[spelt])
+        if values.ndim == 1:
+            values = values.astype(values.dtype.newbyteorder("="))
+            return {spelt: Column(values, np.zeros(len(values), bool))}
+    return {}
 
 
 def _from_astropy(table: Any) -> dict[str, Column]:

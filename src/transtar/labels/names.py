@@ -27,6 +27,9 @@ _LABEL_SPELLINGS = {
     **{f"{element}fe": f"{element}_fe" for element in ELEMENTS if len(element) == 2},
 }
 
+KEY_PARTS = ("SURVEY", "PROGRAM", "HEALPIX")
+"""Columns that with TARGETID make the compound key of a DESI spectrum."""
+
 # In order of preference where a table has several. A survey's identifier of the spectrum goes before that of the star.
 _ID_SPELLINGS = ("id", "obsid", "targetid", "miles_id", "source_id", "gaia_source_id", "dr3_source_id", "gaiadr3")
 _FILE_SPELLINGS = ("file", "filename", "file_name")

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..grids import SPEED_OF_LIGHT
 from ..surveys.identifiers import to_int64
 from .columns import Column, read_columns
-from .names import canonical_label, key_columns
+from .names import KEY_PARTS, canonical_label, key_columns
 
 SPLITS = ("pool", "test")
-_VELOCITY_SPELLINGS = ("velocity", "rv", "vrad", "radial_velocity", "rv_adop")
+_VELOCITY_SPELLINGS = ("velocity", "rv", "vrad", "radial_velocity", "rv_adop", "z")
+_REDSHIFTS = ("z", "rr_z")
 
 
 def read_labels(path: str | os.PathLike, extra: Sequence[str] = ()) -> dict[str, np.ndarray]:
@@ -77,7 +79,8 @@ def read_split(path: str | os.PathLike) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to ndarray
-        The key columns and ``split``; `transtar.labels.look_up` gives the split of each spectrum.
+        The key columns (``SURVEY``, ``PROGRAM``, ``HEALPIX`` too, if there) and ``split``; `transtar.labels.look_up`
+        gives the split of each spectrum.
 
     Raises
     ------
@@ -87,6 +90,7 @@ def read_split(path: str | os.PathLike) -> dict[str, np.ndarray]:
     path = Path(path)
     columns = read_columns(path)
     table, _ = _keys(columns, path)
+    table |= _key_parts(columns)
     if "split" not in columns:
         raise InputError(f"{path}: no column split; {_found(columns)}")
     split = columns["split"].text()
@@ -103,13 +107,16 @@ def read_velocities(source: str | os.PathLike) -> dict[str, np.ndarray]:
     ----------
     source : str or path
         Table with a key column (as in `read_labels`) and a velocity in km/s: the column named, or the first of
-        velocity, rv, vrad, radial_velocity, rv_adop (case does not matter).
+        velocity, rv, vrad, radial_velocity, rv_adop (case does not matter). A column z, or rr_z, is a redshift: the
+        velocity is c z, where there are columns SPECTYPE and ZWARN of stars without warning only. In FITS files of DESI
+        the column may stand in any table that matches the first row by row (RV_ADOP of SPTAB beside RVTAB).
 
     Returns
     -------
     dict of str to ndarray
         The key columns and ``velocity`` (float64, km/s; NaN where missing or not between -3000 and 3000,
-        which covers the sentinels -9999 and the like).
+        which covers the sentinels -9999 and the like); ``SURVEY``, ``PROGRAM``, ``HEALPIX`` if there. Rows are sorted
+        by ``id``, so that `find_velocities` is quick in large tables.
 
     Raises
     ------
@@ -122,7 +129,7 @@ def read_velocities(source: str | os.PathLike) -> dict[str, np.ndarray]:
         if colon and os.sep not in after and before:
             name, wanted = before, after
     path = Path(name)
-    columns = read_columns(path)
+    columns = read_columns(path, also=wanted)
     table, _ = _keys(columns, path)
     lower = {column.lower(): column for column in columns}
     if wanted is None:
@@ -132,7 +139,33 @@ def read_velocities(source: str | os.PathLike) -> dict[str, np.ndarray]:
     if match is None:
         raise InputError(f"{path}: no velocity column {wanted or '(give it as FILE:COLUMN)'}; {_found(columns)}")
     velocity = columns[match].numbers(f"{path}: column {match}")
-    return {**table, "velocity": np.where(np.abs(velocity) < 3000, velocity, np.nan)}
+    if match.lower() in _REDSHIFTS:
+        velocity = _of_stars(SPEED_OF_LIGHT * velocity, columns, lower, path)
+    table |= _key_parts(columns)
+    table["velocity"] = np.where(np.abs(velocity) < 3000, velocity, np.nan)
+    if "id" in table:
+        order = np.argsort(table["id"], kind="stable")
+        table = {name: values[order] for name, values in table.items()}
+    return table
+
+
+def _of_stars(velocity: np.ndarray, columns: dict[str, Column], lower: dict[str, str], path: Path) -> np.ndarray:
+    """NaN where redrock says that it is no star or that its redshift is doubtful."""
+    keep = np.isfinite(velocity)
+    if "zwarn" in lower:
+        keep &= columns[lower["zwarn"]].numbers(f"{path}: column {lower['zwarn']}") == 0
+    if "spectype" in lower:
+        keep &= columns[lower["spectype"]].text() == "STAR"
+    return np.where(keep, velocity, np.nan)
+
+
+def _key_parts(columns: dict[str, Column]) -> dict[str, np.ndarray]:
+    """Columns that with an id make the compound key of a survey."""
+    upper: dict[str, Column] = {}
+    for name, column in columns.items():
+        if name in KEY_PARTS or name.upper() not in columns:
+            upper[name.upper()] = column
+    return {name: _as_is(upper[name]) for name in KEY_PARTS if name in upper}
 
 
 def _keys(columns: dict[str, Column], path: Path) -> tuple[dict[str, np.ndarray], set[str]]:

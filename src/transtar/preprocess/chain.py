@@ -136,6 +136,8 @@ def _class_flags(batch: SpectrumBatch) -> np.ndarray:
     flags = np.zeros(len(batch), np.int32)
     if batch.ivar is None:
         flags |= Flag.NO_IVAR
+    if "survey_flags" in batch.meta:
+        flags |= batch.meta["survey_flags"].astype(np.int32)
     if "class" in batch.meta:
         kind = np.char.upper(np.char.strip(batch.meta["class"].astype(str)))
         flags[(kind != "STAR") & (kind != "")] |= Flag.NON_STELLAR

@@ -75,6 +75,7 @@ def stream(
     paths: PathLike | Iterable[PathLike],
     batch_size: int = 512,
     on_error: Callable[[Path, str], None] | None = None,
+    on_left_out: Callable[[Path, dict[str, int]], None] | None = None,
 ) -> Iterator[SpectrumBatch]:
     """Read native files and yield their spectra in batches, in the order of the files.
 
@@ -90,6 +91,8 @@ def stream(
         Largest number of spectra in a batch.
     on_error : callable, optional
         Called with the path and a message of one line for each unusable file, which is then skipped.
+    on_left_out : callable, optional
+        Called with the path and the counts by reason for each file with rows that are no spectra of targets.
 
     Yields
     ------
@@ -112,6 +115,8 @@ def stream(
                 raise
             on_error(path, str(error))
             continue
+        if batch.left_out and on_left_out is not None:
+            on_left_out(path, batch.left_out)
         start = 0
         while start < len(batch):
             if packed is not None and (packed.count == batch_size or not packed.fits(batch)):
@@ -143,6 +148,7 @@ class _Packed:
             mask=self.mask[:0],
             ids=self.ids[:0],
             meta={},
+            left_out={},
         )
 
     def fits(self, batch: SpectrumBatch) -> bool:
