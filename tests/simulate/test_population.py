@@ -3,9 +3,9 @@ import pytest
 
 from transtar.errors import InputError, SettingsError
 from transtar.simulate.abundances import MDF
+from transtar.simulate.native.healpix import nested_index
 from transtar.simulate.population import BLOCK, draw_stars
 from transtar.simulate.selection import COMPONENTS, DESI_LIKE, LAMOST_LIKE, MILES_LIKE, Population, oversample_poor
-from transtar.simulate.native.healpix import nested_index
 from transtar.simulate.truth import COLUMNS, spectrum_labels
 
 

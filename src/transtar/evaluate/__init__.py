@@ -3,11 +3,12 @@
 from .bootstrap import bootstrap, bootstrap_errors
 from .catalog import Evaluation, evaluate_catalog, evaluate_files, format_table, write_metrics
 from .metrics import bias, r2, sigma
-from .mmd import Discrepancy, halves_floor, squared_mmd
+from .mmd import GAMMA, Discrepancy, halves_floor, squared_mmd
 from .regimes import evaluate, regimes
 from .summary import RESULT_COLUMNS, read_results, select, summarise
 
 __all__ = [
+    "GAMMA",
     "RESULT_COLUMNS",
     "Discrepancy",
     "Evaluation",

@@ -3,10 +3,12 @@
 from .figures import Panel, against_sample_size, one_to_one, regime_dots, residuals_against, save
 from .page import FigureFile, Section, write_report
 from .plane import Plane, abundance_plane
+from .style import in_order
 from .tables import (
     Table,
     paper_table,
     read_results,
+    rows_html,
     settings_html,
     summarise,
     to_csv,
@@ -23,11 +25,13 @@ __all__ = [
     "Table",
     "abundance_plane",
     "against_sample_size",
+    "in_order",
     "one_to_one",
     "paper_table",
     "read_results",
     "regime_dots",
     "residuals_against",
+    "rows_html",
     "save",
     "settings_html",
     "summarise",

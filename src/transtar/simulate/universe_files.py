@@ -245,9 +245,7 @@ def _xp_batch(group: Group, **options) -> SpectrumBatch:
 
 
 def _xp_sampled(group: Group) -> list[Path]:
-    return [
-        gaia.write_sampled(_xp_batch(group), group.folder / group.part / f"XP_SAMPLED_RAW-{group.number:03d}.fits")
-    ]
+    return [gaia.write_sampled(_xp_batch(group), group.folder / group.part / f"XP_SAMPLED_RAW-{group.number:03d}.fits")]
 
 
 def _xp_continuous(group: Group) -> list[Path]:

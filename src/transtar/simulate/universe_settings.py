@@ -101,7 +101,9 @@ KNOWN = (*COUNTS, *OWN, *(f"effects.{name}" for name in EFFECTS))
 """Every key that may be set."""
 
 
-def universe_settings(scale: str = "small", seed: int = 0, changes: Mapping[str, Any] | None = None) -> UniverseSettings:
+def universe_settings(
+    scale: str = "small", seed: int = 0, changes: Mapping[str, Any] | None = None
+) -> UniverseSettings:
     """Settings of a scale, with changes.
 
     Parameters
