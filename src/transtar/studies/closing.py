@@ -10,7 +10,7 @@ from ..glossary import plain
 from ..report import in_order
 from .paired import score_strategies
 from .pipeline import PIPELINE
-from .plane import AXES, TRUE, mean_mmd
+from .plane import AXES, REFERENCE, TRUE, TRUTH, mean_mmd
 from .spec import Study, adapters
 
 RIVALS = ("zero-shot", "recalibrate", "ridge", "scratch")
@@ -45,7 +45,7 @@ def closing_lines(study: Study, predictions: Iterable[dict], mmd: list[dict]) ->
 
 def _done(study: Study, entries: list[dict], labels: list[str]) -> str:
     mock = "mock " if study.simulate is not None else ""
-    source, target = (f"{mock}{sample.survey}" for sample in (study.source, study.target))
+    source, target = (f"{mock}{sample.survey.upper()}" for sample in (study.source, study.target))
     trained = max((entry["n_train"] for entry in entries if entry["strategy"] == "zero-shot"), default=0)
     adapted = max((entry["n_train"] for entry in entries if entry["n_finetune"]), default=0)
     judged = max(int(np.isfinite(entry["reference"][entry["label"]]).sum()) for entry in entries)
@@ -77,9 +77,14 @@ def _plane(study: Study, mmd: list[dict]) -> str:
     names = [name for name in in_order([row["strategy"] for row in mmd]) if name in ("zero-shot", "scratch")]
     chosen = adapters(study, max(study.sizes, default=0))
     names[1:1] = dict.fromkeys(chosen[label] for label in AXES if label in chosen)
-    parts = [f"{name} {value[0]:.4f}" for name in names if (value := mean_mmd(mmd, name))]
-    floor = mean_mmd(mmd, TRUE)
-    if floor is not None:
-        parts.append(f"perfect labels {floor[0]:.4f} ± {floor[1]:.4f}")
+    from_truth = mean_mmd(mmd, TRUE, TRUTH) is not None
+    against = TRUTH if from_truth else REFERENCE
+    found = {name: value for name in names if (value := mean_mmd(mmd, name, against))}
+    text = ", ".join(f"{name} {value:.4f} ± {error:.4f}" for name, (value, error) in found.items())
     n = max(row["n"] for row in mmd)
-    return f"[alpha/Fe]-[Fe/H] plane of {n} more stars, MMD^2 from the reference: {', '.join(parts)}"
+    line = f"[alpha/Fe]-[Fe/H] plane of {n} more stars: MMD^2 from the {'true labels' if from_truth else 'reference'} {text}"
+    floor = mean_mmd(mmd, TRUE)
+    if floor is None:
+        return line
+    own = ", ".join(f"{name} {value[0]:.4f}" for name in names if (value := mean_mmd(mmd, name)))
+    return f"{line}; from the reference {own}, and {floor[0]:.4f} ± {floor[1]:.4f} with perfect labels"

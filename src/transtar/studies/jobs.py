@@ -112,6 +112,7 @@ def run_job(job: Job, runs: str) -> str:
     if job.strategy == "pretrain":
         source = _load(job.source)
         learn, held_out = parts(source, job.split, job.seed, job.n_folds)
+        learn = learn[np.isfinite(source.targets(job.labels)[learn]).any(axis=1)]
         arguments = training_arguments(source, learn, job.labels)
         if job.prior:
             prior = load_prior(job.prior, job.labels, source.preprocessing)

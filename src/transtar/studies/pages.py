@@ -190,11 +190,13 @@ def _kinds(rows: list[dict]) -> tuple[str, ...]:
 
 
 def _one_to_one(study: Study, label: str, predictions: list[dict], out: Path) -> FigureFile:
-    seed = study.seeds[0]
-    size = 100 if 100 in study.sizes else max(study.sizes, default=0)
-    adapter = adapters(study, size).get(label, "lora")
-    wanted = [(shown(PIPELINE, study), 0), ("zero-shot", 0), ("recalibrate", size), ("scratch", size), (adapter, size)]
-    largest = max(study.sizes, default=0)
+    seed, largest = study.seeds[0], max(study.sizes, default=0)
+    if study.pipeline:
+        wanted = [(shown(PIPELINE, study), 0), ("zero-shot", 0), ("recalibrate", largest), ("ridge", largest)]
+    else:
+        size = 100 if 100 in study.sizes else largest
+        adapter = adapters(study, size).get(label, "lora")
+        wanted = [("zero-shot", 0), ("recalibrate", size), ("scratch", size), (adapter, size)]
     wanted += [("scratch", largest), ("residual", largest), ("lora", largest), ("full", largest)]
     panels = []
     for strategy, n in dict.fromkeys(wanted):
