@@ -16,8 +16,14 @@ from .errors import InputError, TranstarError
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+def atomic_path(path: str | os.PathLike, durable: bool = True) -> Iterator[Path]:
     """Give a temporary file beside `path` that replaces it when the block ends well, and vanishes when it does not.
+
+    Parameters
+    ----------
+    path : path
+    durable : bool
+        Wait until the content is on the disk, so that even a power cut leaves the old file or the new one.
 
     Yields
     ------
@@ -37,8 +43,9 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     try:
         with _clear_disk_errors(path):
             yield temporary
-            with temporary.open("rb+") as written:
-                os.fsync(written.fileno())
+            if durable:
+                with temporary.open("rb+") as written:
+                    os.fsync(written.fileno())
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
     finally:

@@ -100,7 +100,10 @@ def _zeta(mh):
 
 def _rows(table: np.ndarray, zeta) -> np.ndarray:
     """Coefficients at `zeta`, shape (n_rows, ...)."""
-    powers = np.stack([np.asarray(zeta, float) ** k for k in range(5)])
+    zeta = np.asarray(zeta, float)
+    powers = np.ones((5, *zeta.shape))
+    for k in range(1, 5):  # far faster than powers by exponents
+        powers[k] = powers[k - 1] * zeta
     return np.tensordot(table, powers, axes=1)
 
 

@@ -5,26 +5,29 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from ..errors import TranstarError
 from .native.sizes import check_disk
 from .samples import Plan, plan
-from .universe_files import Group, catalogs, groups, write_group
+from .universe_files import Group, catalogs, group_of, places, write_group
 from .universe_record import add_group, discard_unfinished, is_done, open_record, save_record
 from .universe_settings import UniverseSettings
 
 Say = Callable[[str], None]
+
+FEW = 500
+"""Spectra that are made sooner than processes for them are started."""
 
 
 def simulate_universe(
@@ -39,7 +42,8 @@ def simulate_universe(
     Parameters
     ----------
     out : path
-        Folder; gets ``lamost``, ``miles``, ``desi``, ``apogee``, ``compilations``, ``gaia``, ``truth.parquet`` and ``universe.json``.
+        Folder; gets ``lamost``, ``miles``, ``desi``, ``apogee``, ``compilations``, ``gaia``, ``truth.parquet`` and
+        ``universe.json``.
     settings : UniverseSettings
         From `universe_settings`. The same settings give the same bytes of data, whatever `workers`.
     catalogs_only : bool
@@ -73,11 +77,10 @@ def simulate_universe(
     if folder.exists():
         discard_unfinished(folder)
     universe = _plan(settings)
-    if not find_spec("gaiaxpy") and settings.xp_continuous and not catalogs_only:
+    wanted = {} if catalogs_only else places(universe, settings)
+    if wanted.get("gaia/continuous") and not find_spec("gaiaxpy"):
         say("GaiaXPy is not installed, so there will be no continuous XP spectra: pip install 'transtar[gaia]'")
-    wanted = [] if catalogs_only else list(groups(universe, folder, settings))
-    if not find_spec("gaiaxpy"):
-        wanted = [group for group in wanted if group.part != "gaia/continuous"]
+        wanted["gaia/continuous"] = []
     done = sum(part["bytes"] for part in record["parts"].values())
     size = universe.size(catalogs_only, settings.resolution, settings.xp_continuous)
     say(check_disk(folder, max(size - done, 0)))
@@ -85,7 +88,7 @@ def simulate_universe(
         folder.mkdir(parents=True, exist_ok=True)
         save_record(folder, record)
         _write_catalogs(universe, folder, settings, record)
-        _write_spectra(wanted, folder, record, workers or os.cpu_count() or 1)
+        _write_spectra(universe, wanted, folder, settings, record, workers or os.cpu_count() or 1)
     except BaseException:
         discard_unfinished(folder)
         say(f"{folder}: not complete; the same command goes on where it stopped")
@@ -106,51 +109,59 @@ def _plan(settings: UniverseSettings) -> Plan:
 
 
 def _write_catalogs(universe: Plan, folder: Path, settings: UniverseSettings, record: dict[str, Any]) -> None:
-    makers = catalogs(universe, folder, settings)
+    makers = catalogs(universe, settings)
     for name, (rows, write) in tqdm(makers.items(), unit="table", desc="catalogs", disable=None, leave=False):
         if is_done(record, name, 0):
             continue
-        write()
         path = folder / name
+        write(path)
         files = sorted(path.iterdir()) if path.is_dir() else [path]
         size = sum(file.stat().st_size for file in files)
         add_group(record, name, 0, 1, {"files": len(files), "rows": rows, "bytes": size})
         save_record(folder, record)
 
 
-def _write_spectra(wanted: list[Group], folder: Path, record: dict[str, Any], workers: int) -> None:
-    number = Counter(group.part for group in wanted)
-    missing = [group for group in wanted if not is_done(record, group.part, group.number)]
-    before = sum(len(group.rows) for group in wanted) - sum(len(group.rows) for group in missing)
-    total = before + sum(len(group.rows) for group in missing)
-    with tqdm(total=total, initial=before, unit="spectra", desc="spectra", disable=None, leave=False) as bar:
-        for group, written in _made(missing, workers):
-            add_group(record, group.part, group.number, number[group.part], written)
+def _write_spectra(
+    universe: Plan,
+    wanted: dict[str, list[np.ndarray]],
+    folder: Path,
+    settings: UniverseSettings,
+    record: dict[str, Any],
+    workers: int,
+) -> None:
+    every = [(part, number, place) for part, found in wanted.items() for number, place in enumerate(found)]
+    missing = [(part, number, place) for part, number, place in every if not is_done(record, part, number)]
+    total, left = (sum(len(place) for _, _, place in some) for some in (every, missing))
+    workers = 1 if left < FEW else min(workers, len(missing))
+    # Tables of stars are cut out when their turn has come.
+    todo = (group_of(universe, *group, folder, settings) for group in missing)
+    bar = tqdm(total=total, initial=total - left, unit="spectra", desc="spectra", disable=None, leave=False)
+    # Closed at once when interrupted, so that no worker writes on while the unfinished is tidied up.
+    with bar, closing(_made(todo, workers)) as made:
+        for group, written in made:
+            add_group(record, group.part, group.number, len(wanted[group.part]), written)
             save_record(folder, record)
             bar.update(len(group.rows))
 
 
-def _made(missing: list[Group], workers: int) -> Iterator[tuple[Group, dict[str, int]]]:
+def _made(todo: Iterator[Group], workers: int) -> Generator[tuple[Group, dict[str, int]], None, None]:
     """Groups as they are completed, and what was written of each."""
-    workers = min(workers, len(missing))
-    # Starting processes takes as long as making some hundred spectra.
-    if workers <= 1 or sum(len(group.rows) for group in missing) < 500:
+    if workers <= 1:
         with _one_thread():
-            for group in missing:
+            for group in todo:
                 yield group, write_group(group)
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
     try:
-        waiting = iter(missing)
         # No more than a few groups are on their way at a time, for each carries its table of stars.
-        pending: dict[Future, Group] = {pool.submit(write_group, g): g for g in islice(waiting, 2 * workers)}
+        pending: dict[Future, Group] = {pool.submit(write_group, g): g for g in islice(todo, 2 * workers)}
         while pending:
             done, _ = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
                 group = pending.pop(future)
                 yield group, future.result()
-                for following in islice(waiting, 1):
+                for following in islice(todo, 1):
                     pending[pool.submit(write_group, following)] = following
     except BrokenProcessPool as error:
         raise TranstarError(

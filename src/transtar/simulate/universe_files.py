@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,8 @@ class Group:
 # ------------------------------------------------------------------------------------------------------------ catalogs
 
 
-def catalogs(plan: Plan, folder: Path, settings: UniverseSettings) -> dict[str, tuple[int, Callable[[], Any]]]:
-    """What makes each catalog: part to its number of rows and a function that writes it.
+def catalogs(plan: Plan, settings: UniverseSettings) -> dict[str, tuple[int, Callable[[Path], Any]]]:
+    """What makes each catalog: part to its number of rows and a function that writes it to a path.
 
     A part is named by its path within the universe.
     """
@@ -75,27 +75,18 @@ def catalogs(plan: Plan, folder: Path, settings: UniverseSettings) -> dict[str, 
     library = plan.stars[plan.miles]
     numbers = np.arange(1, len(library) + 1)
     poor = plan.stars[plan.compilation]
-    makers: dict[str, tuple[int, Callable[[], Any]]] = {
-        "truth.parquet": (len(plan.stars), lambda: write_truth(plan, folder / "truth.parquet")),
-        "lamost/labels.csv": (len(plan.lamost), lambda: lamost.write_labels(plan.lamost, folder / "lamost/labels.csv")),
-        "miles/labels.csv": (
-            len(library), lambda: miles.write_labels(library, numbers, folder / "miles/labels.csv", seed)
-        ),
-        "miles/split.csv": (
-            len(library), lambda: miles.write_split(library, numbers, folder / "miles/split.csv", seed)
-        ),
-        "apogee/allStar-dr17-synspec_rev1.fits": (
-            len(plan.apogee),
-            lambda: apogee.write_allstar(plan.apogee, folder / "apogee/allStar-dr17-synspec_rev1.fits"),
-        ),
-        "compilations": (len(poor), lambda: compilations.write_compilations(poor, folder / "compilations", seed)),
-    }  # fmt: skip
+    makers: dict[str, tuple[int, Callable[[Path], Any]]] = {
+        "truth.parquet": (len(plan.stars), partial(write_truth, plan)),
+        "lamost/labels.csv": (len(plan.lamost), partial(lamost.write_labels, plan.lamost)),
+        "miles/labels.csv": (len(library), partial(miles.write_labels, library, numbers, seed=seed)),
+        "miles/split.csv": (len(library), partial(miles.write_split, library, numbers, seed=seed)),
+        "apogee/allStar-dr17-synspec_rev1.fits": (len(plan.apogee), partial(apogee.write_allstar, plan.apogee)),
+        "compilations": (len(poor), partial(compilations.write_compilations, poor, seed=seed)),
+    }
     observed = desi_snr(plan.desi, settings)
     for release, name in mws.RELEASES.items():
-        rows = np.flatnonzero(observed[f"in_{release}"])
-        makers[f"desi/{name}"] = (
-            len(rows), lambda rows=rows, name=name: mws.write_mwsall(observed[rows], folder / "desi" / name)
-        )  # fmt: skip
+        rows = observed[np.asarray(observed[f"in_{release}"])]
+        makers[f"desi/{name}"] = (len(rows), partial(mws.write_mwsall, rows))
     return makers
 
 
@@ -117,9 +108,9 @@ def desi_snr(rows: Table, settings: UniverseSettings) -> Table:
 def write_truth(plan: Plan, path: Path) -> None:
     """Write the truth of each star: its properties, its role, where it is found, and how its spectrum was made.
 
-    Columns beside those of `truth.COLUMNS`: ``role``; ``in_lamost`` and so on (bool); ``spectrum_teff`` and so on, the labels from
-    which the spectrum was made; ``moved``, names of those that had to be moved to the emulator's edge, separated by commas, and
-    ``outside`` (bool), whether any had.
+    Columns beside those of `truth.COLUMNS`: ``role``; ``in_lamost`` and so on (bool); ``spectrum_teff`` and so on, the labels
+    from which the spectrum was made; ``moved``, names of those that had to be moved to the emulator's edge, separated by
+    commas, and ``outside`` (bool), whether any had.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -158,33 +149,38 @@ def write_truth(plan: Plan, path: Path) -> None:
 # ------------------------------------------------------------------------------------------------------------- spectra
 
 
-def groups(plan: Plan, folder: Path, settings: UniverseSettings) -> Iterator[Group]:
-    """All groups of spectra of a universe, in the order in which they are to be made."""
-    library = plan.stars[plan.miles]
-    library["number"] = np.arange(1, len(library) + 1)
-    with_xp = plan.stars[plan.xp]
-    tables: list[tuple[str, Table, Iterator]] = [
-        ("miles/spectra", library, _slices(len(library), GROUP)),
-        ("gaia/sampled", with_xp, _slices(len(with_xp), XP_GROUP)),
-        ("gaia/continuous", with_xp, _slices(min(len(with_xp), settings.xp_continuous), XP_GROUP)),
-        ("desi/healpix", plan.desi, desi.pixel_groups(plan.desi, GROUP)),
-        ("lamost/spectra", plan.lamost, _plates(plan.lamost)),
-    ]
-    for part, rows, places in tables:
-        for number, place in enumerate(places):
-            yield Group(part, number, rows[place], folder, settings)
+def places(plan: Plan, settings: UniverseSettings) -> dict[str, list[np.ndarray]]:
+    """How spectra are grouped: part to the rows of each group in the table of the part, in the order of making."""
+    n_xp = len(plan.xp)
+    return {
+        "miles/spectra": _pieces(np.arange(len(plan.miles)), GROUP),
+        "gaia/sampled": _pieces(np.arange(n_xp), XP_GROUP),
+        "gaia/continuous": _pieces(np.arange(min(n_xp, settings.xp_continuous)), XP_GROUP),
+        "desi/healpix": list(desi.pixel_groups(plan.desi, GROUP)),
+        "lamost/spectra": _plates(plan.lamost),
+    }
 
 
-def _slices(n: int, size: int) -> Iterator[slice]:
-    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+def group_of(plan: Plan, part: str, number: int, place: np.ndarray, folder: Path, settings: UniverseSettings) -> Group:
+    """A group with its rows, given its `place` (see `places`)."""
+    if part == "lamost/spectra":
+        rows = plan.lamost[place]
+    elif part == "desi/healpix":
+        rows = plan.desi[place]
+    else:
+        rows = plan.stars[(plan.miles if part == "miles/spectra" else plan.xp)[place]]
+        rows["number"] = place + 1
+    return Group(part, number, rows, folder, settings)
 
 
-def _plates(rows: Table) -> Iterator[slice]:
-    """Slices that hold spectra of one plate each, which shares a folder; rows come plate by plate."""
-    _, starts = np.unique(np.asarray(rows["lmjd"]), return_index=True)
-    for first, end in zip(starts, [*starts[1:], len(rows)], strict=True):
-        for part in _slices(int(end - first), GROUP):
-            yield slice(int(first) + part.start, int(first) + part.stop)
+def _pieces(rows: np.ndarray, size: int) -> list[np.ndarray]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _plates(rows: Table) -> list[np.ndarray]:
+    """Groups of spectra of one plate each, since those share a folder."""
+    plates = np.asarray(rows["lmjd"])
+    return [piece for plate in np.unique(plates) for piece in _pieces(np.flatnonzero(plates == plate), GROUP)]
 
 
 def write_group(group: Group) -> dict[str, int]:

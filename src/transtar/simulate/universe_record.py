@@ -64,7 +64,9 @@ def open_record(folder: Path, settings: UniverseSettings) -> dict[str, Any]:
             "or another --out, or delete the folder"
         )
     # What somebody has deleted is to be made again.
-    record["parts"] = {name: part for name, part in record["parts"].items() if (folder / name).exists()}
+    there = {name: part for name, part in record["parts"].items() if (folder / name).exists()}
+    if there != record["parts"]:
+        record |= {"parts": there, "complete": False}
     return record
 
 
@@ -86,7 +88,7 @@ def add_group(record: dict[str, Any], part: str, group: int, groups: int, writte
     entry["done"] = sorted([*entry["done"], group])
 
 
-def discard_unfinished(folder: Path, record: dict[str, Any] | None = None) -> None:
+def discard_unfinished(folder: Path) -> None:
     """Delete what killed processes left half written anywhere in the universe."""
     for place in ("", "lamost", "miles", "desi", "apogee", "compilations", "gaia"):
         top = folder / place

@@ -15,8 +15,8 @@ from .selection import DESI_LIKE, LAMOST_LIKE, MILES_LIKE, Population
 
 Range = tuple[float, float]
 
-SMALL_FIELD: dict[str, Range] = {"desi_right_ascension": (150.0, 165.0), "desi_declination": (30.0, 33.0)}
-"""At small scale DESI looks at 38 square degrees in degrees, so that a healpix file holds some tens of targets."""
+SMALL_FIELD: dict[str, Range] = {"desi_right_ascension": (150.0, 160.0), "desi_declination": (30.0, 33.0)}
+"""At small scale DESI looks at 26 square degrees only, so that a healpix file holds some tens of targets."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def universe_settings(
     """
     changes = changes or {}
     base = get_scale(scale)
-    check_keys(changes, KNOWN, "simulate")
+    check_keys(changes, KNOWN, "mock universe")
     switches = {name.removeprefix("effects."): v for name, v in changes.items() if name.startswith("effects.")}
     for name, value in switches.items():
         if not isinstance(value, bool):

@@ -105,8 +105,9 @@ def write_lamost(batch: SpectrumBatch, rows: Table, folder: Path) -> list[Path]:
         data = record.tobytes()
         content = _header(row, wave, float(level[i])) + table_header + data + b"\0" * (-len(data) % BLOCK)
         path = Path(folder) / str(row["file"])
-        # No name and no time inside, so that the same spectrum gives the same bytes.
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
+        # No name and no time inside, so that the same spectrum gives the same bytes. To wait for the disk after each of
+        # thousands of small files may take longer than to make them.
+        with atomic_path(path, durable=False) as temporary, temporary.open("wb") as file:
             file.write(gzip.compress(content, COMPRESSION, mtime=0))
         paths.append(path)
     return paths
