@@ -83,3 +83,8 @@ def test_concatenate():
 def test_what_cannot_be_joined(other):
     with pytest.raises(InputError, match="cannot be joined"):
         concatenate([batch(), other])
+
+
+def test_what_was_left_out_adds_up():
+    parts = [batch(left_out={"sky": 2}), batch(left_out={"sky": 1, "stuck": 4})]
+    assert concatenate(parts).left_out == {"sky": 3, "stuck": 4}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -139,6 +140,9 @@ def concatenate(batches: Sequence[SpectrumBatch]) -> SpectrumBatch:
         if (other.ivar is None) != (first.ivar is None):
             raise InputError("batches with and without inverse variances cannot be joined")
     names = list(dict.fromkeys(name for batch in batches for name in batch.meta))
+    left_out: Counter[str] = Counter()
+    for batch in batches:
+        left_out.update(batch.left_out)
     return replace(
         first,
         flux=np.concatenate([b.flux for b in batches]),
@@ -146,6 +150,7 @@ def concatenate(batches: Sequence[SpectrumBatch]) -> SpectrumBatch:
         mask=np.concatenate([b.mask for b in batches]),
         ids=np.concatenate([b.ids for b in batches]),
         meta={name: _join_column(batches, name) for name in names},
+        left_out=dict(left_out),
     )
 
 

@@ -42,7 +42,9 @@ def test_prepare(world, fails, tmp_path):
     common = ("prepare", "--out", tmp_path / "set", "--spectra")
     spectra = world.lamost / "spectra"
     assert "no such file or folder" in fails(*common, tmp_path / "no", "--survey", "lamost")
-    assert "known surveys: gaia-xp, generic, lamost, miles" in fails(*common, spectra, "--survey", "sdss", code=2)
+    assert "known surveys: desi, desi-brz, gaia-xp, generic, lamost, miles" in fails(
+        *common, spectra, "--survey", "sdss", code=2
+    )
     assert "is --survey right?" in fails(*common, spectra, "--survey", "miles")
     (tmp_path / "bad.yaml").write_text("farme: rest\n")
     settings = ("--survey", "lamost", "--preprocessing", tmp_path / "bad.yaml")

@@ -6,6 +6,7 @@ import pytest
 from transtar.catalog import write_catalog
 from transtar.errors import InputError
 from transtar.evaluate import evaluate_catalog, evaluate_files, format_table, write_metrics
+from transtar.evaluate.catalog import match
 from transtar.flags import Flag
 
 BIG = 2**62 + 1
@@ -109,3 +110,15 @@ def test_files_to_metrics_json(tmp_path, suffix):
 def test_metrics_json_holds_null_for_what_is_no_number(tmp_path):
     write_metrics(tmp_path / "m.json", {"feh": {"poor": {"r2": float("nan"), "n": 0}}})
     assert json.loads((tmp_path / "m.json").read_text()) == {"feh": {"poor": {"r2": None, "n": 0}}}
+
+
+def test_rows_of_two_programs_are_scored_by_their_own_labels():
+    catalog = {
+        "file": np.array(["a", "a", "b"]), "id": np.array([2**62 + 1] * 3), "feh": np.zeros(3),
+        "survey": np.full(3, "desi"), "SURVEY": np.full(3, "main"), "PROGRAM": np.array(["dark", "bright", "backup"]),
+    }  # fmt: skip
+    reference = {
+        "id": np.array([2**62 + 1] * 2), "SURVEY": np.full(2, "main"), "PROGRAM": np.array(["bright", "dark"]),
+        "feh": np.array([1.0, 2.0]),
+    }  # fmt: skip
+    assert match(catalog, reference, ["feh"]).tolist() == [1, 0, -1]

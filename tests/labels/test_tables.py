@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 
 from transtar.errors import InputError
@@ -133,3 +134,53 @@ def test_real_tables(data):
     assert np.unique(split["split"], return_counts=True)[1].tolist() == [400, 323]
     benchmark = read_labels(data / "labels/gaia_benchmark_stars_v3.csv")
     assert benchmark["id"][0] == 6904703228801028864
+
+
+def mwsall(path, second=(2**62 + 1, 2**62 + 2), **sptab):
+    """Tables that match row by row, as in the catalogs of the Milky Way Survey."""
+    ids = np.array([2**62 + 1, 2**62 + 2])
+    rvtab = {"TARGETID": ids, "VRAD": [1.0, 2.0], "FEH": [-1.0, 0.0], "SURVEY": ["main", "sv3"], "HEALPIX": [5, -1]}
+    tables = {
+        "RVTAB": rvtab,
+        "SPTAB": {"TARGETID": np.array(second), "RV_ADOP": [3.0, -9999.0][: len(second)], **sptab},
+    }
+    hdus = [fits.BinTableHDU(Table(columns), name=name) for name, columns in tables.items()]
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path, overwrite=True)
+    return path
+
+
+def test_velocities_of_a_catalog_of_several_tables(tmp_path):
+    path = mwsall(tmp_path / "mwsall.fits")
+    table = read_velocities(path)
+    assert table["velocity"].tolist() == [1, 2]
+    assert table["id"].tolist() == [2**62 + 1, 2**62 + 2]
+    assert (table["SURVEY"].tolist(), table["HEALPIX"].tolist()) == (["main", "sv3"], [5, -1])
+    np.testing.assert_array_equal(read_velocities(f"{path}:rv_adop")["velocity"], [3, np.nan])
+    with pytest.raises(InputError, match="no velocity column V; columns found: TARGETID, VRAD"):
+        read_velocities(f"{path}:V")
+    mwsall(path, second=[2**62 + 1])
+    with pytest.raises(InputError, match="SPTAB, which has the column RV_ADOP, has 1 rows and RVTAB 2"):
+        read_velocities(f"{path}:RV_ADOP")
+    mwsall(path, second=[2**62 + 1, 2**62 + 3])
+    with pytest.raises(InputError, match="RVTAB and SPTAB differ in TARGETID"):
+        read_velocities(f"{path}:RV_ADOP")
+
+
+def test_velocities_of_redrock(tmp_path):
+    path = write(tmp_path, "TARGETID,Z,ZWARN,SPECTYPE\n9,1e-4,0,STAR\n3,-1e-4,4,STAR\n5,1e-3,0,GALAXY\n4,0.5,0,STAR\n")
+    table = read_velocities(path)
+    assert table["id"].tolist() == [3, 4, 5, 9]
+    np.testing.assert_allclose(table["velocity"], [np.nan, np.nan, np.nan, 29.9792458])
+    path = write(tmp_path, "obsid,z\n9,1e-4\n")
+    np.testing.assert_allclose(read_velocities(f"{path}:z")["velocity"], 29.9792458)
+    with pytest.raises(InputError, match="give it as FILE:COLUMN"):
+        read_velocities(path)
+
+
+def test_real_tables_of_desi(data):
+    table = read_velocities(data / "desi/rvtab-64-5607.fits")
+    assert len(table["id"]) == 12
+    assert np.isfinite(table["velocity"]).all()
+    redrock = read_velocities(data / "desi/redrock-special-dark-27247.fits")
+    assert redrock["id"].tolist() == [39089837499744649]
+    assert np.isnan(redrock["velocity"]).all()

@@ -15,7 +15,7 @@ from .columns import Column, read_columns
 from .names import KEY_PARTS, canonical_label, key_columns
 
 SPLITS = ("pool", "test")
-_VELOCITY_SPELLINGS = ("velocity", "rv", "vrad", "radial_velocity", "rv_adop", "z")
+_VELOCITY_SPELLINGS = ("velocity", "rv", "vrad", "radial_velocity", "rv_adop")
 _REDSHIFTS = ("z", "rr_z")
 
 
@@ -107,9 +107,10 @@ def read_velocities(source: str | os.PathLike) -> dict[str, np.ndarray]:
     ----------
     source : str or path
         Table with a key column (as in `read_labels`) and a velocity in km/s: the column named, or the first of
-        velocity, rv, vrad, radial_velocity, rv_adop (case does not matter). A column z, or rr_z, is a redshift: the
-        velocity is c z, where there are columns SPECTYPE and ZWARN of stars without warning only. In FITS files of DESI
-        the column may stand in any table that matches the first row by row (RV_ADOP of SPTAB beside RVTAB).
+        velocity, rv, vrad, radial_velocity, rv_adop (case does not matter), or Z of redrock. Columns z and rr_z
+        are redshifts: the velocity is c z, where there are columns SPECTYPE and ZWARN of stars without warning only. In
+        FITS files of DESI the column may stand in any table that matches the first row by row (RV_ADOP of SPTAB
+        beside RVTAB).
 
     Returns
     -------
@@ -133,7 +134,9 @@ def read_velocities(source: str | os.PathLike) -> dict[str, np.ndarray]:
     table, _ = _keys(columns, path)
     lower = {column.lower(): column for column in columns}
     if wanted is None:
-        match = next((lower[spelling] for spelling in _VELOCITY_SPELLINGS if spelling in lower), None)
+        # A column z alone may be anything; beside redrock's own it is a redshift.
+        redrock = ("z",) if {"zwarn", "spectype"} <= set(lower) else ()
+        match = next((lower[spelling] for spelling in (*_VELOCITY_SPELLINGS, *redrock) if spelling in lower), None)
     else:
         match = wanted if wanted in columns else lower.get(wanted.lower())
     if match is None:

@@ -79,7 +79,7 @@ def read_desi(path: Path, cameras: Sequence[str] = ("B",)) -> SpectrumBatch:
     ids = to_int64(targets["TARGETID"], f"{path}: TARGETID")
     parts = [_camera(arrays, camera, len(ids), path) for camera in wanted]
     keep, left_out = _targets_only(ids, targets["OBJTYPE"])
-    merged = merge([_rows(part, keep) for part in parts])
+    merged = merge([_rows(part, keep) for part in parts], str(path))
     check_wave(merged.wave, str(path))
     status = targets.get("COADD_FIBERSTATUS", targets.get("FIBERSTATUS", np.zeros(len(ids), np.int32)))
     snr = scores.get(f"MEDIAN_COADD_SNR_{wanted[0]}", np.full(len(ids), np.nan))
@@ -183,7 +183,9 @@ def _refuse(names: list[str], targets: dict[str, np.ndarray], needed: set[str], 
     if {"FLUX", "IVAR"} <= set(names):
         raise InputError(f"{path}: a frame of one camera and exposure (cframe, sframe); name the coadd-* files instead")
     if "FIBERMAP" not in names or not any(name in names for name in ("B_FLUX", "R_FLUX", "Z_FLUX")):
-        raise InputError(f"{path}: not a DESI coadd (HDUs {', '.join(names)}); is --survey right?")
+        raise InputError(
+            f"{path}: not a DESI coadd (HDUs {', '.join(name or 'unnamed' for name in names)}); is --survey right?"
+        )
     if "EXP_FIBERMAP" not in names and "COADD_FIBERSTATUS" not in targets:
         raise InputError(
             f"{path}: spectra of single exposures (spectra-*); name the coadd-* file of the same folder instead"
@@ -284,7 +286,10 @@ def _redshifts(path: Path, ids: np.ndarray) -> dict[str, np.ndarray]:
     return unknown
 
 
-_CITATION = "DESI Collaboration 2025, arXiv:2503.14745 (DR1); DESI Collaboration 2024, AJ 168, 58 (EDR); Guy et al. 2023, AJ 165, 144"
+_CITATION = (
+    "DESI Collaboration 2025, arXiv:2503.14745 (DR1); DESI Collaboration 2024, AJ 168, 58 (EDR); "
+    "Guy et al. 2023, AJ 165, 144"
+)
 _SKY_LINES = ((5570.0, 5590.0),)
 """As LAMOST's: a network must not find lines of stars in one survey where it saw a straight bridge in the other."""
 _PATTERNS = ("coadd-*.fits", "coadd-*.fits.gz")

@@ -36,13 +36,15 @@ class Camera:
     mask: np.ndarray
 
 
-def merge(cameras: Sequence[Camera]) -> Camera:
+def merge(cameras: Sequence[Camera], where: str) -> Camera:
     """Merge cameras, averaging with inverse variances where they overlap.
 
     Parameters
     ----------
     cameras : sequence of Camera
         In order of wavelength, of the same spectra.
+    where : str
+        File, for the message.
 
     Returns
     -------
@@ -64,7 +66,9 @@ def merge(cameras: Sequence[Camera]) -> Camera:
     count = np.zeros(len(wave), int)
     for place, camera in zip(places, cameras, strict=True):
         if len(wave[place]) != len(camera.wave) or np.abs(wave[place] - camera.wave).max() > TOLERANCE:
-            raise InputError("the wavelengths of its cameras do not agree where they overlap; use one camera (desi)")
+            raise InputError(
+                f"{where}: the wavelengths of its cameras do not agree where they overlap; take the survey 'desi' (B only)"
+            )
         count[place] += 1
     shape = (len(cameras[0].flux), len(wave))
     flux, ivar, mask = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.ones(shape, bool)

@@ -79,7 +79,11 @@ class Part:
         """
         if self.is_table or "BSCALE" in self.header or "BZERO" in self.header:
             raise InputError(f"{self.path}: HDU {self.name} is not a plain image; is --survey right?")
-        array = np.empty(self.shape, _PIXEL[int(self.header["BITPIX"])])
+        try:
+            array = np.empty(self.shape, _PIXEL[int(self.header["BITPIX"])])
+        except MemoryError:
+            # A damaged header asks for anything; only a file that is not compressed can be asked how much it holds.
+            raise truncated(self.path) from None
         if array.size and self.file.readinto(memoryview(array).cast("B")) != array.nbytes:  # type: ignore[attr-defined]
             raise truncated(self.path)
         native = array.dtype.newbyteorder("=")
@@ -181,12 +185,11 @@ def _parts(file: IO[bytes], path: Path, file_size: int | None) -> Iterator[Part]
         if file_size is not None and place + part.size > file_size:
             raise InputError(f"{path}: truncated FITS file ({file_size} bytes of {place + part.size}); fetch it again")
         yield part
+        end = place + part.size
         place += -(-part.size // BLOCK) * BLOCK
-        # Beyond the end of what is compressed there is no seeking: the last place reached tells a file that is cut.
-        if file.seek(place) != place:
-            if place - file.tell() >= BLOCK:
-                raise truncated(path)
-            return
+        # What is compressed is read to pass over it, and not beyond its end.
+        if file.seek(place) < end:
+            raise truncated(path)
 
 
 def _header(file: IO[bytes], path: Path, first: bool) -> bytes | None:
