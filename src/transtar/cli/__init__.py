@@ -10,7 +10,19 @@ from importlib import import_module
 from .. import __version__
 from ..errors import SettingsError, TranstarError
 
-VERBS = ("simulate", "select", "prepare", "pretrain", "finetune", "predict", "evaluate", "study", "models", "info")
+VERBS = (
+    "simulate",
+    "select",
+    "calibrate",
+    "prepare",
+    "pretrain",
+    "finetune",
+    "predict",
+    "evaluate",
+    "study",
+    "models",
+    "info",
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

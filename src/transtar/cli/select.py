@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from .common import parse_assignments, say
@@ -37,31 +38,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from .. import __version__
-    from ..catalog.writers import check_suffix, write_catalog
-    from ..files import write_text
+    from ..catalog.writers import check_suffix
     from ..labels.select import select
     from ..labels.selection import load_selection
-    from ..report.cuts import to_csv, to_latex, to_text
+    from ..report.selection import to_text, write_selection
 
+    # A misspelt name should not cost the reading of gigabytes.
     check_suffix(arguments.out)
     selection = load_selection(arguments.selection, parse_assignments(arguments.set))
-    selected = select(selection, arguments.catalogs)
+    selected = select(selection, arguments.catalogs, on_step=step_bar())
     for line in selected.lines:
         say(line)
     print(f"{selection.title} ({selection.source})")
     print(to_text(selected.steps), end="")
-    metadata = {
-        "transtar": __version__,
-        "selection": arguments.selection,
-        "title": selection.title,
-        "source": selection.source,
-        "settings": selection.settings,
-        "catalogs": [str(path) for path in arguments.catalogs],
-    }
-    write_catalog(arguments.out, selected.columns, metadata)
-    beside = arguments.out.with_name(f"{arguments.out.stem}-cuts")
-    write_text(beside.with_suffix(".csv"), to_csv(selected.steps))
-    write_text(beside.with_suffix(".tex"), to_latex(selected.steps, f"{selection.title} ({selection.source})."))
-    print(f"{arguments.out}: {len(selected)} rows; cuts in {beside}.csv and .tex")
+    paths = write_selection(selected, arguments.out, arguments.selection, arguments.catalogs)
+    print(f"{paths['rows']}: {len(selected)} rows; the cuts: {paths['csv']}, {paths['tex']}")
     return 0
+
+
+def step_bar() -> Callable[[str], None]:
+    """A callback that shows what is being done, on a terminal only."""
+    from tqdm import tqdm
+
+    bar = tqdm(disable=None, leave=False, bar_format="{desc} ({elapsed})")
+    return bar.set_description_str

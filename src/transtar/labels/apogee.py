@@ -5,6 +5,7 @@ Abdurro'uf et al. 2022, ApJS 259, 35; bits: https://www.sdss4.org/dr17/irspec/ap
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..errors import InputError, SettingsError
 from .catalogs import Catalog, from_fits
+from .fits_columns import FitsTable
 
 KIND = "apogee-dr17"
 GAIA_ID = ("GAIAEDR3_SOURCE_ID",)
@@ -45,12 +47,12 @@ ALPHA_FE = MappingProxyType({
 """Definitions of [alpha/Fe], which allStar has no column for. One element alone is `mg_fe` and is always written, too."""
 
 
-def recognise(tables: dict[str, tuple[int, tuple[str, ...]]]) -> bool:
+def recognise(tables: Mapping[str, FitsTable]) -> bool:
     """Tell allStar by its columns, of whatever release."""
-    return any({"APOGEE_ID", "STARFLAG", "ASPCAPFLAG"} <= set(names) for _, names in tables.values())
+    return any({"APOGEE_ID", "STARFLAG", "ASPCAPFLAG"} <= set(table.names) for table in tables.values())
 
 
-def open_catalog(path: Path, tables: dict[str, tuple[int, tuple[str, ...]]]) -> Catalog:
+def open_catalog(path: Path, tables: Mapping[str, FitsTable]) -> Catalog:
     """Open an allStar file.
 
     Raises
@@ -59,7 +61,7 @@ def open_catalog(path: Path, tables: dict[str, tuple[int, tuple[str, ...]]]) -> 
         If it is of a release before DR17, whose Gaia identifiers are of another data release.
     """
     name = next(name for name in tables if recognise({name: tables[name]}))
-    found = tables[name][1]
+    found = tables[name].names
     if "GAIAEDR3_SOURCE_ID" not in found:
         older = [column for column in found if column.startswith("GAIA") and column.endswith("SOURCE_ID")]
         has = f"; {older[0]} is not of Gaia DR3" if older else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..surveys.identifiers import to_int64
-from .columns import Column, read_columns
-from .fits_columns import list_tables, read_column
+from .columns import Column
+from .fits_columns import FitsTable, read_column
 
 SUFFIXES = (".fits", ".fits.gz", ".fit", ".csv", ".csv.gz", ".ecsv", ".parquet")
 FOLDERS = ("lamost", "desi", "apogee", "compilations")
@@ -51,7 +51,9 @@ class Catalog:
         return ", ".join(str(path) for path in self.paths)
 
     def find(self, name: str) -> str | None:
-        """The column of that name as it is spelt in the file, or None; case does not matter."""
+        """The column of that name as it is spelt in the file, or None; case matters only where names differ by it alone."""
+        if name in self.names:
+            return name
         lower = name.lower()
         return next((known for known in self.names if known.lower() == lower), None)
 
@@ -96,7 +98,7 @@ def from_memory(kind: str, path: Path, columns: dict[str, Column], notes: Sequen
     return Catalog(kind, (path,), rows, tuple(columns), columns.__getitem__, tuple(notes))
 
 
-def from_fits(kind: str, path: Path, tables: dict[str, tuple[int, tuple[str, ...]]], prefix: bool) -> Catalog:
+def from_fits(kind: str, path: Path, tables: Mapping[str, FitsTable], prefix: bool) -> Catalog:
     """A catalog of one FITS file; with `prefix` its columns are called 'HDU.NAME'.
 
     Raises
@@ -104,23 +106,27 @@ def from_fits(kind: str, path: Path, tables: dict[str, tuple[int, tuple[str, ...
     InputError
         If the tables differ in length.
     """
-    lengths = {hdu: rows for hdu, (rows, _) in tables.items()}
+    lengths = {hdu: table.rows for hdu, table in tables.items()}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{hdu} {rows}" for hdu, rows in lengths.items())
         raise InputError(f"{path}: HDUs that must match row by row differ in length ({listed}); fetch it again")
-    places = {f"{hdu}.{name}" if prefix else name: (hdu, name) for hdu, (_, names) in tables.items() for name in names}
+    places = {
+        f"{hdu}.{name}" if prefix else name: (table, name) for hdu, table in tables.items() for name in table.names
+    }
     return Catalog(kind, (path,), next(iter(lengths.values())), tuple(places), lambda n: read_column(path, *places[n]))
 
 
 def join_parts(parts: Sequence[Catalog]) -> Catalog:
-    """Several files of one kind as one catalog of the columns that all of them have."""
+    """Several files of one kind as one catalog of the columns that all have, or any of them if they are compilations."""
     if len(parts) == 1:
         return parts[0]
     first = parts[0]
-    names = tuple(name for name in first.names if all(part.find(name) for part in parts))
+    everywhere = [name for name in first.names if all(part.find(name) for part in parts)]
+    somewhere = dict.fromkeys(name for part in parts for name in part.names)
+    names = tuple(somewhere if first.kind == "compilation" else everywhere)
 
     def read(name: str) -> Column:
-        columns = [part.read(part.find(name) or name) for part in parts]
+        columns = [_column_or_blank(part, name) for part in parts]
         return Column(
             np.concatenate([column.values for column in columns]),
             np.concatenate([column.missing for column in columns]),
@@ -129,6 +135,13 @@ def join_parts(parts: Sequence[Catalog]) -> Catalog:
     paths = tuple(path for part in parts for path in part.paths)
     notes = tuple(note for part in parts for note in part.notes)
     return Catalog(first.kind, paths, sum(part.rows for part in parts), names, read, notes)
+
+
+def _column_or_blank(catalog: Catalog, name: str) -> Column:
+    found = catalog.find(name)
+    if found is not None:
+        return catalog.read(found)
+    return Column(np.full(catalog.rows, np.nan), np.ones(catalog.rows, dtype=bool))
 
 
 def find_files(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
@@ -149,6 +162,10 @@ def find_files(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
             continue
         if not path.is_dir():
             raise InputError(f"{path}: no such file or folder")
+        if (path / "set.json").is_file():
+            # A prepared set: its table of stars has the flags of each spectrum.
+            found[path / "stars.parquet"] = True
+            continue
         folders = [path, *(path / name for name in FOLDERS)]
         inside = [file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir())]
         inside = [file for file in inside if file.is_file() and file.name.lower().endswith(SUFFIXES)]
@@ -157,26 +174,3 @@ def find_files(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
         for file in inside:
             found.setdefault(file, False)
     return list(found.items())
-
-
-def read_small(path: Path) -> dict[str, Column]:
-    """All columns of a table that fits into memory."""
-    return read_columns(path)
-
-
-def is_fits(path: Path) -> bool:
-    """Tell by content whether a file is FITS, gzipped or not."""
-    import gzip
-
-    with path.open("rb") as file:
-        start = file.read(9)
-    if start.startswith(b"\x1f\x8b"):
-        try:
-            with gzip.open(path) as file:
-                start = file.read(9)
-        except (OSError, EOFError):
-            return False
-    return start == b"SIMPLE  ="
-
-
-__all__ = ["Catalog", "find_files", "from_fits", "from_memory", "is_fits", "join_parts", "list_tables", "read_small"]

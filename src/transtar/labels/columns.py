@@ -36,7 +36,8 @@ class Column:
         """
         if self.values.dtype.kind in "OSU":
             text = self.text()
-            text[text == ""] = "nan"
+            # A new array: where all strings are short, the old one has no room for three letters.
+            text = np.where(text == "", "nan", text)
             try:
                 return text.astype(np.float64)
             except ValueError as error:
@@ -73,7 +74,7 @@ def read_columns(path: Path, also: str | None = None) -> dict[str, Column]:
             import pyarrow as pa
             import pyarrow.parquet as pq
 
-            columns = _from_arrow(pq.read_table(pa.BufferReader(content)))
+            columns = from_arrow(pq.read_table(pa.BufferReader(content)))
         elif content.startswith(b"# %ECSV"):
             from astropy.table import Table
 
@@ -104,10 +105,11 @@ def _from_csv(content: bytes) -> dict[str, Column]:
     # One block, so that types are inferred from all rows: a column that turns to decimals late would fail otherwise.
     read_options = csv.ReadOptions(block_size=min(len(content) + 1, 2**31 - 2), use_threads=False)
     convert_options = csv.ConvertOptions(strings_can_be_null=True, timestamp_parsers=["none"])
-    return _from_arrow(csv.read_csv(pa.BufferReader(content), read_options, None, convert_options))
+    return from_arrow(csv.read_csv(pa.BufferReader(content), read_options, None, convert_options))
 
 
-def _from_arrow(table: Any) -> dict[str, Column]:
+def from_arrow(table: Any) -> dict[str, Column]:
+    """Columns of a pyarrow table."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

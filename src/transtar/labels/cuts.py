@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SettingsError, check_keys
+from ..errors import InputError, SettingsError, check_keys
+from ..surveys.identifiers import to_int64
 from .catalogs import SMALLEST_GAIA_ID
 from .columns import Column
 from .kinds import BITS
@@ -85,6 +86,10 @@ def passes(cut: Cut, column: Column, where: str) -> np.ndarray:
     ndarray of bool, shape (n,)
         NaN and missing values pass none but ``true_or_missing`` and ``not_equals``.
     """
+    if column.values.ndim > 1:
+        raise InputError(
+            f"{where}: column {cut.column} holds {column.values.shape[1:]} values in a row; a cut needs one"
+        )
     keep = np.ones(len(column.values), dtype=bool)
     for operator, value in cut.asks:
         keep &= _holds(operator, value, cut, column, f"{where}: column {cut.column}")
@@ -93,15 +98,16 @@ def passes(cut: Cut, column: Column, where: str) -> np.ndarray:
 
 def _holds(operator: str, value: Any, cut: Cut, column: Column, where: str) -> np.ndarray:
     if operator in ("true", "true_or_missing"):
-        true = column.values.astype(bool) & ~column.missing
+        if column.values.dtype.kind in "OSU":
+            true = np.isin(np.char.lower(column.text()), ("true", "t", "1"))
+        else:
+            true = (np.nan_to_num(column.values.astype(float)) != 0) & ~column.missing
         return true | column.missing if operator == "true_or_missing" else true
     if operator == "gaia_id":
-        from ..surveys.identifiers import to_int64
-
         return to_int64(column.values, where, column.missing) >= SMALLEST_GAIA_ID
     if operator == "no_bits":
         mask = sum(1 << bit for bit in _bits(cut.column, value, where))
-        return (column.values.astype(np.int64) & mask) == 0
+        return (to_int64(column.values, where, column.missing) & mask) == 0
     if operator in ("equals", "not_equals"):
         same = column.text() == value if isinstance(value, str) else column.numbers(where) == value
         return same if operator == "equals" else ~same
@@ -113,7 +119,8 @@ def _holds(operator: str, value: Any, cut: Cut, column: Column, where: str) -> n
 
 
 def _bits(column: str, names: Any, where: str) -> list[int]:
-    known: Mapping[str, int] = BITS.get(column, {})
+    # On matched rows the name of the table goes before the column's.
+    known: Mapping[str, int] = BITS.get(column) or BITS.get(column.partition(".")[2], {})
     names = [names] if isinstance(names, str) else list(names)
     check_keys(names, known, f"{where}: bits of {column}")
     return [known[name] for name in names]

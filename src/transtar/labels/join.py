@@ -148,6 +148,22 @@ def look_up(
     return np.where(rows >= 0, values, fill)
 
 
+def match_ids(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Find equal identifiers.
+
+    Parameters
+    ----------
+    ours : ndarray of int64 or str, shape (n,)
+    theirs : ndarray of int64 or str, shape (m,)
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Place of the first of `theirs` that is equal, -1 where there is none or the identifier is missing (-1 or empty).
+    """
+    return _first_rows(ours, theirs)
+
+
 def comparable(values: np.ndarray, key: str) -> np.ndarray:
     """Keys in the form in which they are compared: files as base names without .gz."""
     values = np.asarray(values)
@@ -237,19 +253,3 @@ def _empty(keys: np.ndarray) -> np.ndarray:
 def _example(keys: np.ndarray, *parts: np.ndarray) -> str:
     filled = np.flatnonzero(~_empty(keys))
     return " ".join(repr(values[filled[0]].item()) for values in (keys, *parts)) if len(filled) else "none"
-
-
-def match_ids(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Find equal identifiers.
-
-    Parameters
-    ----------
-    ours : ndarray of int64, shape (n,)
-    theirs : ndarray of int64, shape (m,)
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Place of the first of `theirs` that is equal, -1 where there is none or the identifier is missing (-1).
-    """
-    return _first_rows(ours, theirs)

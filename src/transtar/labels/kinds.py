@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from ..errors import InputError, TranstarError
+from ..flags import Flag
 from . import apogee, compilations, lamost, mws
-from .catalogs import Catalog, find_files, from_memory, is_fits, join_parts, list_tables, read_small
-from .columns import Column
+from .catalogs import Catalog, find_files, from_memory, join_parts
+from .fits_columns import first_bytes, list_tables
+from .partial import column_names, read_some
 
 KINDS = MappingProxyType({
     "apogee-dr17": "allStar of APOGEE DR17 (FITS)",
@@ -20,7 +22,7 @@ KINDS = MappingProxyType({
     "lamost": "LAMOST low-resolution catalog with obsid, designation and gaia_source_id",
     "compilation": "labels from high-resolution spectra, with [Fe/H] and Gaia source_id",
     "selection": "what transtar select wrote, with split and source_id",
-    "spectra": "a catalog that transtar predict wrote, with flags",
+    "spectra": "a set that transtar prepare wrote, or a catalog of transtar predict, with flags",
 })  # fmt: skip
 
 _GAIA_ID = {
@@ -28,7 +30,19 @@ _GAIA_ID = {
     "compilation": compilations.GAIA_ID, "selection": ("source_id",),
 }  # fmt: skip
 
-BITS = MappingProxyType({**apogee.BITS, **mws.BITS})
+_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "lamost": lamost.COLUMNS,
+    "selection": ("source_id", "split"),
+    "spectra": ("id", "targetid", "survey", "program", "flags"),
+})  # fmt: skip
+"""Columns that are read of tables in memory, beside those of cuts; of a kind that is not named, all."""
+
+BITS: Mapping[str, Mapping[str, int]] = MappingProxyType({
+    **apogee.BITS,
+    **mws.BITS,
+    "flags": MappingProxyType({flag.name: flag.bit_length() - 1 for flag in Flag if flag.name}),
+})  # fmt: skip
+"""Bit numbers by native column and name."""
 
 
 def gaia_ids(catalog: Catalog) -> np.ndarray:
@@ -36,7 +50,9 @@ def gaia_ids(catalog: Catalog) -> np.ndarray:
     return catalog.gaia_ids(*_GAIA_ID[catalog.kind])
 
 
-def open_catalogs(paths: Iterable[str | Path], kinds: Iterable[str]) -> tuple[dict[str, Catalog], list[str]]:
+def open_catalogs(
+    paths: Iterable[str | Path], kinds: Iterable[str], also: Iterable[str] = ()
+) -> tuple[dict[str, Catalog], list[str], list[str]]:
     """Find the catalogs of some kinds among files and folders.
 
     Parameters
@@ -45,13 +61,17 @@ def open_catalogs(paths: Iterable[str | Path], kinds: Iterable[str]) -> tuple[di
         Files and folders (see `catalogs.find_files`); ``KIND=FILE`` says of which kind a file is.
     kinds : iterable of str
         Wanted kinds, keys of `KINDS`. Files of another kind are passed over.
+    also : iterable of str
+        Columns that cuts need.
 
     Returns
     -------
     catalogs : dict of str to Catalog
         By kind; several files of one kind are one catalog.
+    others : list of str
+        Catalogs that are of another kind.
     lines : list of str
-        What was not used, each a line to show.
+        What was not used, and which files were taken together, each a line to show.
 
     Raises
     ------
@@ -68,25 +88,37 @@ def open_catalogs(paths: Iterable[str | Path], kinds: Iterable[str]) -> tuple[di
         else:
             plain.append(str(path))
     found: dict[str, list[Catalog]] = {}
-    lines = []
+    others, lines = [], []
     for file, named in find_files(plain):
         try:
-            catalog = open_catalog(file, told.get(file))
+            catalog = open_catalog(file, told.get(file), also)
         except TranstarError as error:
             # In a folder there may lie anything; only what the user named must be readable.
             if named:
                 raise
             lines.append(f"passed over: {error}")
             continue
+        if not named and _needs_naming(file, catalog.kind):
+            lines.append(f"passed over: {file} could be {KINDS[catalog.kind]}; name the file itself if it is meant")
+            continue
         if catalog.kind not in wanted:
+            others.append(f"{file} ({catalog.kind})")
             if named:
                 lines.append(f"not needed for this selection: {file} ({KINDS[catalog.kind]})")
             continue
         found.setdefault(catalog.kind, []).append(catalog)
-    return {kind: join_parts(parts) for kind, parts in found.items()}, lines
+    for kind, parts in found.items():
+        if len(parts) > 1 and kind != "compilation":
+            lines.append(f"taken as parts of one {kind} catalog: {', '.join(str(part) for part in parts)}")
+    return {kind: join_parts(parts) for kind, parts in found.items()}, others, lines
 
 
-def open_catalog(path: Path, kind: str | None = None) -> Catalog:
+def _needs_naming(file: Path, kind: str) -> bool:
+    """Whether a file found in a folder may be something else: any table of stars looks like a compilation of labels."""
+    return kind == "spectra" or (kind == "compilation" and file.parent.name != "compilations")
+
+
+def open_catalog(path: Path, kind: str | None = None, also: Iterable[str] = ()) -> Catalog:
     """Open one catalog of any kind.
 
     Raises
@@ -94,7 +126,7 @@ def open_catalog(path: Path, kind: str | None = None) -> Catalog:
     InputError
         If it is of no known kind, or cannot be used.
     """
-    if is_fits(path):
+    if first_bytes(path, 9) == b"SIMPLE  =":
         tables = list_tables(path)
         if mws.recognise(tables):
             return mws.open_catalog(path, tables, kind)
@@ -102,18 +134,31 @@ def open_catalog(path: Path, kind: str | None = None) -> Catalog:
             return apogee.open_catalog(path, tables)
         if {"SPTAB", "FIBERMAP"} & set(tables):
             raise InputError(f"{path}: no HDU RVTAB (HDUs: {', '.join(tables)}); use mwsall-*.fits")
-    columns = read_small(path)
-    names = {name.lower() for name in columns}
-    if kind == "lamost" or (kind is None and lamost.recognise(names)):
-        return lamost.open_catalog(path, columns)
-    if kind == "selection" or (kind is None and {"split", "source_id"} <= names):
-        return from_memory("selection", path, columns)
-    if kind == "spectra" or (kind is None and {"flags", "id"} <= names):
-        return from_memory("spectra", path, columns)
-    if kind == "compilation" or (kind is None and compilations.recognise(names)):
+    names = column_names(path)
+    if {"role", "component", "in_lamost"} <= set(names):
+        raise InputError(f"{path}: the true labels of a mock universe, which no selection may use")
+    kind = kind or _recognise({name.lower() for name in names})
+    if kind is None or kind.startswith(("desi", "apogee")):
+        few = ", ".join(names[:30])
+        raise InputError(
+            f"{path}: a catalog of no kind that is known ({'; '.join(KINDS.values())}); columns found: {few}"
+        )
+    wanted = {name.lower() for name in (*_COLUMNS.get(kind, names), *also)}
+    columns = read_some(path, lambda name: name.lower() in wanted)
+    if kind == "compilation":
         return compilations.open_catalog(path, columns)
-    few = ", ".join(list(columns)[:30])
-    raise InputError(f"{path}: a catalog of no kind that is known ({'; '.join(KINDS.values())}); columns found: {few}")
+    return from_memory(kind, path, columns)
+
+
+def _recognise(names: set[str]) -> str | None:
+    """Kind of a table by its columns, in lower case."""
+    if {"flags", "id"} <= names:
+        return "spectra"
+    if {"split", "source_id"} <= names:
+        return "selection"
+    if lamost.recognise(names):
+        return lamost.KIND
+    return compilations.KIND if compilations.recognise(names) else None
 
 
 def labels(catalog: Catalog, rows: np.ndarray, alphafe: str) -> dict[str, np.ndarray]:
@@ -135,10 +180,55 @@ def observations(catalog: Catalog, rows: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def keys(catalog: Catalog, by: str) -> np.ndarray:
-    """Identifiers to join by, int64, -1 where missing: 'source_id' (Gaia) or 'targetid' (DESI)."""
+    """Identifiers to join by, -1 or empty where missing.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    by : str
+        'source_id' (Gaia, int64), 'targetid' (DESI, int64), or 'spectrum' (DESI's TARGETID, SURVEY and PROGRAM as text).
+    """
     if by == "source_id":
         return gaia_ids(catalog)
-    return catalog.ids("RVTAB.TARGETID", "targetid", "id")
+    ids = catalog.ids("RVTAB.TARGETID", "targetid", "id")
+    if by == "targetid":
+        return ids
+    program = catalog.column("RVTAB.PROGRAM", "PROGRAM", "program").text()
+    survey = catalog.column("RVTAB.SURVEY", "SURVEY", "survey").text()
+    text = ids.astype("U20")
+    for part in (survey, program):
+        text = np.char.add(np.char.add(text, " "), np.char.lower(part))
+    return np.where(ids >= 0, text, "")
 
 
-__all__ = ["BITS", "KINDS", "Column", "gaia_ids", "keys", "labels", "observations", "open_catalog", "open_catalogs"]
+def read_measured(path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
+    """Some columns of numbers of any table, with its identifiers.
+
+    Parameters
+    ----------
+    path : Path
+    columns : sequence of str
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,)
+        ``source_id`` (Gaia) and ``id`` (obsid, TARGETID or id; int64, -1 where missing) as far as they exist, and the columns
+        (float64); ``split`` (str) where there is one.
+
+    Raises
+    ------
+    InputError
+        If a column, or any identifier, is missing.
+    """
+    keys = {"source_id": ("source_id", "gaia_source_id"), "id": ("id", "obsid", "targetid")}
+    wanted = {*columns, "split", *(spelling for spellings in keys.values() for spelling in spellings)}
+    catalog = from_memory("measured", path, read_some(path, lambda name: name.lower() in wanted))
+    out = {name: catalog.numbers(name) for name in columns}
+    for key, spellings in keys.items():
+        if any(catalog.find(spelling) for spelling in spellings):
+            out[key] = catalog.gaia_ids(*spellings) if key == "source_id" else catalog.ids(*spellings)
+    if catalog.find("split"):
+        out["split"] = catalog.column("split").text()
+    if not keys.keys() & out.keys():
+        raise InputError(f"{path}: no column source_id, id, obsid or TARGETID")
+    return out

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from ..grids import SPEED_OF_LIGHT
-from .catalogs import Catalog, from_memory
-from .columns import Column
+from .catalogs import Catalog
 
 KIND = "lamost"
 GAIA_ID = ("gaia_source_id", "gaia_id", "source_id")
+
+COLUMNS = (
+    "obsid", "file", "designation", *GAIA_ID, "ra", "dec", "rv", "z", "snrg",
+    *(name + suffix for name in ("teff", "logg", "feh", "alpha_m") for suffix in ("", "_err")),
+)  # fmt: skip
+"""Those that are read, where they exist."""
 
 
 def recognise(names: set[str]) -> bool:
     """Tell it by the columns obsid and designation (lower case); a table that transtar selected has label_source."""
     return {"obsid", "designation"} <= names and "label_source" not in names
-
-
-def open_catalog(path: Path, columns: dict[str, Column]) -> Catalog:
-    """A LAMOST catalog that is in memory."""
-    return from_memory(KIND, path, columns)
 
 
 def observations(catalog: Catalog, rows: np.ndarray) -> dict[str, np.ndarray]:

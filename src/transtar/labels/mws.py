@@ -6,6 +6,7 @@ https://desi-mws-edr-datamodel.readthedocs.io, https://desi-mws-dr1-datamodel.re
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from ..errors import InputError
 from .catalogs import Catalog, from_fits
+from .fits_columns import FitsTable
 
 HDUS = ("RVTAB", "SPTAB", "FIBERMAP", "SCORES", "GAIA")
 GAIA_ID = ("GAIA.SOURCE_ID",)
@@ -26,12 +28,12 @@ _COVARIANCE = {"feh": 0, "alphafe": 6, "teff": 18, "logg": 24}
 """Places on the diagonal of SPTAB's COVAR, 25 numbers in EDR and 5 x 5 in DR1: [Fe/H], [alpha/Fe], xi, Teff, log g."""
 
 
-def recognise(tables: dict[str, tuple[int, tuple[str, ...]]]) -> bool:
+def recognise(tables: Mapping[str, FitsTable]) -> bool:
     """Tell a catalog of the survey by its HDU RVTAB."""
     return "RVTAB" in tables
 
 
-def open_catalog(path: Path, tables: dict[str, tuple[int, tuple[str, ...]]], kind: str | None = None) -> Catalog:
+def open_catalog(path: Path, tables: Mapping[str, FitsTable], kind: str | None = None) -> Catalog:
     """Open mwsall-*.fits or rvpix-*.fits.
 
     The release is DR1 if any row is of survey 'main', which EDR has none of; a part without one is told by 'iron' or

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from . import kinds
+from .calibration import calibrate, load_calibration
 from .catalogs import Catalog
 from .columns import Column
 from .cuts import Cut, passes
@@ -64,7 +65,9 @@ class _Rows:
         return len(next(iter(self.of.values())))
 
 
-def select(selection: Selection, paths: Iterable[str | Path]) -> Selected:
+def select(
+    selection: Selection, paths: Iterable[str | Path], on_step: Callable[[str], object] = lambda what: None
+) -> Selected:
     """Apply a selection to catalogs.
 
     Parameters
@@ -73,6 +76,8 @@ def select(selection: Selection, paths: Iterable[str | Path]) -> Selected:
         As from `load_selection`.
     paths : iterable of path
         Files or folders, each file told apart by content (see `transtar.labels.kinds.open_catalogs`).
+    on_step : callable
+        Called with a few words on what is done next.
 
     Returns
     -------
@@ -83,24 +88,38 @@ def select(selection: Selection, paths: Iterable[str | Path]) -> Selected:
     InputError
         If a catalog is missing or cannot be used, or a cut leaves no row.
     """
-    catalogs, lines = kinds.open_catalogs(paths, selection.kinds)
+    on_step("opening catalogs")
+    catalogs, others, lines = kinds.open_catalogs(paths, selection.kinds, selection.columns)
     result = Selected(selection, lines=lines)
     tables: dict[str, Catalog] = {}
     for name, cuts in selection.tables.items():
         if cuts.kind in catalogs:
             tables[name] = catalogs[cuts.kind]
         elif not cuts.optional:
-            given = "; ".join(f"{kind}: {catalog}" for kind, catalog in catalogs.items()) or "none"
+            given = [f"{catalog} ({kind})" for kind, catalog in catalogs.items()] + others
             raise InputError(
-                f"the selection needs a {cuts.kind} catalog ({kinds.KINDS[cuts.kind]}) and none was given; usable ones "
-                f"given: {given}"
+                f"the selection needs a {cuts.kind} catalog ({kinds.KINDS[cuts.kind]}) and none was given; given: "
+                f"{', '.join(given) or 'no catalog'}"
             )
-    left = {name: _cut_table(name, catalog, selection.tables[name], result) for name, catalog in tables.items()}
+    left = {}
+    for name, catalog in tables.items():
+        on_step(f"cuts on {name}")
+        left[name] = _cut_table(name, catalog, selection.tables[name], result)
+    on_step("joins and labels")
     rows = _Rows({selection.rows: left[selection.rows]})
-    for match in selection.match:
-        _join(rows, match, selection, tables, left, result)
+    matches = [match for match in selection.match if set(match.tables) & set(tables)]
+    for match in matches:
+        if not match.last:
+            _join(rows, match, selection, tables, left, result)
     for cut in selection.cuts:
-        _cut_joined(rows, cut, tables, result)
+        if cut.column.partition(".")[0] in tables:
+            _cut_joined(rows, cut, tables, result)
+        else:
+            kind = kinds.KINDS[selection.tables[cut.column.partition(".")[0]].kind]
+            result.lines.append(f"left out, as no such catalog was given: the cut '{cut}' ({cut.source}), on {kind}")
+    for match in matches:
+        if match.last:
+            _join(rows, match, selection, tables, left, result)
     split = _split(rows, selection, tables, result) if selection.split else None
     for cut in selection.then:
         mask = _cut_joined(rows, cut, tables, result)
@@ -161,24 +180,25 @@ def _join(
     main = selection.rows
     ours = kinds.keys(tables[main], match.by)[rows.of[main]]
     matched = np.zeros(len(rows), dtype=bool)
-    for name in match.tables:
+    names = [name for name in match.tables if name in tables]
+    for name in names:
         theirs = kinds.keys(tables[name], match.by)[left[name]]
         place = match_ids(ours, theirs)
         place[matched] = -1
         rows.of[name] = np.where(place >= 0, left[name][place], -1)
         found = place >= 0
         matched |= found
-        known = int((theirs >= 0).sum())
+        known = int((theirs != ("" if theirs.dtype.kind == "U" else -1)).sum())
         result.lines.append(
             f"{main} and {name} by {match.by}: {int(found.sum())} rows matched; of {name} "
             f"{known - len(np.unique(place[found]))} rows are unused and {len(theirs) - known} have no {match.by}"
         )
     before = len(rows)
     rows.keep(matched)
-    what = f"in {' or '.join(match.tables)} by {match.by}"
-    _note(result, main, what, match.source, len(rows), before, f"{tables[main]} and {tables[match.tables[0]]}")
-    if len(match.tables) > 1:
-        shares = [(name, int((rows.of[name] >= 0).sum())) for name in match.tables]
+    what = f"in {' or '.join(names)} by {match.by}"
+    _note(result, main, what, match.source, len(rows), before, f"{tables[main]} and {tables[names[0]]}")
+    if len(names) > 1:
+        shares = [(name, int((rows.of[name] >= 0).sum())) for name in names]
         text = ", ".join(f"{number} from {name} ({100 * number / len(rows):.1f} %)" for name, number in shares)
         result.lines.append(f"labels: {text}")
 
@@ -280,12 +300,22 @@ def _columns(
             found = {f"{key}_{name}": values for key, values in later.items() if "_desi" in key}
         else:
             found = kinds.labels(tables[name], place[there], alphafe)
+            # Elements that only compilations without precedence have.
+            found = {key: v for key, v in found.items() if v.dtype.kind != "f" or np.isfinite(v).any()}
         for key, values in found.items():
             if key not in columns:
                 columns[key] = _blank(values, len(rows))
             width = max(columns[key].dtype, values.dtype) if values.dtype.kind == "U" else columns[key].dtype
             columns[key] = columns[key].astype(width)
             columns[key][there] = values
+    if selection.settings.get("calibration"):
+        calibration = load_calibration(str(selection.settings["calibration"]))
+        # The branch that the main columns are of; of two releases the one that was joined last.
+        ending = next(ending for ending in ("_desi_dr1", "_desi", "_lamost") if f"feh{ending}" in columns)
+        feh, teff, logg = (columns[f"{label}{ending}"] for label in ("feh", "teff", "logg"))
+        columns[f"feh{ending}_calibrated"] = calibrate(feh, teff, logg, calibration)
+        number = int(np.isfinite(columns[f"feh{ending}_calibrated"]).sum())
+        result.lines.append(f"[Fe/H] calibrated for {number} of {len(rows)} rows ({calibration.source})")
     if len(selection.match) and "label_source" in columns:
         sources, counts = np.unique(columns["label_source"], return_counts=True)
         shares = ", ".join(f"{n} {name} ({100 * n / len(rows):.1f} %)" for name, n in zip(sources, counts, strict=True))

@@ -43,11 +43,15 @@ class TableCuts:
 
 @dataclass(frozen=True)
 class Match:
-    """A join of the selected rows with other catalogs; the first of `tables` that has the key is taken."""
+    """A join of the selected rows with other catalogs; the first of `tables` that has the key is taken.
+
+    It is made before the cuts on matched rows, with `last` after them.
+    """
 
     tables: tuple[str, ...]
     by: str = "source_id"
     source: str = ""
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,12 +104,28 @@ class Selection:
         """Kinds of catalogs that it draws on."""
         return {table.kind for table in self.tables.values()} | ({"selection"} if self.exclude else set())
 
+    @property
+    def columns(self) -> set[str]:
+        """Names of the columns that its cuts ask for, without table or HDU."""
+        tables = self.tables.values()
+        cuts = [*(cut for table in tables for cut in table.cuts), *self.cuts, *self.then]
+        cuts += [cut for part in self.split for cut in part.where]
+        names = [
+            *(cut.column for cut in cuts),
+            *(table.one_per for table in tables),
+            *(table.highest for table in tables),
+        ]
+        return {name.rpartition(".")[2] for name in names if name}
+
 
 def shipped_selections() -> dict[str, str]:
     """Titles of the selections that ship with transtar, by name."""
+    return {name: str(_content(name)["title"]) for name in _shipped()}
+
+
+def _shipped() -> list[str]:
     folder = package_files("transtar.labels").joinpath("selections")
-    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-    return {name.removesuffix(".yaml"): _content(name.removesuffix(".yaml"))["title"] for name in names}
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
 def load_selection(name: str, changes: Mapping[str, Any] | None = None) -> Selection:
@@ -171,9 +191,7 @@ def _content(name: str) -> dict[str, Any]:
             entry = package_files("transtar.labels").joinpath("selections", f"{name}.yaml")
             text = entry.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        folder = package_files("transtar.labels").joinpath("selections")
-        known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-        raise InputError(f"no selection '{name}'; selections: {', '.join(known)}, or a file .yaml") from None
+        raise InputError(f"no selection '{name}'; selections: {', '.join(_shipped())}, or a file .yaml") from None
     try:
         content = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -214,7 +232,7 @@ def _table(entry: Mapping[str, Any], where: str) -> TableCuts:
 def _match(entry: Mapping[str, Any], tables: Mapping[str, TableCuts], where: str) -> Match:
     check_keys(entry, [one.name for one in fields(Match)], f"{where}: match")
     check_keys(entry.get("tables", ()), tables, f"{where}: match: tables")
-    check_keys([entry.get("by", "source_id")], ("source_id", "targetid"), f"{where}: match: by")
+    check_keys([entry.get("by", "source_id")], ("source_id", "targetid", "spectrum"), f"{where}: match: by")
     return Match(**{**entry, "tables": tuple(entry["tables"])})
 
 

@@ -1,26 +1,60 @@
-"""Tables of cuts: what was asked, where it comes from, and the rows left."""
+"""What a selection leaves on disk: the selected rows, and the table of its cuts with the rows left by each."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Sequence
-from typing import Protocol
+from pathlib import Path
+
+from .. import __version__
+from ..catalog.writers import check_suffix, write_catalog
+from ..files import write_text
+from ..labels.select import Selected, Step
 
 
-class Step(Protocol):
-    """One cut: see `transtar.labels.select.Step`."""
+def write_selection(selected: Selected, path: str | Path, name: str, catalogs: Sequence[str | Path]) -> dict[str, Path]:
+    """Write the selected rows, and beside them the cuts as ``STEM-cuts.csv`` and ``STEM-cuts.tex``.
 
-    @property
-    def table(self) -> str: ...  # noqa: D102
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def source(self) -> str: ...  # noqa: D102
-    @property
-    def rows(self) -> int: ...  # noqa: D102
-    @property
-    def lost(self) -> int: ...  # noqa: D102
+    Parameters
+    ----------
+    selected : Selected
+        As from `transtar.labels.select.select`.
+    path : path
+        Ends in .csv, .parquet or .fits.
+    name : str
+        Of the selection, for the provenance.
+    catalogs : sequence of path
+        What it was applied to, for the provenance.
+
+    Returns
+    -------
+    dict of str to Path
+        'rows', 'csv' and 'tex'.
+
+    Raises
+    ------
+    InputError
+        On another suffix.
+    TranstarError
+        If the disk is full; older files stay.
+    """
+    path, selection = Path(path), selected.selection
+    check_suffix(path)
+    about = {
+        "transtar": __version__,
+        "selection": name,
+        "title": selection.title,
+        "source": selection.source,
+        "settings": selection.settings,
+        "catalogs": [str(catalog) for catalog in catalogs],
+        "cuts": [[step.table, step.name, step.rows] for step in selected.steps],
+    }
+    write_catalog(path, selected.columns, about)
+    paths = {"rows": path, **{kind: path.with_name(f"{path.stem}-cuts.{kind}") for kind in ("csv", "tex")}}
+    write_text(paths["csv"], to_csv(selected.steps))
+    write_text(paths["tex"], to_latex(selected.steps, f"{selection.title} ({selection.source})."))
+    return paths
 
 
 def to_text(steps: Sequence[Step]) -> str:

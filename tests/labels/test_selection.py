@@ -1,0 +1,87 @@
+import pytest
+import yaml
+
+from transtar.errors import InputError, SettingsError
+from transtar.labels.kinds import KINDS
+from transtar.labels.selection import load_selection, shipped_selections
+
+NAMES = (
+    "desi-edr",
+    "desi-edr-clean",
+    "desi-finetuning",
+    "desi-finetuning-clean",
+    "pretraining-alphafe",
+    "pretraining-feh",
+)
+
+
+def test_shipped_selections():
+    assert tuple(shipped_selections()) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_cut_of_the_paper_says_where_it_comes_from(name):
+    selection = load_selection(name)
+    assert "Zhao et al. 2026" in selection.source
+    assert selection.kinds <= set(KINDS)
+    for table in selection.tables.values():
+        assert all(cut.source for cut in table.cuts)
+    assert all(cut.source for cut in (*selection.cuts, *selection.then))
+
+
+def test_settings_are_filled_in():
+    selection = load_selection("pretraining-feh", {"metal_poor": -1.5})
+    assert str(selection.tables["apogee"].cuts[-1]) == "FE_H > -1.5"
+    assert str(selection.tables["compilations"].cuts[0]) == "feh <= -1.5"
+    assert load_selection("desi-finetuning", {"metal_rich": 7}).split[1].take == 7
+
+
+def test_what_extends_another_differs_only_in_what_it_says():
+    base, top = load_selection("desi-finetuning"), load_selection("desi-finetuning-clean")
+    assert top.tables == base.tables
+    assert top.split == base.split
+    assert not base.then
+    assert len(top.then) == 4
+    assert set(load_selection("pretraining-alphafe").tables) == {"lamost", "apogee"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"colour": 1}, "unknown key colour"),
+        ({"rows": "gaia"}, "rows: unknown key gaia; known keys: desi"),
+        ({"title": ""}, "a selection needs title"),
+        ({"tables": {"desi": {"kind": "sdss"}}}, "kind: unknown key sdss; known keys: apogee-dr17"),
+        ({"tables": {"desi": {"kind": "desi-edr", "cut": []}}}, "unknown key cut; known keys: cuts"),
+        ({"match": [{"tables": ["gaia"]}]}, "match: tables: unknown key gaia"),
+        ({"match": [{"tables": ["desi"], "by": "name"}]}, "match: by: unknown key name"),
+        ({"split": [{"part": "train", "where": []}]}, "split: part: unknown key train; known keys: pool, test"),
+        ({"split": [{"part": "pool", "where": [], "take": 0.5}]}, "take needs a positive whole number"),
+        ({"cuts": [{"column": "desi.X", "above": "$limit"}]}, r"\$limit: unknown key limit"),
+    ],
+)
+def test_mistakes_in_a_file_are_named(tmp_path, change, message):
+    content = {"title": "t", "source": "s", "tables": {"desi": {"kind": "desi-edr"}}, "rows": "desi"}
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(content))
+    assert load_selection(str(path)).rows == "desi"
+    path.write_text(yaml.safe_dump({**content, **change}))
+    with pytest.raises(SettingsError, match=message):
+        load_selection(str(path))
+
+
+def test_files_that_are_no_selection(tmp_path):
+    with pytest.raises(InputError, match="no selection 'desi'; selections: desi-edr, "):
+        load_selection("desi")
+    with pytest.raises(InputError, match="no selection"):
+        load_selection(str(tmp_path / "nothing.yaml"))
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    with pytest.raises(InputError, match="a selection is a mapping"):
+        load_selection(str(tmp_path / "list.yaml"))
+    (tmp_path / "broken.yaml").write_text("a: [1\n")
+    with pytest.raises(InputError, match="not YAML"):
+        load_selection(str(tmp_path / "broken.yaml"))
+    with pytest.raises(
+        SettingsError, match="settings of desi-finetuning: unknown key n; known keys: alphafe, metal_rich, seed"
+    ):
+        load_selection("desi-finetuning", {"n": 3})
