@@ -7,10 +7,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .. import __version__
 from ..datasets import prepare
 from ..errors import SettingsError
-from ..files import atomic_folder, content_hash, write_text
+from ..files import atomic_folder, content_hash
 from ..preprocess import Preprocessing
 from ..surveys import get_survey
 from .spec import PlaneSample, Sample, Study, data_path
@@ -117,6 +116,12 @@ def selection_folder(study: Study, name: str, out: Path) -> Path:
     return out / SELECTIONS / f"{name}-{content_hash([chain, study.catalogs, study.simulate])}"
 
 
+def selection_title(study: Study, name: str) -> str:
+    """Title and source of a selection."""
+    selection = _selection(study, name)
+    return f"{selection.title} ({selection.source})"
+
+
 def _selection(study: Study, name: str):
     from ..labels.selection import load_selection
 
@@ -124,26 +129,20 @@ def _selection(study: Study, name: str):
 
 
 def _select(study: Study, name: str, folder: Path, out: Path, say: Say) -> None:
-    from ..catalog.writers import write_catalog
     from ..labels.select import select
-    from ..report.cuts import to_csv, to_latex
+    from ..report.selection import write_selection
 
     selection = _selection(study, name)
     earlier = list(study.selections)[: list(study.selections).index(name)]
     tables = [locate(f"{SELECTIONS}/{other}", study, out) for other in earlier]
     own = [table for table, other in zip(tables, earlier, strict=True) if _has_split(study, other)]
-    selected = select(selection, [*(_catalog(path, study, out) for path in study.catalogs), *own])
+    catalogs = [*(_catalog(path, study, out) for path in study.catalogs), *own]
+    selected = select(selection, catalogs)
     split = selected.columns.get("split")
     parts = "" if split is None else f" ({', '.join(f'{(split == part).sum()} {part}' for part in ('pool', 'test'))})"
     say(f"selection {name}: {len(selected)} rows{parts}")
-    metadata = {"transtar": __version__, "selection": name, "title": selection.title, "source": selection.source}
-    title = f"{selection.title} ({selection.source})."
     with atomic_folder(folder) as temporary:
-        write_catalog(temporary / f"{name}.parquet", selected.columns, metadata)
-        write_text(temporary / "title.txt", title)
-        write_text(temporary / "lines.txt", "\n".join(selected.lines))
-        write_text(temporary / "cuts.csv", to_csv(selected.steps))
-        write_text(temporary / "cuts.tex", to_latex(selected.steps, title))
+        write_selection(selected, temporary / f"{name}.parquet", name, catalogs)
 
 
 def _catalog(name: str, study: Study, out: Path) -> str:

@@ -28,7 +28,7 @@ from ..report import (
     write_report,
     write_table,
 )
-from .inputs import selection_folder
+from .inputs import selection_folder, selection_title
 from .paired import score_strategies
 from .pipeline import PIPELINE, shown
 from .spec import Study, adapters
@@ -176,9 +176,9 @@ def _selection_sections(study: Study, out: Path) -> list[Section]:
     tables = []
     for name in study.selections:
         folder = selection_folder(study, name, out)
-        with (folder / "cuts.csv").open(newline="", encoding="utf-8") as file:
+        with (folder / f"{name}-cuts.csv").open(newline="", encoding="utf-8") as file:
             steps = [[s["table"], s["cut"], s["rows"], s["lost"], s["source"]] for s in csv.DictReader(file)]
-        title = (folder / "title.txt").read_text(encoding="utf-8")
+        title = selection_title(study, name)
         tables.append(rows_html(["table", "cut", "rows left", "lost", "source"], steps, f"{name}: {title}"))
     return [Section("Selections", tables=tables)] if tables else []
 

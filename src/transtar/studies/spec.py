@@ -261,8 +261,10 @@ def data_path(name: str) -> str:
     """
     folder = Path(os.environ.get(DATA_VARIABLE, "."))
     path = folder / name
-    # An absolute name is not looked for in the data folder.
-    if not path.exists() and (Path(name).is_absolute() or not any(folder.glob(name))):
+    if Path(name).is_absolute():
+        if not path.exists():
+            raise InputError(f"{path}: not found")
+    elif not path.exists() and not any(folder.glob(name)):
         raise InputError(f"{path}: not found; set {DATA_VARIABLE} to the folder that holds {name}")
     return str(path)
 
