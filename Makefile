@@ -18,18 +18,14 @@ export TRANSTAR_DATA ?= $(abspath $(DATA))
 endif
 export MPLBACKEND := Agg
 
-.PHONY: help demo check-data test test-slow lint bench clean
+.PHONY: help demo test test-slow lint bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: check-data $(VENV)/.base  ## carry [Fe/H] from LAMOST to MILES, small, and write runs/demo/report.html
-	$(BIN)/transtar study lamost-to-miles --scale small --out runs/demo
-
-check-data:
-	@test -d "$$TRANSTAR_DATA/lamost_dr10" && test -d "$$TRANSTAR_DATA/miles" || { \
-	echo "make demo: needs real spectra: set TRANSTAR_DATA to a folder that holds lamost_dr10/ and miles/" >&2; exit 1; }
+demo: $(VENV)/.base  ## mock surveys from nothing to a report, in minutes: runs/demo/report.html
+	$(BIN)/transtar study quickstart --out runs/demo
 
 test: $(VENV)/.test  ## run the tests, but for the slow ones (ARGS="-k name" goes to pytest)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(ARGS)

@@ -1,9 +1,11 @@
+from dataclasses import asdict
+
 import pytest
 import yaml
 
 from transtar.errors import InputError, SettingsError
 from transtar.studies import load_study, shipped_studies
-from transtar.studies.spec import data_path, merge, settings_for
+from transtar.studies.spec import adapters, data_path, merge, settings_for
 
 SIDE = {"survey": "lamost", "spectra": "s", "labels": "l.csv"}
 MINIMAL = {"title": "t", "source": SIDE, "target": SIDE, "models": {"feh": ["feh"]}}
@@ -60,6 +62,18 @@ def test_settings_for(tmp_path):
         ({"seeds": []}, "needs at least one model and one seed"),
         ({"strategies": {"full": 3}}, r"strategies.full: expected settings, got '3'"),
         ({"variants": {"v": {"sneeds": 1}}}, r"s\.yaml, variant v: unknown key sneeds"),
+        ({"source": SIDE | {"labels": 3}}, "source: labels must be text, not '3'"),
+        ({"simulate": "small"}, r"simulate: expected settings, got 'small'"),
+        ({"selections": {"desi-edr": 3}, "catalogs": ["c"]}, r"selections.desi-edr: expected settings, got '3'"),
+        ({"selections": {"desi-edr": {}}}, "selections need 'catalogs'"),
+        ({"catalogs": "c"}, "catalogs must be a list of files and folders, not 'c'"),
+        ({"plane": SIDE | {"reference": "r"}}, "plane needs models of feh and alphafe, not feh"),
+        ({"plane": SIDE}, r"s\.yaml, plane: needs 'reference'"),
+        ({"plane": "desi"}, "plane: expected survey, spectra and labels, got 'desi'"),
+        ({"plane": SIDE | {"truht": "t"}}, "plane: unknown key truht"),
+        ({"pipeline": {"alphafe": "A"}}, "pipeline: unknown key alphafe; known keys: feh"),
+        ({"adapter": {50: 3}}, "adapter of 50: expected a strategy, or one for each label, got '3'"),
+        ({"adapter": {50: {"teff": "lora"}}}, "adapter of 50: unknown key teff"),
     ],
 )
 def test_impossible_studies(tmp_path, changes, message):
@@ -83,6 +97,23 @@ def test_a_study_without_title_says_so(tmp_path):
         load_study(str(tmp_path / "s.yaml"))
 
 
+def test_adapters(tmp_path):
+    made = {50: "full", 100: {"feh": "residual"}}
+    study = load_study(write(tmp_path / "s.yaml", {"adapter": made}))["default"]
+    assert adapters(study, 50) == {"feh": "full"}
+    assert adapters(study, 100) == {"feh": "residual"}
+    assert adapters(study, 200) == {}
+
+
+def test_a_written_study_is_read_back(tmp_path):
+    """The report stores the settings as a study file."""
+    plane = SIDE | {"reference": "r"}
+    both = {"models": {"feh": ["feh"], "alphafe": ["alphafe"]}, "plane": plane, "simulate": {"scale": "small"}}
+    study = load_study(write(tmp_path / "s.yaml", both))["default"]
+    (tmp_path / "t.yaml").write_text(yaml.safe_dump(asdict(study)))
+    assert load_study(str(tmp_path / "t.yaml"))["default"] == study
+
+
 def test_merge():
     assert merge({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 9}, "e": 4}) == {"a": {"b": 9, "c": 2}, "d": 3, "e": 4}
 
@@ -94,3 +125,5 @@ def test_data_path(tmp_path, monkeypatch):
     assert data_path("*.csv") == str(tmp_path / "*.csv")
     with pytest.raises(InputError, match=r"b\.csv: not found; set TRANSTAR_DATA"):
         data_path("b.csv")
+    with pytest.raises(InputError, match=r"^/nowhere/b\.csv: not found$"):
+        data_path("/nowhere/b.csv")

@@ -2,10 +2,13 @@
 
 from .figures import Panel, against_sample_size, one_to_one, regime_dots, residuals_against, save
 from .page import FigureFile, Section, write_report
+from .plane import Plane, abundance_plane
+from .style import in_order
 from .tables import (
     Table,
     paper_table,
     read_results,
+    rows_html,
     settings_html,
     summarise,
     to_csv,
@@ -17,14 +20,18 @@ from .tables import (
 __all__ = [
     "FigureFile",
     "Panel",
+    "Plane",
     "Section",
     "Table",
+    "abundance_plane",
     "against_sample_size",
+    "in_order",
     "one_to_one",
     "paper_table",
     "read_results",
     "regime_dots",
     "residuals_against",
+    "rows_html",
     "save",
     "settings_html",
     "summarise",

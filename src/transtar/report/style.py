@@ -29,6 +29,8 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "lora": {"color": ORANGE, "marker": "D"},
     "full": {"color": GREEN, "marker": "^"},
     "scratch": {"color": VERMILION, "marker": "v"},
+    "pipeline": {"color": BLACK, "marker": "*"},
+    "simulated pipeline": {"color": BLACK, "marker": "*"},
 }
 """Colour and marker of each strategy, the same in every figure."""
 

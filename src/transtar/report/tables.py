@@ -56,6 +56,7 @@ def paper_table(
     row: str = "strategy",
     column: str = "n_finetune",
     regimes: Sequence[str] = ("all", "poor", "rich"),
+    unranked: Sequence[str] = (),
 ) -> Table:
     """Arrange summaries as the paper's Tables 1, A1 and A2.
 
@@ -67,6 +68,8 @@ def paper_table(
     row, column : str
         Which columns of the summary make the rows and columns of the table.
     regimes : sequence of str
+    unranked : sequence of str
+        Rows that are shown but never marked among the best.
 
     Returns
     -------
@@ -89,7 +92,7 @@ def paper_table(
         cell[entry["regime"]] = entry
     ranks = {}
     for regime in regimes:
-        scored = [(cell[regime]["r2"], key) for key, cell in cells.items() if regime in cell]
+        scored = [(cell[regime]["r2"], key) for key, cell in cells.items() if regime in cell and key[0] not in unranked]
         best = sorted((pair for pair in scored if math.isfinite(pair[0])), key=lambda pair: -pair[0])[:3]
         ranks.update({(*key, regime): place for place, (_, key) in enumerate(best, 1)})
     names = [entry[row] for entry in chosen]
@@ -120,7 +123,8 @@ def _scatter(table: Table, cell: Mapping[str, Mapping]) -> str:
 def _heading(table: Table, column) -> str:
     if table.column_name != "n_finetune":
         return str(column)
-    return f"n = {column}" if column else "n = 0 (zero-shot)"
+    # Nothing of the target has been learnt from in that column: zero-shot, and a survey's own pipeline.
+    return f"n = {column}"
 
 
 def to_csv(table: Table) -> str:
@@ -224,6 +228,18 @@ def settings_html(settings: Mapping, caption: str = "") -> str:
     return "\n".join([line for line in lines if line] + ["</tbody></table>"])
 
 
+def rows_html(header: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> str:
+    """A plain table as an HTML fragment; the first column names the rows."""
+    lines = ["<table class='rows'>", f"<caption>{escape(caption)}</caption>" if caption else ""]
+    heads = "".join(f"<th scope='col'>{escape(head)}</th>" for head in header)
+    lines.append(f"<thead><tr>{heads}</tr></thead>")
+    lines.append("<tbody>")
+    for name, *values in rows:
+        cells = "".join(f"<td>{escape(str(value))}</td>" for value in values)
+        lines.append(f"<tr><th scope='row'>{escape(str(name))}</th>{cells}</tr>")
+    return "\n".join([line for line in lines if line] + ["</tbody></table>"])
+
+
 def write_table(table: Table, folder: str | Path, name: str, caption: str = "") -> dict[str, Path]:
     """Write ``name.csv``, ``name.tex`` and ``name.html`` (a fragment) into a folder.
 
@@ -248,6 +264,7 @@ __all__ = [
     "Table",
     "paper_table",
     "read_results",
+    "rows_html",
     "settings_html",
     "summarise",
     "to_csv",

@@ -1,6 +1,7 @@
 """Studies: a file that says what to compare, and the runs, tables and figures that follow."""
 
+from .outputs import CLOSING
 from .run import run_study
 from .spec import DATA_VARIABLE, Study, load_study, shipped_studies
 
-__all__ = ["DATA_VARIABLE", "Study", "load_study", "run_study", "shipped_studies"]
+__all__ = ["CLOSING", "DATA_VARIABLE", "Study", "load_study", "run_study", "shipped_studies"]

@@ -46,6 +46,8 @@ class Job:
         Folder of the pre-trained model: written by a pre-training, read by the others.
     source_name : str
         Where the labels come from, for the results: surveys joined by +, or 'none' from scratch.
+    plane : str
+        Folder of a prepared set of the target survey that is labelled, too; empty for none.
     prior : str
         Folder of the model that the pre-training goes on from; empty where it starts from random weights.
     prior_key : str
@@ -65,12 +67,13 @@ class Job:
     n_folds: int
     source: str
     target: str
-    data: tuple[str, str]
+    data: tuple[str, ...]
     base: str
     base_key: str = ""
     prior: str = ""
     prior_key: str = ""
     source_name: str = "none"
+    plane: str = ""
 
     @property
     def key(self) -> str:
@@ -109,6 +112,7 @@ def run_job(job: Job, runs: str) -> str:
     if job.strategy == "pretrain":
         source = _load(job.source)
         learn, held_out = parts(source, job.split, job.seed, job.n_folds)
+        learn = learn[np.isfinite(source.targets(job.labels)[learn]).any(axis=1)]
         arguments = training_arguments(source, learn, job.labels)
         if job.prior:
             prior = load_prior(job.prior, job.labels, source.preprocessing)
@@ -134,9 +138,27 @@ def run_job(job: Job, runs: str) -> str:
             seed=job.seed,
         )
         tables.append(_predictions(job, model, target, judged, int(subset.sum())))
+    if job.plane:
+        with atomic_path(plane_file(job, runs)) as temporary:
+            pq.write_table(_plane_predictions(job, model), temporary)
+    # Last, because this file says that the run is done.
     with atomic_path(Path(runs) / f"{job.key}.parquet") as temporary:
         pq.write_table(pa.concat_tables(tables), temporary)
     return job.key
+
+
+def plane_file(job: Job, runs: str | Path) -> Path:
+    """Where a run keeps what it predicted for the stars of the plane."""
+    return Path(runs) / f"{job.key}-plane.parquet"
+
+
+def _plane_predictions(job: Job, model: Estimator) -> pa.Table:
+    """Predictions for all usable rows of the set: columns `row` and the labels of the model."""
+    prepared = _load(job.plane)
+    rows = np.flatnonzero(usable(prepared))
+    predicted = model.predict(prepared.flux[rows])
+    columns = {label: predicted[:, number].astype(np.float64) for number, label in enumerate(job.labels)}
+    return pa.table({"row": rows.astype(np.int64), **columns})
 
 
 def going_on(settings: dict[str, Any]) -> Strategy:
@@ -184,6 +206,12 @@ def _predictions(job: Job, model, prepared: PreparedSet, rows: np.ndarray, n_tra
         for number, label in enumerate(job.labels)
     ]
     return pa.concat_tables(tables)
+
+
+def read_plane(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
+    """What a run predicted for the stars of the plane: `row` and the labels of its model."""
+    table = pq.read_table(plane_file(job, runs))
+    return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
 
 
 def read_run(job: Job, runs: str | Path) -> dict[str, np.ndarray]:

@@ -5,41 +5,29 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
-from .. import __version__
 from ..datasets import PreparedSet, read_set
-from ..evaluate import RESULT_COLUMNS, evaluate, regimes, select, summarise
+from ..evaluate import RESULT_COLUMNS, evaluate, regimes, select
 from ..files import atomic_path, write_text
-from ..glossary import LABELS, plain
-from ..report import (
-    FigureFile,
-    Panel,
-    Section,
-    against_sample_size,
-    one_to_one,
-    paper_table,
-    regime_dots,
-    save,
-    settings_html,
-    to_html,
-    write_report,
-    write_table,
-)
+from ..glossary import LABELS
+from ..report import Section
+from .closing import closing_lines
 from .jobs import Job, read_run
-from .spec import Study
+from .pages import CHOSEN, write_pages
+from .pipeline import PIPELINE, pipeline_values
+from .plane import plane_section
+from .spec import Study, adapters
 
 ENSEMBLE_SEED = -1
 """Seed of rows that average the predictions of all seeds."""
 
-CHOSEN = "chosen"
-"""Variant of rows that repeat, for each size, the adapter that validation in the pool chose."""
+CLOSING = "summary.txt"
+"""File that says in a few lines what was done and learnt."""
 
 
 def write_outputs(studies: dict[str, Study], jobs: list[Job], out: Path) -> Path:
@@ -56,11 +44,18 @@ def write_outputs(studies: dict[str, Study], jobs: list[Job], out: Path) -> Path
             if folder not in sets:
                 sets[folder] = read_set(folder)
     predictions = list(_predictions(studies, jobs, sets, out / "runs"))
+    predictions += _pipeline(studies["default"], predictions, out)
     _write_predictions(predictions, sets, out / "predictions.parquet")
     results = [row for entry in predictions for row in _scores(entry)]
     results += _chosen(studies["default"], results)
     write_results(results, out / "results.csv")
-    return _write_report(studies, predictions, results, out)
+    plane: Section | None = None
+    mmd: list[dict] = []
+    if studies["default"].plane is not None:
+        plane, mmd = plane_section(studies["default"], [job for job in jobs if job.variant == "default"], out)
+    lines = closing_lines(studies["default"], predictions, mmd)
+    write_text(out / CLOSING, "\n".join(lines) + "\n")
+    return write_pages(studies, predictions, results, plane, lines, out)
 
 
 def write_results(rows: Iterable[dict], path: Path) -> None:
@@ -118,6 +113,25 @@ def _predictions(studies, jobs: list[Job], sets: dict[str, PreparedSet], runs: P
             yield entries[0] | {"predicted": mean, "seed": ENSEMBLE_SEED, "variant": name}
 
 
+def _pipeline(study: Study, predictions: list[dict], out: Path) -> list[dict]:
+    """Labels of the target survey's own pipeline for the stars that the networks were judged on."""
+    added = []
+    values: dict[str, np.ndarray] = {}
+    for label in study.pipeline:
+        judged = [
+            p
+            for p in predictions
+            if (p["label"], p["target"], p["variant"]) == (label, study.target.survey, "default")
+            and (study.split == "test" or p["seed"] == study.seeds[0])
+        ]
+        if judged:
+            entry = judged[0]
+            values = values or pipeline_values(study, out, entry["set"])
+            own = {"source": "none", "strategy": PIPELINE, "n_finetune": 0, "n_train": 0, "seed": study.seeds[0]}
+            added.append(entry | own | {"predicted": values[label][entry["row"]]})
+    return added
+
+
 def _variant(job: Job) -> str:
     """A model of several labels is a deviation from one model per label."""
     parts = [job.variant] if job.variant != "default" else []
@@ -138,9 +152,10 @@ def _scores(entry: dict) -> list[dict]:
 
 def _chosen(study: Study, results: list[dict]) -> list[dict]:
     rows = []
-    for size, strategy in study.adapter.items():
-        for row in select(results, variant="default", strategy=strategy, n_finetune=size, label="feh"):
-            rows.append(row | {"variant": CHOSEN})
+    for size in study.adapter:
+        for label, strategy in adapters(study, size).items():
+            for row in select(results, variant="default", strategy=strategy, n_finetune=size, label=label):
+                rows.append(row | {"variant": CHOSEN})
     return rows
 
 
@@ -165,122 +180,3 @@ def _write_predictions(predictions: list[dict], sets: dict[str, PreparedSet], pa
         )
     with atomic_path(path) as temporary:
         pq.write_table(pa.concat_tables(tables), temporary, compression="zstd")
-
-
-def _write_report(studies: dict[str, Study], predictions: list[dict], results: list[dict], out: Path) -> Path:
-    study = studies["default"]
-    target = study.target.survey
-    summary = summarise(results)
-    sections = []
-    if study.notes:
-        sections.append(Section("What to bear in mind", paragraphs=study.notes, caveat=True))
-    labels = list(dict.fromkeys(row["label"] for row in results))
-    for label in labels:
-        own = select(summary, label=label, target=target)
-        default = [row for row in own if row["variant"] == "default"]
-        for variant in ["default", *sorted({row["variant"] for row in own} - {"default", CHOSEN, "ensemble"})]:
-            rows = [row for row in own if row["variant"] == variant]
-            if rows:
-                sections.append(_label_section(study, label, variant, rows, own, predictions, out))
-        if not default:
-            continue
-    sections.append(_settings_section(studies, out))
-    report = out / "report.html"
-    write_report(report, study.title, sections, study.description, f"transtar {__version__}")
-    return report
-
-
-def _label_section(study, label, variant, rows, own, predictions, out: Path) -> Section:
-    suffix = "" if variant == "default" else f"-{variant}"
-    merged = [row | {"source": "any"} for row in rows]
-    judged = "test stars" if study.split == "test" else "validation stars (folds of the pool)"
-    table = paper_table(merged, label)
-    caption = (
-        f"{plain(label)} on {judged} of {study.target.survey}: mean over {len(study.seeds)} seeds of R2 "
-        "(all / poor / rich), its standard deviation over seeds, and sigma. Shaded: the three best of each regime."
-    )
-    write_table(table, out / "tables", f"table-{label}{suffix}", caption)
-    tables = [to_html(table, caption)]
-    figures = []
-    sizes = sorted({row["n_finetune"] for row in rows} - {0})
-    if variant == "default":
-        extra = [row | {"source": "any"} for row in own if row["variant"] in (CHOSEN, "ensemble")]
-        for row in extra:
-            row["row"] = "chosen by validation" if row["variant"] == CHOSEN else f"{row['strategy']}, 5-seed mean"
-        if extra:
-            more = paper_table(extra, label, row="row")
-            name = f"table-{label}-further"
-            text = "The adapter chosen by validation in the pool at each n, and the mean prediction of all seeds."
-            write_table(more, out / "tables", name, text)
-            tables.append(to_html(more, text))
-        kinds = paper_table([row | {"source": "any"} for row in rows], label, regimes=_kinds(rows))
-        text = f"{plain(label)} by kind of star ({' / '.join(_kinds(rows))})."
-        write_table(kinds, out / "tables", f"table-{label}-kinds", text)
-        tables.append(to_html(kinds, text))
-        figures.append(_one_to_one(study, label, predictions, out))
-        if sizes:
-            figures.append(
-                _figure(
-                    against_sample_size(merged, label), out, f"sample-size-{label}",
-                    f"{plain(label)}: R2 and sigma against the number of fine-tuning stars; bars are the standard "
-                    "deviation over seeds.",
-                )
-            )  # fmt: skip
-            figures.append(
-                _figure(
-                    regime_dots(merged, label, sizes[-1]), out, f"kinds-{label}",
-                    f"{plain(label)} by kind of star, fine-tuned on {sizes[-1]} stars.",
-                )
-            )  # fmt: skip
-    heading = plain(label) if variant == "default" else f"{plain(label)}: {variant}"
-    return Section(heading, tables=tables, figures=figures)
-
-
-def _kinds(rows: list[dict]) -> tuple[str, ...]:
-    there = {row["regime"] for row in rows}
-    wanted = ("dwarf", "giant", "cool", "warm", "poor-dwarf", "poor-giant")
-    return tuple(name for name in wanted if name in there) or ("all",)
-
-
-def _one_to_one(study: Study, label: str, predictions: list[dict], out: Path) -> FigureFile:
-    seed = study.seeds[0]
-    size = 100 if 100 in study.sizes else max(study.sizes, default=0)
-    adapter = study.adapter.get(size, "lora")
-    wanted = [("zero-shot", 0), ("recalibrate", size), ("scratch", size), (adapter, size)]
-    largest = max(study.sizes, default=0)
-    wanted += [("scratch", largest), ("residual", largest), ("lora", largest), ("full", largest)]
-    panels = []
-    for strategy, n in dict.fromkeys(wanted):
-        found = [
-            p
-            for p in predictions
-            if (p["target"], p["label"], p["strategy"], p["n_finetune"], p["seed"], p["variant"])
-            == (study.target.survey, label, strategy, n, seed, "default")
-        ]
-        if not found:
-            continue
-        entry = found[0]
-        reference = entry["reference"]
-        scores = evaluate(entry["predicted"], reference[label], {"all": np.ones(len(entry["row"]), bool)}, n_boot=0)
-        title = strategy if not n else f"{strategy}, n = {n}"
-        poor = reference["feh"] < -1 if "feh" in reference else None
-        panels.append(Panel(title, label, reference[label], entry["predicted"], scores["all"], poor))
-    caption = f"Predicted against reference {plain(label)} of the same stars, one seed ({seed})."
-    return _figure(one_to_one(panels), out, f"one-to-one-{label}", caption)
-
-
-def _figure(figure, out: Path, name: str, caption: str) -> FigureFile:
-    return FigureFile(save(figure, out / "figures", name)["png"], caption)
-
-
-def _settings_section(studies: dict[str, Study], out: Path) -> Section:
-    tables = []
-    for variant, study in studies.items():
-        content = asdict(study)
-        shown = {k: content[k] for k in ("preprocessing", "pretrain", "adapter", "sizes", "seeds", "split")}
-        shown.update({f"strategy {name}": settings for name, settings in content["strategies"].items()})
-        text = {name: yaml.safe_dump(value, default_flow_style=True, width=1000) for name, value in shown.items()}
-        text = {name: value.removesuffix("\n...\n").strip().strip("{}") for name, value in text.items()}
-        tables.append(settings_html(text, f"Settings, variant {variant}"))
-        write_text(out / "settings" / f"{variant}.yaml", yaml.safe_dump(content, sort_keys=False, width=110))
-    return Section("Settings", tables=tables)

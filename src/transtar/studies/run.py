@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
@@ -13,16 +14,16 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ..datasets import prepare, read_set
+from ..datasets import read_set
 from ..errors import InputError, SettingsError, TranstarError
-from ..files import content_hash, discard_temporaries
+from ..files import discard_temporaries
 from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
-from ..surveys import get_survey
 from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
+from .inputs import check_inputs, make_inputs, prepared_set, samples_of
 from .jobs import Job, going_on, load_prior, prior_hash, run_job
 from .outputs import write_outputs
-from .spec import Sample, Study, data_path, settings_for
+from .spec import Study, adapters, settings_for
 
 NOT_TRAINED = ("zero-shot",)
 """Strategies that are no runs of their own."""
@@ -58,18 +59,19 @@ def run_study(
     jobs: list[Job] = []
     for variant, study in studies.items():
         check_settings(study, variant)
-        for sample in (study.source, study.target):
-            if not (_set_folder(sample, study, out) / "set.json").is_file():
-                _files(sample)
+        check_inputs(study, out)
     for variant, study in studies.items():
-        source = _prepared(study.source, study, out, say)
-        target = _prepared(study.target, study, out, say)
-        jobs += list(plan(study, variant, out, source, target))
+        make_inputs(study, out, workers, say)
+        source, target, *plane = (prepared_set(sample, study, out, say) for sample in samples_of(study))
+        jobs += list(plan(study, variant, out, source, target, *plane))
+    started = time.monotonic()
     runs = out / "runs"
     runs.mkdir(parents=True, exist_ok=True)
     missing = {job.key: job for job in jobs if not (runs / f"{job.key}.parquet").is_file()}
     say(f"{len(jobs)} runs, {len(jobs) - len(missing)} of them done before")
     _train(list(missing.values()), runs, workers or os.cpu_count() or 1)
+    if missing:
+        say(f"trained in {(time.monotonic() - started) / 60:.1f} minutes")
     return write_outputs(studies, jobs, out)
 
 
@@ -92,13 +94,18 @@ def check_settings(study: Study, variant: str) -> None:
         for model in study.models:
             for size in study.sizes:
                 make_strategy(strategy, **settings_for(study, strategy, model, size))
-    for strategy in set(study.adapter.values()) - set(study.strategies):
-        raise SettingsError(f"study, variant {variant}: adapter '{strategy}' is not among its strategies")
+    for size in study.adapter:
+        for adapter in adapters(study, size).values():
+            if adapter not in study.strategies:
+                raise SettingsError(f"study, variant {variant}: adapter '{adapter}' is not among its strategies")
 
 
-def plan(study: Study, variant: str, out: Path, source: Path, target: Path) -> Iterator[Job]:
-    """List the runs of a study."""
+def plan(study: Study, variant: str, out: Path, source: Path, target: Path, plane: Path | None = None) -> Iterator[Job]:
+    """List the runs of a study; those without fine-tuning stars and those with the most label the plane, too."""
     data = (read_set(source).hash, read_set(target).hash)
+    labelled: dict[str, Any] = {}
+    if plane is not None:
+        labelled = {"plane": str(plane), "data": (*data, read_set(plane).hash)}
     common: dict[str, Any] = {
         "variant": variant,
         "split": study.split,
@@ -116,7 +123,7 @@ def plan(study: Study, variant: str, out: Path, source: Path, target: Path) -> I
         for seed in study.seeds:
             first = Job(
                 model=model, labels=tuple(labels), strategy="pretrain", seed=seed, n_finetune=0,
-                settings=dict(study.pretrain), base="", **common, **start,
+                settings=dict(study.pretrain), base="", **{**common, **start, **labelled},
             )  # fmt: skip
             base = str(out / "models" / f"{model}-seed{seed}-{first.key}")
             yield Job(**{**first.__dict__, "base": base})
@@ -130,39 +137,8 @@ def plan(study: Study, variant: str, out: Path, source: Path, target: Path) -> I
                         model=model, labels=tuple(labels), strategy=strategy, seed=seed, n_finetune=size,
                         settings=settings_for(study, strategy, model, size), base=base,
                         base_key="" if alone else first.key, source_name="none" if alone else start["source_name"],
-                        **common,
+                        **(common | (labelled if size == max(study.sizes) else {})),
                     )  # fmt: skip
-
-
-def _set_folder(sample: Sample, study: Study, out: Path) -> Path:
-    settings = Preprocessing.from_dict(study.preprocessing)
-    return out / "sets" / f"{sample.survey}-{content_hash([sample.__dict__, settings.to_dict()])}"
-
-
-def _files(sample: Sample) -> tuple[str, str, str | None]:
-    """Spectra, labels and split in the data folder; an error if one is missing."""
-    split = None if sample.split is None else data_path(sample.split)
-    return data_path(sample.spectra), data_path(sample.labels), split
-
-
-def _prepared(sample: Sample, study: Study, out: Path, say) -> Path:
-    """Prepare a sample unless that was done before with the same settings."""
-    folder = _set_folder(sample, study, out)
-    if not (folder / "set.json").is_file():
-        spectra, labels, split = _files(sample)
-        say(f"preparing {sample.survey} from {sample.spectra}")
-        report = prepare(
-            get_survey(sample.survey),
-            spectra,
-            folder,
-            Preprocessing.from_dict(study.preprocessing),
-            labels=labels,
-            split=split,
-            on_skip=lambda path, message: say(f"skipped: {message}"),
-        )
-        for line in report.lines:
-            say(line)
-    return folder
 
 
 def _train(jobs: list[Job], runs: Path, workers: int) -> None:

@@ -18,7 +18,10 @@ DATA_VARIABLE = "TRANSTAR_DATA"
 
 @dataclass(frozen=True)
 class Sample:
-    """Spectra of one survey with their labels; file names are relative to the data folder.
+    """Spectra of one survey with their labels.
+
+    File names that begin with ``universe/`` mean the universe that the study simulates, ``selections/NAME`` the table
+    that it makes by that selection; others are relative to the data folder, or absolute.
 
     Parameters
     ----------
@@ -27,12 +30,31 @@ class Sample:
         Folder (or file, or pattern) of spectra, and table of labels.
     split : str, optional
         Table that says which stars are `pool` and which `test`.
+    velocities : str, optional
+        ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's.
     """
 
     survey: str
     spectra: str
     labels: str
     split: str | None = None
+    velocities: str | None = None
+
+
+@dataclass(frozen=True)
+class PlaneSample(Sample):
+    """Stars of the target survey whose [alpha/Fe]-[Fe/H] plane is drawn; those in the table of labels count.
+
+    Parameters
+    ----------
+    reference : str
+        Table with `feh` and `alphafe` of the stars that the plane is compared with.
+    truth : str, optional
+        Table with the true `feh` and `alphafe` of the stars of the sample, which only a simulation has.
+    """
+
+    reference: str = ""
+    truth: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +66,17 @@ class Study:
     title, description : str
     notes : list of str
         Paragraphs for the report.
+    simulate : dict or None
+        ``scale``, ``seed`` and changes for `transtar.simulate.universe_settings`: a mock universe is made before all else.
+    catalogs : list of str
+        Files and folders that the selections read.
+    selections : dict of str to dict
+        Selections to be made, in this order, and their settings; each reads the tables of those before it, too.
     source, target : Sample
+    plane : PlaneSample or None
+        Needs models of `feh` and `alphafe`.
+    pipeline : dict of str to str
+        For a label the column, of the label tables of target and plane, with the value of the survey's own pipeline.
     preprocessing : dict
         Settings of `transtar.preprocess.Preprocessing`.
     models : dict of str to list of str
@@ -60,7 +92,8 @@ class Study:
     strategies : dict of str to dict
         Strategy and its settings; ``by_size`` and ``by_model`` hold settings for one size or one model.
     adapter : dict of int to str
-        For each size the adapter that validation in the pool chose.
+        For each size the adapter of [Fe/H] that was chosen beforehand, by validation in the pool or from elsewhere; or, for each
+        size, a dict of label to adapter.
     split : {'test', 'validation'}
         'validation' never touches the test stars: each seed holds out its own share of both pools instead.
     variants : dict of str to dict
@@ -75,13 +108,18 @@ class Study:
     models: dict[str, list[str]]
     description: str = ""
     notes: list[str] = field(default_factory=list)
+    simulate: dict[str, Any] | None = None
+    catalogs: list[str] = field(default_factory=list)
+    selections: dict[str, dict] = field(default_factory=dict)
+    plane: PlaneSample | None = None
+    pipeline: dict[str, str] = field(default_factory=dict)
     preprocessing: dict[str, Any] = field(default_factory=dict)
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
     sizes: list[int] = field(default_factory=lambda: [50, 100, 200, 400])
     pretrain: dict[str, Any] = field(default_factory=dict)
     prior: dict[str, str] = field(default_factory=dict)
     strategies: dict[str, dict] = field(default_factory=dict)
-    adapter: dict[int, str] = field(default_factory=dict)
+    adapter: dict[int, str | dict[str, str]] = field(default_factory=dict)
     split: str = "test"
     variants: dict[str, dict] = field(default_factory=dict)
     scales: dict[str, dict] = field(default_factory=dict)
@@ -140,11 +178,9 @@ def build_study(content: dict, where: str) -> Study:
     for side in ("source", "target"):
         if not isinstance(content.get(side), dict):
             raise SettingsError(f"{where}: needs '{side}' with survey, spectra and labels")
-        check_keys(content[side], (f.name for f in fields(Sample)), f"{where}, {side}")
-        try:
-            content[side] = Sample(**content[side])
-        except TypeError as error:
-            raise SettingsError(f"{where}, {side}: {error}") from None
+        content[side] = _sample(Sample, content[side], f"{where}, {side}")
+    if content.get("plane") is not None:
+        content["plane"] = _sample(PlaneSample, content["plane"], f"{where}, plane")
     try:
         study = Study(**content)
     except TypeError as error:
@@ -155,10 +191,55 @@ def build_study(content: dict, where: str) -> Study:
         raise SettingsError(f"{where}: needs at least one model and one seed")
     if unknown := set(study.prior) - set(study.models):
         raise SettingsError(f"{where}, prior: no model '{min(unknown)}'; models: {', '.join(study.models)}")
+    _check_kinds(study, where)
     for strategy, settings in study.strategies.items():
         if settings is not None and not isinstance(settings, dict):
             raise SettingsError(f"{where}, strategies.{strategy}: expected settings, got '{settings}'")
     return study
+
+
+def _sample(kind: type, content: Any, where: str) -> Any:
+    if not isinstance(content, dict):
+        raise SettingsError(f"{where}: expected survey, spectra and labels, got '{content}'")
+    check_keys(content, (f.name for f in fields(kind)), where)
+    for name, value in content.items():
+        if value is not None and not isinstance(value, str):
+            raise SettingsError(f"{where}: {name} must be text, not '{value}'")
+    try:
+        sample = kind(**content)
+    except TypeError as error:
+        raise SettingsError(f"{where}: {error}") from None
+    if isinstance(sample, PlaneSample) and not sample.reference:
+        raise SettingsError(f"{where}: needs 'reference', a table with feh and alphafe to compare the plane with")
+    return sample
+
+
+def _check_kinds(study: Study, where: str) -> None:
+    """Values that are dictionaries or lists of the right things, and labels that the models have."""
+    for name, value in (("simulate", study.simulate), *((f"selections.{k}", v) for k, v in study.selections.items())):
+        if value is not None and not isinstance(value, dict):
+            raise SettingsError(f"{where}, {name}: expected settings, got '{value}'")
+    if not isinstance(study.catalogs, list):
+        raise SettingsError(f"{where}: catalogs must be a list of files and folders, not '{study.catalogs}'")
+    if study.selections and not study.catalogs:
+        raise SettingsError(f"{where}: selections need 'catalogs', the files and folders that they read")
+    labels = {label for names in study.models.values() for label in names}
+    if study.plane is not None and not {"feh", "alphafe"} <= labels:
+        raise SettingsError(f"{where}: plane needs models of feh and alphafe, not {', '.join(sorted(labels))}")
+    check_keys(study.pipeline, labels, f"{where}, pipeline")
+    for size, chosen in study.adapter.items():
+        if not isinstance(chosen, str | dict):
+            raise SettingsError(
+                f"{where}, adapter of {size}: expected a strategy, or one for each label, got '{chosen}'"
+            )
+        if isinstance(chosen, dict):
+            check_keys(chosen, labels, f"{where}, adapter of {size}")
+
+
+def adapters(study: Study, size: int) -> dict[str, str]:
+    """The adapters that were chosen beforehand for a size, by label."""
+    chosen = study.adapter.get(size, {})
+    return {"feh": chosen} if isinstance(chosen, str) else dict(chosen)
 
 
 def settings_for(study: Study, strategy: str, model: str, size: int) -> dict:
@@ -180,7 +261,10 @@ def data_path(name: str) -> str:
     """
     folder = Path(os.environ.get(DATA_VARIABLE, "."))
     path = folder / name
-    if not path.exists() and not any(folder.glob(name)):
+    if Path(name).is_absolute():
+        if not path.exists():
+            raise InputError(f"{path}: not found")
+    elif not path.exists() and not any(folder.glob(name)):
         raise InputError(f"{path}: not found; set {DATA_VARIABLE} to the folder that holds {name}")
     return str(path)
 

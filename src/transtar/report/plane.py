@@ -1,0 +1,170 @@
+"""The [alpha/Fe]-[Fe/H] plane of one sample of stars, by every model that labelled it, beside a reference sample."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from scipy.ndimage import gaussian_filter
+
+from ..errors import InputError
+from ..glossary import display
+from .style import BLUE, PAGE_WIDTH, VERMILION, new_figure, paper_style
+
+LABELS = ("feh", "alphafe")
+"""Labels of the x and of the y axis."""
+
+CELLS = (48, 36)
+"""Cells of the density along both axes."""
+
+ENCLOSED = (0.5, 0.9)
+"""Shares of the reference stars inside the contours."""
+
+MOST_EXTRA = 0.35
+"""A panel may widen the axes by this part of the span of the reference; stars further out are counted instead."""
+
+_DENSITY = LinearSegmentedColormap.from_list("density", ["#C6DBEF", "#6BAED6", BLUE, "#08306B"])
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One panel.
+
+    Parameters
+    ----------
+    title : str
+    feh, alphafe : ndarray, shape (n,)
+        In dex; stars with a NaN are not drawn.
+    mmd, mmd_error : float, optional
+        Squared discrepancy from the reference, as from `transtar.evaluate.squared_mmd`; None for the reference itself.
+    """
+
+    title: str
+    feh: np.ndarray
+    alphafe: np.ndarray
+    mmd: float | None = None
+    mmd_error: float | None = None
+
+
+def abundance_plane(reference: Plane, panels: Sequence[Plane], columns: int = 3) -> Figure:
+    """Draw densities of stars in the plane, one panel each, and over all of them contours of the reference.
+
+    Parameters
+    ----------
+    reference : Plane
+        Drawn first; its contours hold `ENCLOSED` of its stars.
+    panels : sequence of Plane
+    columns : int
+        Panels per row.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    InputError
+        If the reference has fewer than ten stars with both labels.
+    """
+    everyone = [reference, *panels]
+    points = [_finite(panel) for panel in everyone]
+    if len(points[0]) < 10:
+        raise InputError(f"the plane needs a reference of ten stars at least, not {len(points[0])}")
+    limits = _limits(points)
+    columns = min(columns, len(everyone))
+    rows = -(-len(everyone) // columns)
+    with paper_style():
+        figure = new_figure(PAGE_WIDTH * columns / max(columns, 3), 1.8 * rows + 0.6)
+        grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+        contours = _contours(points[0], limits)
+        most = max(_most_in_a_cell(stars, limits) for stars in points)
+        for axes, panel, stars in zip(grid.flat, everyone, points, strict=False):
+            _draw(axes, panel, stars, limits, most)
+            if contours is not None:
+                axes.contour(*contours, colors=VERMILION, linewidths=(0.8, 1.2), linestyles=("--", "-"), zorder=4)
+        for unused in grid.flat[len(everyone) :]:
+            unused.set_axis_off()
+        # Only the last row: a label above an empty place would push the rows apart.
+        for axes in grid[-1, : len(everyone) - columns * (rows - 1)]:
+            axes.set_xlabel(f"{display(LABELS[0])} (dex)")
+        for axes in grid[:, 0]:
+            axes.set_ylabel(f"{display(LABELS[1])} (dex)")
+        inner, outer = (f"{100 * share:.0f} %" for share in ENCLOSED)
+        handles = [
+            Line2D([], [], marker="s", ls="", color="#6BAED6", ms=5, label="stars per cell, logarithmic"),
+            Line2D([], [], color=VERMILION, lw=1.2, label=f"{inner} of the reference"),
+            Line2D([], [], color=VERMILION, lw=0.8, ls="--", label=f"{outer} of the reference"),
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, columnspacing=1.4, handletextpad=0.5)
+    return figure
+
+
+def _finite(panel: Plane) -> np.ndarray:
+    stars = np.stack([np.asarray(panel.feh, float), np.asarray(panel.alphafe, float)], axis=1)
+    return stars[np.isfinite(stars).all(axis=1)]
+
+
+def _limits(points: Sequence[np.ndarray]) -> np.ndarray:
+    """Lower and upper limits, shape (2, 2): all of the reference, and the others unless they are far out."""
+    low, high = points[0].min(axis=0), points[0].max(axis=0)
+    room = np.maximum(high - low, 1e-3)
+    for stars in points[1:]:
+        if len(stars):
+            below, above = np.percentile(stars, (0.2, 99.8), axis=0)
+            low = np.minimum(low, np.maximum(below, points[0].min(axis=0) - MOST_EXTRA * room))
+            high = np.maximum(high, np.minimum(above, points[0].max(axis=0) + MOST_EXTRA * room))
+    return np.array([low - 0.05 * room, high + 0.05 * room])
+
+
+def _counts(stars: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.histogram2d(stars[:, 0], stars[:, 1], bins=CELLS, range=limits.T.tolist())
+
+
+def _most_in_a_cell(stars: np.ndarray, limits: np.ndarray) -> float:
+    return float(_counts(stars, limits)[0].max()) if len(stars) else 1.0
+
+
+def _contours(stars: np.ndarray, limits: np.ndarray):
+    """Centres of cells, smoothed density, and its levels that enclose the shares wanted."""
+    counts, x, y = _counts(stars, limits)
+    density = gaussian_filter(counts, 1.3)
+    ordered = np.sort(density, axis=None)[::-1]
+    share = np.cumsum(ordered) / ordered.sum()
+    levels = sorted({float(ordered[np.searchsorted(share, wanted)]) for wanted in ENCLOSED})
+    if len(levels) < len(ENCLOSED):
+        return None
+    return (x[1:] + x[:-1]) / 2, (y[1:] + y[:-1]) / 2, density.T, levels
+
+
+def _draw(axes: Axes, panel: Plane, stars: np.ndarray, limits: np.ndarray, most: float) -> None:
+    inside = ((stars >= limits[0]) & (stars <= limits[1])).all(axis=1)
+    if inside.any():
+        counts, x, y = _counts(stars[inside], limits)
+        shown = np.ma.masked_equal(counts.T, 0)
+        axes.pcolormesh(x, y, shown, cmap=_DENSITY, norm=LogNorm(1, max(most, 2)), rasterized=True)
+    axes.set(xlim=limits[:, 0], ylim=limits[:, 1], title=panel.title)
+    axes.locator_params(nbins=5)
+    lines = [f"$N$ = {len(stars)}"]
+    if panel.mmd is not None:
+        lines.append(f"MMD$^2$ = {_signed(panel.mmd)}{_spread(panel.mmd_error)}")
+    if not inside.all():
+        lines.append(f"{(~inside).sum()} outside")
+    box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "boxstyle": "square,pad=0.15"}
+    axes.text(
+        0.04, 0.05, "\n".join(lines), transform=axes.transAxes, va="bottom", fontsize=6.8, bbox=box, zorder=6,
+        linespacing=1.3,
+    )  # fmt: skip
+
+
+def _signed(value: float) -> str:
+    text = f"{value:.4f}"
+    return text.replace("-", "" if float(text) == 0 else "−")
+
+
+def _spread(error: float | None) -> str:
+    return "" if error is None or not np.isfinite(error) else f" ± {error:.4f}"

@@ -1,0 +1,209 @@
+"""What a study starts from: its mock universe, its selections, its prepared sets; each made once and found again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..datasets import prepare
+from ..errors import SettingsError
+from ..files import atomic_folder, content_hash
+from ..preprocess import Preprocessing
+from ..surveys import get_survey
+from .spec import PlaneSample, Sample, Study, data_path
+
+UNIVERSE, SELECTIONS, SETS = "universe", "selections", "sets"
+"""Folders of a study; file names in a study file that begin with the first two mean them."""
+
+Say = Callable[[str], None]
+
+
+def universe_of(study: Study):
+    """Settings of the universe that a study simulates, or None.
+
+    Raises
+    ------
+    SettingsError
+        If one is unknown or impossible.
+    """
+    if study.simulate is None:
+        return None
+    from ..simulate.universe_settings import universe_settings
+
+    changes = dict(study.simulate)
+    return universe_settings(changes.pop("scale", "small"), changes.pop("seed", 0), changes)
+
+
+def check_inputs(study: Study, out: Path) -> None:
+    """Find impossible settings and missing files before hours are spent.
+
+    Raises
+    ------
+    SettingsError
+        If a setting of the simulation or of a selection is impossible, or a name refers to a selection that is not made.
+    InputError
+        If a file is missing.
+    """
+    universe_of(study)
+    for name in study.selections:
+        _selection(study, name)
+    for name in study.catalogs:
+        _catalog(name, study, out)
+    for sample in samples_of(study):
+        if not (set_folder(sample, study, out) / "set.json").is_file():
+            for name in _names(sample):
+                locate(name, study, out)
+
+
+def samples_of(study: Study) -> list[Sample]:
+    """Source, target and, if there is one, plane."""
+    return [study.source, study.target, *([study.plane] if study.plane else [])]
+
+
+def locate(name: str, study: Study, out: Path) -> str:
+    """Full name of a file of a study, with the ``:COLUMN`` that it may end in.
+
+    Raises
+    ------
+    SettingsError
+        If it refers to a selection that the study does not make.
+    InputError
+        If it belongs into the data folder and is not there.
+    """
+    first, _, rest = name.partition("/")
+    if first == UNIVERSE and study.simulate is not None:
+        return str(out / name)
+    if first == SELECTIONS and study.selections:
+        table, colon, column = rest.partition(":")
+        if table not in study.selections:
+            raise SettingsError(f"study: no selection '{table}'; selections: {', '.join(study.selections)}")
+        return f"{selection_folder(study, table, out) / table}.parquet{colon}{column}"
+    path, colon, column = name.rpartition(":")
+    if colon and "/" not in column and path:
+        return f"{data_path(path)}:{column}"
+    return data_path(name)
+
+
+def make_inputs(study: Study, out: Path, workers: int | None, say: Say) -> None:
+    """Simulate the universe and make the selections, unless that was done before with the same settings.
+
+    Raises
+    ------
+    TranstarError
+        If a universe of other settings stands there, the disk is full, or a selection leaves no star.
+    """
+    universe = universe_of(study)
+    if universe is not None:
+        from ..simulate.universe import simulate_universe
+
+        say(f"mock universe in {out / UNIVERSE}")
+        simulate_universe(out / UNIVERSE, universe, workers=workers, say=say)
+    for name in study.selections:
+        folder = selection_folder(study, name, out)
+        if not folder.is_dir():
+            _select(study, name, folder, out, say)
+
+
+def selection_folder(study: Study, name: str, out: Path) -> Path:
+    """Folder of a selection's table and counts, named by all that decides them but the content of the catalogs."""
+    chain = {}
+    for other, settings in study.selections.items():
+        chain[other] = settings
+        if other == name:
+            break
+    return out / SELECTIONS / f"{name}-{content_hash([chain, study.catalogs, study.simulate])}"
+
+
+def selection_title(study: Study, name: str) -> str:
+    """Title and source of a selection."""
+    selection = _selection(study, name)
+    return f"{selection.title} ({selection.source})"
+
+
+def _selection(study: Study, name: str):
+    from ..labels.selection import load_selection
+
+    return load_selection(name, study.selections[name] or {})
+
+
+def _select(study: Study, name: str, folder: Path, out: Path, say: Say) -> None:
+    from ..labels.select import select
+    from ..report.selection import write_selection
+
+    selection = _selection(study, name)
+    earlier = list(study.selections)[: list(study.selections).index(name)]
+    tables = [locate(f"{SELECTIONS}/{other}", study, out) for other in earlier]
+    own = [table for table, other in zip(tables, earlier, strict=True) if _has_split(study, other)]
+    catalogs = [*(_catalog(path, study, out) for path in study.catalogs), *own]
+    selected = select(selection, catalogs)
+    split = selected.columns.get("split")
+    parts = "" if split is None else f" ({', '.join(f'{(split == part).sum()} {part}' for part in ('pool', 'test'))})"
+    say(f"selection {name}: {len(selected)} rows{parts}")
+    with atomic_folder(folder) as temporary:
+        write_selection(selected, temporary / f"{name}.parquet", name, catalogs)
+
+
+def _catalog(name: str, study: Study, out: Path) -> str:
+    """A file or folder of catalogs, with the ``KIND=`` that it may begin with."""
+    kind, equals, path = name.rpartition("=")
+    return f"{kind}{equals}{locate(path, study, out)}"
+
+
+def _has_split(study: Study, name: str) -> bool:
+    return bool(_selection(study, name).split)
+
+
+def set_folder(sample: Sample, study: Study, out: Path) -> Path:
+    """Folder of a prepared set, named by all that decides it but the content of the data folder."""
+    settings = Preprocessing.from_dict(study.preprocessing)
+    given = {name: value for name, value in sample.__dict__.items() if name not in ("reference", "truth")}
+    own = {}
+    for name in _names(sample):
+        first = name.partition("/")[0]
+        if first == UNIVERSE and study.simulate is not None:
+            own[name] = content_hash(study.simulate)
+        elif first == SELECTIONS and study.selections:
+            own[name] = Path(locate(name, study, out)).parent.name
+    return out / SETS / f"{sample.survey}-{content_hash([given, own, settings.to_dict()])}"
+
+
+def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
+    """Prepare a sample unless that was done before with the same settings; returns the folder of the set.
+
+    The stars of a plane get no labels, so that nothing can learn from them.
+    """
+    folder = set_folder(sample, study, out)
+    if (folder / "set.json").is_file():
+        return folder
+    say(f"preparing {sample.survey} from {sample.spectra}")
+    labels = None if isinstance(sample, PlaneSample) else locate(sample.labels, study, out)
+    with tqdm(unit="spectra", desc=f"prepare {sample.survey}", disable=None, leave=False) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = max(total, done)
+            bar.update(done - bar.n)
+
+        report = prepare(
+            get_survey(sample.survey),
+            locate(sample.spectra, study, out),
+            folder,
+            Preprocessing.from_dict(study.preprocessing),
+            labels=labels,
+            split=None if sample.split is None else locate(sample.split, study, out),
+            velocities=None if sample.velocities is None else locate(sample.velocities, study, out),
+            on_skip=lambda path, message: say(f"skipped: {message}"),
+            progress=progress,
+        )
+    for line in report.lines:
+        say(line)
+    return folder
+
+
+def _names(sample: Sample) -> list[str]:
+    """File names of a sample, in the order in which they are looked for."""
+    names = [sample.spectra, sample.labels, sample.split, sample.velocities]
+    if isinstance(sample, PlaneSample):
+        names += [sample.reference, sample.truth]
+    return [name for name in names if name is not None]

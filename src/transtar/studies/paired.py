@@ -1,0 +1,79 @@
+"""Strategies compared on the same test stars, so that what moves all of them alike does not count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..evaluate import bias, bootstrap, r2, sigma
+from ..report import in_order
+
+N_BOOT = 1000
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One strategy with one number of fine-tuning stars.
+
+    Parameters
+    ----------
+    r2, sigma, bias : ndarray, shape (n_seeds,)
+    draws : ndarray, shape (n_seeds, N_BOOT)
+        R2 of bootstrap samples of the test stars, the same samples for all strategies.
+    """
+
+    r2: np.ndarray
+    sigma: np.ndarray
+    bias: np.ndarray
+    draws: np.ndarray
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean R2 over stars and seeds."""
+        return _error(self.draws, self.r2)
+
+    def minus(self, other: Scored) -> tuple[float, float]:
+        """Difference of mean R2, and its standard error over stars and seeds, both taken pair by pair."""
+        # A survey's pipeline has one seed where the networks have more.
+        alone = 1 in (len(self.r2), len(other.r2))
+        ours, theirs = np.broadcast_arrays(self.r2, other.r2) if alone else (self.r2, other.r2)
+        if len(ours) != len(theirs):
+            return float("nan"), float("nan")
+        return float((ours - theirs).mean()), _error(self.draws - other.draws, ours - theirs)
+
+
+def _error(draws: np.ndarray, values: np.ndarray) -> float:
+    over_stars = np.nanstd(draws.mean(axis=0), ddof=1)
+    over_seeds = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    return float(np.hypot(over_stars, over_seeds))
+
+
+def score_strategies(entries: Iterable[dict]) -> dict[str, Scored]:
+    """Score the strategies of one label, one target and one number of fine-tuning stars (and 0).
+
+    Parameters
+    ----------
+    entries : iterable of dict
+        Predictions of `outputs`; stars without reference or prediction are left out.
+
+    Returns
+    -------
+    dict of str to Scored
+        In the order of all tables.
+    """
+    by_strategy: dict[str, list[dict]] = {}
+    for entry in entries:
+        by_strategy.setdefault(entry["strategy"], []).append(entry)
+    found = {}
+    for name in in_order(list(by_strategy)):
+        pairs = []
+        for entry in sorted(by_strategy[name], key=lambda entry: entry["seed"]):
+            reference, predicted = entry["reference"][entry["label"]], entry["predicted"]
+            there = np.isfinite(reference) & np.isfinite(predicted)
+            pairs.append((reference[there], predicted[there]))
+        values = [np.array([score(*pair) for pair in pairs]) for score in (r2, sigma, bias)]
+        draws = np.array([bootstrap(*pair, ("r2",), N_BOOT, seed=0)["r2"] for pair in pairs])
+        found[name] = Scored(values[0], values[1], values[2], draws)
+    return found

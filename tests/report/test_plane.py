@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from transtar.errors import InputError
+from transtar.report import Plane, abundance_plane
+
+
+def plane(title, n=400, seed=0, far=0, **mmd):
+    rng = np.random.default_rng(seed)
+    thick = rng.random(n) < 0.4
+    feh = np.where(thick, rng.normal(-0.6, 0.3, n), rng.normal(-0.1, 0.2, n))
+    alphafe = np.where(thick, 0.28, 0.03) + rng.normal(0, 0.03, n)
+    alphafe[:far] = 9.0
+    return Plane(title, feh, alphafe, **mmd)
+
+
+def texts(axes):
+    return axes.texts[0].get_text().splitlines()
+
+
+def test_panels_say_what_they_show():
+    figure = abundance_plane(
+        plane("reference"),
+        [plane("zero-shot", seed=1, mmd=0.01234, mmd_error=0.002), plane("lora", seed=2, mmd=-0.00004, far=3)],
+    )
+    assert [axes.get_title() for axes in figure.axes] == ["reference", "zero-shot", "lora"]
+    assert [texts(axes) for axes in figure.axes] == [
+        ["$N$ = 400"],
+        ["$N$ = 400", "MMD$^2$ = 0.0123 ± 0.0020"],
+        ["$N$ = 400", "MMD$^2$ = 0.0000", "3 outside"],
+    ]
+    assert {axes.get_xlabel() for axes in figure.axes} == {"[Fe/H] (dex)"}
+    assert figure.axes[0].get_ylabel().endswith("(dex)")
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+    assert figure.axes[0].get_ylim()[1] < 1
+
+
+def test_cells_hold_all_stars_inside_and_stars_without_label_are_left_out():
+    other = plane("other", n=300, seed=3, far=5)
+    other.feh[-2:] = np.nan
+    axes = abundance_plane(plane("reference"), [other]).axes[1]
+    assert texts(axes)[0] == "$N$ = 298"
+    assert np.ma.sum(axes.collections[0].get_array()) == 293
+
+
+def test_a_negative_value_is_printed_as_such():
+    axes = abundance_plane(plane("reference"), [plane("a", mmd=-0.0021, mmd_error=float("nan"))]).axes[1]
+    assert texts(axes)[1] == "MMD$^2$ = −0.0021"
+
+
+def test_a_reference_of_few_stars_is_refused():
+    with pytest.raises(InputError, match="ten stars at least, not 3"):
+        abundance_plane(plane("reference", n=3), [])

@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import pytest
+
+from transtar.errors import InputError, SettingsError
+from transtar.studies.inputs import check_inputs, locate, selection_folder, set_folder, universe_of
+from transtar.studies.spec import build_study
+
+SIDE = {"survey": "lamost", "spectra": "universe/lamost/spectra", "labels": "selections/pretraining-feh"}
+MOCK = {
+    "title": "t", "source": SIDE, "target": SIDE | {"velocities": "selections/pretraining-feh:rv"},
+    "models": {"feh": ["feh"], "alphafe": ["alphafe"]}, "simulate": {"scale": "small", "lamost": 100},
+    "catalogs": ["universe"], "selections": {"desi-finetuning": {}, "pretraining-feh": {}},
+}  # fmt: skip
+OUT = Path("out")
+
+
+def study(**changes):
+    return build_study(MOCK | changes, "study")
+
+
+def test_names_of_the_studys_own_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSTAR_DATA", str(tmp_path))
+    (tmp_path / "a:b").mkdir()
+    (tmp_path / "real.csv").touch()
+    made = study()
+    assert locate("universe/lamost/spectra", made, OUT) == "out/universe/lamost/spectra"
+    table = locate("selections/pretraining-feh", made, OUT)
+    assert table == f"{selection_folder(made, 'pretraining-feh', OUT)}/pretraining-feh.parquet"
+    assert locate("selections/pretraining-feh:rv", made, OUT) == f"{table}:rv"
+    assert locate("real.csv", made, OUT) == str(tmp_path / "real.csv")
+    assert locate("real.csv:RV_ADOP", made, OUT) == f"{tmp_path / 'real.csv'}:RV_ADOP"
+    assert locate(str(tmp_path / "real.csv"), made, OUT) == str(tmp_path / "real.csv")
+    with pytest.raises(SettingsError, match="no selection 'desi-edr'; selections: desi-finetuning, pretraining-feh"):
+        locate("selections/desi-edr", made, OUT)
+
+
+def test_real_folders_take_the_place_of_mock_ones(tmp_path, monkeypatch):
+    """Without `simulate`, universe/ is a folder of the data like any other."""
+    monkeypatch.setenv("TRANSTAR_DATA", str(tmp_path))
+    real = study(simulate=None)
+    with pytest.raises(InputError, match="universe: not found; set TRANSTAR_DATA"):
+        check_inputs(real, tmp_path / "out")
+    (tmp_path / "universe/lamost/spectra").mkdir(parents=True)
+    check_inputs(real, tmp_path / "out")
+    with pytest.raises(InputError, match="/elsewhere/allStar.fits: not found"):
+        check_inputs(study(catalogs=["apogee-dr17=/elsewhere/allStar.fits"]), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"simulate": {"scale": "small", "lamost": 101}},
+        {"selections": {"desi-finetuning": {"metal_rich": 7}, "pretraining-feh": {}}},
+        {"selections": {"desi-finetuning": {}, "pretraining-feh": {"keep_overlap": True}}},
+        {"catalogs": ["universe", "more"]},
+        {"preprocessing": {"frame": "observed"}},
+    ],
+)
+def test_what_decides_a_set_decides_its_folder(changes):
+    before, after = study(), study(**changes)
+    assert set_folder(before.target, before, OUT) == set_folder(study().target, study(), OUT)
+    assert set_folder(before.target, before, OUT) != set_folder(after.target, after, OUT)
+
+
+def test_a_selection_depends_on_those_before_it_only():
+    before = study()
+    after = study(selections={"desi-finetuning": {}, "pretraining-feh": {"keep_overlap": True}})
+    folders = [selection_folder(one, "desi-finetuning", OUT) for one in (before, after)]
+    assert folders[0] == folders[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"simulate": {"scale": "huge"}}, "no scale 'huge'"),
+        ({"simulate": {"stars": 3}}, "unknown key stars"),
+        ({"selections": {"desi-finetuning": {"metal_rish": 3}}}, "unknown key metal_rish"),
+        ({"source": SIDE | {"labels": "selections/nothing"}}, "no selection 'nothing'"),
+    ],
+)
+def test_impossible_inputs(changes, message):
+    with pytest.raises(SettingsError, match=message):
+        check_inputs(study(**changes), OUT)
+
+
+def test_an_unknown_selection_is_an_error():
+    with pytest.raises(InputError, match="no selection 'magic'"):
+        check_inputs(study(selections={"magic": {}}), OUT)
+
+
+def test_settings_of_the_universe():
+    made = universe_of(study())
+    assert (made.scale.lamost, made.seed) == (100, 0)
+    assert universe_of(study(simulate=None)) is None
