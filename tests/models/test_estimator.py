@@ -7,6 +7,8 @@ import torch
 from transtar.errors import InputError, MismatchError
 from transtar.models import predict_ensemble
 from transtar.models.estimator import DOMAIN_CLIP, domain_limit, input_scalers
+from transtar.models.mlp import linear_layers
+from transtar.models.residual import ResidualNetwork, build_head
 
 from .examples import N_INPUTS, flux, small_estimator
 
@@ -106,3 +108,18 @@ def test_an_ensemble_of_unlike_models_is_refused():
     pair = [small_estimator(preprocessing=preprocessing(frame=frame)) for frame in ("rest", "observed")]
     with pytest.raises(MismatchError, match=r"preprocessing.*rest.*observed"):
         predict_ensemble(pair, flux())
+
+
+def test_some_of_the_labels():
+    """The same answers, from a network of fewer outputs; a residual head goes with its base."""
+    model = small_estimator()
+    plain = model.predict(flux())
+    np.testing.assert_allclose(model.only("teff").predict(flux()), plain[:, 1:], rtol=1e-5)
+    np.testing.assert_allclose(model.only("teff", "feh").predict(flux()), plain[:, ::-1], rtol=1e-5)
+    assert model.only("teff").label_max == model.label_max[1:]
+    head = build_head(model.n_inputs, 2)
+    torch.nn.init.normal_(linear_layers(head)[-1].weight)
+    both = replace(model, network=ResidualNetwork(model.network, head))
+    np.testing.assert_allclose(both.only("feh").predict(flux()), both.predict(flux())[:, :1], rtol=1e-5)
+    with pytest.raises(InputError, match="not logg"):
+        model.only("logg")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError
-from .networks import network_sizes
+from .networks import keep_outputs, network_sizes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,6 +86,21 @@ class Estimator:
     def n_inputs(self) -> int:
         """Number of inputs per star."""
         return len(self.input_mean)
+
+    def only(self, *labels: str) -> Estimator:
+        """The same model for some of its labels.
+
+        Raises
+        ------
+        InputError
+            If it does not predict one of them.
+        """
+        for label in labels:
+            if label not in self.label_names:
+                raise InputError(f"the model predicts {', '.join(self.label_names)}, not {label}")
+        rows = [self.label_names.index(label) for label in labels]
+        parts = {name: getattr(self, name)[rows] for name in ("label_mean", "label_std", "label_min", "label_max")}
+        return replace(self, network=keep_outputs(self.network, rows), label_names=labels, **parts)
 
     def standardise(self, flux: np.ndarray) -> torch.Tensor:
         """Standardise inputs, shape (n, n_inputs), to a new float32 tensor."""

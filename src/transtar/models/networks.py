@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
 import torch
@@ -95,3 +96,15 @@ def map_outputs(network: nn.Module, matrix: torch.Tensor, offset: torch.Tensor) 
     matrix, offset = matrix.double(), offset.double()
     last.weight.copy_((matrix @ last.weight.double()).to(last.weight.dtype))
     last.bias.copy_((matrix @ last.bias.double() + offset).to(last.bias.dtype))
+
+
+def keep_outputs(network: nn.Module, rows: list[int]) -> nn.Module:
+    """A copy of a network that computes only some of its outputs, in the order of `rows`."""
+    if isinstance(network, ResidualNetwork):
+        return ResidualNetwork(keep_outputs(network.base, rows), keep_outputs(network.head, rows))
+    network = copy.deepcopy(network)
+    last = network if isinstance(network, nn.Linear) else linear_layers(network)[-1]
+    last.weight = nn.Parameter(last.weight.detach()[rows].clone())
+    last.bias = nn.Parameter(last.bias.detach()[rows].clone())
+    last.out_features = len(rows)
+    return network

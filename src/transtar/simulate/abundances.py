@@ -39,6 +39,11 @@ def alpha_locus(feh, sequence: str) -> np.ndarray:
     return np.interp(feh, *_LOCUS[sequence])
 
 
+def mean_alpha(feh) -> np.ndarray:
+    """Mean [alpha/Fe] of the stars of the Galaxy at `feh`, both sequences together (Hayden et al. 2015, as above)."""
+    return np.interp(feh, (-2.0, -1.5, -1.0, -0.6, -0.3, 0.0, 0.3), (0.36, 0.33, 0.27, 0.18, 0.09, 0.03, 0.0))
+
+
 def birth_carbon(feh, alphafe) -> np.ndarray:
     """Mean [C/Fe] of unevolved stars: it follows the alpha elements at half their pace.
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
-from ..datasets import prepare
+from ..datasets import SetWriter, prepare, star_columns
 from ..errors import SettingsError
 from ..files import atomic_folder, content_hash
 from ..preprocess import Preprocessing
+from ..simulate.mock_sets import MockSettings, mock_batches, mock_settings
 from ..surveys import get_survey
+from ..train.settings import plain
 from .spec import PlaneSample, Sample, Study, data_path
 
 UNIVERSE, SELECTIONS, SETS = "universe", "selections", "sets"
 """Folders of a study; file names in a study file that begin with the first two mean them."""
+
+MOCK = "mock"
+"""Name of the survey that mock stars to learn from are of."""
 
 Say = Callable[[str], None]
 
@@ -47,6 +54,9 @@ def check_inputs(study: Study, out: Path) -> None:
         If a file is missing.
     """
     universe_of(study)
+    for sample in samples_of(study):
+        if sample.mock is not None:
+            mock_settings(sample.mock)
     for name in study.selections:
         _selection(study, name)
     for name in study.catalogs:
@@ -58,8 +68,8 @@ def check_inputs(study: Study, out: Path) -> None:
 
 
 def samples_of(study: Study) -> list[Sample]:
-    """Source, target and, if there is one, plane."""
-    return [study.source, study.target, *([study.plane] if study.plane else [])]
+    """Source, target and, where there are such, plane and stars to learn lines on."""
+    return [study.source, study.target, *(sample for sample in (study.plane, study.lines) if sample is not None)]
 
 
 def locate(name: str, study: Study, out: Path) -> str:
@@ -158,7 +168,7 @@ def _has_split(study: Study, name: str) -> bool:
 def set_folder(sample: Sample, study: Study, out: Path) -> Path:
     """Folder of a prepared set, named by all that decides it but the content of the data folder."""
     settings = Preprocessing.from_dict(study.preprocessing)
-    given = {name: value for name, value in sample.__dict__.items() if name not in ("reference", "truth")}
+    given = {name: value for name, value in sample.__dict__.items() if name not in ("reference", "truth", "keep")}
     own = {}
     for name in _names(sample):
         first = name.partition("/")[0]
@@ -176,6 +186,9 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
     """
     folder = set_folder(sample, study, out)
     if (folder / "set.json").is_file():
+        return folder
+    if sample.mock is not None:
+        _mock_set(mock_settings(sample.mock), folder, Preprocessing.from_dict(study.preprocessing), say)
         return folder
     say(f"preparing {sample.survey} from {sample.spectra}")
     labels = None if isinstance(sample, PlaneSample) else locate(sample.labels, study, out)
@@ -201,9 +214,26 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
     return folder
 
 
+def _mock_set(settings: MockSettings, folder: Path, preprocessing: Preprocessing, say: Say) -> None:
+    from ..simulate import load_emulator
+
+    say(f"observing {settings.stars} mock stars")
+    names: tuple[str, ...] = ()
+    with (
+        SetWriter(folder, preprocessing, {"mock": plain(settings)}) as writer,
+        tqdm(total=settings.stars, unit="star", desc="observe", disable=None, leave=False) as bar,
+    ):
+        for batch, spectra, labels in mock_batches(settings, load_emulator(), preprocessing):
+            names = tuple(labels)
+            writer.append(spectra, star_columns(replace(batch, survey=MOCK), spectra) | labels)
+            bar.update(len(batch))
+        columns = writer.columns()
+        writer.finish(columns | {"split": np.full(len(columns["id"]), "pool")}, names)
+
+
 def _names(sample: Sample) -> list[str]:
     """File names of a sample, in the order in which they are looked for."""
     names = [sample.spectra, sample.labels, sample.split, sample.velocities]
     if isinstance(sample, PlaneSample):
         names += [sample.reference, sample.truth]
-    return [name for name in names if name is not None]
+    return [name for name in names if name]

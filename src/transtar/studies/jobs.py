@@ -52,6 +52,13 @@ class Job:
         Folder of the model that the pre-training goes on from; empty where it starts from random weights.
     prior_key : str
         Hash of that model.
+    lines : str
+        Folder of the prepared set of real stars on which the pre-training learns a line correction for its mock stars; empty for
+        none.
+    lines_key : str
+        Hash of that set.
+    keep : dict of str to (float, float)
+        Ranges of labels of the target's stars that count.
     base_key : str
         Key of the pre-training, so that a fine-tuning is done again when its model changes.
     """
@@ -74,13 +81,16 @@ class Job:
     prior_key: str = ""
     source_name: str = "none"
     plane: str = ""
+    lines: str = ""
+    lines_key: str = ""
+    keep: dict[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def key(self) -> str:
         """Changes with anything that decides the outcome; not with folders."""
         decisive = [self.labels, self.strategy, self.seed, self.n_finetune, self.settings, self.split]
         own = [self.n_folds if self.split == "validation" else 0, self.data, self.base_key]
-        return content_hash([*decisive, *own, *([self.prior_key] if self.prior_key else [])])
+        return content_hash([*decisive, *own, *(part for part in (self.prior_key, self.lines_key, self.keep) if part)])
 
 
 @lru_cache(maxsize=8)
@@ -107,13 +117,15 @@ def parts(prepared: PreparedSet, split: str, seed: int, n_folds: int) -> tuple[n
 def run_job(job: Job, runs: str) -> str:
     """Do one run and store its predictions as ``<key>.parquet`` in the folder `runs`; returns the key."""
     target = _load(job.target)
-    pool, judged = parts(target, job.split, job.seed, job.n_folds)
+    pool, judged = (_within(target, rows, job.keep) for rows in parts(target, job.split, job.seed, job.n_folds))
     tables = []
     if job.strategy == "pretrain":
         source = _load(job.source)
         learn, held_out = parts(source, job.split, job.seed, job.n_folds)
         learn = learn[np.isfinite(source.targets(job.labels)[learn]).any(axis=1)]
         arguments = training_arguments(source, learn, job.labels)
+        if job.lines:
+            arguments["flux"] = _line_corrected(job, source, learn, pool)
         if job.prior:
             prior = load_prior(job.prior, job.labels, source.preprocessing)
             model = finetune(prior, **arguments, strategy=going_on(job.settings), seed=job.seed)
@@ -147,6 +159,25 @@ def run_job(job: Job, runs: str) -> str:
     return job.key
 
 
+def _within(prepared: PreparedSet, rows: np.ndarray, keep: dict[str, Any]) -> np.ndarray:
+    """Those of `rows` whose labels are in the ranges."""
+    for label, (low, high) in keep.items():
+        values = prepared.targets([label])[rows, 0]
+        rows = rows[(values > low) & (values < high)]
+    return rows
+
+
+def _line_corrected(job: Job, source: PreparedSet, rows: np.ndarray, pool: np.ndarray) -> np.ndarray:
+    """Flux of mock stars, corrected by what real stars tell; where those are of the target, only its pool counts."""
+    from ..simulate.fit_lines import lines_from_set
+    from ..simulate.lines import LABELS
+
+    real = _load(job.lines)
+    correction = lines_from_set(real, pool if job.lines == job.target else np.arange(len(real)), "study")
+    labels = dict(zip(LABELS, source.targets(LABELS)[rows].T, strict=True))
+    return correction.apply(source.flux[rows], labels)
+
+
 def plane_file(job: Job, runs: str | Path) -> Path:
     """Where a run keeps what it predicted for the stars of the plane."""
     return Path(runs) / f"{job.key}-plane.parquet"
@@ -178,13 +209,16 @@ def load_prior(folder: str, labels: tuple[str, ...], preprocessing: Preprocessin
     Raises
     ------
     InputError
-        If it predicts other labels.
+        If it does not predict one of them.
     MismatchError
         If it was trained on spectra prepared otherwise.
     """
     model = load_estimator(folder)
     if model.label_names != labels:
-        raise InputError(f"{folder}: predicts {', '.join(model.label_names)}, the study wants {', '.join(labels)}")
+        try:
+            model = model.only(*labels)
+        except InputError as error:
+            raise InputError(f"{folder}: {error}") from error
     if model.preprocessing is not None:
         require_same(model.preprocessing, folder, preprocessing, "the study")
     return model

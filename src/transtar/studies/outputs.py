@@ -17,6 +17,7 @@ from ..files import atomic_path, write_text
 from ..glossary import LABELS
 from ..report import Section
 from .closing import closing_lines
+from .element import element_section
 from .jobs import Job, read_run
 from .pages import CHOSEN, write_pages
 from .pipeline import PIPELINE, pipeline_values
@@ -53,9 +54,12 @@ def write_outputs(studies: dict[str, Study], jobs: list[Job], out: Path) -> Path
     mmd: list[dict] = []
     if studies["default"].plane is not None:
         plane, mmd = plane_section(studies["default"], [job for job in jobs if job.variant == "default"], out)
+    more = [section for section in (plane,) if section is not None]
+    if studies["default"].element is not None:
+        more.append(element_section(studies["default"], out))
     lines = closing_lines(studies["default"], predictions, mmd)
     write_text(out / CLOSING, "\n".join(lines) + "\n")
-    return write_pages(studies, predictions, results, plane, lines, out)
+    return write_pages(studies, predictions, results, more, lines, out)
 
 
 def write_results(rows: Iterable[dict], path: Path) -> None:

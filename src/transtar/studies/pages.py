@@ -41,7 +41,7 @@ def write_pages(
     studies: dict[str, Study],
     predictions: list[dict],
     results: list[dict],
-    plane: Section | None,
+    more: list[Section],
     lines: list[str],
     out: Path,
 ) -> Path:
@@ -54,7 +54,8 @@ def write_pages(
         Entries of `outputs`.
     results : list of dict
         Rows of results.csv.
-    plane : Section or None
+    more : list of Section
+        Sections that are not about a label alone.
     lines : list of str
         What was done and learnt, which comes first.
     out : Path
@@ -82,8 +83,8 @@ def write_pages(
             rows = [row for row in own if row["variant"] == variant]
             if rows:
                 sections.append(_label_section(study, label, variant, rows, own, predictions, out))
-    if plane is not None:
-        sections.append(plane)
+    sections += _variants_sections(studies, summary, out)
+    sections += more
     sections += _selection_sections(study, out)
     sections.append(_settings_section(studies, out))
     report = out / "report.html"
@@ -140,6 +141,34 @@ def _label_section(study, label, variant, rows, own, predictions, out: Path) -> 
             )  # fmt: skip
     heading = plain(label) if variant == "default" else f"{plain(label)}: {variant}"
     return Section(heading, tables=tables, figures=figures)
+
+
+def _variants_sections(studies: dict[str, Study], summary: list[dict], out: Path) -> list[Section]:
+    """Deviations side by side, one table for each label and target, with the bias that the other tables have no room for."""
+    if len(studies) < 2:
+        return []
+    header = ["variant", "strategy", "n", "R2 all", "R2 poor", "R2 rich", "sigma", "bias"]
+    sections = []
+    for target in dict.fromkeys(study.target.survey for study in studies.values()):
+        for label in dict.fromkeys(row["label"] for row in summary):
+            rows = []
+            for row in select(summary, label=label, target=target, regime="all"):
+                if row["variant"].endswith("ensemble") or row["variant"] == CHOSEN:
+                    continue
+                same = {name: row[name] for name in ("variant", "strategy", "n_finetune", "source")}
+                own = {r["regime"]: r for r in select(summary, label=label, target=target, **same)}
+                r2 = [f"{own[name]['r2']:.3f}" if name in own else "" for name in ("all", "poor", "rich")]
+                digits = 0 if label == "teff" else 3
+                numbers = [f"{row['sigma']:.{digits}f}", f"{row['bias']:+.{digits}f}"]
+                rows.append([row["variant"], row["strategy"], str(row["n_finetune"]), *r2, *numbers])
+            if rows:
+                text = "\n".join([",".join(header), *(",".join(row) for row in rows)]) + "\n"
+                write_text(out / "tables" / f"variants-{target}-{label}.csv", text)
+                caption = f"{plain(label)} of {target}, variant by variant; means over seeds"
+                sections.append(
+                    Section(f"{plain(label)} of {target}: all variants", tables=[rows_html(header, rows, caption)])
+                )
+    return sections
 
 
 def _own_pipeline(study: Study) -> tuple[str, ...]:

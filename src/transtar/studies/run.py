@@ -20,7 +20,7 @@ from ..files import discard_temporaries
 from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
 from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
-from .inputs import check_inputs, make_inputs, prepared_set, samples_of
+from .inputs import check_inputs, make_inputs, prepared_set, samples_of, set_folder
 from .jobs import Job, going_on, load_prior, prior_hash, run_job
 from .outputs import write_outputs
 from .spec import Study, adapters, settings_for
@@ -62,8 +62,9 @@ def run_study(
         check_inputs(study, out)
     for variant, study in studies.items():
         make_inputs(study, out, workers, say)
-        source, target, *plane = (prepared_set(sample, study, out, say) for sample in samples_of(study))
-        jobs += list(plan(study, variant, out, source, target, *plane))
+        for sample in samples_of(study):
+            prepared_set(sample, study, out, say)
+        jobs += list(plan(study, variant, out))
     started = time.monotonic()
     runs = out / "runs"
     runs.mkdir(parents=True, exist_ok=True)
@@ -100,12 +101,15 @@ def check_settings(study: Study, variant: str) -> None:
                 raise SettingsError(f"study, variant {variant}: adapter '{adapter}' is not among its strategies")
 
 
-def plan(study: Study, variant: str, out: Path, source: Path, target: Path, plane: Path | None = None) -> Iterator[Job]:
+def plan(study: Study, variant: str, out: Path) -> Iterator[Job]:
     """List the runs of a study; those without fine-tuning stars and those with the most label the plane, too."""
+    source, target = set_folder(study.source, study, out), set_folder(study.target, study, out)
     data = (read_set(source).hash, read_set(target).hash)
     labelled: dict[str, Any] = {}
-    if plane is not None:
+    if study.plane is not None:
+        plane = set_folder(study.plane, study, out)
         labelled = {"plane": str(plane), "data": (*data, read_set(plane).hash)}
+    lines = "" if study.lines is None else str(set_folder(study.lines, study, out))
     common: dict[str, Any] = {
         "variant": variant,
         "split": study.split,
@@ -113,6 +117,7 @@ def plan(study: Study, variant: str, out: Path, source: Path, target: Path, plan
         "source": str(source),
         "target": str(target),
         "data": data,
+        "keep": dict(study.target.keep),
     }
     for model, labels in study.models.items():
         start: dict[str, Any] = {"source_name": study.source.survey}
@@ -123,7 +128,8 @@ def plan(study: Study, variant: str, out: Path, source: Path, target: Path, plan
         for seed in study.seeds:
             first = Job(
                 model=model, labels=tuple(labels), strategy="pretrain", seed=seed, n_finetune=0,
-                settings=dict(study.pretrain), base="", **{**common, **start, **labelled},
+                settings=dict(study.pretrain), base="", lines=lines, lines_key=read_set(lines).hash if lines else "",
+                **{**common, **start, **labelled},
             )  # fmt: skip
             base = str(out / "models" / f"{model}-seed{seed}-{first.key}")
             yield Job(**{**first.__dict__, "base": base})

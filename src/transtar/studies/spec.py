@@ -32,13 +32,19 @@ class Sample:
         Table that says which stars are `pool` and which `test`.
     velocities : str, optional
         ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's.
+    mock : dict, optional
+        Settings of `transtar.simulate.mock_sets.MockSettings`: mock stars in place of files, as a source of labels.
+    keep : dict of str to (float, float), optional
+        Ranges of labels; stars outside neither teach nor are judged.
     """
 
     survey: str
-    spectra: str
-    labels: str
+    spectra: str = ""
+    labels: str = ""
     split: str | None = None
     velocities: str | None = None
+    mock: dict[str, Any] | None = None
+    keep: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,22 @@ class PlaneSample(Sample):
 
 
 @dataclass(frozen=True)
+class ElementCheck:
+    """A named model of [alpha/Fe] against the abundance of one element in stars of the target survey.
+
+    Parameters
+    ----------
+    model : str
+        By name or folder; it must not have seen these stars.
+    column : str
+        Of the target's labels, such as ``mg_fe``.
+    """
+
+    model: str
+    column: str
+
+
+@dataclass(frozen=True)
 class Study:
     """One study: a source, a target, and the grid of runs between them.
 
@@ -73,6 +95,10 @@ class Study:
     selections : dict of str to dict
         Selections to be made, in this order, and their settings; each reads the tables of those before it, too.
     source, target : Sample
+    lines : Sample or None
+        Real stars on which each pre-training on mock stars learns its `transtar.simulate.lines.LineCorrection`; those that
+        the run is judged on are left out.
+    element : ElementCheck or None
     plane : PlaneSample or None
         Needs models of `feh` and `alphafe`.
     pipeline : dict of str to str
@@ -111,6 +137,8 @@ class Study:
     simulate: dict[str, Any] | None = None
     catalogs: list[str] = field(default_factory=list)
     selections: dict[str, dict] = field(default_factory=dict)
+    lines: Sample | None = None
+    element: ElementCheck | None = None
     plane: PlaneSample | None = None
     pipeline: dict[str, str] = field(default_factory=dict)
     preprocessing: dict[str, Any] = field(default_factory=dict)
@@ -179,6 +207,11 @@ def build_study(content: dict, where: str) -> Study:
         if not isinstance(content.get(side), dict):
             raise SettingsError(f"{where}: needs '{side}' with survey, spectra and labels")
         content[side] = _sample(Sample, content[side], f"{where}, {side}")
+    if content.get("lines") is not None:
+        content["lines"] = _sample(Sample, content["lines"], f"{where}, lines")
+    if content.get("element") is not None:
+        check_keys(content["element"], ("model", "column"), f"{where}, element")
+        content["element"] = ElementCheck(**content["element"])
     if content.get("plane") is not None:
         content["plane"] = _sample(PlaneSample, content["plane"], f"{where}, plane")
     try:
@@ -203,12 +236,15 @@ def _sample(kind: type, content: Any, where: str) -> Any:
         raise SettingsError(f"{where}: expected survey, spectra and labels, got '{content}'")
     check_keys(content, (f.name for f in fields(kind)), where)
     for name, value in content.items():
-        if value is not None and not isinstance(value, str):
-            raise SettingsError(f"{where}: {name} must be text, not '{value}'")
+        wanted, what = (dict, "settings") if name in ("mock", "keep") else (str, "text")
+        if value is not None and not isinstance(value, wanted):
+            raise SettingsError(f"{where}: {name} must be {what}, not '{value}'")
     try:
         sample = kind(**content)
     except TypeError as error:
         raise SettingsError(f"{where}: {error}") from None
+    if sample.mock is None and not (sample.spectra and sample.labels):
+        raise SettingsError(f"{where}: needs spectra and labels (or mock, for mock stars)")
     if isinstance(sample, PlaneSample) and not sample.reference:
         raise SettingsError(f"{where}: needs 'reference', a table with feh and alphafe to compare the plane with")
     return sample

@@ -1,0 +1,113 @@
+"""Is a prediction of [alpha/Fe] worth more than knowing [Fe/H]? Partial correlations and baselines, each cross-validated."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import InputError
+from .metrics import clipped_std
+
+
+def rank_correlation(first, second) -> float:
+    """Spearman's rank correlation of two samples, shape (n,)."""
+    return float(np.corrcoef(_ranks(first), _ranks(second))[0, 1])
+
+
+def partial_rank_correlation(first, second, given) -> float:
+    """Spearman's rank correlation of two samples at a fixed third.
+
+    It is the correlation of what is left of their ranks after a regression on the ranks of `given` (Kim 2015, Commun. Stat.
+    Appl. Methods 22, 665).
+
+    Parameters
+    ----------
+    first, second, given : array_like, shape (n,)
+
+    Returns
+    -------
+    float
+    """
+    x, y, z = (_ranks(values) for values in (first, second, given))
+    design = np.stack([np.ones_like(z), z], axis=1)
+    left = [values - design @ np.linalg.lstsq(design, values, rcond=None)[0] for values in (x, y)]
+    return float(np.corrcoef(*left)[0, 1])
+
+
+def bootstrap_interval(
+    statistic, *samples, n_boot: int = 2000, seed: int = 0, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile interval of a statistic of paired samples under drawing stars with replacement.
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes as many arrays as there are samples.
+    *samples : array_like, shape (n,)
+    n_boot, seed : int
+    level : float
+
+    Returns
+    -------
+    (float, float)
+    """
+    arrays = [np.asarray(sample, float) for sample in samples]
+    rng = np.random.default_rng(seed)
+    n = len(arrays[0])
+    values = [statistic(*(array[rows] for array in arrays)) for rows in rng.integers(0, n, (n_boot, n))]
+    return tuple(float(v) for v in np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2]))  # type: ignore[return-value]
+
+
+def cross_validated_sigma(terms, reference, n_folds: int = 5, repeats: int = 20, seed: int = 0) -> float:
+    """Scatter about a least-squares fit of `reference` to `terms`, of stars that the fit has not seen.
+
+    Parameters
+    ----------
+    terms : array_like, shape (n, n_terms)
+        Regressors; a constant is added.
+    reference : array_like, shape (n,)
+    n_folds, repeats, seed : int
+        Stars are dealt into folds anew `repeats` times; the mean of the scatters is returned.
+
+    Returns
+    -------
+    float
+        Standard deviation after 3-sigma clipping, in the units of `reference`.
+
+    Raises
+    ------
+    InputError
+        If there are fewer stars than twice the number of coefficients in a fold's fit.
+    """
+    reference = np.asarray(reference, float)
+    terms = np.asarray(terms, float).reshape(len(reference), -1)
+    scale = terms.std(axis=0)
+    design = np.column_stack([np.ones(len(terms)), (terms - terms.mean(axis=0)) / np.where(scale > 0, scale, 1)])
+    if len(reference) * (n_folds - 1) / n_folds < 2 * design.shape[1]:
+        raise InputError(f"{len(reference)} stars are too few to fit {design.shape[1]} coefficients in {n_folds} folds")
+    rng = np.random.default_rng(seed)
+    scatters = []
+    for _ in range(repeats):
+        fold = rng.permutation(np.arange(len(reference)) % n_folds)
+        missed = np.empty_like(reference)
+        for number in range(n_folds):
+            out = fold == number
+            solution = np.linalg.lstsq(design[~out], reference[~out], rcond=None)[0]
+            missed[out] = reference[out] - design[out] @ solution
+        scatters.append(float(clipped_std(missed[None, :])[0]))
+    return float(np.mean(scatters))
+
+
+def polynomial(*variables, degree: int = 2) -> np.ndarray:
+    """All products of standardised variables up to `degree`, without the constant, shape (n, n_terms)."""
+    columns = [(np.asarray(v, float) - np.mean(v)) / (np.std(v) or 1.0) for v in variables]
+    terms, last = list(columns), [(i, column) for i, column in enumerate(columns)]
+    for _ in range(degree - 1):
+        last = [(j, column * columns[j]) for i, column in last for j in range(i, len(columns))]
+        terms += [column for _, column in last]
+    return np.stack(terms, axis=1)
+
+
+def _ranks(values) -> np.ndarray:
+    from scipy.stats import rankdata
+
+    return rankdata(np.asarray(values, float))
