@@ -43,7 +43,7 @@ def test_real_folders_take_the_place_of_mock_ones(tmp_path, monkeypatch):
         check_inputs(real, tmp_path / "out")
     (tmp_path / "universe/lamost/spectra").mkdir(parents=True)
     check_inputs(real, tmp_path / "out")
-    with pytest.raises(InputError, match="/elsewhere/allStar.fits: not found"):
+    with pytest.raises(InputError, match=r"/elsewhere/allStar\.fits: not found"):
         check_inputs(study(catalogs=["apogee-dr17=/elsewhere/allStar.fits"]), tmp_path / "out")
 
 
