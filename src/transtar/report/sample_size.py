@@ -127,7 +127,9 @@ def _mark_below(axes: Axes, x: float, value: float, color: str, level: int) -> N
     axes.annotate(
         _text(value),
         (x, bottom),
-        xytext=(5, 4 + 9 * level),
+        # To the left, where the last points leave no room on the right.
+        xytext=(-5, 4 + 9 * level),
+        ha="right",
         textcoords="offset points",
         color=color,
         fontsize=6.5,
@@ -207,5 +209,7 @@ def regime_dots(
         axes.set_yticks(range(len(names)), [f"{name} ($N$ = {stars[name]})" for name in names])
         axes.set_ylim(len(names) - 0.5, -0.5)
         handles, texts = axes.get_legend_handles_labels()
-        figure.legend(handles, texts, loc="outside lower center", ncols=min(len(texts), 7), columnspacing=1.2)
+        # Eight and more go into two full rows.
+        in_a_row = len(texts) if len(texts) <= 7 else -(-len(texts) // 2)
+        figure.legend(handles, texts, loc="outside lower center", ncols=in_a_row, columnspacing=1.2)
     return figure

@@ -98,8 +98,8 @@ def _label_section(study, label, variant, rows, own, predictions, out: Path) -> 
     judged = "test stars" if study.split == "test" else "validation stars (folds of the pool)"
     table = paper_table(merged, label, unranked=_own_pipeline(study))
     caption = (
-        f"{plain(label)} on {judged} of {study.target.survey}: mean over {len(study.seeds)} seeds of R2 "
-        "(all / poor / rich), its standard deviation over seeds, and sigma. Shaded: the three best of each regime."
+        f"{plain(label)} on {judged} of {study.target.survey}: {_averaged(study)} and sigma. "
+        "Shaded: the three best of each regime."
     )
     write_table(table, out / "tables", f"table-{label}{suffix}", caption)
     tables = [to_html(table, caption)]
@@ -171,6 +171,13 @@ def _variants_sections(studies: dict[str, Study], summary: list[dict], out: Path
     return sections
 
 
+def _averaged(study: Study) -> str:
+    values = "R2 (all / poor / rich)"
+    if len(study.seeds) == 1:
+        return values
+    return f"mean over {len(study.seeds)} seeds of {values}, its standard deviation over seeds,"
+
+
 def _own_pipeline(study: Study) -> tuple[str, ...]:
     """The survey's pipeline is shown and not ranked."""
     return (shown(PIPELINE, study),) if study.pipeline else ()
@@ -185,7 +192,8 @@ def _paired_table(study: Study, label: str, predictions: list[dict]) -> str:
     base = [name for name in ("zero-shot", "scratch") if name in scored]
     rows = []
     for name, one in scored.items():
-        minus = ["–" if other == name else _with_error(*one.minus(scored[other])) for other in base]
+        alone = name in _own_pipeline(study)
+        minus = ["–" if alone or other == name else _with_error(*one.minus(scored[other])) for other in base]
         spread = (f"{values.mean():.{digits}f}".replace("-", "−") for values in (one.sigma, one.bias))
         rows.append([name, _with_error(one.r2.mean(), one.error), *minus, *spread])
     header = ["", "R2", *(f"R2 minus that of {name}" for name in base), "sigma", "bias"]

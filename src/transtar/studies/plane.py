@@ -193,8 +193,8 @@ def _section(study: Study, reference: np.ndarray, planes: list, rows: list[dict]
         "MMD^2 is the unbiased estimate of the squared maximum mean discrepancy (Gretton et al. 2012) between two samples of "
         "stars; for samples of one distribution its mean is zero, so that it may be negative. Errors are those of the samples "
         "(jackknife), or the scatter over seeds if that is larger. Strategies share stars and reference: their differences are "
-        f"better known than each value. The paper's kernel (gamma = {GAMMA:g}) is 0.5 dex wide and hardly sees whether the "
-        f"sequences of the disc, 0.2 dex apart, are told apart; gamma = {NARROW:g} is one of 0.1 dex.",
+        f"better known than each value. The kernel of Zhao et al. (2026), gamma = {GAMMA:g}, is 0.5 dex wide and hardly sees "
+        f"whether the sequences of the disc, 0.2 dex apart, are told apart; gamma = {NARROW:g} is one of 0.1 dex.",
         f"'{HALVES}': random halves of the reference, the scatter that chance alone gives.",
     ]
     if sample.truth is not None:
