@@ -16,7 +16,8 @@ from ..surveys.fits_files import GRID, write_lamost_table
     ("arguments", "code", "line"),
     [
         (["info"], 0, ""),
-        (["models", "show", "nowhere"], 1, "transtar models: nowhere: no such model folder; models by name: mock-feh"),
+        (["models", "show", "nowhere"], 1,
+         "transtar models: nowhere: no such model folder; models by name: mock-alphafe, mock-feh, mock-logg, mock-teff"),
         (["predict", "--model", "x", "--out", "c.csv"], 2, "transtar predict: give either --survey and --spectra, or --data"),
     ],
 )  # fmt: skip

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -47,8 +45,7 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
     TranstarError
         If the disk is full.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     check_replaceable(folder)
 
@@ -82,14 +79,7 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
         "provenance": list(estimator.provenance),
     }
     with atomic_folder(folder) as temporary:
-        try:
-            save_file(weights, temporary / WEIGHTS)
-        except SafetensorError as error:
-            # safetensors hides the errno of a full disk in its message; `atomic_folder` wants an OSError.
-            found = re.search(r"os error (\d+)", str(error))
-            if found is None:
-                raise
-            raise OSError(int(found[1]), os.strerror(int(found[1]))) from error
+        (temporary / WEIGHTS).write_bytes(save(weights))
         _write_trained_on(estimator.trained_on, temporary / TRAINED_ON)
         write_json(temporary / CONFIG, config)
         (temporary / CARD).write_text(model_card(config), encoding="utf-8")

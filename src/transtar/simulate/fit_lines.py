@@ -20,6 +20,9 @@ from .emulator_storage import load_emulator
 from .instruments import INSTRUMENTS
 from .lines import LABELS, LineCorrection, fit_lines, trusted, twins
 
+KEPT = {"survey": str, "id": np.int64, "file": str, "star": str}
+"""What is remembered of the stars."""
+
 MILES_SNR = 150.0
 """Taken for spectra without inverse variance."""
 
@@ -63,6 +66,7 @@ def lines_from_set(
         prepared.flux[rows], twins(labels, emulator, instrument, settings),
         twins(labels, emulator, instrument, settings, snr=snr), labels, snr,
         name=name, preprocessing=settings, info={"survey": prepared.survey, "set": prepared.hash},
+        stars={key: np.asarray(columns[key])[rows].astype(kind) for key, kind in KEPT.items()},
     )  # fmt: skip
 
 

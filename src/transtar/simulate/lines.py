@@ -14,6 +14,7 @@ S/N: noise lifts an upper envelope, and without it real spectra seem to have 0.0
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files as package_files
@@ -59,7 +60,10 @@ class LineCorrection:
     preprocessing : Preprocessing
         How the spectra were prepared from which it was learnt, and those must be that it corrects.
     info : dict
-        On which stars.
+        Where it is from.
+    stars : dict of str to ndarray, shape (n_stars,)
+        ``survey``, ``id`` (int64), ``file`` and ``star`` of those it was learnt on: what is trained on spectra that it
+        corrected has seen them, too.
     """
 
     name: str
@@ -67,6 +71,7 @@ class LineCorrection:
     added: np.ndarray
     preprocessing: Preprocessing
     info: dict[str, Any] = field(default_factory=dict)
+    stars: dict[str, np.ndarray] = field(default_factory=dict)
 
     def apply(self, flux: np.ndarray, labels: Mapping[str, np.ndarray], depth: np.ndarray | None = None) -> np.ndarray:
         """Correct synthetic spectra.
@@ -94,7 +99,9 @@ class LineCorrection:
         with atomic_path(Path(path)) as temporary, open(temporary, "wb") as file:
             np.savez(
                 file, name=self.name, depth=self.depth.astype(np.float32), added=self.added.astype(np.float32),
-                preprocessing=_json(self.preprocessing.to_dict()), info=_json(self.info),
+                preprocessing=json.dumps(self.preprocessing.to_dict(), sort_keys=True),
+                info=json.dumps(self.info, sort_keys=True),
+                **{f"star_{name}": column for name, column in self.stars.items()},  # type: ignore[arg-type]
             )  # fmt: skip
         return Path(path)
 
@@ -107,8 +114,6 @@ def load_lines(name: str | Path) -> LineCorrection:
     InputError
         If there is none, or the file holds something else.
     """
-    import json
-
     shipped = package_files(__package__) / "data" / "lines" / f"{name}.npz"
     path = Path(str(shipped)) if shipped.is_file() else Path(name)
     if not path.is_file():
@@ -121,6 +126,7 @@ def load_lines(name: str | Path) -> LineCorrection:
                 added=content["added"],
                 preprocessing=Preprocessing.from_dict(json.loads(str(content["preprocessing"]))),
                 info=json.loads(str(content["info"])),
+                stars={key[5:]: content[key] for key in content.files if key.startswith("star_")},
             )
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{path}: not a line correction ({str(error).splitlines()[0]})") from error
@@ -183,6 +189,7 @@ def fit_lines(
     name: str,
     preprocessing: Preprocessing,
     info: dict[str, Any] | None = None,
+    stars: Mapping[str, np.ndarray] | None = None,
 ) -> LineCorrection:
     """Learn a correction.
 
@@ -198,6 +205,8 @@ def fit_lines(
     name : str
     preprocessing : Preprocessing
     info : dict, optional
+    stars : mapping of str to ndarray, shape (n,), optional
+        Identifiers to keep.
 
     Returns
     -------
@@ -224,7 +233,9 @@ def fit_lines(
         weighted = design * weight[:, None]
         solution[pixel] = np.linalg.solve(weighted.T @ design + prior, weighted.T @ missing[:, pixel])
     halves = solution.T.astype(np.float32)
-    return LineCorrection(name, halves[:3], halves[3:], preprocessing, {"stars": int(finite.sum()), **(info or {})})
+    info = {"stars": int(finite.sum()), **(info or {})}
+    kept = {key: np.asarray(column)[finite] for key, column in (stars or {}).items()}
+    return LineCorrection(name, halves[:3], halves[3:], preprocessing, info, kept)
 
 
 def trusted(labels: Mapping[str, np.ndarray], snr: np.ndarray) -> np.ndarray:
@@ -271,9 +282,3 @@ def _average_stars(labels: Mapping[str, np.ndarray]) -> Table:
             **{name: np.full(n, value) for name, value in constant.items()},
         }
     )  # fmt: skip
-
-
-def _json(content: Any) -> str:
-    import json
-
-    return json.dumps(content, sort_keys=True)

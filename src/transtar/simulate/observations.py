@@ -18,8 +18,11 @@ APOGEE_FAULTS = ("starflag", "fe_h_flag", "mg_fe_flag", "low_apogee_snr")
 DESI_FAULTS = ("rvs_warn", "not_primary")
 """Each fails one cut on the side of DESI DR1."""
 
-CLEAN_FAULTS = ("bestgrid", "not_star", "snr_10", "feh_err")
+CLEAN_FAULTS = ("bestgrid", "feh_err", "snr_10", "not_star")
 """Each fails one of the stricter cuts of Appendix D."""
+
+CLEAN_SHARES = (0.50, 0.32, 0.15, 0.03)
+"""How often each does: redrock rarely takes a star for a galaxy, and few stars of these magnitudes have an S/N below 10."""
 
 EDR_FAULTS = ("rvs_warn", "not_primary", "not_star", "low_snr")
 """Each fails one of the initial cuts of the EDR sample."""
@@ -65,7 +68,10 @@ def desi_rows(stars: Table, role: np.ndarray, scale: Scale, rng: np.random.Gener
     why = np.where(np.isin(why, (*DESI_FAULTS, "no_match")), why, "")
     clean = np.full(len(common), "", dtype="U24")
     chosen = rng.choice(np.flatnonzero(kind != "cool"), scale.clean_removed, replace=False)
-    clean[chosen] = np.resize(CLEAN_FAULTS, len(chosen))
+    number = np.searchsorted(np.cumsum(CLEAN_SHARES), (np.arange(len(chosen)) + 0.5) / len(chosen))
+    clean[chosen] = np.array(CLEAN_FAULTS)[number]
+    # However few they are, each is there.
+    clean[chosen[-len(CLEAN_FAULTS) :]] = CLEAN_FAULTS[: len(chosen)]
     edr, form = _after(role, "edr:")
     form = np.array([name.removeprefix("clean#").removeprefix("fail_") for name in form.tolist()], dtype="U24")
     fault = np.where(np.isin(form, ("clean", "other", "not_in_dr1")), "", form)

@@ -1,4 +1,4 @@
-"""Make the models that ship with transtar, which have seen mock LAMOST spectra and nothing else.
+"""Make the models that ship with transtar, which have seen mock LAMOST spectra and no real one but through the line correction.
 
     python -m transtar.simulate.train_models --out FOLDER [--stars 120000] [--seed 0]
 
@@ -19,6 +19,7 @@ from ..models.estimator import Estimator
 from ..preprocess import Preprocessing
 from ..train import Augmentation, Pretrain, pretrain
 from .emulator_storage import load_emulator
+from .lines import load_lines
 from .mock_sets import MockSet, MockSettings, mock_set
 
 LABELS = ("feh", "alphafe", "teff", "logg")
@@ -63,6 +64,13 @@ def train_mock_model(mock: MockSet, labels: tuple[str, ...] = LABELS, seed: int 
     )
 
 
+def seen_stars(settings: MockSettings) -> dict[str, np.ndarray]:
+    """The real stars that decided something: those of the line correction. Mock stars are in no survey."""
+    stars = load_lines(settings.lines).stars if settings.lines else {}
+    n = len(next(iter(stars.values()), ()))
+    return {**stars, "role": np.full(n, "lines")} if n else {}
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Make and write the models."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -77,6 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{len(mock.ids)} of {settings.stars} stars within the emulator's range, {poor} of them below [Fe/H] = -1")
     model = train_mock_model(mock, seed=given.seed)
     model.provenance[-1]["mock"] = asdict(settings)
+    model = replace(model, trained_on=seen_stars(settings))
     print(f"validation loss {min(model.provenance[-1]['validation_loss']):.4f}")
     for label in LABELS:
         model.only(label).save(given.out / f"mock-{label}", dtype="float16")

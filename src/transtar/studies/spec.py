@@ -341,4 +341,5 @@ def _set(content: dict, keys: list[str], value: Any, name: str) -> None:
         names = [part.strip() for part in value.split(",")]
         check_keys(names, content["models"], f"study {name}, --set models")
         value = {key: content["models"][key] for key in names}
+        content["prior"] = {key: prior for key, prior in (content.get("prior") or {}).items() if key in names}
     content[keys[-1]] = value
