@@ -19,6 +19,7 @@ class Fake:
     label_min: tuple = (-2.5,)
     label_max: tuple = (0.5,)
     domain_limit: float = 10.0
+    label_error: np.ndarray | None = None
     trained_on: dict = field(default_factory=dict)
 
     def predict_with_distance(self, flux):

@@ -40,6 +40,10 @@ class EstimatorLike(Protocol):
         """Distance from which a spectrum is outside the domain."""
 
     @property
+    def label_error(self) -> np.ndarray | None:
+        """Measured 1 sigma of the labels, shape (k,), NaN or None where unknown."""
+
+    @property
     def trained_on(self) -> Mapping[str, np.ndarray]:
         """What the model saw: `survey`, `id`, `file`, `star`."""
 
@@ -113,7 +117,8 @@ def predict_batches(
     """Predict labels batch by batch.
 
     Models of the same label form an ensemble: the catalog holds their mean, and their standard deviation (n - 1) as
-    ``<label>_ens_std``. Rows with a flag of `flags.NO_LABEL`, or with flux that is not finite, get NaN.
+    ``<label>_ens_std``. A label whose models state an error (see `Estimator.label_error`) gets ``<label>_err``, the largest of
+    them. Rows with a flag of `flags.NO_LABEL`, or with flux that is not finite, get NaN.
 
     Parameters
     ----------
@@ -158,6 +163,7 @@ def _predict(estimators: Sequence[EstimatorLike], flux: np.ndarray) -> tuple[dic
     flags = np.zeros(len(flux), np.int32)
     members: dict[str, list[np.ndarray]] = {}
     limits: dict[str, list[tuple[float, float]]] = {}
+    errors: dict[str, list[float]] = {}
     for estimator in estimators:
         if len(flux):
             labels, distance = estimator.predict_with_distance(flux)
@@ -167,6 +173,8 @@ def _predict(estimators: Sequence[EstimatorLike], flux: np.ndarray) -> tuple[dic
             predicted = np.empty((0, len(estimator.label_names)))
         for number, label in enumerate(estimator.label_names):
             members.setdefault(label, []).append(predicted[:, number])
+            stated = estimator.label_error
+            errors.setdefault(label, []).append(np.nan if stated is None else float(stated[number]))
             limits.setdefault(label, []).append((estimator.label_min[number], estimator.label_max[number]))
     found = {}
     for label, values in members.items():
@@ -176,6 +184,8 @@ def _predict(estimators: Sequence[EstimatorLike], flux: np.ndarray) -> tuple[dic
         if label == "teff":
             flags[mean > HOT_ABOVE] |= Flag.HOT_STAR
         found[label] = mean
+        if np.isfinite(errors[label]).all():
+            found[f"{label}_err"] = np.full(len(mean), max(errors[label]))
         if len(values) > 1:
             found[f"{label}_ens_std"] = np.std(values, axis=0, ddof=1)
     return found, flags

@@ -30,6 +30,9 @@ def model_card(config: dict) -> str:
     for label in config["labels"]:
         numbers = f"{label['mean']:.6g} | {label['std']:.4g} | {label['min']:.6g} to {label['max']:.6g}"
         lines.append(f"| {label['name']} | {numbers} |")
+    for label in config["labels"]:
+        if "error" in label:
+            lines += ["", f"Error of {label['name']} (1 sigma, bias included, measured on real stars): {label['error']:.4g}"]
     lines += ["", f"Network: `{json.dumps(config['network'])}`", "", "## Training", ""]
     for number, step in enumerate(config["provenance"], start=1):
         lines.append(

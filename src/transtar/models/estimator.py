@@ -57,6 +57,9 @@ class Estimator:
         The stars that the model saw, in any step, in training or in validation; columns `TRAINED_ON_COLUMNS`.
     domain_limit : float
         Distances (see `domain_distance`) beyond it mean OUT_OF_DOMAIN.
+    label_error : ndarray, shape (n_labels,), float64, or None
+        1 sigma of each label, bias included, as measured on real stars that the model has not seen; NaN where nobody has. A
+        fine-tuned model has none, until it is measured itself.
     """
 
     network: nn.Module
@@ -72,6 +75,7 @@ class Estimator:
     provenance: tuple[dict, ...] = ()
     trained_on: dict[str, np.ndarray] = field(default_factory=dict)
     domain_limit: float = float("inf")
+    label_error: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n_inputs, n_labels = network_sizes(self.network)
@@ -100,7 +104,8 @@ class Estimator:
                 raise InputError(f"the model predicts {', '.join(self.label_names)}, not {label}")
         rows = [self.label_names.index(label) for label in labels]
         parts = {name: getattr(self, name)[rows] for name in ("label_mean", "label_std", "label_min", "label_max")}
-        return replace(self, network=keep_outputs(self.network, rows), label_names=labels, **parts)
+        error = None if self.label_error is None else self.label_error[rows]
+        return replace(self, network=keep_outputs(self.network, rows), label_names=labels, label_error=error, **parts)
 
     def standardise(self, flux: np.ndarray) -> torch.Tensor:
         """Standardise inputs, shape (n, n_inputs), to a new float32 tensor."""

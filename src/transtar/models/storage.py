@@ -60,6 +60,9 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
         {"name": name} | {part: float(getattr(estimator, f"label_{part}")[index]) for part in _LABEL_FIELDS}
         for index, name in enumerate(estimator.label_names)
     ]
+    if estimator.label_error is not None:
+        for label, error in zip(labels, estimator.label_error.tolist(), strict=True):
+            label |= {"error": error} if error == error else {}
     config = {
         "format": "transtar-estimator",
         "format_version": FORMAT_VERSION,
@@ -136,11 +139,18 @@ def load_estimator(folder: str | Path) -> Estimator:
             provenance=tuple(config["provenance"]),
             trained_on=_read_trained_on(folder / TRAINED_ON),
             domain_limit=float(config["domain"]["limit"]),
+            label_error=_errors(labels),
             **scalers,
             **ranges,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{folder / CONFIG}: not the description of a model ({error!r})") from error
+
+
+def _errors(labels: list[dict]) -> np.ndarray | None:
+    if not any("error" in label for label in labels):
+        return None
+    return np.array([label.get("error", np.nan) for label in labels], dtype=np.float64)
 
 
 def _migrate(config, folder: Path) -> dict:

@@ -225,7 +225,8 @@ def _mock_set(settings: MockSettings, folder: Path, preprocessing: Preprocessing
     ):
         for batch, spectra, labels in mock_batches(settings, load_emulator(), preprocessing):
             names = tuple(labels)
-            writer.append(spectra, star_columns(replace(batch, survey=MOCK), spectra) | labels)
+            known = star_columns(replace(batch, survey=MOCK), spectra)
+            writer.append(spectra, {name: column for name, column in known.items() if column.ndim == 1} | labels)
             bar.update(len(batch))
         columns = writer.columns()
         writer.finish(columns | {"split": np.full(len(columns["id"]), "pool")}, names)

@@ -44,6 +44,7 @@ def finished(
         provenance=(*(base.provenance if base is not None else ()), record),
         trained_on={name: np.concatenate([part[name] for part in seen]) for name in seen[0]},
         domain_limit=limit,
+        label_error=None,
     )
 
 
