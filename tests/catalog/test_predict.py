@@ -52,6 +52,16 @@ def test_columns_of_a_single_model():
     np.testing.assert_array_equal(columns["survey"], ["lamost", "lamost"])
 
 
+def test_stated_errors():
+    """A constant where the label is; the largest of an ensemble; none if one of its models states none."""
+    sure, unsure = Fake(label_error=np.array([0.1])), Fake(label_error=np.array([0.2]))
+    spectra = prepared([-1.0, np.nan], flags=[0, int(Flag.NO_VELOCITY)])
+    np.testing.assert_allclose(one([sure], spectra)["feh_err"], [0.1, np.nan], rtol=1e-6)
+    np.testing.assert_allclose(one([sure, unsure], spectra)["feh_err"], [0.2, np.nan], rtol=1e-6)
+    assert "feh_err" not in one([sure, Fake()], spectra)
+    assert "feh_err" not in one([Fake(label_error=np.array([np.nan]))], spectra)
+
+
 @pytest.mark.parametrize("flag", [Flag.LOW_GOOD_FRACTION, Flag.NO_VELOCITY, Flag.CONTINUUM_FAILED, Flag.NON_STELLAR])
 def test_flags_without_label_give_nan_and_keep_the_flag(flag):
     spectra = prepared([-1.0, np.nan], flags=[0, int(flag)])

@@ -150,3 +150,17 @@ def test_a_full_disk_leaves_the_old_model_and_no_rubbish(folder):
     assert "not written" in done.stdout
     np.testing.assert_array_equal(Estimator.load(folder).predict(flux()), before)
     assert [p.name for p in folder.parent.iterdir()] == ["model"]
+
+
+def test_stated_errors_come_back(tmp_path):
+    """With the model, in its card, and with one label of it; a model without stays without."""
+    small_estimator(label_error=np.array([0.2, np.nan])).save(tmp_path / "model")
+    again = Estimator.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.label_error, [0.2, np.nan])
+    np.testing.assert_array_equal(again.only("feh").label_error, [0.2])
+    assert (
+        "Error of feh (1 sigma, bias included, measured on real stars): 0.2"
+        in (tmp_path / "model/README.md").read_text()
+    )
+    small_estimator().save(tmp_path / "other")
+    assert Estimator.load(tmp_path / "other").label_error is None

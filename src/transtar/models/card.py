@@ -32,7 +32,10 @@ def model_card(config: dict) -> str:
         lines.append(f"| {label['name']} | {numbers} |")
     for label in config["labels"]:
         if "error" in label:
-            lines += ["", f"Error of {label['name']} (1 sigma, bias included, measured on real stars): {label['error']:.4g}"]
+            lines += [
+                "",
+                f"Error of {label['name']} (1 sigma, bias included, measured on real stars): {label['error']:.4g}",
+            ]
     lines += ["", f"Network: `{json.dumps(config['network'])}`", "", "## Training", ""]
     for number, step in enumerate(config["provenance"], start=1):
         lines.append(
