@@ -52,8 +52,9 @@ def _done(study: Study, entries: list[dict], labels: list[str]) -> str:
     which = "test stars" if study.split == "test" else "held-out stars"
     names = " and ".join(plain(label) for label in labels)
     seeds = f"{len(study.seeds)} seeds" if len(study.seeds) > 1 else "one seed"
+    start = f" on top of {' and '.join(dict.fromkeys(study.prior.values()))}" if study.prior else ""
     return (
-        f"done: {names} learnt from {trained} spectra of {source}, carried to {target} with at most {adapted} of its stars, "
+        f"done: {names} learnt from {trained} spectra of {source}{start}, carried to {target} with at most {adapted} of its stars, "
         f"judged on {judged} other {which}; {seeds}"
     )
 
