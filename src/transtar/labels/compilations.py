@@ -56,6 +56,8 @@ def open_catalog(path: Path, columns: dict[str, Column]) -> Catalog:
         out[label] = _mean(values, star, len(stars))
         if label == "feh":
             spread = _spread(values, star, len(stars))
+    if "feh" not in out:
+        raise InputError(f"{path}: no column of [Fe/H], which a compilation needs")
     repeated = int((np.bincount(star, minlength=len(stars)) > 1).sum())
     note = (
         f"{path.name}: {len(ids)} entries of {len(stars)} stars; {int((~known).sum())} entries have no Gaia identifier; "

@@ -18,7 +18,7 @@ from ..errors import InputError
 from .emulator import Emulator
 from .emulator_storage import load_emulator
 from .instruments import INSTRUMENTS
-from .lines import LABELS, LineCorrection, fit_lines, trusted, twins
+from .lines import FEWEST, LABELS, LineCorrection, fit_lines, trusted, twins
 
 KEPT = {"survey": str, "id": np.int64, "file": str, "star": str}
 """What is remembered of the stars."""
@@ -58,6 +58,10 @@ def lines_from_set(
     given = {key: values[rows] for key, values in zip(LABELS, prepared.targets(LABELS).T, strict=True)}
     snr = np.nan_to_num(np.asarray(columns["snr"], float)[rows], nan=MILES_SNR)
     chosen = usable(prepared)[rows] & trusted(given, snr)
+    if chosen.sum() < FEWEST:
+        raise InputError(
+            f"line correction '{name}': {chosen.sum()} usable stars of {prepared.survey}, needs at least {FEWEST}"
+        )
     rows, snr = rows[chosen], snr[chosen]
     labels = {key: values[chosen] for key, values in given.items()}
     instrument, settings = INSTRUMENTS[prepared.survey], prepared.preprocessing

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from astropy.table import Table
@@ -44,6 +45,9 @@ MODEL_ERROR = 0.01
 """What is left of the differences at infinite S/N; it keeps a few bright stars from deciding."""
 
 BLOCK = 512
+
+FEWEST = 30
+"""Stars that a correction is learnt on at least."""
 
 LABELS = ("teff", "logg", "feh")
 
@@ -128,7 +132,7 @@ def load_lines(name: str | Path) -> LineCorrection:
                 info=json.loads(str(content["info"])),
                 stars={key[5:]: content[key] for key in content.files if key.startswith("star_")},
             )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
         raise InputError(f"{path}: not a line correction ({str(error).splitlines()[0]})") from error
 
 
@@ -218,8 +222,8 @@ def fit_lines(
         If fewer than 30 stars are usable.
     """
     finite = np.isfinite(real).all(axis=1) & np.isfinite(noisy).all(axis=1) & np.isfinite(clean).all(axis=1)
-    if finite.sum() < 30:
-        raise InputError(f"line correction '{name}': {finite.sum()} usable stars, needs at least 30")
+    if finite.sum() < FEWEST:
+        raise InputError(f"line correction '{name}': {finite.sum()} usable stars, needs at least {FEWEST}")
     labels = {key: np.asarray(labels[key], float)[finite] for key in LABELS}
     steps, fading = _regressors(labels)
     depth = (1 - clean[finite]).astype(np.float64)

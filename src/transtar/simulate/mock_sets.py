@@ -91,8 +91,15 @@ class MockSettings:
     lines: str | None = "lamost-dr10"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "line_spreads", tuple(self.line_spreads))
-        object.__setattr__(self, "snr", tuple(self.snr))
+        for name in ("line_spreads", "snr"):
+            value = getattr(self, name)
+            if not isinstance(value, list | tuple):
+                raise SettingsError(f"mock stars: {name} must be a list, not {value}")
+            object.__setattr__(self, name, tuple(value))
+        if not all(isinstance(value, int) for value in (self.stars, self.seed)):
+            raise SettingsError(f"mock stars: stars and seed must be whole numbers, not {self.stars}, {self.seed}")
+        if not all(isinstance(value, bool) for value in (self.noise, self.covering, self.loosened)):
+            raise SettingsError("mock stars: noise, covering and loosened must be true or false")
         check_keys(self.line_spreads, LINE_SPREADS, "mock stars, line_spreads")
         if not self.line_spreads or self.stars < len(self.line_spreads):
             raise SettingsError("mock stars: needs a line spread, and a star for each")
@@ -165,9 +172,9 @@ def mock_batches(
     """
     preprocessing = preprocessing or Preprocessing()
     lines = _lines(settings.lines, preprocessing)
-    share = -(-settings.stars // len(settings.line_spreads))
+    share, rest = divmod(settings.stars, len(settings.line_spreads))
     for number, name in enumerate(settings.line_spreads):
-        count = min(share, settings.stars - number * share)
+        count = share + (number < rest)
         seed = settings.seed * 1000 + number
         stars = training_stars(count, seed, covering=settings.covering, loosened=settings.loosened)
         # Populations may number their stars alike, and each star's noise hangs on its number.

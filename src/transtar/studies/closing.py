@@ -54,7 +54,8 @@ def _done(study: Study, entries: list[dict], labels: list[str]) -> str:
     seeds = f"{len(study.seeds)} seeds" if len(study.seeds) > 1 else "one seed"
     start = f" on top of {' and '.join(dict.fromkeys(study.prior.values()))}" if study.prior else ""
     return (
-        f"done: {names} learnt from {trained} spectra of {source}{start}, carried to {target} with at most {adapted} of its stars, "
+        f"done: {names} learnt from {trained} spectra of {source}{start}, carried to {target} with at most {adapted} of its "
+        f"stars, "
         f"judged on {judged} other {which}; {seeds}"
     )
 
@@ -82,7 +83,7 @@ def _plane(study: Study, mmd: list[dict]) -> str:
     against = TRUTH if from_truth else REFERENCE
     found = {name: value for name in names if (value := mean_mmd(mmd, name, against))}
     text = ", ".join(f"{name} {value:.4f} ± {error:.4f}" for name, (value, error) in found.items())
-    n = max(row["n"] for row in mmd)
+    n = max(row["n"] for row in mmd if row["strategy"] in names)
     line = f"[alpha/Fe]-[Fe/H] plane of {n} more stars: MMD^2 from the {'true labels' if from_truth else 'reference'} {text}"
     floor = mean_mmd(mmd, TRUE)
     if floor is None:

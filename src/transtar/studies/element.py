@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..catalog.trained import trained_on
 from ..datasets import read_set, usable
 from ..errors import InputError
 from ..evaluate.element import (
@@ -19,7 +20,8 @@ from ..evaluate.element import (
 )
 from ..files import write_text
 from ..glossary import plain
-from ..models import find_model, load_estimator
+from ..models import Estimator, find_model, load_estimator
+from ..preprocess import Preprocessing, require_same
 from ..report import Section, rows_html
 from .inputs import set_folder
 from .spec import Study
@@ -41,11 +43,10 @@ def element_section(study: Study, out: Path) -> Section:
     assert check is not None
     prepared = read_set(set_folder(study.target, study, out))
     truth, feh, teff = prepared.targets([check.column, "feh", "teff"]).T
-    model = load_estimator(find_model(check.model))
-    if LABEL not in model.label_names:
-        raise InputError(f"study, element: {check.model} predicts {', '.join(model.label_names)}, not {LABEL}")
-    rows = np.flatnonzero(usable(prepared) & np.isfinite(truth) & np.isfinite(feh) & np.isfinite(teff))
-    predicted = model.only(LABEL).predict(prepared.flux[rows])[:, 0].astype(float)
+    model = element_model(check.model, prepared.preprocessing)
+    seen = trained_on(prepared.columns, [model.trained_on])
+    rows = np.flatnonzero(usable(prepared) & np.isfinite(truth) & np.isfinite(feh) & np.isfinite(teff) & ~seen)
+    predicted = model.predict(prepared.flux[rows])[:, 0].astype(float)
     truth, feh, teff = truth[rows], feh[rows], teff[rows]
     name = plain(check.column)
     partial = bootstrap_interval(partial_rank_correlation, predicted, truth, feh)
@@ -83,6 +84,24 @@ def element_section(study: Study, out: Path) -> Section:
         ],
         tables=[rows_html(["", caption], shown, caption)],
     )
+
+
+def element_model(name: str, preprocessing: Preprocessing) -> Estimator:
+    """The model of [alpha/Fe] by that name.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it does not predict [alpha/Fe].
+    MismatchError
+        If it was trained on spectra prepared otherwise.
+    """
+    model = load_estimator(find_model(name))
+    if LABEL not in model.label_names:
+        raise InputError(f"study, element: {name} predicts {', '.join(model.label_names)}, not {LABEL}")
+    if model.preprocessing is not None:
+        require_same(model.preprocessing, name, preprocessing, "the study")
+    return model.only(LABEL)
 
 
 def _write(table: list[tuple], path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -13,6 +14,7 @@ from ..datasets import SetWriter, prepare, star_columns
 from ..errors import SettingsError
 from ..files import atomic_folder, content_hash
 from ..preprocess import Preprocessing
+from ..simulate.lines import load_lines
 from ..simulate.mock_sets import MockSettings, mock_batches, mock_settings
 from ..surveys import get_survey
 from ..train.settings import plain
@@ -55,8 +57,8 @@ def check_inputs(study: Study, out: Path) -> None:
     """
     universe_of(study)
     for sample in samples_of(study):
-        if sample.mock is not None:
-            mock_settings(sample.mock)
+        if sample.mock is not None and (lines := mock_settings(sample.mock).lines) is not None:
+            load_lines(lines)
     for name in study.selections:
         _selection(study, name)
     for name in study.catalogs:
@@ -169,7 +171,9 @@ def set_folder(sample: Sample, study: Study, out: Path) -> Path:
     """Folder of a prepared set, named by all that decides it but the content of the data folder."""
     settings = Preprocessing.from_dict(study.preprocessing)
     given = {name: value for name, value in sample.__dict__.items() if name not in ("reference", "truth", "keep")}
-    own = {}
+    own: dict[str, Any] = {"plane": True} if isinstance(sample, PlaneSample) else {}
+    if sample.mock is not None:
+        own["mock"] = plain(mock_settings(sample.mock))
     for name in _names(sample):
         first = name.partition("/")[0]
         if first == UNIVERSE and study.simulate is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..catalog.trained import trained_on
 from ..datasets import PreparedSet, read_set, star_names, training_arguments, usable
 from ..errors import InputError
 from ..files import atomic_path, content_hash
@@ -41,7 +42,7 @@ class Job:
     source, target : str
         Folders of the prepared sets.
     data : tuple of str
-        Hashes of the two sets, so that a run is done again when its data change.
+        Hashes of the sets with their labels and splits, so that a run is done again when its data change.
     base : str or None
         Folder of the pre-trained model: written by a pre-training, read by the others.
     source_name : str
@@ -88,7 +89,7 @@ class Job:
     @property
     def key(self) -> str:
         """Changes with anything that decides the outcome; not with folders."""
-        decisive = [self.labels, self.strategy, self.seed, self.n_finetune, self.settings, self.split]
+        decisive = [self.model, self.labels, self.strategy, self.seed, self.n_finetune, self.settings, self.split]
         own = [self.n_folds if self.split == "validation" else 0, self.data, self.base_key]
         return content_hash([*decisive, *own, *(part for part in (self.prior_key, self.lines_key, self.keep) if part)])
 
@@ -118,29 +119,33 @@ def run_job(job: Job, runs: str) -> str:
     """Do one run and store its predictions as ``<key>.parquet`` in the folder `runs`; returns the key."""
     target = _load(job.target)
     pool, judged = (_within(target, rows, job.keep) for rows in parts(target, job.split, job.seed, job.n_folds))
+    if not len(judged):
+        raise InputError(f"no usable star of {target.survey} to be judged on; does its split table name test stars?")
     tables = []
     if job.strategy == "pretrain":
         source = _load(job.source)
         learn, held_out = parts(source, job.split, job.seed, job.n_folds)
         learn = learn[np.isfinite(source.targets(job.labels)[learn]).any(axis=1)]
         arguments = training_arguments(source, learn, job.labels)
-        if job.lines:
-            arguments["flux"] = _line_corrected(job, source, learn, pool)
+        flux, line_stars = _corrected(job, source, target, judged)
+        arguments["flux"] = flux[learn]
         if job.prior:
             prior = load_prior(job.prior, job.labels, source.preprocessing)
+            _refuse_judges(job, prior, target, judged)
             model = finetune(prior, **arguments, strategy=going_on(job.settings), seed=job.seed)
         else:
             settings = settings_from_dict(Pretrain, job.settings | {"seed": job.seed})
             model = pretrain(**arguments, label_names=job.labels, preprocessing=source.preprocessing, settings=settings)
+        model = _remembering(model, line_stars)
         model.save(job.base)
         if job.split == "validation":
-            tables.append(_predictions(job, model, source, held_out, len(learn)))
+            tables.append(_predictions(job, model, replace(source, flux=flux), held_out, len(learn)))
         tables.append(_predictions(job, model, target, judged, len(learn)))
     else:
         columns = target.columns
         labelled = pool[np.isfinite(target.targets(job.labels)[pool]).any(axis=1)]
         feh = columns["feh"][labelled] if "feh" in columns else None
-        n = min(job.n_finetune, len(labelled))
+        n = min(job.n_finetune, len(np.unique(star_names(columns)[labelled])))
         # The seed decides the subset, whatever the strategy and the model: all learn from the same stars.
         subset = nested_subsets(star_names(columns)[labelled], feh, [n], job.seed)[n]
         model = finetune(
@@ -167,15 +172,48 @@ def _within(prepared: PreparedSet, rows: np.ndarray, keep: dict[str, Any]) -> np
     return rows
 
 
-def _line_corrected(job: Job, source: PreparedSet, rows: np.ndarray, pool: np.ndarray) -> np.ndarray:
-    """Flux of mock stars, corrected by what real stars tell; where those are of the target, only its pool counts."""
-    from ..simulate.fit_lines import lines_from_set
-    from ..simulate.lines import LABELS
+def _corrected(
+    job: Job, source: PreparedSet, target: PreparedSet, judged: np.ndarray
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Flux of the source, by what real stars that nobody is judged on tell of its lines, and those stars.
 
+    Without `Job.lines` the flux stays; stars are those of the correction that the mock stars were made with, if any.
+    """
+    from ..simulate.fit_lines import lines_from_set
+    from ..simulate.lines import LABELS, load_lines
+
+    if not job.lines:
+        made_with = source.provenance.get("mock", {}).get("lines")
+        return source.flux, load_lines(made_with).stars if made_with else {}
     real = _load(job.lines)
-    correction = lines_from_set(real, pool if job.lines == job.target else np.arange(len(real)), "study")
-    labels = dict(zip(LABELS, source.targets(LABELS)[rows].T, strict=True))
-    return correction.apply(source.flux[rows], labels)
+    taboo = set(
+        zip(target.columns["survey"][judged].tolist(), star_names(target.columns)[judged].tolist(), strict=True)
+    )
+    each = zip(real.columns["survey"].tolist(), star_names(real.columns).tolist(), strict=True)
+    rows = np.array([row for row, star in enumerate(each) if star not in taboo], dtype=np.int64)
+    lines = lines_from_set(real, rows, "study")
+    return lines.apply(source.flux, dict(zip(LABELS, source.targets(LABELS).T, strict=True))), lines.stars
+
+
+def _remembering(model: Estimator, stars: dict[str, np.ndarray]) -> Estimator:
+    """The model, with the real stars of a line correction among those that it has seen."""
+    if not stars:
+        return model
+    seen = {**stars, "role": np.full(len(stars["id"]), "lines")}
+    return replace(
+        model, trained_on={name: np.concatenate([own, seen[name].astype((own.dtype.kind == "i" and own.dtype) or str)])
+                           for name, own in model.trained_on.items()},
+    )  # fmt: skip
+
+
+def _refuse_judges(job: Job, prior: Estimator, target: PreparedSet, judged: np.ndarray) -> None:
+    columns = {name: target.columns[name][judged] for name in ("survey", "id", "file")}
+    seen = int(trained_on(columns, [prior.trained_on]).sum())
+    if seen:
+        raise InputError(
+            f"{job.prior}: has seen {seen} of the {len(judged)} stars of {target.survey} that the study judges on; "
+            "take another prior"
+        )
 
 
 def plane_file(job: Job, runs: str | Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -16,10 +17,11 @@ from tqdm import tqdm
 
 from ..datasets import read_set
 from ..errors import InputError, SettingsError, TranstarError
-from ..files import discard_temporaries
+from ..files import content_hash, discard_temporaries
 from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
 from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
+from .element import element_model
 from .inputs import check_inputs, make_inputs, prepared_set, samples_of, set_folder
 from .jobs import Job, going_on, load_prior, prior_hash, run_job
 from .outputs import write_outputs
@@ -95,6 +97,8 @@ def check_settings(study: Study, variant: str) -> None:
         for model in study.models:
             for size in study.sizes:
                 make_strategy(strategy, **settings_for(study, strategy, model, size))
+    if study.element is not None:
+        element_model(study.element.model, Preprocessing.from_dict(study.preprocessing))
     for size in study.adapter:
         for adapter in adapters(study, size).values():
             if adapter not in study.strategies:
@@ -104,11 +108,11 @@ def check_settings(study: Study, variant: str) -> None:
 def plan(study: Study, variant: str, out: Path) -> Iterator[Job]:
     """List the runs of a study; those without fine-tuning stars and those with the most label the plane, too."""
     source, target = set_folder(study.source, study, out), set_folder(study.target, study, out)
-    data = (read_set(source).hash, read_set(target).hash)
+    data = (_content(source), _content(target))
     labelled: dict[str, Any] = {}
     if study.plane is not None:
         plane = set_folder(study.plane, study, out)
-        labelled = {"plane": str(plane), "data": (*data, read_set(plane).hash)}
+        labelled = {"plane": str(plane), "data": (*data, _content(plane))}
     lines = "" if study.lines is None else str(set_folder(study.lines, study, out))
     common: dict[str, Any] = {
         "variant": variant,
@@ -128,7 +132,7 @@ def plan(study: Study, variant: str, out: Path) -> Iterator[Job]:
         for seed in study.seeds:
             first = Job(
                 model=model, labels=tuple(labels), strategy="pretrain", seed=seed, n_finetune=0,
-                settings=dict(study.pretrain), base="", lines=lines, lines_key=read_set(lines).hash if lines else "",
+                settings=dict(study.pretrain), base="", lines=lines, lines_key=_content(Path(lines)) if lines else "",
                 **{**common, **start, **labelled},
             )  # fmt: skip
             base = str(out / "models" / f"{model}-seed{seed}-{first.key}")
@@ -145,6 +149,16 @@ def plan(study: Study, variant: str, out: Path) -> Iterator[Job]:
                         base_key="" if alone else first.key, source_name="none" if alone else start["source_name"],
                         **(common | (labelled if size == max(study.sizes) else {})),
                     )  # fmt: skip
+
+
+def _content(folder: Path) -> str:
+    """Changes with the spectra of a set, with their identity, their labels and their split."""
+    prepared = read_set(folder)
+    columns = prepared.columns
+    names = [name for name in ("id", "star", "file", "split", *prepared.labels) if name in columns]
+    return content_hash(
+        [prepared.hash, *(hashlib.sha256(repr(columns[name].tolist()).encode()).hexdigest() for name in names)]
+    )
 
 
 def _train(jobs: list[Job], runs: Path, workers: int) -> None:

@@ -35,7 +35,7 @@ class Sample:
     mock : dict, optional
         Settings of `transtar.simulate.mock_sets.MockSettings`: mock stars in place of files, as a source of labels.
     keep : dict of str to (float, float), optional
-        Ranges of labels; stars outside neither teach nor are judged.
+        Of the target: ranges of labels; stars outside neither teach nor are judged.
     """
 
     survey: str
@@ -210,21 +210,24 @@ def build_study(content: dict, where: str) -> Study:
     if content.get("lines") is not None:
         content["lines"] = _sample(Sample, content["lines"], f"{where}, lines")
     if content.get("element") is not None:
-        check_keys(content["element"], ("model", "column"), f"{where}, element")
-        content["element"] = ElementCheck(**content["element"])
+        given = content["element"]
+        if not isinstance(given, dict) or set(given) != {"model", "column"}:
+            raise SettingsError(f"{where}, element: expected model and column, got '{given}'")
+        content["element"] = ElementCheck(**given)
     if content.get("plane") is not None:
         content["plane"] = _sample(PlaneSample, content["plane"], f"{where}, plane")
     try:
         study = Study(**content)
     except TypeError as error:
         raise SettingsError(f"{where}: {error}") from None
+    _check_kinds(study, where)
     if study.split not in ("test", "validation"):
         raise SettingsError(f"{where}: split '{study.split}' is none of test, validation")
     if not (study.models and study.seeds):
         raise SettingsError(f"{where}: needs at least one model and one seed")
     if unknown := set(study.prior) - set(study.models):
         raise SettingsError(f"{where}, prior: no model '{min(unknown)}'; models: {', '.join(study.models)}")
-    _check_kinds(study, where)
+    _check_samples(study, where)
     for strategy, settings in study.strategies.items():
         if settings is not None and not isinstance(settings, dict):
             raise SettingsError(f"{where}, strategies.{strategy}: expected settings, got '{settings}'")
@@ -250,8 +253,24 @@ def _sample(kind: type, content: Any, where: str) -> Any:
     return sample
 
 
+def _check_samples(study: Study, where: str) -> None:
+    for name, sample in (("source", study.source), ("lines", study.lines), ("plane", study.plane)):
+        if sample is not None and sample.keep:
+            raise SettingsError(f"{where}, {name}: keep is for the target alone")
+    for label, limits in study.target.keep.items():
+        if not (isinstance(limits, list | tuple) and len(limits) == 2):
+            raise SettingsError(f"{where}, target: keep of {label} must be a range [low, high], not '{limits}'")
+    if study.lines is not None and (study.source.mock is None or study.source.mock.get("lines", "default") is not None):
+        raise SettingsError(f"{where}: lines needs a source of mock stars whose own lines are null")
+
+
 def _check_kinds(study: Study, where: str) -> None:
     """Values that are dictionaries or lists of the right things, and labels that the models have."""
+    for name, kind in (("seeds", list), ("sizes", list), ("variants", dict), ("selections", dict), ("prior", dict)):
+        given = getattr(study, name)
+        if not isinstance(given, kind):
+            what = "a list" if kind is list else "names and settings"
+            raise SettingsError(f"{where}: {name} must be {what}, not '{given}'")
     for name, value in (("simulate", study.simulate), *((f"selections.{k}", v) for k, v in study.selections.items())):
         if value is not None and not isinstance(value, dict):
             raise SettingsError(f"{where}, {name}: expected settings, got '{value}'")

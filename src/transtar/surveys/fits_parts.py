@@ -77,7 +77,8 @@ class Part:
         InputError
             If it is a table, or is scaled or truncated.
         """
-        if self.is_table or "BSCALE" in self.header or "BZERO" in self.header:
+        unsigned = self._unsigned()
+        if self.is_table or (not unsigned and ("BSCALE" in self.header or "BZERO" in self.header)):
             raise InputError(f"{self.path}: HDU {self.name} is not a plain image; is --survey right?")
         try:
             array = np.empty(self.shape, _PIXEL[int(self.header["BITPIX"])])
@@ -87,7 +88,13 @@ class Part:
         if array.size and self.file.readinto(memoryview(array).cast("B")) != array.nbytes:  # type: ignore[attr-defined]
             raise truncated(self.path)
         native = array.dtype.newbyteorder("=")
-        return array if array.dtype == native else array.byteswap(inplace=True).view(native)
+        array = array if array.dtype == native else array.byteswap(inplace=True).view(native)
+        # Unsigned integers are stored as signed ones with the first bit turned over.
+        return array.view(np.uint32) ^ np.uint32(2**31) if unsigned else array
+
+    def _unsigned(self) -> bool:
+        scale, zero, bits = (self.header.get(name) for name in ("BSCALE", "BZERO", "BITPIX"))
+        return bits == 32 and zero == 2**31 and scale in (None, 1)
 
     def columns(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Read the columns of a table that it has of `names`; text as stripped str, in the byte order of the machine.
