@@ -33,7 +33,11 @@ def test_samples():
         ({"source": {"survey": "lamost"}}, "source: needs spectra and labels"),
         ({"source": {"survey": "mock", "mock": "many"}}, "mock must be settings"),
         ({"lines": {"survey": "lamost"}}, "lines: needs spectra and labels"),
-        ({"element": {"modl": "x"}}, "unknown key modl"),
+        ({"element": {"modl": "x"}}, "element: expected model and column"),
+        ({"target": SAMPLE | {"keep": {"feh": 3}}}, "keep of feh must be a range"),
+        ({"source": SAMPLE, "lines": SAMPLE}, "lines needs a source of mock stars"),
+        ({"lines": SAMPLE}, "whose own lines are null"),
+        ({"seeds": 3}, "seeds must be a list"),
     ):
         with pytest.raises(SettingsError, match=message):
             build_study(content(**changes), "here")

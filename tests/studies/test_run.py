@@ -2,18 +2,26 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from transtar.cli import main
+from transtar.datasets import read_set
 from transtar.evaluate import RESULT_COLUMNS
 from transtar.models import load_estimator
+from transtar.studies.run import content_of
 
 from ..made_surveys import made_lamost, made_miles
 
@@ -212,6 +220,31 @@ def test_pretraining_that_goes_on_from_another_model(study, finished, tmp_path):
     assert own["with"] == own["without"]
     (model, *_) = (tmp_path / "models").glob("feh-seed0-*")
     assert [step["strategy"] for step in load_estimator(model).provenance] == ["mlp", "full"]
+
+
+def test_a_prior_that_saw_the_judged_stars_is_refused(study, finished, tmp_path):
+    (saw,) = (finished / "models").glob("feh-seed0-*")
+    model = load_estimator(saw)
+    (target,) = (finished / "sets").glob("miles-*")
+    columns = read_set(target).columns
+    seen = {name: column[:0] for name, column in model.trained_on.items()}
+    test = columns["split"] == "test"
+    seen |= {name: columns[name][test].astype(seen[name].dtype) for name in ("survey", "id", "file", "star")}
+    replace(model, trained_on=seen | {"role": np.full(test.sum(), "train")}).save(tmp_path / "saw")
+    line = study(tmp_path / "o", "--set", f"prior={{feh: {tmp_path / 'saw'}}}", code=1)
+    assert "stars of miles that the study judges on; take another prior" in line
+
+
+def test_other_labels_are_other_runs(study, finished, tmp_path):
+    """Of the same spectra: a run is found again by its labels and split, too."""
+    (target,) = (finished / "sets").glob("miles-*")
+    assert content_of(target) == content_of(target)
+    copy = Path(shutil.copytree(target, tmp_path / "copy"))
+    stars = pq.read_table(copy / "stars.parquet")
+    shifted = pa.array(stars["feh"].to_numpy() + 0.1)
+    pq.write_table(stars.set_column(stars.column_names.index("feh"), "feh", shifted), copy / "stars.parquet")
+    assert read_set(copy).hash == read_set(target).hash
+    assert content_of(copy) != content_of(target)
 
 
 def test_a_prior_that_does_not_fit(study, finished, tmp_path):

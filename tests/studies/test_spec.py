@@ -56,7 +56,7 @@ def test_settings_for(tmp_path):
         ({7: 3}, "unknown key 7"),
         ({"source": None}, "needs 'source' with survey, spectra and labels"),
         ({"source": SIDE | {"colour": 1}}, r"s\.yaml, source: unknown key colour"),
-        ({"target": {"survey": "miles"}}, "target: .*missing"),
+        ({"target": {"survey": "miles"}}, "target: needs spectra and labels"),
         ({"split": "both"}, "split 'both' is none of test, validation"),
         ({"models": {}}, "needs at least one model and one seed"),
         ({"seeds": []}, "needs at least one model and one seed"),

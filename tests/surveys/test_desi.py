@@ -43,6 +43,23 @@ def test_contents(tmp_path):
         }  # fmt: skip
 
 
+def test_unsigned_masks(tmp_path):
+    """desispec has written masks as unsigned integers, which FITS stores with an offset; other scaling is refused."""
+    plain = read_desi(write_coadd(tmp_path / "coadd-main-bright-1.fits", 3))
+    path = write_coadd(tmp_path / NAME, 3)
+    with fits.open(path) as hdus:
+        mask = hdus["B_MASK"].data.astype(np.uint32)
+        mask[0, 5] = 2**31 + 1
+        place = hdus.index_of("B_MASK")
+        hdus[place] = fits.ImageHDU(mask, name="B_MASK")
+        hdus.writeto(path, overwrite=True)
+    assert fits.getheader(path, "B_MASK")["BZERO"] == 2**31
+    found = read_desi(path)
+    assert found.mask[0, 5]
+    found.mask[0, 5] = plain.mask[0, 5]
+    np.testing.assert_array_equal(found.mask, plain.mask)
+
+
 def test_what_is_no_target_is_left_out_and_counted(tmp_path):
     targets = fibermap(6, OBJTYPE=["TGT", "SKY", "BAD", "TGT", "SKY", "TGT"])
     targets["TARGETID"][[2, 3]] = -5000, -(2**61)

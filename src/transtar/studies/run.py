@@ -108,11 +108,11 @@ def check_settings(study: Study, variant: str) -> None:
 def plan(study: Study, variant: str, out: Path) -> Iterator[Job]:
     """List the runs of a study; those without fine-tuning stars and those with the most label the plane, too."""
     source, target = set_folder(study.source, study, out), set_folder(study.target, study, out)
-    data = (_content(source), _content(target))
+    data = (content_of(source), content_of(target))
     labelled: dict[str, Any] = {}
     if study.plane is not None:
         plane = set_folder(study.plane, study, out)
-        labelled = {"plane": str(plane), "data": (*data, _content(plane))}
+        labelled = {"plane": str(plane), "data": (*data, content_of(plane))}
     lines = "" if study.lines is None else str(set_folder(study.lines, study, out))
     common: dict[str, Any] = {
         "variant": variant,
@@ -132,7 +132,7 @@ def plan(study: Study, variant: str, out: Path) -> Iterator[Job]:
         for seed in study.seeds:
             first = Job(
                 model=model, labels=tuple(labels), strategy="pretrain", seed=seed, n_finetune=0,
-                settings=dict(study.pretrain), base="", lines=lines, lines_key=_content(Path(lines)) if lines else "",
+                settings=dict(study.pretrain), base="", lines=lines, lines_key=content_of(Path(lines)) if lines else "",
                 **{**common, **start, **labelled},
             )  # fmt: skip
             base = str(out / "models" / f"{model}-seed{seed}-{first.key}")
@@ -151,7 +151,7 @@ def plan(study: Study, variant: str, out: Path) -> Iterator[Job]:
                     )  # fmt: skip
 
 
-def _content(folder: Path) -> str:
+def content_of(folder: Path) -> str:
     """Changes with the spectra of a set, with their identity, their labels and their split."""
     prepared = read_set(folder)
     columns = prepared.columns
