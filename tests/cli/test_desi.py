@@ -63,3 +63,15 @@ def test_velocities_of_other_stars(world, transtar, coadds, tmp_path):
     assert done.code == 1
     assert "v.csv: none of 8 spectra is in this table of velocities" in done.err
     assert not (tmp_path / "c.csv").exists()
+
+
+def test_predict_for_some_stars(world, transtar, coadds, tmp_path):
+    """A file that is listed and absent is told and ends nothing."""
+    rows = [{"TARGETID": FIRST + i, "SURVEY": "main", "PROGRAM": "bright", "HEALPIX": 9850} for i in (2, 0)]
+    write_csv(tmp_path / "stars.csv", [*rows, {"TARGETID": 1, "SURVEY": "sv3", "PROGRAM": "dark", "HEALPIX": 5}])
+    done = transtar("predict", "--model", world.model, "--survey", "desi", "--spectra", coadds, "--stars",
+                    tmp_path / "stars.csv", "--out", tmp_path / "c.csv")  # fmt: skip
+    assert done.code == 0, done.err
+    assert read_catalog(tmp_path / "c.csv")["id"].tolist() == [FIRST, FIRST + 2]
+    assert "skipped: sv3/dark/0/5/coadd-sv3-dark-5.fits: not found in" in done.out
+    assert "stars: 2 of 3 in stars.csv have spectra here; 1 have none, the first of them id 1" in done.err

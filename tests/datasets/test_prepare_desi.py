@@ -128,3 +128,34 @@ def test_a_folder_of_sky_only(tmp_path):
     write_coadd(tmp_path / "coadd-a.fits", 2, targets=fibermap(2, OBJTYPE=["SKY", "SKY"]), resolution=False)
     with pytest.raises(InputError, match="none of the 1 files could be used; rows left out: 2 OBJTYPE not TGT"):
         prepare(DESI, tmp_path, tmp_path / "set")
+
+
+def test_only_the_stars_of_a_list(tmp_path, folder, mwsall):
+    """Of a list, the rows that have spectra, each from its own program; files of other pixels are not opened."""
+    rows = [
+        {"TARGETID": STARS[i], "SURVEY": "main", "PROGRAM": p, "HEALPIX": 9850} for i, p in ((5, "bright"), (1, "dark"))
+    ]
+    rows.append({"TARGETID": 3, "SURVEY": "main", "PROGRAM": "dark", "HEALPIX": 77})
+    write_csv(tmp_path / "stars.csv", rows)
+    told = []
+    report = prepare(
+        DESI,
+        folder / "healpix",
+        tmp_path / "set",
+        labels=mwsall,
+        stars=tmp_path / "stars.csv",
+        on_skip=lambda *a: told.append(a),
+    )
+    columns = read_set(tmp_path / "set").columns
+    assert list(zip(columns["id"].tolist(), columns["PROGRAM"].tolist(), strict=True)) == [
+        (STARS[5], "bright"), (STARS[1], "dark"),
+    ]  # fmt: skip
+    np.testing.assert_allclose(columns["feh"], [FEH[5], FEH[1] + 0.1])
+    assert report.lines[0].startswith(
+        "stars: 2 of 3 in stars.csv have spectra here; 1 have none, the first of them id 3"
+    )
+    assert [name for name, _ in told] == ["main/dark/0/77/coadd-main-dark-77.fits"]
+    write_csv(tmp_path / "others.csv", [{"TARGETID": 3}])
+    with pytest.raises(InputError, match=r"others\.csv: none of its 1 stars has a spectrum here"):
+        prepare(DESI, folder, tmp_path / "set", stars=tmp_path / "others.csv")
+    assert len(read_set(tmp_path / "set")) == 2

@@ -263,3 +263,13 @@ def test_only_some_subfolders_are_searched(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no table"):
         find_files([tmp_path / "empty"])
+
+
+def test_files_of_lamost_spectra_by_plan_and_fiber(tmp_path):
+    """Names as those of real files: spec-LMJD-PLANID_spNN-FFF.fits (here gzipped: spec-55915-F5591503_sp05-112.fits.gz)."""
+    table = Table({"obsid": [1, 2], "designation": ["J1", "J2"], "gaia_source_id": ["5", "6"], "ra": [1.0, 2], "dec": [1.0, 2],
+                   "z": [0.0, 0], "snrg": [9.0, 9], "lmjd": [55915, 55916], "planid": ["F5591503", ""], "spid": [5, 5],
+                   "fiberid": [112, 7]})  # fmt: skip
+    table.write(tmp_path / "dr.csv")
+    catalog = kinds.open_catalog(tmp_path / "dr.csv")
+    assert kinds.observations(catalog, np.arange(2))["file"].tolist() == ["spec-55915-F5591503_sp05-112.fits", ""]

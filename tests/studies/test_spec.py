@@ -40,6 +40,29 @@ def test_changes_scales_and_variants(tmp_path):
     assert load_study(path)["default"].seeds == [0, 1, 2, 3, 4]
 
 
+def test_a_model_may_have_a_source_of_its_own(tmp_path):
+    changes = {
+        "models": {"feh": ["feh"], "alphafe": ["alphafe"]},
+        "sources": {"alphafe": {"labels": "a.csv"}},
+        "variants": {"more": {"source": {"spectra": "t"}}},
+    }
+    path = write(tmp_path / "s.yaml", changes)
+    study = load_study(path)["default"]
+    assert (study.sources["alphafe"].labels, study.sources["alphafe"].spectra) == ("a.csv", "s")
+    assert study.source.labels == "l.csv"
+    # What is said of the source holds for the sources of the models, too.
+    assert load_study(path)["more"].sources["alphafe"].spectra == "t"
+    assert load_study(path, changes={"models": "feh"})["default"].sources == {}
+    for wrong, message in (
+        ({"sources": {"teff": {}}}, "no 'teff'|unknown.*teff"),
+        ({"sources": {"feh": {"label": 1}}}, "sources.feh"),
+        ({"sources": {"feh": "x"}}, "expected for each model what differs"),
+        ({"sources": {"feh": {"keep": {"feh": [0, 1]}}}}, "keep is for the target alone"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            load_study(write(tmp_path / "w.yaml", wrong))
+
+
 def test_settings_for(tmp_path):
     strategies = {"full": {"epochs": 1, "by_size": {50: {"epochs": 2}}, "by_model": {"teff": {"lr": 3}}}, "ridge": None}
     study = load_study(write(tmp_path / "s.yaml", {"strategies": strategies}))["default"]

@@ -22,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--velocities", metavar="FILE[:COLUMN]", help="radial velocities in km/s to use instead of the survey's"
     )
+    parser.add_argument("--stars", type=Path, metavar="FILE", help="only native spectra of the stars in this table")
     parser.add_argument("--out", required=True, type=Path, help="catalog: .parquet, .fits or .csv")
 
 
@@ -70,15 +71,15 @@ def _native(arguments, model, skipped: list[str], left_out: dict[str, int]) -> I
 
     from ..datasets import preprocess_batch
     from ..errors import InputError
-    from ..labels import VelocityReport, read_velocities
+    from ..labels import StarList, VelocityReport, read_velocities
     from ..preprocess import Preprocessing
-    from ..surveys import find_files, get_survey, stream
+    from ..surveys import find_files, find_star_files, get_survey, stream
 
     survey = get_survey(arguments.survey)
-    files = find_files(survey, arguments.spectra)
+    wanted = None if arguments.stars is None else StarList.read(arguments.stars)
     velocities = None if arguments.velocities is None else read_velocities(arguments.velocities)
     settings = model.preprocessing or Preprocessing()
-    with tqdm(total=len(files), unit="spectra", desc="predict", disable=None, leave=False) as bar:
+    with tqdm(unit="spectra", desc="predict", disable=None, leave=False) as bar:
 
         def skip(path, message: str) -> None:
             skipped.append(str(path))
@@ -88,8 +89,15 @@ def _native(arguments, model, skipped: list[str], left_out: dict[str, int]) -> I
             for reason, n in counts.items():
                 left_out[reason] = left_out.get(reason, 0) + n
 
+        if wanted is None:
+            files = find_files(survey, arguments.spectra)
+        else:
+            files = find_star_files(survey, arguments.spectra, wanted.table, skip)
+        bar.total = len(files)
         report = VelocityReport()
-        for batch in stream(survey, files, 2048, on_error=skip, on_left_out=leave_out):
+        for batch in stream(
+            survey, files, 2048, on_error=skip, on_left_out=leave_out, keep=None if wanted is None else wanted.wanted
+        ):
             try:
                 spectra = preprocess_batch(batch, survey, settings, velocities, velocity_report=report)
             except InputError as error:
@@ -98,6 +106,9 @@ def _native(arguments, model, skipped: list[str], left_out: dict[str, int]) -> I
                 continue
             yield batch, spectra
             bar.update(len(batch))
+        if wanted is not None:
+            wanted.require_match()
+            say(str(wanted))
         if velocities is not None:
             report.require_match(arguments.velocities)
             say(str(report))

@@ -22,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--velocities", metavar="FILE[:COLUMN]", help="radial velocities in km/s to use instead of the survey's"
     )
+    parser.add_argument("--stars", type=Path, metavar="FILE", help="only spectra of the stars in this table")
     parser.add_argument("--out", required=True, type=Path, help="folder of the prepared set")
 
 
@@ -47,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
             labels=arguments.labels,
             split=arguments.split,
             velocities=arguments.velocities,
+            stars=arguments.stars,
             on_skip=lambda _, message: bar.write(f"skipped: {message}"),
             progress=progress,
         )

@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..flags import count
 from ..labels import (
     LABELS,
+    StarList,
     VelocityReport,
     find_velocities,
     join,
@@ -23,7 +24,7 @@ from ..labels import (
 )
 from ..preprocess import GridSpectra, Preprocessing, preprocess
 from ..spectra import SpectrumBatch
-from ..surveys import Survey, find_files, stream
+from ..surveys import Survey, find_files, find_star_files, stream
 from .prepared import SPLITS, SetWriter
 
 
@@ -63,6 +64,7 @@ def prepare(
     labels=None,
     split=None,
     velocities=None,
+    stars=None,
     batch_size: int = 512,
     threads: int | None = None,
     on_skip: Callable[[str, str], None] | None = None,
@@ -83,6 +85,9 @@ def prepare(
         is 'pool'.
     velocities : str, optional
         ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's.
+    stars : path, optional
+        Table of the stars that are wanted. Others are passed over, and so are files that hold none of them as far as the survey
+        can tell (see `transtar.surveys.find_star_files`).
     batch_size : int
         Spectra in memory at a time.
     threads : int, optional
@@ -103,12 +108,12 @@ def prepare(
     """
     settings = settings or Preprocessing()
     report = PrepareReport()
-    files = find_files(survey, paths)
     # Tables are read first: a misspelt column should not cost an hour of reading spectra.
     table = None if labels is None else read_labels(labels)
     names = [] if table is None else [name for name in LABELS if name in table]
     split_table = None if split is None else read_split(split)
     velocity_table = None if velocities is None else read_velocities(velocities)
+    wanted = None if stars is None else StarList.read(stars)
 
     def skip(path: Path, message: str) -> None:
         report.skipped.append((str(path), message))
@@ -119,6 +124,7 @@ def prepare(
         for reason, n in counts.items():
             report.left_out[reason] = report.left_out.get(reason, 0) + n
 
+    files = find_files(survey, paths) if wanted is None else find_star_files(survey, paths, wanted.table, skip)
     provenance = {
         "transtar": __version__,
         "survey": survey.name,
@@ -126,12 +132,20 @@ def prepare(
         "labels": None if labels is None else str(labels),
         "split": None if split is None else str(split),
         "velocities": None if velocities is None else str(velocities),
+        "stars": None if stars is None else str(stars),
     }
     with SetWriter(out, settings, provenance) as writer:
         done = 0
         keys: dict[str, None] = {}
         velocity_report = VelocityReport()
-        for batch in stream(survey, files, batch_size, on_error=skip, on_left_out=leave_out):
+        for batch in stream(
+            survey,
+            files,
+            batch_size,
+            on_error=skip,
+            on_left_out=leave_out,
+            keep=None if wanted is None else wanted.wanted,
+        ):
             try:
                 spectra = preprocess_batch(batch, survey, settings, velocity_table, threads, velocity_report)
             except InputError as error:
@@ -143,6 +157,9 @@ def prepare(
             done += len(batch)
             if progress is not None:
                 progress(done, len(files))
+        if wanted is not None:
+            wanted.require_match()
+            report.lines.append(str(wanted))
         if not done:
             why = f"; the first: {report.skipped[0][1]}" if report.skipped else ""
             if report.left_out:

@@ -2,13 +2,15 @@
 
 from .join import JoinReport, join, look_up
 from .names import KEY_PARTS, LABELS, canonical_label
-from .tables import read_labels, read_split, read_velocities
+from .stars import StarList
+from .tables import read_labels, read_split, read_stars, read_velocities
 from .velocities import VelocityReport, find_velocities
 
 __all__ = [
     "KEY_PARTS",
     "LABELS",
     "JoinReport",
+    "StarList",
     "VelocityReport",
     "canonical_label",
     "find_velocities",
@@ -16,5 +18,6 @@ __all__ = [
     "look_up",
     "read_labels",
     "read_split",
+    "read_stars",
     "read_velocities",
 ]

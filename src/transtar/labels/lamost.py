@@ -10,8 +10,11 @@ from .catalogs import Catalog
 KIND = "lamost"
 GAIA_ID = ("gaia_source_id", "gaia_id", "source_id")
 
+FILE_PARTS = ("lmjd", "planid", "spid", "fiberid")
+"""Columns that make the name of a file."""
+
 COLUMNS = (
-    "obsid", "file", "designation", *GAIA_ID, "ra", "dec", "rv", "z", "snrg",
+    "obsid", "file", *FILE_PARTS, "designation", *GAIA_ID, "ra", "dec", "rv", "z", "snrg",
     *(name + suffix for name in ("teff", "logg", "feh", "alpha_m") for suffix in ("", "_err")),
 )  # fmt: skip
 """Those that are read, where they exist."""
@@ -28,13 +31,16 @@ def observations(catalog: Catalog, rows: np.ndarray) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to ndarray, shape (n,)
-        obsid, file (where the catalog has it), designation, source_id, ra, dec (deg), vrad (km/s: column rv, or the speed
-        of light times z), snrg, and LASP's labels as ``teff_lamost`` and so on.
+        obsid, file (as the catalog has it, or from lmjd, planid, spid and fiberid), designation, source_id, ra, dec (deg),
+        vrad (km/s: column rv, or the speed of light times z), snrg, and LASP's labels as ``teff_lamost`` and so on.
     """
     out = {"obsid": catalog.ids("obsid")[rows]}
-    for name in ("file", "designation"):
-        if catalog.find(name) is not None:
-            out[name] = catalog.column(name).text()[rows]
+    if catalog.find("file") is not None:
+        out["file"] = catalog.column("file").text()[rows]
+    elif all(catalog.find(name) is not None for name in FILE_PARTS):
+        out["file"] = _files(*(catalog.column(name).text()[rows] for name in FILE_PARTS))
+    if catalog.find("designation") is not None:
+        out["designation"] = catalog.column("designation").text()[rows]
     out["source_id"] = catalog.gaia_ids(*GAIA_ID)[rows]
     for name in ("ra", "dec"):
         out[name] = catalog.numbers(name)[rows]
@@ -48,3 +54,12 @@ def observations(catalog: Catalog, rows: np.ndarray) -> dict[str, np.ndarray]:
                 values = catalog.numbers(name + suffix)[rows]
                 out[f"{name}_lamost{suffix}"] = np.where(values > -9990, values, np.nan)
     return out
+
+
+def _files(lmjd: np.ndarray, planid: np.ndarray, spid: np.ndarray, fiberid: np.ndarray) -> np.ndarray:
+    """Names of native files, ``spec-LMJD-PLANID_spNN-FFF.fits``; '' where a part is missing."""
+    rows = zip(lmjd.tolist(), planid.tolist(), spid.tolist(), fiberid.tolist(), strict=True)
+    return np.array(
+        [f"spec-{day}-{plan}_sp{s:0>2}-{f:0>3}.fits" if day and plan and s and f else "" for day, plan, s, f in rows],
+        dtype=str,
+    )

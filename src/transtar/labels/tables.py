@@ -152,6 +152,33 @@ def read_velocities(source: str | os.PathLike) -> dict[str, np.ndarray]:
     return table
 
 
+def read_stars(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Read which stars, or spectra, are meant.
+
+    Parameters
+    ----------
+    path : path
+        Table with a key column (as in `read_labels`).
+
+    Returns
+    -------
+    dict of str to ndarray
+        The key columns; ``SURVEY``, ``PROGRAM``, ``HEALPIX`` if there. Sorted by ``id``, if there; no row twice.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or has no key.
+    """
+    path = Path(path)
+    columns = read_columns(path)
+    table, _ = _keys(columns, path)
+    table |= _key_parts(columns)
+    # Sorted by the first key, which is the id wherever there is one.
+    rows = np.unique(np.rec.fromarrays(list(table.values())), return_index=True)[1]
+    return {name: values[rows] for name, values in table.items()}
+
+
 def _of_stars(velocity: np.ndarray, columns: dict[str, Column], lower: dict[str, str], path: Path) -> np.ndarray:
     """NaN where redrock says that it is no star or that its redshift is doubtful."""
     keep = np.isfinite(velocity)

@@ -78,14 +78,14 @@ def find_velocities(
     """
     report = VelocityReport() if report is None else report
     velocity = np.full(len(ids), np.nan)
-    near = _near(table, ids)
+    few = near(table, ids)
     try:
-        rows, joined = join(near, file=file, ids=ids, labels=("velocity",), star=star, keys=keys, refuse=False)
+        rows, joined = join(few, file=file, ids=ids, labels=("velocity",), star=star, keys=keys, refuse=False)
     except InputError:
         # That a batch of spectra is not in the table is no reason to end a run of many batches.
         pass
     else:
-        velocity = np.where(rows >= 0, near["velocity"][rows], np.nan)
+        velocity = np.where(rows >= 0, few["velocity"][rows], np.nan)
         report.ambiguous += joined.ambiguous
         report.key = joined.key
     found = int(np.isfinite(velocity).sum())
@@ -94,8 +94,8 @@ def find_velocities(
     return velocity
 
 
-def _near(table: Mapping[str, np.ndarray], ids: np.ndarray) -> Mapping[str, np.ndarray]:
-    """Rows of the identifiers at hand, if the table can be cut down to them: it may hold a whole survey."""
+def near(table: Mapping[str, np.ndarray], ids: np.ndarray) -> Mapping[str, np.ndarray]:
+    """Rows of a table for the identifiers at hand, if the table can be cut down to them: it may hold a whole survey."""
     if set(table) & {"file", "star"} or "id" not in table or (np.diff(table["id"]) < 0).any():
         return table
     first, last = (np.searchsorted(table["id"], np.unique(ids), side=side) for side in ("left", "right"))

@@ -71,7 +71,8 @@ def check_inputs(study: Study, out: Path) -> None:
 
 def samples_of(study: Study) -> list[Sample]:
     """Source, target and, where there are such, plane and stars to learn lines on."""
-    return [study.source, study.target, *(sample for sample in (study.plane, study.lines) if sample is not None)]
+    others = [sample for sample in (study.plane, study.lines) if sample is not None]
+    return [study.source, *study.sources.values(), study.target, *others]
 
 
 def locate(name: str, study: Study, out: Path) -> str:
@@ -210,6 +211,7 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
             labels=labels,
             split=None if sample.split is None else locate(sample.split, study, out),
             velocities=None if sample.velocities is None else locate(sample.velocities, study, out),
+            stars=None if sample.stars is None else locate(sample.stars, study, out),
             on_skip=lambda path, message: say(f"skipped: {message}"),
             progress=progress,
         )
@@ -238,7 +240,7 @@ def _mock_set(settings: MockSettings, folder: Path, preprocessing: Preprocessing
 
 def _names(sample: Sample) -> list[str]:
     """File names of a sample, in the order in which they are looked for."""
-    names = [sample.spectra, sample.labels, sample.split, sample.velocities]
+    names = [sample.spectra, sample.labels, sample.split, sample.velocities, sample.stars]
     if isinstance(sample, PlaneSample):
         names += [sample.reference, sample.truth]
     return [name for name in names if name]

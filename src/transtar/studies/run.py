@@ -107,33 +107,32 @@ def check_settings(study: Study, variant: str) -> None:
 
 def plan(study: Study, variant: str, out: Path) -> Iterator[Job]:
     """List the runs of a study; those without fine-tuning stars and those with the most label the plane, too."""
-    source, target = set_folder(study.source, study, out), set_folder(study.target, study, out)
-    data = (content_of(source), content_of(target))
-    labelled: dict[str, Any] = {}
-    if study.plane is not None:
-        plane = set_folder(study.plane, study, out)
-        labelled = {"plane": str(plane), "data": (*data, content_of(plane))}
+    target = set_folder(study.target, study, out)
+    plane = None if study.plane is None else set_folder(study.plane, study, out)
     lines = "" if study.lines is None else str(set_folder(study.lines, study, out))
     common: dict[str, Any] = {
         "variant": variant,
         "split": study.split,
         "n_folds": len(study.seeds),
-        "source": str(source),
         "target": str(target),
-        "data": data,
         "keep": dict(study.target.keep),
     }
     for model, labels in study.models.items():
-        start: dict[str, Any] = {"source_name": study.source.survey}
+        sample = study.sources.get(model, study.source)
+        source = set_folder(sample, study, out)
+        data = (content_of(source), content_of(target))
+        known: dict[str, Any] = {**common, "source": str(source), "data": data}
+        labelled = {} if plane is None else {"plane": str(plane), "data": (*data, content_of(plane))}
+        start: dict[str, Any] = {"source_name": sample.survey}
         if model in study.prior:
             prior = find_model(study.prior[model])
-            names = dict.fromkeys([*load_estimator(prior).surveys, study.source.survey])
+            names = dict.fromkeys([*load_estimator(prior).surveys, sample.survey])
             start = {"prior": str(prior), "prior_key": prior_hash(prior), "source_name": "+".join(names)}
         for seed in study.seeds:
             first = Job(
                 model=model, labels=tuple(labels), strategy="pretrain", seed=seed, n_finetune=0,
                 settings=dict(study.pretrain), base="", lines=lines, lines_key=content_of(Path(lines)) if lines else "",
-                **{**common, **start, **labelled},
+                **{**known, **start, **labelled},
             )  # fmt: skip
             base = str(out / "models" / f"{model}-seed{seed}-{first.key}")
             yield Job(**{**first.__dict__, "base": base})
@@ -147,7 +146,7 @@ def plan(study: Study, variant: str, out: Path) -> Iterator[Job]:
                         model=model, labels=tuple(labels), strategy=strategy, seed=seed, n_finetune=size,
                         settings=settings_for(study, strategy, model, size), base=base,
                         base_key="" if alone else first.key, source_name="none" if alone else start["source_name"],
-                        **(common | (labelled if size == max(study.sizes) else {})),
+                        **(known | (labelled if size == max(study.sizes) else {})),
                     )  # fmt: skip
 
 

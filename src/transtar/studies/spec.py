@@ -32,6 +32,8 @@ class Sample:
         Table that says which stars are `pool` and which `test`.
     velocities : str, optional
         ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's.
+    stars : str, optional
+        Table of the stars whose spectra are read; of all others not even the files are, where their names tell.
     mock : dict, optional
         Settings of `transtar.simulate.mock_sets.MockSettings`: mock stars in place of files, as a source of labels.
     keep : dict of str to (float, float), optional
@@ -43,6 +45,7 @@ class Sample:
     labels: str = ""
     split: str | None = None
     velocities: str | None = None
+    stars: str | None = None
     mock: dict[str, Any] | None = None
     keep: dict[str, list[float]] = field(default_factory=dict)
 
@@ -95,6 +98,8 @@ class Study:
     selections : dict of str to dict
         Selections to be made, in this order, and their settings; each reads the tables of those before it, too.
     source, target : Sample
+    sources : dict of str to Sample
+        Name of a model and what it is pre-trained on in place of `source`; in a file, what differs from it.
     lines : Sample or None
         Real stars on which each pre-training on mock stars learns its `transtar.simulate.lines.LineCorrection`; those that
         the run is judged on are left out.
@@ -137,6 +142,7 @@ class Study:
     simulate: dict[str, Any] | None = None
     catalogs: list[str] = field(default_factory=list)
     selections: dict[str, dict] = field(default_factory=dict)
+    sources: dict[str, Sample] = field(default_factory=dict)
     lines: Sample | None = None
     element: ElementCheck | None = None
     plane: PlaneSample | None = None
@@ -206,6 +212,14 @@ def build_study(content: dict, where: str) -> Study:
     for side in ("source", "target"):
         if not isinstance(content.get(side), dict):
             raise SettingsError(f"{where}: needs '{side}' with survey, spectra and labels")
+    own = content.get("sources") or {}
+    if not (isinstance(own, dict) and all(isinstance(changes, dict) for changes in own.values())):
+        raise SettingsError(f"{where}, sources: expected for each model what differs from 'source', got '{own}'")
+    content["sources"] = {
+        model: _sample(Sample, merge(content["source"], changes), f"{where}, sources.{model}")
+        for model, changes in own.items()
+    }
+    for side in ("source", "target"):
         content[side] = _sample(Sample, content[side], f"{where}, {side}")
     if content.get("lines") is not None:
         content["lines"] = _sample(Sample, content["lines"], f"{where}, lines")
@@ -225,8 +239,8 @@ def build_study(content: dict, where: str) -> Study:
         raise SettingsError(f"{where}: split '{study.split}' is none of test, validation")
     if not (study.models and study.seeds):
         raise SettingsError(f"{where}: needs at least one model and one seed")
-    if unknown := set(study.prior) - set(study.models):
-        raise SettingsError(f"{where}, prior: no model '{min(unknown)}'; models: {', '.join(study.models)}")
+    for name in ("prior", "sources"):
+        check_keys(getattr(study, name), study.models, f"{where}, {name}")
     _check_samples(study, where)
     for strategy, settings in study.strategies.items():
         if settings is not None and not isinstance(settings, dict):
@@ -254,7 +268,8 @@ def _sample(kind: type, content: Any, where: str) -> Any:
 
 
 def _check_samples(study: Study, where: str) -> None:
-    for name, sample in (("source", study.source), ("lines", study.lines), ("plane", study.plane)):
+    own = [(f"sources.{model}", sample) for model, sample in study.sources.items()]
+    for name, sample in (("source", study.source), *own, ("lines", study.lines), ("plane", study.plane)):
         if sample is not None and sample.keep:
             raise SettingsError(f"{where}, {name}: keep is for the target alone")
     for label, limits in study.target.keep.items():
@@ -325,11 +340,11 @@ def data_path(name: str) -> str:
 
 
 def merge(content: dict, changes: dict) -> dict:
-    """`content` with `changes` laid over it, dictionary by dictionary; `models` and `prior` are replaced as a whole."""
+    """`content` with `changes` laid over it, key by key; `models`, `sources` and `prior` are replaced as a whole."""
     merged = dict(content)
     for key, value in changes.items():
         old: Any = merged.get(key)
-        deeper = isinstance(old, dict) and isinstance(value, dict) and key not in ("models", "prior")
+        deeper = isinstance(old, dict) and isinstance(value, dict) and key not in ("models", "sources", "prior")
         merged[key] = merge(old, value) if deeper else value
     return merged
 
@@ -360,5 +375,6 @@ def _set(content: dict, keys: list[str], value: Any, name: str) -> None:
         names = [part.strip() for part in value.split(",")]
         check_keys(names, content["models"], f"study {name}, --set models")
         value = {key: content["models"][key] for key in names}
-        content["prior"] = {key: prior for key, prior in (content.get("prior") or {}).items() if key in names}
+        for each in ("prior", "sources"):
+            content[each] = {key: own for key, own in (content.get(each) or {}).items() if key in names}
     content[keys[-1]] = value

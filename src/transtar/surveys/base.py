@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+
+import numpy as np
 
 from ..errors import SettingsError
 from ..spectra import SpectrumBatch
@@ -36,6 +38,9 @@ class Survey:
         Nominal resolving power; None if unknown.
     citation : str
         What to cite when these spectra are used.
+    file_names : callable, optional
+        Takes a list of stars (columns as from `transtar.labels.read_stars`) and returns for each the name of its native file,
+        below the root of the archive, '' where unknown; None if the list cannot tell.
     """
 
     name: str
@@ -46,6 +51,7 @@ class Survey:
     sky_lines: tuple[tuple[float, float], ...] = ()
     resolution: float | None = None
     citation: str = ""
+    file_names: Callable[[Mapping[str, np.ndarray]], np.ndarray | None] | None = None
 
 
 _REGISTERED: dict[str, Survey] = {}

@@ -8,7 +8,7 @@ neither velocities nor classes: they come from the ``redrock-*`` file beside it,
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -286,6 +286,28 @@ def _redshifts(path: Path, ids: np.ndarray) -> dict[str, np.ndarray]:
     return unknown
 
 
+def coadd_names(stars: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """Healpix coadds of a list of stars, named from the folder ``healpix`` of a release on.
+
+    Parameters
+    ----------
+    stars : mapping of str to ndarray, each of shape (n,)
+
+    Returns
+    -------
+    ndarray of str, shape (n,), or None
+        ``SURVEY/PROGRAM/PIXEL//100/PIXEL/coadd-SURVEY-PROGRAM-PIXEL.fits``, '' where the pixel is unknown; None if the list lacks
+        SURVEY, PROGRAM or HEALPIX.
+    """
+    if not set(KEYS) <= set(stars):
+        return None
+    survey, program, pixel = (stars[name].tolist() for name in KEYS)
+    return np.array([
+        f"{s}/{p}/{int(n) // 100}/{int(n)}/coadd-{s}-{p}-{int(n)}.fits" if s and p and int(n) >= 0 else ""
+        for s, p, n in zip(survey, program, pixel, strict=True)
+    ])  # fmt: skip
+
+
 _CITATION = (
     "DESI Collaboration 2025, arXiv:2503.14745 (DR1); DESI Collaboration 2024, AJ 168, 58 (EDR); "
     "Guy et al. 2023, AJ 165, 144"
@@ -303,6 +325,7 @@ SURVEY = Survey(
     sky_lines=_SKY_LINES,
     resolution=2500.0,
     citation=_CITATION,
+    file_names=coadd_names,
 )
 
 ALL_CAMERAS = Survey(
@@ -314,4 +337,5 @@ ALL_CAMERAS = Survey(
     sky_lines=_SKY_LINES,
     resolution=2500.0,
     citation=_CITATION,
+    file_names=coadd_names,
 )

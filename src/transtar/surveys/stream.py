@@ -76,6 +76,7 @@ def stream(
     batch_size: int = 512,
     on_error: Callable[[Path, str], None] | None = None,
     on_left_out: Callable[[Path, dict[str, int]], None] | None = None,
+    keep: Callable[[SpectrumBatch], np.ndarray] | None = None,
 ) -> Iterator[SpectrumBatch]:
     """Read native files and yield their spectra in batches, in the order of the files.
 
@@ -93,6 +94,8 @@ def stream(
         Called with the path and a message of one line for each unusable file, which is then skipped.
     on_left_out : callable, optional
         Called with the path and the counts by reason for each file with rows that are no spectra of targets.
+    keep : callable, optional
+        Says which spectra of a file are wanted (bool, shape (n_spectra,)); the others are dropped.
 
     Yields
     ------
@@ -117,6 +120,8 @@ def stream(
             continue
         if batch.left_out and on_left_out is not None:
             on_left_out(path, batch.left_out)
+        if keep is not None and not (wanted := keep(batch)).all():
+            batch = batch.select(wanted)
         start = 0
         while start < len(batch):
             if packed is not None and (packed.count == batch_size or not packed.fits(batch)):
