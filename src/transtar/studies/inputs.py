@@ -67,6 +67,9 @@ def check_inputs(study: Study, out: Path) -> None:
         if not (set_folder(sample, study, out) / "set.json").is_file():
             for name in _names(sample):
                 locate(name, study, out)
+    if study.subset is not None:
+        for name in filter(None, (study.subset.stars, study.subset.plane)):
+            locate(name, study, out)
 
 
 def samples_of(study: Study) -> list[Sample]:

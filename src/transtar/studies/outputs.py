@@ -12,17 +12,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..datasets import PreparedSet, read_set
+from ..errors import InputError
 from ..evaluate import RESULT_COLUMNS, evaluate, regimes, select
 from ..files import atomic_path, write_text
 from ..glossary import LABELS
+from ..labels import read_labels
 from ..report import Section
 from .closing import closing_lines
 from .element import element_section
+from .inputs import locate
 from .jobs import Job, read_run
 from .pages import CHOSEN, write_pages
-from .pipeline import PIPELINE, pipeline_values
+from .pipeline import PIPELINE, pipeline_values, rows_of
 from .plane import plane_section
-from .spec import Study, adapters
+from .spec import Study, adapters, of_subset, of_subset_plane
 
 ENSEMBLE_SEED = -1
 """Seed of rows that average the predictions of all seeds."""
@@ -45,19 +48,25 @@ def write_outputs(studies: dict[str, Study], jobs: list[Job], out: Path) -> Path
             if folder not in sets:
                 sets[folder] = read_set(folder)
     predictions = list(_predictions(studies, jobs, sets, out / "runs"))
-    predictions += _pipeline(studies["default"], predictions, out)
+    study = studies["default"]
+    predictions += _pipeline(study, predictions, out)
     _write_predictions(predictions, sets, out / "predictions.parquet")
+    if study.subset is not None:
+        predictions += _on_subset(study, predictions, out)
     results = [row for entry in predictions for row in _scores(entry)]
-    results += _chosen(studies["default"], results)
+    results += _chosen(study, results)
     write_results(results, out / "results.csv")
-    plane: Section | None = None
+    more: list[Section] = []
     mmd: list[dict] = []
-    if studies["default"].plane is not None:
-        plane, mmd = plane_section(studies["default"], [job for job in jobs if job.variant == "default"], out)
-    more = [section for section in (plane,) if section is not None]
-    if studies["default"].element is not None:
-        more.append(element_section(studies["default"], out))
-    lines = closing_lines(studies["default"], predictions, mmd)
+    own = [job for job in jobs if job.variant == "default"]
+    if study.plane is not None:
+        plane, mmd = plane_section(study, own, out)
+        more.append(plane)
+        if study.subset is not None and (stricter := of_subset_plane(study)) is not None:
+            more.append(plane_section(stricter, own, out, study.subset.name)[0])
+    if study.element is not None:
+        more.append(element_section(study, out))
+    lines = closing_lines(study, predictions, mmd)
     write_text(out / CLOSING, "\n".join(lines) + "\n")
     return write_pages(studies, predictions, results, more, lines, out)
 
@@ -117,7 +126,26 @@ def _predictions(studies, jobs: list[Job], sets: dict[str, PreparedSet], runs: P
             yield entries[0] | {"predicted": mean, "seed": ENSEMBLE_SEED, "variant": name}
 
 
-def _pipeline(study: Study, predictions: list[dict], out: Path) -> list[dict]:
+def _on_subset(study: Study, predictions: list[dict], out: Path) -> list[dict]:
+    """What was predicted for test stars of the subset, and what the pipeline has for them."""
+    assert study.subset is not None
+    table = read_labels(locate(study.subset.stars, study, out))
+    inside: np.ndarray | None = None
+    found = []
+    for entry in predictions:
+        if (entry["target"], entry["variant"]) == (study.target.survey, "default") and entry["strategy"] != PIPELINE:
+            if inside is None:
+                inside = rows_of(table, entry["set"]) >= 0
+            mask = inside[entry["row"]]
+            if not mask.any():
+                raise InputError(f"subset: no {study.split} star is listed in {study.subset.stars}")
+            reference = {name: values[mask] for name, values in entry["reference"].items()}
+            own = {"row": entry["row"][mask], "predicted": entry["predicted"][mask], "reference": reference}
+            found.append(entry | own | {"variant": study.subset.name})
+    return found + _pipeline(of_subset(study), found, out, study.subset.name)
+
+
+def _pipeline(study: Study, predictions: list[dict], out: Path, variant: str = "default") -> list[dict]:
     """Labels of the target survey's own pipeline for the stars that the networks were judged on."""
     added = []
     values: dict[str, np.ndarray] = {}
@@ -125,7 +153,7 @@ def _pipeline(study: Study, predictions: list[dict], out: Path) -> list[dict]:
         judged = [
             p
             for p in predictions
-            if (p["label"], p["target"], p["variant"]) == (label, study.target.survey, "default")
+            if (p["label"], p["target"], p["variant"]) == (label, study.target.survey, variant)
             and (study.split == "test" or p["seed"] == study.seeds[0])
         ]
         if judged:

@@ -83,7 +83,7 @@ def write_pages(
             rows = [row for row in own if row["variant"] == variant]
             if rows:
                 sections.append(_label_section(study, label, variant, rows, own, predictions, out))
-    sections += _variants_sections(studies, summary, out)
+    sections += _variants_sections(studies, summary, predictions, out)
     sections += more
     sections += _selection_sections(study, out)
     sections.append(_settings_section(studies, out))
@@ -139,18 +139,23 @@ def _label_section(study, label, variant, rows, own, predictions, out: Path) -> 
                     f"{plain(label)} by kind of star, fine-tuned on {sizes[-1]} stars.",
                 )
             )  # fmt: skip
+    elif study.subset is not None and variant == study.subset.name:
+        figures.append(_one_to_one(study, label, predictions, out, variant))
     heading = plain(label) if variant == "default" else f"{plain(label)}: {variant}"
     return Section(heading, tables=tables, figures=figures)
 
 
-def _variants_sections(studies: dict[str, Study], summary: list[dict], out: Path) -> list[Section]:
+def _variants_sections(
+    studies: dict[str, Study], summary: list[dict], predictions: list[dict], out: Path
+) -> list[Section]:
     """Deviations side by side, one table for each label and target, with the bias that the other tables have no room for."""
     if len(studies) < 2:
         return []
-    header = ["variant", "strategy", "n", "R2 all", "R2 poor", "R2 rich", "sigma", "bias"]
+    header = ["variant", "strategy", "n", "R2 all", "R2 poor", "R2 rich", "sigma", "bias", "R2 minus default"]
     sections = []
     for target in dict.fromkeys(study.target.survey for study in studies.values()):
         for label in dict.fromkeys(row["label"] for row in summary):
+            judged = select(predictions, target=target, label=label)
             rows = []
             for row in select(summary, label=label, target=target, regime="all"):
                 if row["variant"].endswith("ensemble") or row["variant"] == CHOSEN:
@@ -160,15 +165,31 @@ def _variants_sections(studies: dict[str, Study], summary: list[dict], out: Path
                 r2 = [f"{own[name]['r2']:.3f}" if name in own else "" for name in ("all", "poor", "rich")]
                 digits = 0 if label == "teff" else 3
                 numbers = [f"{row['sigma']:.{digits}f}", f"{row['bias']:+.{digits}f}"]
-                rows.append([row["variant"], row["strategy"], str(row["n_finetune"]), *r2, *numbers])
+                what = [row["variant"], row["strategy"], str(row["n_finetune"])]
+                rows.append([*what, *r2, *numbers, _minus_default(judged, row)])
             if rows:
                 text = "\n".join([",".join(header), *(",".join(row) for row in rows)]) + "\n"
                 write_text(out / "tables" / f"variants-{target}-{label}.csv", text)
-                caption = f"{plain(label)} of {target}, variant by variant; means over seeds"
+                caption = (
+                    f"{plain(label)} of {target}, variant by variant; means over seeds. Differences are paired, star by star and "
+                    "seed by seed, where both were judged on the same stars."
+                )
                 sections.append(
                     Section(f"{plain(label)} of {target}: all variants", tables=[rows_html(header, rows, caption)])
                 )
     return sections
+
+
+def _minus_default(predictions: list[dict], row: dict) -> str:
+    """By how much a variant beats the default in R2, paired; empty where the two cannot be compared."""
+    if row["variant"] == "default":
+        return ""
+    run = {name: row[name] for name in ("strategy", "n_finetune")}
+    one, other = (select(predictions, variant=variant, **run) for variant in (row["variant"], "default"))
+    if not other or not all(np.array_equal(entry["row"], other[0]["row"]) for entry in [*one, *other]):
+        return ""
+    ours, theirs = (score_strategies(entries)[row["strategy"]] for entries in (one, other))
+    return _with_error(*ours.minus(theirs)) if len(ours.r2) == len(theirs.r2) else ""
 
 
 def _averaged(study: Study) -> str:
@@ -226,7 +247,7 @@ def _kinds(rows: list[dict]) -> tuple[str, ...]:
     return tuple(name for name in wanted if name in there) or ("all",)
 
 
-def _one_to_one(study: Study, label: str, predictions: list[dict], out: Path) -> FigureFile:
+def _one_to_one(study: Study, label: str, predictions: list[dict], out: Path, variant: str = "default") -> FigureFile:
     seed, largest = study.seeds[0], max(study.sizes, default=0)
     if study.pipeline:
         wanted = [(shown(PIPELINE, study), 0), ("zero-shot", 0), ("recalibrate", largest), ("ridge", largest)]
@@ -241,7 +262,7 @@ def _one_to_one(study: Study, label: str, predictions: list[dict], out: Path) ->
             p
             for p in predictions
             if (p["target"], p["label"], p["strategy"], p["n_finetune"], p["seed"], p["variant"])
-            == (study.target.survey, label, strategy, n, seed, "default")
+            == (study.target.survey, label, strategy, n, seed, variant)
         ]
         if not found:
             continue
@@ -252,7 +273,8 @@ def _one_to_one(study: Study, label: str, predictions: list[dict], out: Path) ->
         poor = reference["feh"] < -1 if "feh" in reference else None
         panels.append(Panel(title, label, reference[label], entry["predicted"], scores["all"], poor))
     caption = f"Predicted against reference {plain(label)} of the same stars, one seed ({seed})."
-    return _figure(one_to_one(panels), out, f"one-to-one-{label}", caption)
+    name = f"one-to-one-{label}" + ("" if variant == "default" else f"-{variant}")
+    return _figure(one_to_one(panels), out, name, caption)
 
 
 def _figure(figure, out: Path, name: str, caption: str) -> FigureFile:

@@ -35,7 +35,7 @@ REFERENCE, TRUTH = "reference", "truth"
 COLUMNS = ("strategy", "n_finetune", "seed", "against", "gamma", "mmd2", "mmd2_err", "n", "n_against")
 
 
-def plane_section(study: Study, jobs: Iterable[Job], out: Path) -> tuple[Section, list[dict]]:
+def plane_section(study: Study, jobs: Iterable[Job], out: Path, name: str = "") -> tuple[Section, list[dict]]:
     """Compare the plane of every strategy with the reference, and write ``mmd.csv`` and the figure.
 
     Parameters
@@ -45,6 +45,8 @@ def plane_section(study: Study, jobs: Iterable[Job], out: Path) -> tuple[Section
     jobs : iterable of Job
         Those of this study, all done.
     out : Path
+    name : str
+        Of a subset of the stars: ending of the files' names.
 
     Returns
     -------
@@ -64,8 +66,12 @@ def plane_section(study: Study, jobs: Iterable[Job], out: Path) -> tuple[Section
     reference = _finite(reference)
     planes = list(_planes(study, [job for job in jobs if job.plane], out))
     rows = [row for gamma in (GAMMA, NARROW) for row in _rows(planes, reference, gamma)]
-    _write(rows, out / "mmd.csv")
-    return _section(study, reference, planes, rows, out), rows
+    _write(rows, out / f"{_named('mmd', name)}.csv")
+    return _section(study, reference, planes, rows, out, name), rows
+
+
+def _named(file: str, name: str) -> str:
+    return f"{file}-{name}" if name else file
 
 
 def _planes(study: Study, jobs: list[Job], out: Path) -> Iterator[tuple[str, int, int, np.ndarray]]:
@@ -158,17 +164,17 @@ def mean_mmd(
     return float(np.mean(values)), float(max(np.mean([row["mmd2_err"] for row in own]), over_seeds))
 
 
-def _section(study: Study, reference: np.ndarray, planes: list, rows: list[dict], out: Path) -> Section:
+def _section(study: Study, reference: np.ndarray, planes: list, rows: list[dict], out: Path, name: str) -> Section:
     sample = study.plane
     assert sample is not None
     seed = study.seeds[0]
-    strategies = [name for name in (TRUE, PIPELINE) if mean_mmd(rows, name)]
-    strategies += [name for name in in_order([plane[0] for plane in planes]) if name not in strategies]
+    strategies = [strategy for strategy in (TRUE, PIPELINE) if mean_mmd(rows, strategy)]
+    strategies += [strategy for strategy in in_order([plane[0] for plane in planes]) if strategy not in strategies]
     panels = []
-    for name in strategies:
-        size, stars = next((size, stars) for s, size, own, stars in planes if s == name and own in (seed, 0))
-        value = next(row for row in select(rows, strategy=name, against=REFERENCE) if row["seed"] in (seed, 0))
-        title = shown(name, study) + (f", n = {size}" if size else "")
+    for strategy in strategies:
+        size, stars = next((size, stars) for s, size, own, stars in planes if s == strategy and own in (seed, 0))
+        value = next(row for row in select(rows, strategy=strategy, against=REFERENCE) if row["seed"] in (seed, 0))
+        title = shown(strategy, study) + (f", n = {size}" if size else "")
         panels.append(Plane(title, stars[:, 0], stars[:, 1], value["mmd2"], value["mmd2_err"]))
     figure = abundance_plane(
         Plane("reference", reference[:, 0], reference[:, 1]), panels, columns=3 if len(panels) < 9 else 4
@@ -177,7 +183,7 @@ def _section(study: Study, reference: np.ndarray, planes: list, rows: list[dict]
         f"[alpha/Fe] against [Fe/H] of the same {len(planes[-1][3])} stars of {sample.survey} by every strategy, one seed "
         f"({seed}), and of the {len(reference)} reference stars, whose contours are in all panels. MMD^2 is from the reference."
     )
-    figures = [FigureFile(save(figure, out / "figures", "abundance-plane")["png"], caption)]
+    figures = [FigureFile(save(figure, out / "figures", _named("abundance-plane", name))["png"], caption)]
     wide, narrow = f"gamma = {GAMMA:g}", f"gamma = {NARROW:g}"
     kinds = [(REFERENCE, GAMMA), (REFERENCE, NARROW)]
     header = ["", f"from the reference, {wide}", narrow]
@@ -185,8 +191,8 @@ def _section(study: Study, reference: np.ndarray, planes: list, rows: list[dict]
         kinds += [(TRUTH, GAMMA), (TRUTH, NARROW)]
         header += [f"from true labels of the sample, {wide}", narrow]
     table = [
-        [shown(name, study), *(_printed(mean_mmd(rows, name, *kind)) for kind in kinds)]
-        for name in [*strategies, HALVES]
+        [shown(strategy, study), *(_printed(mean_mmd(rows, strategy, *kind)) for kind in kinds)]
+        for strategy in [*strategies, HALVES]
     ]
     tables = [rows_html(header, table, "MMD^2, mean over seeds, and its error")]
     paragraphs = [
@@ -208,7 +214,7 @@ def _section(study: Study, reference: np.ndarray, planes: list, rows: list[dict]
     )
     if study.simulate is not None and set(AXES) <= set(study.pipeline):
         paragraphs.append("The simulated pipeline errs as it was made to err; nothing is concluded from beating it.")
-    return Section("The [alpha/Fe]-[Fe/H] plane", paragraphs, tables, figures)
+    return Section(f"The [alpha/Fe]-[Fe/H] plane{f', {name} stars' if name else ''}", paragraphs, tables, figures)
 
 
 def _printed(value: tuple[float, float] | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from copy import deepcopy
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,31 @@ class ElementCheck:
 
 
 @dataclass(frozen=True)
+class Subset:
+    """Stars that pass stricter cuts, on which the same runs are judged once more.
+
+    Parameters
+    ----------
+    stars : str
+        Table of them, with labels; test stars in it count.
+    name : str
+        Variant of its rows in results.csv, and ending of its tables and figures.
+    pipeline : dict of str to str
+        As of the study, with columns of this table.
+    plane : str, optional
+        Table of the stars of the plane that count.
+    plane_pipeline : dict of str to str
+        As `pipeline`, with columns of that table.
+    """
+
+    stars: str
+    name: str = "clean"
+    pipeline: dict[str, str] = field(default_factory=dict)
+    plane: str | None = None
+    plane_pipeline: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Study:
     """One study: a source, a target, and the grid of runs between them.
 
@@ -106,6 +131,7 @@ class Study:
     element : ElementCheck or None
     plane : PlaneSample or None
         Needs models of `feh` and `alphafe`.
+    subset : Subset or None
     pipeline : dict of str to str
         For a label the column, of the label tables of target and plane, with the value of the survey's own pipeline.
     preprocessing : dict
@@ -146,6 +172,7 @@ class Study:
     lines: Sample | None = None
     element: ElementCheck | None = None
     plane: PlaneSample | None = None
+    subset: Subset | None = None
     pipeline: dict[str, str] = field(default_factory=dict)
     preprocessing: dict[str, Any] = field(default_factory=dict)
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
@@ -228,6 +255,8 @@ def build_study(content: dict, where: str) -> Study:
         if not isinstance(given, dict) or set(given) != {"model", "column"}:
             raise SettingsError(f"{where}, element: expected model and column, got '{given}'")
         content["element"] = ElementCheck(**given)
+    if content.get("subset") is not None:
+        content["subset"] = _subset(content["subset"], f"{where}, subset")
     if content.get("plane") is not None:
         content["plane"] = _sample(PlaneSample, content["plane"], f"{where}, plane")
     try:
@@ -267,6 +296,34 @@ def _sample(kind: type, content: Any, where: str) -> Any:
     return sample
 
 
+def _subset(content: Any, where: str) -> Subset:
+    if not isinstance(content, dict) or not content.get("stars"):
+        raise SettingsError(
+            f"{where}: expected settings with 'stars', a table of the stars that count, got '{content}'"
+        )
+    check_keys(content, (f.name for f in fields(Subset)), where)
+    for name, value in content.items():
+        wanted, what = (dict, "a label and a column") if name.endswith("pipeline") else (str, "text")
+        if value is not None and not isinstance(value, wanted):
+            raise SettingsError(f"{where}: {name} must be {what}, not '{value}'")
+    return Subset(**content)
+
+
+def of_subset(study: Study) -> Study:
+    """The study as its test stars in the subset are judged."""
+    assert study.subset is not None
+    target = replace(study.target, labels=study.subset.stars)
+    return replace(study, target=target, pipeline=study.subset.pipeline)
+
+
+def of_subset_plane(study: Study) -> Study | None:
+    """The study as the plane of its subset is compared, if it has one."""
+    if study.plane is None or study.subset is None or study.subset.plane is None:
+        return None
+    plane = replace(study.plane, labels=study.subset.plane)
+    return replace(study, plane=plane, pipeline=study.subset.plane_pipeline)
+
+
 def _check_samples(study: Study, where: str) -> None:
     own = [(f"sources.{model}", sample) for model, sample in study.sources.items()]
     for name, sample in (("source", study.source), *own, ("lines", study.lines), ("plane", study.plane)):
@@ -297,6 +354,8 @@ def _check_kinds(study: Study, where: str) -> None:
     if study.plane is not None and not {"feh", "alphafe"} <= labels:
         raise SettingsError(f"{where}: plane needs models of feh and alphafe, not {', '.join(sorted(labels))}")
     check_keys(study.pipeline, labels, f"{where}, pipeline")
+    if study.subset is not None:
+        check_keys([*study.subset.pipeline, *study.subset.plane_pipeline], labels, f"{where}, subset")
     for size, chosen in study.adapter.items():
         if not isinstance(chosen, str | dict):
             raise SettingsError(
