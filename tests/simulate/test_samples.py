@@ -5,7 +5,7 @@ from astropy.table import Table
 from transtar.errors import InputError, SettingsError
 from transtar.simulate import observations
 from transtar.simulate.samples import plan
-from transtar.simulate.scales import SCALES, Scale, get_scale
+from transtar.simulate.scales import SCALES, Scale, get_scale, resized
 
 from . import made_samples as made
 
@@ -107,3 +107,9 @@ def test_truth_table_is_checked():
 
     with pytest.raises(InputError, match="source_id must be int64, not float64"):
         plan({**DRAWS, "desi": floats}, SCALES["small"])
+
+
+@pytest.mark.parametrize("sample", ["lamost", "common", "edr"])
+def test_too_few_stars_for_the_faults_are_refused(sample):
+    with pytest.raises(SettingsError, match=f"{sample} must be at least 20, not 5"):
+        resized(SCALES["small"], {sample: 5})

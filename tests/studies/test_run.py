@@ -250,10 +250,10 @@ def test_other_labels_are_other_runs(study, finished, tmp_path):
 def test_a_prior_that_does_not_fit(study, finished, tmp_path):
     (prior,) = (finished / "models").glob("feh-seed0-*")
     for change, message in (
-        (f"prior={{teff: {prior}}}", "prior: no model 'teff'; models: feh"),
+        (f"prior={{teff: {prior}}}", "prior: unknown key teff; known keys: feh"),
         ("prior={feh: nowhere}", "nowhere: no such model folder"),
     ):
-        assert message in study(tmp_path, "--set", change, code=2 if "no model" in message else 1)
+        assert message in study(tmp_path, "--set", change, code=2 if "unknown key" in message else 1)
     changes = ("--set", f"prior={{feh: {prior}}}", "models={feh: [teff]}")
     assert "predicts feh, not teff" in study(tmp_path, *changes, code=1)
     changes = ("--set", f"prior={{feh: {prior}}}", "preprocessing={frame: observed}")

@@ -71,6 +71,11 @@ class Scale:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise SettingsError(f"scale: {name} must be a whole number, not {value}")
+        for name, least in LEAST.items():
+            if getattr(self, name) < least:
+                raise SettingsError(
+                    f"scale: {name} must be at least {least}, not {getattr(self, name)}: each fault of the catalogs has its rows"
+                )
         if not self.faults:
             object.__setattr__(self, "faults", max(6, self.common // 100))
         for smaller, larger in _ORDER:
@@ -117,6 +122,9 @@ _PARTS = MappingProxyType({
     "edr": ("edr_final", "edr_clean"),
 })  # fmt: skip
 """Samples and what goes with their size."""
+
+LEAST = MappingProxyType({"lamost": 20, "common": 20, "edr": 20})
+"""Below these there are too few stars to draw rows that fail each cut."""
 
 _ORDER = (
     (("lamost_apogee",), "lamost"),
