@@ -27,10 +27,12 @@ SKY = ((5570.0, 5590.0),)
 
 
 @numba.njit(nogil=True)
-def fit_block(wave, flux, width, basis, inverse, first, last, stretch, out):
+def fit_block(wave, flux, half, x, inverse, first, last, stretch, out):
     """The envelope of a few spectra, as the chain fits it."""
+    padded = np.empty(len(wave) + 2 * half)
     for i in range(len(flux)):
-        fit_continuum(wave, flux[i], width, basis, inverse[i], first[i], last[i], stretch[i], 10, out[i])
+        padded[half : half + len(wave)] = flux[i]
+        fit_continuum(wave, padded, half, x, inverse[i], first[i], last[i], stretch[i], 10, out[i])
 
 
 def continuum_only(wave, flux, stretch, width):
@@ -42,7 +44,7 @@ def continuum_only(wave, flux, stretch, width):
     def block(start):
         rows = slice(start, start + BLOCK)
         inverse = plan.inverse(first[rows], last[rows])
-        fit_block(wave, flux[rows], width, plan.basis, inverse, first[rows], last[rows], stretch[rows], out[rows])
+        fit_block(wave, flux[rows], width // 2, plan.x, inverse, first[rows], last[rows], stretch[rows], out[rows])
 
     with threadpool_limits(1), ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(block, range(0, len(flux), BLOCK)))

@@ -10,17 +10,24 @@ from scipy import ndimage
 
 from tests.reference import chain
 from transtar.grids import BLUE, SPEED_OF_LIGHT
-from transtar.preprocess.kernels import bridge, fill_bad, find_good, median_filter, median_snr, mirror, resample
+from transtar.preprocess.chain import cells
+from transtar.preprocess.kernels import bridge, fill_bad, find_good, locate, median_filter, median_snr, mirror, resample
 
 from .made import LAMOST_WAVE, WAVES
 
-ALL = {**WAVES, "other log": 10 ** (3.5682 + 2.3e-4 * np.arange(1700))}
+ALL = {
+    **WAVES,
+    "other log": 10 ** (3.5682 + 2.3e-4 * np.arange(1700)),
+    "two nearly the same": np.insert(3700 + 0.9 * np.arange(2300), 1000, 3700 + 0.9 * 999 + 1e-7),
+}
 SHIFTS = np.log10(1 + np.array([0.0, 30.0, -250.0, 999.9]) / SPEED_OF_LIGHT)
 
 
 def median(flux, width):
-    padded, out = np.empty(len(flux) + width - 1), np.empty(len(flux))
-    mirror(flux, width // 2, padded)
+    half = width // 2
+    padded, out = np.empty(len(flux) + 2 * half), np.empty(len(flux))
+    padded[half : half + len(flux)] = flux
+    mirror(padded, half)
     median_filter(padded, width, out)
     return out
 
@@ -85,8 +92,11 @@ def test_a_window_beyond_the_spectrum_is_not_bridged():
 
 def on_grid(wave, values, variance, shift):
     out, ivar = np.empty((2, BLUE.size))
-    first, last = resample(np.log10(wave), values, variance, BLUE.log_wave, shift, out, ivar)
-    assert 0 <= first <= last < len(wave)
+    log_wave, below = np.log10(wave), np.empty(BLUE.size, np.uint64)
+    locate(log_wave, *cells(log_wave), BLUE.log_wave, shift, below)
+    place = np.searchsorted(log_wave[1:-1], BLUE.log_wave + shift, side="right")
+    np.testing.assert_array_equal(below, place)
+    resample(log_wave, 1 / np.diff(log_wave), values, 1 / variance, BLUE.log_wave, shift, below, out, ivar)
     return out, ivar
 
 

@@ -170,6 +170,9 @@ class _Plan:
     settings: Preprocessing
     wave: np.ndarray
     log_wave: np.ndarray
+    per_pixel: np.ndarray
+    cells: np.ndarray
+    per_cell: float
     offset: int
     sky: np.ndarray
     width: int
@@ -187,10 +190,13 @@ class _Plan:
                     f"{batch.survey}: cannot be brought to R = {settings.resolution:g}: its own resolution is unknown"
                 )
             smoothing = smoothing_matrix(settings.wavelengths, resolution, settings.resolution)
+        log_wave = np.log10(wave)
         return cls(
             settings,
             wave,
-            np.log10(wave),
+            log_wave,
+            1 / np.diff(log_wave),
+            *cells(log_wave),
             pixels.start,
             np.searchsorted(wave, np.reshape(sky_lines, (-1, 2))),
             median_pixels(batch.wave, settings.median_width),
@@ -210,6 +216,9 @@ class _Plan:
         to_grid(
             self.wave,
             self.log_wave,
+            self.per_pixel,
+            self.cells,
+            self.per_cell,
             self.offset,
             np.ascontiguousarray(batch.flux[rows], dtype=np.float32),
             np.empty((len(flux), 0), np.float32)
@@ -218,7 +227,7 @@ class _Plan:
             np.ascontiguousarray(batch.mask[rows]),
             self.sky,
             self.width,
-            self.envelope.basis,
+            self.envelope.x,
             self.envelope.inverse(first, last),
             first,
             last,
@@ -246,6 +255,31 @@ class _Plan:
         low, high = self.settings.window
         first = np.searchsorted(self.log_wave, np.log10(low * stretch) - 1e-12)
         return first, np.searchsorted(self.log_wave, np.log10(high * stretch) + 1e-12, side="right")
+
+
+def cells(log_wave: np.ndarray) -> tuple[np.ndarray, float]:
+    """A table by which `kernels.locate` finds the pixel of any wavelength without a search.
+
+    Parameters
+    ----------
+    log_wave : ndarray, shape (n_pixels,)
+        Increasing.
+
+    Returns
+    -------
+    pixels : ndarray of int32, shape (n_cells,)
+        The pixel at or below the lower edge of each of many equal cells, which begin at the first pixel and are so narrow
+        that none holds two pixels; never the last pixel but one or beyond, so that the next two exist. Empty where pixels
+        are so uneven that the table would be long.
+    per_cell : float
+        One over the width of a cell.
+    """
+    width = 0.999 * np.diff(log_wave).min()
+    if log_wave[-1] - log_wave[0] > 100 * len(log_wave) * width:
+        return np.empty(0, np.int32), 0.0
+    edges = log_wave[0] + width * np.arange(int((log_wave[-1] - log_wave[0]) / width) + 1)
+    pixels = np.searchsorted(log_wave, edges, side="right") - 1
+    return np.minimum(pixels, len(log_wave) - 3).astype(np.int32), 1 / width
 
 
 def _smoothed(ivar: np.ndarray, smoothing: np.ndarray) -> np.ndarray:

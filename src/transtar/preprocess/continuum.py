@@ -6,8 +6,8 @@ the Balmer lines of hot stars have been bridged. Windows are found by wavelength
 spectrum is in `kernels.envelope`.
 
 Why it is fast: all spectra of a batch share their pixels, and a polynomial in the observed wavelength is a polynomial in the
-rest wavelength, so every fit of every star is a product with one orthonormal basis; stars differ only in the few pixels by
-which a velocity moves the window, and those enter through a 6 x 6 matrix per star.
+rest wavelength, so that every fit of every star needs the sums of the flux times powers of one mapped wavelength, and nothing
+else; stars differ in the few pixels by which a velocity moves the window, and those enter through a 6 x 6 matrix per star.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TOGETHER = 6
-"""The basis is filled up with rows of zeros to a multiple of this, which `kernels` handle in one sweep over the pixels."""
+SIX = 6
+"""Terms of a polynomial of fifth degree, which `kernels` handle in one sweep over the pixels. Fits of a lower degree have this many,
+too, the highest of them zero."""
 
 
 def median_pixels(wave: np.ndarray, width: float, at: float = 4800.0) -> int:
@@ -36,37 +37,34 @@ def median_pixels(wave: np.ndarray, width: float, at: float = 4800.0) -> int:
 
 @dataclass(frozen=True)
 class Envelope:
-    """Polynomials over native pixels, and sums of their products.
+    """Wavelengths to fit polynomials in, and sums of their powers.
 
     Parameters
     ----------
-    basis : ndarray, shape (n_rows, n_pixels), float64
-        Orthonormal polynomials, then rows of zeros up to a multiple of `TOGETHER`.
-    products : ndarray, shape (n_pixels + 1, degree + 1, degree + 1), float64
-        Running sums of the outer products of the polynomials.
+    x : ndarray, shape (n_pixels,), float64
+        Wavelengths mapped to -1 to 1, where powers up to the eleventh are told apart well enough in double precision.
+    moments : ndarray, shape (n_pixels + 1, 2 * degree + 1), float64
+        Running sums of the powers of `x`; no columns for no polynomial at all.
     """
 
-    basis: np.ndarray
-    products: np.ndarray
+    x: np.ndarray
+    moments: np.ndarray
 
     @classmethod
     def on(cls, wave: np.ndarray, degree: int = 5) -> Envelope:
         """Prepare for spectra on `wave` (Angstrom), no wider than the window and its shifts."""
-        scaled = 2 * (wave - wave[0]) / (wave[-1] - wave[0]) - 1
-        columns, _ = np.linalg.qr(np.polynomial.legendre.legvander(scaled, degree))
-        products = np.zeros((len(wave) + 1, degree + 1, degree + 1))
-        np.cumsum(columns[:, :, None] * columns[:, None, :], axis=0, out=products[1:])
-        basis = np.zeros((-(-(degree + 1) // TOGETHER) * TOGETHER, len(wave)))
-        basis[: degree + 1] = columns.T
-        return cls(basis, products)
+        x = 2 * (wave - wave[0]) / (wave[-1] - wave[0]) - 1
+        moments = np.zeros((len(wave) + 1, 2 * degree + 1))
+        np.cumsum(np.vander(x, 2 * degree + 1, increasing=True), axis=0, out=moments[1:])
+        return cls(x, moments)
 
     @classmethod
     def none(cls, wave: np.ndarray) -> Envelope:
         """No polynomial at all."""
-        return cls(np.empty((0, len(wave))), np.empty((len(wave) + 1, 0, 0)))
+        return cls(np.zeros(len(wave)), np.empty((len(wave) + 1, 0)))
 
     def inverse(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-        """Inverse of the products of the polynomials over the window ``[first, last)`` of each spectrum.
+        """Inverse of the sums of products of powers over the window ``[first, last)`` of each spectrum.
 
         Parameters
         ----------
@@ -74,11 +72,14 @@ class Envelope:
 
         Returns
         -------
-        ndarray, shape (n_spectra, n_rows, n_rows), float64
-            Zero for the rows of `basis` that are zero.
+        ndarray, shape (n_spectra, n_terms, n_terms), float64
+            Six terms or more, zero for those beyond the degree; none for no polynomial at all.
         """
-        n_rows, n_used = len(self.basis), self.products.shape[1]
-        out = np.zeros((len(first), n_rows, n_rows))
-        if n_used:
-            out[:, :n_used, :n_used] = np.linalg.inv(self.products[last] - self.products[first])
+        used = (self.moments.shape[1] + 1) // 2
+        terms = max(used, SIX) if used else 0
+        out = np.zeros((len(first), terms, terms))
+        if used:
+            power = np.arange(used)
+            sums = self.moments[last] - self.moments[first]
+            out[:, :used, :used] = np.linalg.inv(sums[:, power[:, None] + power])
         return out

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from .continuum import TOGETHER
+from .continuum import SIX
 
 BALMER = ((4030.0, 4160.0), (4270.0, 4410.0), (4800.0, 4940.0))
 """Windows in Angstrom that hold H-delta, H-gamma and H-beta in hot stars."""
@@ -25,7 +25,13 @@ EDGE = 10.0
 """The ends of a Balmer bridge are the flux maxima within this distance (Angstrom) of its edges."""
 
 NEGLIGIBLE = 1e-5
-"""A weight below this is rounding: the grid point sits on a native pixel."""
+"""A share below this is rounding: the grid point sits on a native pixel."""
+
+TINY = 1e-300
+"""Keeps the inverse variance of two pixels of weight 0 from being 0 / 0."""
+
+ONE = np.uint64(1)
+"""Added to unsigned places; a signed 1 would make them signed, and numba would look for negative ones."""
 
 
 def compiled(sums_in_any_order: bool = False) -> Callable[[Callable], Any]:
@@ -75,10 +81,10 @@ def fill_bad(wave, flux, good, filled):
     False.
     """
     n = len(flux)
+    filled[:] = flux
     i = 0
     while i < n:
         if good[i]:
-            filled[i] = flux[i]
             i += 1
             continue
         stop = i
@@ -101,15 +107,14 @@ def fill_bad(wave, flux, good, filled):
 
 
 @compiled()
-def mirror(flux, half, padded):
-    """Copy `flux` to the middle of `padded`, `half` pixels longer at each end, and mirror it about its ends."""
-    n = len(flux)
-    padded[half : half + n] = flux
+def mirror(padded, half):
+    """Fill the `half` pixels at each end of `padded` with what is between them, mirrored about its ends."""
+    n = len(padded) - 2 * half
     for i in range(half):
         there = i % (2 * n)
         there = min(there, 2 * n - 1 - there)
-        padded[half - 1 - i] = flux[there]
-        padded[half + n + i] = flux[n - 1 - there]
+        padded[half - 1 - i] = padded[half + there]
+        padded[half + n + i] = padded[half + n - 1 - there]
 
 
 @compiled(sums_in_any_order=True)
@@ -180,66 +185,78 @@ def median_filter(padded, width, out):
 
 
 @compiled(sums_in_any_order=True)
-def evaluate(basis, row, start, coefficients, out):
-    """Add to `out`, which begins at pixel `start`, the polynomials of `basis` from `row` on times their coefficients."""
+def evaluate(x, coefficients, out):
+    """Write the polynomial in `x` of these coefficients, constant first and six at least, to `out`."""
     n = len(out)
-    for k in range(row, len(basis), TOGETHER):
-        p, q, r = basis[k][start : start + n], basis[k + 1][start : start + n], basis[k + 2][start : start + n]
-        s, t, u = basis[k + 3][start : start + n], basis[k + 4][start : start + n], basis[k + 5][start : start + n]
-        a, b, c, d, e, f = coefficients[k : k + TOGETHER]
+    a, b, c, d, e, f = coefficients[:SIX]
+    for i in range(n):
+        out[i] = 0
+    for k in range(len(coefficients) - 1, SIX - 1, -1):
         for i in range(n):
-            out[i] += a * p[i] + b * q[i] + c * r[i] + d * s[i] + e * t[i] + f * u[i]
+            out[i] = (out[i] + coefficients[k]) * x[i]
+    for i in range(n):
+        out[i] = a + x[i] * (b + x[i] * (c + x[i] * (d + x[i] * (e + x[i] * (f + out[i])))))
 
 
 @compiled(sums_in_any_order=True)
-def lift(flux, rest, basis, start, coefficients, sums):
-    """Raise `flux` to the polynomial where it lies below, and get the products of the result with the first rows of `basis`.
+def lift(flux, x, coefficients, sums):
+    """Raise `flux` to a polynomial of fifth degree where it lies below, and sum the result times each power of `x`.
 
-    One sweep over the pixels: this is where most of the time of the whole chain goes.
+    One sweep over the pixels, which with `x` and `flux` stay in the fastest cache: this is where most of the time of the
+    whole chain goes.
 
     Parameters
     ----------
     flux : ndarray, shape (n,)
         Overwritten.
-    rest : ndarray, shape (n,)
-        What the rows of `basis` beyond the first `TOGETHER` give.
-    basis : ndarray, shape (n_rows, n_pixels)
-    start : int
-        Pixel of `basis` at which `flux` begins.
-    coefficients, sums : ndarray, shape (n_rows,)
-        `sums` receives the products.
+    x : ndarray, shape (n,)
+    coefficients, sums : ndarray, shape (6,)
+        `sums` receives the sums.
     """
-    n = len(flux)
-    p, q, r = basis[0][start : start + n], basis[1][start : start + n], basis[2][start : start + n]
-    s, t, u = basis[3][start : start + n], basis[4][start : start + n], basis[5][start : start + n]
-    a, b, c, d, e, f = coefficients[:TOGETHER]
-    v = w = x = y = z = o = 0.0
-    for i in range(n):
-        value = max(flux[i], rest[i] + a * p[i] + b * q[i] + c * r[i] + d * s[i] + e * t[i] + f * u[i])
+    a, b, c, d, e, f = coefficients[:SIX]
+    u = v = w = p = q = r = 0.0
+    for i in range(len(flux)):
+        g = x[i]
+        square = g * g
+        value = max(flux[i], (a + square * (c + square * e)) + g * (b + square * (d + square * f)))
         flux[i] = value
-        v += p[i] * value
-        w += q[i] * value
-        x += r[i] * value
-        y += s[i] * value
-        z += t[i] * value
-        o += u[i] * value
-    sums[0], sums[1], sums[2], sums[3], sums[4], sums[5] = v, w, x, y, z, o
+        second = value * square
+        third = second * g
+        u += value
+        v += value * g
+        w += second
+        p += third
+        q += second * square
+        r += third * square
+    sums[0], sums[1], sums[2], sums[3], sums[4], sums[5] = u, v, w, p, q, r
 
 
 @compiled(sums_in_any_order=True)
-def multiply(flux, basis, row, start, sums):
-    """Products of `flux`, which begins at pixel `start` of `basis`, with each polynomial from `row` on."""
-    for k in range(row, len(basis)):
-        polynomial = basis[k][start : start + len(flux)]
+def lift_any(flux, x, coefficients, sums, work):
+    """Do what `lift` does with a polynomial of any higher degree; `work`, of the shape of `flux`, is overwritten."""
+    evaluate(x, coefficients, work)
+    for i in range(len(flux)):
+        flux[i] = work[i] = max(flux[i], work[i])
+    for k in range(len(sums)):
         total = 0.0
         for i in range(len(flux)):
-            total += polynomial[i] * flux[i]
+            total += work[i]
+            work[i] *= x[i]
         sums[k] = total
+
+
+@compiled(sums_in_any_order=True)
+def greatest(values):
+    """The greatest of some numbers, minus infinity if there are none."""
+    most = -np.inf
+    for i in range(len(values)):
+        most = max(most, values[i])
+    return most
 
 
 @compiled()
 def solve(inverse, sums, coefficients):
-    """Coefficients of the least-squares polynomial from the products of the flux with each row of the basis."""
+    """Coefficients of the least-squares polynomial from the sums of the flux times each power."""
     for k in range(len(sums)):
         total = 0.0
         for j in range(len(sums)):
@@ -281,18 +298,17 @@ def bridge(wave, flux, stretch, low, high):
 
 
 @compiled()
-def envelope(wave, flux, basis, start, inverse, stretch, passes, work):
+def envelope(wave, flux, x, inverse, stretch, passes, work):
     """Coefficients of the polynomial that bounds the flux from above.
 
     Parameters
     ----------
     wave, flux : ndarray, shape (n,)
         Pixels of the window, median-filtered; `flux` is overwritten.
-    basis : ndarray, shape (n_rows, n_pixels)
-        Polynomials over all native pixels, of which the window begins at `start`.
-    start : int
-    inverse : ndarray, shape (n_rows, n_rows)
-        Inverse of the products of the polynomials with each other over the window.
+    x : ndarray, shape (n,)
+        Wavelengths mapped to about -1 to 1.
+    inverse : ndarray, shape (n_terms, n_terms)
+        Inverse of the sums of products of powers of `x`.
     stretch : float
         Wavelength of `wave` over wavelength in the frame of the fit, 1 + z.
     passes : int
@@ -302,126 +318,152 @@ def envelope(wave, flux, basis, start, inverse, stretch, passes, work):
 
     Returns
     -------
-    ndarray, shape (n_rows,)
+    ndarray, shape (n_terms,)
     """
-    coefficients, sums = np.empty(len(basis)), np.empty(len(basis))
-    multiply(flux, basis, 0, start, sums)
-    solve(inverse, sums, coefficients)
-    work[:] = 0
-    evaluate(basis, 0, start, coefficients, work)
-    if wave[np.argmax(work)] / stretch < HOT_PEAK:
+    n_terms = len(inverse)
+    coefficients, sums = np.empty(n_terms), np.empty(n_terms)
+    # A first fit of the flux as it is: nothing lies below minus infinity.
+    nowhere = np.zeros(n_terms)
+    nowhere[0] = -np.inf
+    fit(flux, x, inverse, nowhere, sums, coefficients, work)
+    evaluate(x, coefficients, work)
+    blue = np.searchsorted(wave, HOT_PEAK * stretch)
+    if blue > 0 and greatest(work[:blue]) >= greatest(work[blue:]):
         for low, high in BALMER:
             bridge(wave, flux, stretch, low, high)
-        multiply(flux, basis, 0, start, sums)
-        solve(inverse, sums, coefficients)
+        fit(flux, x, inverse, nowhere, sums, coefficients, work)
     for _ in range(passes):
-        work[:] = 0
-        evaluate(basis, TOGETHER, start, coefficients, work)
-        lift(flux, work, basis, start, coefficients, sums)
-        multiply(flux, basis, TOGETHER, start, sums)
-        solve(inverse, sums, coefficients)
+        fit(flux, x, inverse, coefficients, sums, coefficients, work)
     return coefficients
 
 
 @compiled()
-def fit_continuum(wave, flux, width, basis, inverse, start, stop, stretch, passes, continuum):
+def fit(flux, x, inverse, floor, sums, coefficients, work):
+    """Raise `flux` to the polynomial of coefficients `floor`, and fit a polynomial to the result."""
+    if len(sums) == SIX:
+        lift(flux, x, floor, sums)
+    else:
+        lift_any(flux, x, floor, sums, work)
+    solve(inverse, sums, coefficients)
+
+
+@compiled()
+def fit_continuum(wave, padded, half, x, inverse, start, stop, stretch, passes, continuum):
     """Envelope continuum of one spectrum without bad pixels.
 
     Parameters
     ----------
-    wave, flux : ndarray, shape (n_pixels,), float64
-    width : int
-        Of the median filter in pixels.
-    basis, inverse, stretch, passes
+    wave : ndarray, shape (n_pixels,), float64
+    padded : ndarray, shape (n_pixels + 2 * half,), float64
+        The flux, and room for its mirror images at the ends.
+    half : int
+        Pixels to either side that the median filter takes in.
+    x, inverse, stretch, passes
         As in `envelope`.
     start, stop : int
         The window of the fit is ``[start, stop)``.
     continuum : ndarray, shape (n_pixels,), float64
         Receives the polynomial, also beyond the window.
     """
-    padded, filtered = np.empty(len(flux) + 2 * (width // 2)), np.empty(len(flux))
-    mirror(flux, width // 2, padded)
-    median_filter(padded, width, filtered)
+    filtered = np.empty(len(wave))
+    mirror(padded, half)
+    median_filter(padded, 2 * half + 1, filtered)
     coefficients = envelope(
-        wave[start:stop], filtered[start:stop], basis, start, inverse, stretch, passes, continuum[: stop - start]
+        wave[start:stop], filtered[start:stop], x[start:stop], inverse, stretch, passes, continuum[: stop - start]
     )
-    continuum[:] = 0
-    evaluate(basis, 0, 0, coefficients, continuum)
+    evaluate(x, coefficients, continuum)
 
 
 @compiled(sums_in_any_order=True)
-def divide(flux, ivar, good, continuum, variance):
-    """Divide `flux` by `continuum`, and write its variance, infinite where not `good`; 1 without `ivar`.
+def divide(flux, ivar, good, continuum, weight):
+    """Divide `flux` by `continuum`, and write the inverse variance of the ratio to `weight`: 0 where not `good`, 1 without `ivar`.
 
     Parameters are arrays of shape (n_pixels,); `ivar` is empty where there is none.
     """
     n = len(flux)
+    for i in range(n):
+        flux[i] /= continuum[i]
     if len(ivar):
         for i in range(n):
-            inverse = 1 / continuum[i]
-            flux[i] *= inverse
-            variance[i] = inverse * inverse / ivar[i]
+            weight[i] = continuum[i] * continuum[i] * ivar[i] if good[i] else 0
     else:
         for i in range(n):
-            flux[i] /= continuum[i]
-            variance[i] = 1
-    for i in range(n):
-        variance[i] = variance[i] if good[i] else np.inf
+            weight[i] = 1 if good[i] else 0
 
 
 @compiled()
-def resample(log_wave, values, variance, grid, shift, out, out_ivar):
+def locate(log_wave, cells, per_cell, grid, shift, below):
+    """Find the native pixel at or below each grid point, the outermost pair of pixels beyond them.
+
+    Parameters
+    ----------
+    log_wave : ndarray, shape (n_pixels,)
+    cells, per_cell
+        From `chain.cells`; without cells, each pixel is searched for.
+    grid : ndarray, shape (n_grid,)
+        `shift` is added to it.
+    shift : float
+    below : ndarray, shape (n_grid,), uint64
+        Receives the pixels.
+    """
+    if not len(cells):
+        for g in range(len(grid)):
+            below[g] = np.searchsorted(log_wave[1 : len(log_wave) - 1], grid[g] + shift, side="right")
+        return
+    start, last = log_wave[0], len(cells) - 1.0
+    for g in range(len(grid)):
+        target = grid[g] + shift
+        pixel = np.uint64(cells[np.uint64(min(max((target - start) * per_cell, 0.0), last))])
+        below[g] = pixel + np.uint64(log_wave[pixel + ONE] <= target)
+
+
+@compiled()
+def resample(log_wave, per_pixel, values, weight, grid, shift, below, out, out_ivar):
     """Interpolate linearly in log wavelength.
 
     Parameters
     ----------
-    log_wave, values, variance : ndarray, shape (n_pixels,)
-        Native pixels; an infinite variance marks a bad one.
+    log_wave, values, weight : ndarray, shape (n_pixels,)
+        Native pixels; a `weight` (inverse variance) of 0 marks a bad one.
+    per_pixel : ndarray, shape (n_pixels - 1 or more,)
+        One over the steps of `log_wave`.
     grid : ndarray, shape (n_grid,)
-        log10 of the wanted wavelengths, increasing; `shift` (dex) is added to it.
+        log10 of the wanted wavelengths; `shift` (dex) is added to it.
     shift : float
+    below : ndarray, shape (n_grid,), uint64
+        From `locate`.
     out, out_ivar : ndarray, shape (n_grid,)
-        The variance is the sum of squared weights times variances (covariance is ignored). Its inverse is 0 where a bad
+        The variance is the sum of squared shares times variances (covariance is ignored). Its inverse is 0 where a bad
         pixel is drawn upon and beyond the native pixels, where the outermost value is held.
-
-    Returns
-    -------
-    first, last : int
-        The native pixels drawn upon.
     """
-    last = len(log_wave) - 1
-    below = first = np.searchsorted(log_wave[1:last], grid[0] + shift, side="right")
     for g in range(len(grid)):
-        target = grid[g] + shift
-        while below < last - 1 and log_wave[below + 1] <= target:
-            below += 1
-        weight = (target - log_wave[below]) / (log_wave[below + 1] - log_wave[below])
-        covered = -NEGLIGIBLE <= weight <= 1 + NEGLIGIBLE
-        if weight < NEGLIGIBLE:
-            out[g] = values[below]
-            spread = variance[below]
-        elif weight > 1 - NEGLIGIBLE:
-            out[g] = values[below + 1]
-            spread = variance[below + 1]
-        else:
-            other = 1 - weight
-            out[g] = other * values[below] + weight * values[below + 1]
-            spread = other * other * variance[below] + weight * weight * variance[below + 1]
-        out_ivar[g] = 1 / spread if covered else 0
-    return first, below + 1
+        left = below[g]
+        right = left + ONE
+        place = (grid[g] + shift - log_wave[left]) * per_pixel[left]
+        share = 0.0 if place < NEGLIGIBLE else (1.0 if place > 1 - NEGLIGIBLE else place)
+        other = 1 - share
+        out[g] = other * values[left] + share * values[right]
+        # A pixel that is not drawn upon weighs as the other one does: its own weight may be 0.
+        first = weight[right] if share == 1 else weight[left]
+        second = weight[left] if share == 0 else weight[right]
+        ivar = first * (second / (other * other * second + share * share * first + TINY))
+        out_ivar[g] = ivar if abs(place - 0.5) <= 0.5 + NEGLIGIBLE else 0
 
 
 @compiled()
 def to_grid(
     wave,
     log_wave,
+    per_pixel,
+    cells,
+    per_cell,
     offset,
     flux,
     ivar,
     mask,
     sky,
     width,
-    basis,
+    x,
     inverse,
     first,
     last,
@@ -436,7 +478,10 @@ def to_grid(
 
     Parameters
     ----------
-    wave, log_wave : ndarray, shape (n_pixels,), float64
+    wave, log_wave, per_pixel : ndarray, shape (n_pixels,), float64
+        `per_pixel` is one over the steps of `log_wave`.
+    cells, per_cell
+        From `chain.cells`.
     offset : int
         The column of `flux`, `ivar` and `mask` that belongs to the first wavelength.
     flux : ndarray, shape (n_spectra, offset + n_pixels or more), float32
@@ -445,9 +490,10 @@ def to_grid(
     sky : ndarray, shape (n_ranges, 2), int
     width : int
         Of the median filter in pixels.
-    basis : ndarray, shape (n_rows, n_pixels), float64
-        Without rows, the median flux is the continuum.
-    inverse : ndarray, shape (n_spectra, n_rows, n_rows), float64
+    x : ndarray, shape (n_pixels,), float64
+        Wavelengths mapped to about -1 to 1.
+    inverse : ndarray, shape (n_spectra, n_terms, n_terms), float64
+        As `envelope` takes it; without terms, the median flux is the continuum.
     first, last : ndarray, shape (n_spectra,), int
         The window of the fit is ``[first, last)``.
     passes : int
@@ -459,9 +505,11 @@ def to_grid(
     usable : ndarray, shape (n_spectra,), bool
         Set to False where the spectrum has no positive continuum.
     """
-    n_pixels = len(wave)
+    n_pixels, half = len(wave), width // 2
     good = np.empty(n_pixels, np.bool_)
-    filled, continuum, variance = np.empty(n_pixels), np.empty(n_pixels), np.empty(n_pixels)
+    padded, continuum, weight = np.empty(n_pixels + 2 * half), np.empty(n_pixels), np.empty(n_pixels)
+    filled = padded[half : half + n_pixels]
+    below = np.empty(len(grid), np.uint64)
     for row in range(len(flux)):
         values, weights = flux[row][offset : offset + n_pixels], ivar[row][offset : offset + n_pixels]
         find_good(values, weights, mask[row][offset : offset + n_pixels], sky, good)
@@ -469,15 +517,15 @@ def to_grid(
         scale = np.median(filled[::16])
         if not scale > 0:
             usable[row] = False
-        if len(basis):
-            fit_continuum(
-                wave, filled, width, basis, inverse[row], first[row], last[row], stretch[row], passes, continuum
-            )
+        if inverse.shape[1]:
+            fit_continuum(wave, padded, half, x, inverse[row], first[row], last[row], stretch[row], passes, continuum)
         else:
             continuum[:] = scale
-        divide(filled, weights, good, continuum, variance)
-        left, right = resample(log_wave, filled, variance, grid, np.log10(stretch[row]), out[row], out_ivar[row])
-        for i in range(left, right + 1):
+        divide(filled, weights, good, continuum, weight)
+        shift = np.log10(stretch[row])
+        locate(log_wave, cells, per_cell, grid, shift, below)
+        resample(log_wave, per_pixel, filled, weight, grid, shift, below, out[row], out_ivar[row])
+        for i in range(below[0], below[-1] + 2):
             if not continuum[i] > 0:
                 usable[row] = False
         for g in range(len(grid)):
