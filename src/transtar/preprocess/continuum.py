@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 SIX = 6
-"""Terms of a polynomial of fifth degree, which `kernels` handle in one sweep over the pixels. Fits of a lower degree have this many,
-too, the highest of them zero."""
+"""Terms of a polynomial of fifth degree, which `kernels` handle in one sweep over the pixels. Fits of a lower degree have as
+many, the highest of them zero."""
 
 
 def median_pixels(wave: np.ndarray, width: float, at: float = 4800.0) -> int:

@@ -376,7 +376,9 @@ def fit_continuum(wave, padded, half, x, inverse, start, stop, stretch, passes, 
 
 @compiled(sums_in_any_order=True)
 def divide(flux, ivar, good, continuum, weight):
-    """Divide `flux` by `continuum`, and write the inverse variance of the ratio to `weight`: 0 where not `good`, 1 without `ivar`.
+    """Divide `flux` by `continuum`, and write the inverse variance of the ratio to `weight`.
+
+    It is 0 where not `good`, and 1 elsewhere if there is no `ivar`.
 
     Parameters are arrays of shape (n_pixels,); `ivar` is empty where there is none.
     """
