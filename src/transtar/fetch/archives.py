@@ -161,9 +161,8 @@ def _from_table(path: Path) -> Stars:
     kept = list({asked[row]: row for row in reversed(rows)}.values())[::-1]
     if not kept:
         raise InputError(f"{path}: no star in it")
-    return Stars(*([values[row] for row in kept] for values in (asked,)), ids[kept], *(
-        [values[row] for row in kept] for values in (star, file, folder)
-    ))  # fmt: skip
+    asked, star, file, folder = ([values[row] for row in kept] for values in (asked, star, file, folder))
+    return Stars(asked, ids[kept], star, file, folder)
 
 
 def resolve(

@@ -224,7 +224,7 @@ def _write(
     for row in range(0 if ask is None else len(ask)):
         if row not in rows and row not in spoken:
             absent.append((row, _asked(ask, row), "", why.get(row, default)))
-    report.missing = [tuple(rest) for _, *rest in sorted(absent)]
+    report.missing = [(asked, name, reason) for _, asked, name, reason in sorted(absent)]
     write_csv(out / "found.csv", FOUND_COLUMNS, found)
     write_csv(out / "missing.csv", ("asked", "sparcl_id", "why"), report.missing)
     return report

@@ -206,9 +206,11 @@ def _refusal(error: urllib.error.HTTPError, url: str) -> TranstarError:
     """What an HTTP error means; SPARCL explains its own as JSON with errorCode and errorMessage."""
     try:
         content = error.read(100_000)
+        if error.headers.get("Content-Encoding") == "gzip":
+            content = gzip.decompress(content)
         explained = json.loads(content)
         detail = explained.get("errorMessage") or explained.get("detail") or ""
-    except (ValueError, AttributeError, OSError, http.client.HTTPException):
+    except (ValueError, AttributeError, OSError, EOFError, zlib.error, http.client.HTTPException):
         detail = ""
     where = urlsplit(url)
     what = f"{where.scheme}://{where.netloc}{where.path}: HTTP {error.code} ({error.reason})"
