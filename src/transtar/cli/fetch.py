@@ -182,6 +182,8 @@ def _bar() -> Iterator[tuple[Callable[[str, int, int], None], Callable[[str], No
     with tqdm(disable=None, leave=False, desc="fetch") as bar:
 
         def progress(what: str, done: int, total: int) -> None:
+            if bar.disable:
+                return
             if bar.unit != what:
                 bar.unit = what
                 bar.reset(total)
