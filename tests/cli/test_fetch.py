@@ -45,7 +45,9 @@ def test_what_was_fetched_is_prepared_and_predicted(transtar, service, tmp_path)
     done = transtar(*command)
     assert done.code == 0, done.err
     assert "9 asked for, 8 found: 8 spectra (0 from the cache, 8 fetched); 1 missing" in done.out
-    assert done.out.splitlines()[-1] == f"next: transtar prepare --survey sparcl --spectra {out}/spectra --out sets/sparcl"
+    assert (
+        done.out.splitlines()[-1] == f"next: transtar prepare --survey sparcl --spectra {out}/spectra --out sets/sparcl"
+    )
     assert "1 have no spectrum here, the first: 77 (no such record in the service)" in done.err
     assert len(done.err.splitlines()) == 1
     again = transtar(*command)
@@ -60,7 +62,15 @@ def test_what_was_fetched_is_prepared_and_predicted(transtar, service, tmp_path)
     assert np.isfinite(prepared.columns["velocity"]).all()
     assert (prepared.columns["good_fraction"] > 0.9).all()
     done = transtar(
-        "predict", "--model", "mock-feh", "--survey", "sparcl", "--spectra", out / "spectra", "--out", tmp_path / "c.parquet"
+        "predict",
+        "--model",
+        "mock-feh",
+        "--survey",
+        "sparcl",
+        "--spectra",
+        out / "spectra",
+        "--out",
+        tmp_path / "c.parquet",
     )
     assert done.code == 0, done.err
     catalog = read_catalog(tmp_path / "c.parquet")
@@ -68,7 +78,15 @@ def test_what_was_fetched_is_prepared_and_predicted(transtar, service, tmp_path)
     assert {"SURVEY", "PROGRAM", "HEALPIX"} <= set(catalog)
     # The list of what was found is a list of stars like any other.
     done = transtar(
-        "prepare", "--survey", "sparcl", "--spectra", out / "spectra", "--stars", out / "found.csv", "--out", tmp_path / "s"
+        "prepare",
+        "--survey",
+        "sparcl",
+        "--spectra",
+        out / "spectra",
+        "--stars",
+        out / "found.csv",
+        "--out",
+        tmp_path / "s",
     )
     assert done.code == 0, done.err
 
@@ -83,7 +101,9 @@ def test_identifiers_come_from_the_command_line_and_from_files(transtar, service
         done = transtar("fetch", "--service", "sparcl", "--ids", *given, "--server", service.address, "--out", out)
         assert done.code == 0, done.err
         assert [int(row["id"]) for row in rows(out / "found.csv")] == ids()
-    done = transtar("fetch", "--service", "sparcl", "--position", 10.3, 20.03, "--server", service.address, "--out", out)
+    done = transtar(
+        "fetch", "--service", "sparcl", "--position", 10.3, 20.03, "--server", service.address, "--out", out
+    )
     assert "1 asked for, 1 found" in done.out
     place = ["--release", "DESI-DR1", "--spectype", "STAR", "--limit", 2]
     done = transtar("fetch", "--service", "sparcl", *place, "--server", service.address, "--out", out)
@@ -174,7 +194,19 @@ def test_lamost_files_at_hand_are_found_and_the_others_listed(transtar, lamost, 
     lines = [f"{FIRST_ID + i},56000,PLAN,3,{i + 3},2012-03-14" for i in (4, 9, 2)]
     table.write_text("\n".join(["obsid,lmjd,planid,spid,fiberid,obsdate", *lines]) + "\n")
     out = tmp_path / "out"
-    command = ["fetch", "--service", "lamost", "--table", table, "--have", lamost, "--release", "dr10/v2.0", "--out", out]
+    command = [
+        "fetch",
+        "--service",
+        "lamost",
+        "--table",
+        table,
+        "--have",
+        lamost,
+        "--release",
+        "dr10/v2.0",
+        "--out",
+        out,
+    ]
     done = transtar(*command)
     assert done.code == 0, done.err
     assert "3 asked for, 2 found in 2 files; 1 missing" in done.out
@@ -260,7 +292,16 @@ def test_real_lamost_files_are_found_by_obsid(transtar, data, tmp_path):
         pytest.skip("labels without obsid")
     paths = [data / "lamost_dr10/spectra" / row["file"] for row in wanted]
     done = transtar(
-        "fetch", "--service", "lamost", "--ids", *(row["obsid"] for row in wanted), 5, "--have", *paths, "--out", tmp_path / "o"
+        "fetch",
+        "--service",
+        "lamost",
+        "--ids",
+        *(row["obsid"] for row in wanted),
+        5,
+        "--have",
+        *paths,
+        "--out",
+        tmp_path / "o",
     )
     assert "4 asked for, 3 found in 3 files; 1 missing" in done.out, done.err
     assert [row["file"] for row in rows(tmp_path / "o/found.csv")] == [row["file"] for row in wanted]

@@ -32,7 +32,9 @@ def serve():
 def fetch(tmp_path):
     """Fetch from an address into tmp_path/out."""
 
-    def run(address, ask, search=None, out=None, refresh=False, allow_pickle=False, cache=None, patience=None, lines=None):
+    def run(
+        address, ask, search=None, out=None, refresh=False, allow_pickle=False, cache=None, patience=None, lines=None
+    ):
         patience = patience or Patience(timeout=0.25, tries=3, pause=0.0)
         service = Service(address, patience, (lambda line: None) if lines is None else lines.append)
         answers = Answers(cache or tmp_path / "cache", service.address, refresh)

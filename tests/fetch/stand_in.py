@@ -1,7 +1,7 @@
 """A stand-in for the SPARCL service on this machine: answers of the shapes of the real one, and every way of failing.
 
-Shapes are those that sparclclient 1.3.1 and its notebook show: `datafields` rows of data_release, origdp, newdp, storage, default and
-all; answers that are lists whose first element is a header; records in internal names with ``_dr``; errors as JSON with errorCode
+Shapes are those that sparclclient 1.3.1 and its notebook show: `datafields` rows of data_release, origdp, newdp, storage, default
+and all; answers that are lists whose first element is a header; records in internal names with ``_dr``; errors as JSON with errorCode
 and errorMessage; a pickle unless ``format=json``.
 """
 
@@ -22,13 +22,14 @@ RELEASES = ("DESI-DR1", "SDSS-DR16")
 FIRST_ID = 2**62 + 1
 
 CORE = {
-    "sparcl_id": "uuid", "specid": "specid", "targetid": "target.id", "data_release": "data_release__name", "ra": "ra", "dec": "dec",
-    "redshift": "redshift", "redshift_err": "redshift_err", "redshift_warning": "redshift_warning", "spectype": "spectype",
+    "sparcl_id": "uuid", "specid": "specid", "targetid": "target.id", "data_release": "data_release__name", "ra": "ra",
+    "dec": "dec", "redshift": "redshift", "redshift_err": "redshift_err", "redshift_warning": "redshift_warning", "spectype": "spectype",
     "specprimary": "specprimary",
 }  # fmt: skip
 ARRAYS = {name: f"spectra.coadd.{name}" for name in ("wavelength", "flux", "ivar", "mask")}
 OTHER = {
-    "DESI-DR1": {**ARRAYS, "survey": "survey", "program": "program", "healpix": "healpix", "coadd_fiberstatus": "COADD_FIBERSTATUS"},
+    "DESI-DR1": {**ARRAYS, "survey": "survey", "program": "program", "healpix": "healpix",
+                 "coadd_fiberstatus": "COADD_FIBERSTATUS"},
     "SDSS-DR16": {**{name: own.upper() for name, own in ARRAYS.items()}, "subtype": "SUBCLASS", "survey": "SURVEY"},
 }  # fmt: skip
 RANGES = ("ra", "dec", "redshift")
@@ -56,16 +57,23 @@ def records(n=12, sdss=0, seed=0):
         mask = np.zeros(len(wave), int)
         mask[100] = 16777216
         record = {
-            "sparcl_id": str(uuid.UUID(int=rng.integers(2**62).item() << 60 | i)), "specid": FIRST_ID + i, "targetid": FIRST_ID + i,
-            "data_release": RELEASES[0] if desi else RELEASES[1], "ra": 10.0 + 0.1 * i, "dec": 20.0 + 0.01 * i, "redshift": redshift,
-            "redshift_err": 1e-5, "redshift_warning": 0, "spectype": "STAR", "specprimary": 1, "survey": "main" if desi else "sdss",
+            "sparcl_id": str(uuid.UUID(int=rng.integers(2**62).item() << 60 | i)), "specid": FIRST_ID + i,
+            "targetid": FIRST_ID + i,
+            "data_release": RELEASES[0] if desi else RELEASES[1], "ra": 10.0 + 0.1 * i, "dec": 20.0 + 0.01 * i,
+            "redshift": redshift,
+            "redshift_err": 1e-5, "redshift_warning": 0, "spectype": "STAR", "specprimary": 1,
+            "survey": "main" if desi else "sdss",
             "wavelength": np.round(wave, 4).tolist(), "flux": np.round(flux, 4).tolist(), "ivar": [100.0] * len(wave),
             "mask": mask.tolist(),
         }  # fmt: skip
         if not desi:
             record["subtype"] = "F9"
         else:
-            record |= {"program": "backup" if i % 2 else "bright", "healpix": 1000 + i, "coadd_fiberstatus": 8 if i else 512}
+            record |= {
+                "program": "backup" if i % 2 else "bright",
+                "healpix": 1000 + i,
+                "coadd_fiberstatus": 8 if i else 512,
+            }
         made.append(record)
     return made
 
@@ -78,8 +86,8 @@ class StandIn:
     asked : list of (str, dict, body)
         Every question: path, query, body.
     trouble : list of str
-        What the next questions meet, one each, after which all is well: an HTTP status (``503 Retry-After: 0``), ``slow``, ``cut``,
-        ``garbage``, ``reset``.
+        What the next questions meet, one each, after which all is well: an HTTP status (``503 Retry-After: 0``), ``slow``,
+        ``cut``, ``garbage``, ``reset``.
     slow_above : int
         Questions for more spectra than this time out.
     slow_ids, drop, refuse : set of str
