@@ -1,8 +1,8 @@
 """A stand-in for the SPARCL service on this machine: answers of the shapes of the real one, and every way of failing.
 
 Shapes are those that sparclclient 1.3.1 and its notebook show: `datafields` rows of data_release, origdp, newdp, storage, default
-and all; answers that are lists whose first element is a header; records in internal names with ``_dr``; errors as JSON with errorCode
-and errorMessage; a pickle unless ``format=json``.
+and all; answers that are lists whose first element is a header; records in internal names with ``_dr``; errors as JSON with
+errorCode and errorMessage; a pickle unless ``format=json``.
 """
 
 import gzip
@@ -23,8 +23,8 @@ FIRST_ID = 2**62 + 1
 
 CORE = {
     "sparcl_id": "uuid", "specid": "specid", "targetid": "target.id", "data_release": "data_release__name", "ra": "ra",
-    "dec": "dec", "redshift": "redshift", "redshift_err": "redshift_err", "redshift_warning": "redshift_warning", "spectype": "spectype",
-    "specprimary": "specprimary",
+    "dec": "dec", "redshift": "redshift", "redshift_err": "redshift_err", "redshift_warning": "redshift_warning",
+    "spectype": "spectype", "specprimary": "specprimary",
 }  # fmt: skip
 ARRAYS = {name: f"spectra.coadd.{name}" for name in ("wavelength", "flux", "ivar", "mask")}
 OTHER = {
@@ -58,11 +58,9 @@ def records(n=12, sdss=0, seed=0):
         mask[100] = 16777216
         record = {
             "sparcl_id": str(uuid.UUID(int=rng.integers(2**62).item() << 60 | i)), "specid": FIRST_ID + i,
-            "targetid": FIRST_ID + i,
-            "data_release": RELEASES[0] if desi else RELEASES[1], "ra": 10.0 + 0.1 * i, "dec": 20.0 + 0.01 * i,
-            "redshift": redshift,
-            "redshift_err": 1e-5, "redshift_warning": 0, "spectype": "STAR", "specprimary": 1,
-            "survey": "main" if desi else "sdss",
+            "targetid": FIRST_ID + i, "data_release": RELEASES[0] if desi else RELEASES[1], "ra": 10.0 + 0.1 * i,
+            "dec": 20.0 + 0.01 * i, "redshift": redshift, "redshift_err": 1e-5, "redshift_warning": 0, "spectype": "STAR",
+            "specprimary": 1, "survey": "main" if desi else "sdss",
             "wavelength": np.round(wave, 4).tolist(), "flux": np.round(flux, 4).tolist(), "ivar": [100.0] * len(wave),
             "mask": mask.tolist(),
         }  # fmt: skip

@@ -44,6 +44,9 @@ FOUND = (
 FAILURES_IN_A_ROW = 3
 """So many single records that fail one after another mean that it is the service, not they."""
 
+GROW_AFTER = 6
+"""So many answers in time in a row, and a page that was halved is doubled: each try too large costs a time limit."""
+
 
 class Sparcl:
     """One SPARCL service.
@@ -181,7 +184,7 @@ class Sparcl:
         ids : sequence of str
             sparcl_ids.
         page : int
-            Records of one question; halved when the answer does not come in time, and doubled up to this again when it does.
+            Records of one question; halved when the answer does not come in time, and later carefully doubled up to this again.
         on_page : callable
             Called with the number of records settled.
 
@@ -201,17 +204,18 @@ class Sparcl:
         wanted = [name for name in ids if name not in pages and name not in pages.absent]
         failed: dict[str, str] = {}
         queue = deque(wanted[start : start + page] for start in range(0, len(wanted), page))
-        size, in_a_row, again = page, 0, set[str]()
+        size, good, in_a_row, again = page, 0, 0, set[str]()
+        halved = False
         while queue:
             part = queue.popleft()
             if len(part) > size:
                 queue.appendleft(part[size:])
                 part = part[:size]
             try:
-                raw = self._ask_spectra(release, fields, part, slow_tries=2 if size == page else 1)
+                raw = self._ask_spectra(release, fields, part, slow_tries=1 if halved and len(part) > 1 else 2)
             except (TooMuch, Refused) as error:
                 if len(part) > 1:
-                    size = (len(part) + 1) // 2
+                    size, good, halved = (len(part) + 1) // 2, 0, True
                     self.service.tell(f"{error}; asking for {size} spectra at a time")
                     queue.appendleft(part)
                     continue
@@ -221,7 +225,9 @@ class Sparcl:
                     raise
                 on_page(1)
                 continue
-            in_a_row, size = 0, min(2 * size, page)
+            in_a_row, good = 0, good + 1
+            if good == GROW_AFTER:
+                size, good = min(2 * size, page), 0
             records, absent = _sort_out(raw, part)
             dropped = [name for name in part if name not in records and name not in absent]
             if twice := [name for name in dropped if name in again]:
