@@ -11,7 +11,8 @@ from .. import __version__
 from ..errors import SettingsError, TranstarError
 
 VERBS = (
-    "simulate", "select", "calibrate", "prepare", "pretrain", "finetune", "predict", "evaluate", "study", "models", "info",
+    "simulate", "fetch", "select", "calibrate", "prepare", "pretrain", "finetune", "predict", "evaluate", "study", "models",
+    "info",
 )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def observations(catalog: Catalog, rows: np.ndarray) -> dict[str, np.ndarray]:
     if catalog.find("file") is not None:
         out["file"] = catalog.column("file").text()[rows]
     elif all(catalog.find(name) is not None for name in FILE_PARTS):
-        out["file"] = _files(*(catalog.column(name).text()[rows] for name in FILE_PARTS))
+        out["file"] = file_names(*(catalog.column(name).text()[rows] for name in FILE_PARTS))
     if catalog.find("designation") is not None:
         out["designation"] = catalog.column("designation").text()[rows]
     out["source_id"] = catalog.gaia_ids(*GAIA_ID)[rows]
@@ -56,8 +56,8 @@ def observations(catalog: Catalog, rows: np.ndarray) -> dict[str, np.ndarray]:
     return out
 
 
-def _files(lmjd: np.ndarray, planid: np.ndarray, spid: np.ndarray, fiberid: np.ndarray) -> np.ndarray:
-    """Names of native files, ``spec-LMJD-PLANID_spNN-FFF.fits``; '' where a part is missing."""
+def file_names(lmjd: np.ndarray, planid: np.ndarray, spid: np.ndarray, fiberid: np.ndarray) -> np.ndarray:
+    """Names of native files, ``spec-LMJD-PLANID_spNN-FFF.fits``; '' where a part is missing. All are texts of shape (n,)."""
     rows = zip(lmjd.tolist(), planid.tolist(), spid.tolist(), fiberid.tolist(), strict=True)
     return np.array(
         [f"spec-{day}-{plan}_sp{s:0>2}-{f:0>3}.fits" if day and plan and s and f else "" for day, plan, s, f in rows],

@@ -1,12 +1,20 @@
 """Surveys: native files to `SpectrumBatch`. The only code that knows a file format of spectra."""
 
-from . import desi, gaia_xp, generic, lamost, miles
+from . import desi, gaia_xp, generic, lamost, miles, sparcl
 from .archive import find_star_files
 from .base import Survey, get_survey, register, survey_names
 from .native import read
 from .stream import find_files, stream
 
-for _survey in (lamost.SURVEY, desi.SURVEY, desi.ALL_CAMERAS, miles.SURVEY, gaia_xp.SURVEY, generic.SURVEY):
+for _survey in (
+    lamost.SURVEY,
+    desi.SURVEY,
+    desi.ALL_CAMERAS,
+    miles.SURVEY,
+    gaia_xp.SURVEY,
+    generic.SURVEY,
+    sparcl.SURVEY,
+):
     register(_survey)
 
 __all__ = ["Survey", "find_files", "find_star_files", "get_survey", "read", "register", "stream", "survey_names"]

@@ -88,6 +88,34 @@ def read_gaia_xp(path: Path) -> SpectrumBatch:
     )
 
 
+def source_ids(path: Path) -> np.ndarray:
+    """Gaia's source_ids in a file of XP spectra, sampled or continuous; GaiaXPy is not needed.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    ndarray, shape (n,), int64
+
+    Raises
+    ------
+    InputError
+        If the file is none of those that `read_gaia_xp` reads.
+    """
+    path = Path(path)
+    ids = []
+    for table in _tables(read_bytes(path), path):
+        if not {"flux", "bp_coefficients", "rp_coefficients"} & set(table):
+            raise InputError(f"{path}: not Gaia XP spectra (columns {', '.join(table)}); is --service right?")
+        if "wavelength" in table or "source_id" not in table:
+            ids.append(_identifier(table, path))
+        else:
+            ids.append(to_int64(np.atleast_1d(np.asarray(table["source_id"])), f"{path}: source_id"))
+    return np.concatenate(ids)
+
+
 def _tables(content: bytes, path: Path) -> list[dict[str, Any]]:
     """Columns by lower-case name for each table of the file; scalars are parameters."""
     start = content[:512].lstrip()

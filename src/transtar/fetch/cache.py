@@ -1,0 +1,206 @@
+"""What a service has answered, on disk: a question that was answered once is not asked again.
+
+Layout, below the folder of the cache::
+
+    HOST-HASH/                      one service; the hash is of its address and of the version of this layout
+      about.json
+      answers/HASH.json             tables of fields and results of searches: question and answer
+      RELEASE-HASH/                 one release and list of fields
+        about.json
+        page-HASH.parquet           records, complete, one row each
+        absent.json                 sparcl_ids that the service did not deliver, and why
+
+Every file is written atomically, so that an interrupted run leaves only complete ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from ..errors import InputError, SettingsError
+from ..files import atomic_path, content_hash, read_json, write_json
+
+VERSION = 1
+
+PAGES_IN_MEMORY = 4
+
+
+@dataclass(frozen=True)
+class Record:
+    """One spectrum as the service gave it.
+
+    Parameters
+    ----------
+    fields : dict
+        Scalar fields by their names in SPARCL; None where there is no value.
+    wave : ndarray, shape (n_pixels,), float64
+        Vacuum Angstrom, increasing.
+    flux : ndarray, shape (n_pixels,), float32
+    ivar : ndarray, shape (n_pixels,), float32, or None
+    mask : ndarray, shape (n_pixels,), bool
+        True where bad.
+    """
+
+    fields: dict[str, Any]
+    wave: np.ndarray
+    flux: np.ndarray
+    ivar: np.ndarray | None
+    mask: np.ndarray
+
+
+class Answers:
+    """Answers of one service to questions of any kind.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the cache; created if need be.
+    address : str
+        Of the service.
+    refresh : bool
+        Forget the answers to searches and what was absent; spectra are kept.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made.
+    """
+
+    def __init__(self, folder: Path, address: str, refresh: bool = False) -> None:
+        about = {"service": address, "layout": VERSION}
+        host = urlsplit(address).netloc.replace(":", "-")
+        if folder.exists() and not folder.is_dir():
+            raise SettingsError(f"{folder}: not a folder, so it cannot hold the cache")
+        self.folder = folder / f"{host}-{content_hash(about)}"
+        self.refresh = refresh
+        self._known: set[Path] = set()
+        if not (self.folder / "about.json").is_file():
+            write_json(self.folder / "about.json", about)
+
+    def get(self, question: Mapping[str, Any], ask: Callable[[], Any]) -> Any:
+        """Answer a question from disk, or by `ask`, whose result is kept."""
+        path = self.folder / "answers" / f"{content_hash(question)}.json"
+        if path.is_file() and (not self.refresh or path in self._known):
+            try:
+                return read_json(path)["answer"]
+            except (InputError, KeyError, TypeError):
+                pass  # damaged: asked for again, and replaced
+        answer = ask()
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps({"question": question, "answer": answer}), encoding="utf-8")
+        self._known.add(path)
+        return answer
+
+    def pages(self, release: str, fields: Sequence[str]) -> Pages:
+        """The records of one release, with these fields."""
+        about = {"release": release, "fields": sorted(fields)}
+        name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in release)
+        folder = self.folder / f"{name.lstrip('.')}-{content_hash(about)}"
+        if not (folder / "about.json").is_file():
+            write_json(folder / "about.json", about)
+        return Pages(folder, self.refresh)
+
+
+class Pages:
+    """Records of one release, looked up by their sparcl_id.
+
+    Parameters
+    ----------
+    folder : Path
+    refresh : bool
+        Forget what was absent.
+
+    Attributes
+    ----------
+    absent : dict of str to str
+        Records that the service did not deliver, and why.
+    """
+
+    def __init__(self, folder: Path, refresh: bool = False) -> None:
+        import pyarrow.parquet as pq
+
+        self.folder = folder
+        self._place: dict[str, tuple[Path, int]] = {}
+        self._open: OrderedDict[Path, Any] = OrderedDict()
+        for path in sorted(folder.glob("page-*.parquet")):
+            try:
+                names = pq.read_table(path, columns=["sparcl_id"]).column("sparcl_id").to_pylist()
+            except (OSError, ValueError):
+                continue  # damaged: its records are fetched again
+            self._place.update({name: (path, row) for row, name in enumerate(names)})
+        self.absent: dict[str, str] = {}
+        if not refresh and (folder / "absent.json").is_file():
+            try:
+                self.absent = read_json(folder / "absent.json")
+            except InputError:
+                self.absent = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._place
+
+    def add(self, records: Mapping[str, Record], absent: Mapping[str, str]) -> None:
+        """Keep records, and the news that others do not exist."""
+        if records:
+            path = self.folder / f"page-{content_hash(sorted(records))}.parquet"
+            with atomic_path(path) as temporary:
+                _write(temporary, records)
+            self._open.pop(path, None)
+            self._place.update({name: (path, row) for row, name in enumerate(records)})
+        if absent:
+            self.absent |= absent
+            write_json(self.folder / "absent.json", self.absent)
+
+    def read(self, name: str) -> Record:
+        """One record.
+
+        Raises
+        ------
+        InputError
+            If its file is damaged.
+        """
+        path, row = self._place[name]
+        table = self._open.get(path)
+        if table is None:
+            import pyarrow.parquet as pq
+
+            try:
+                table = pq.read_table(path)
+            except (OSError, ValueError) as error:
+                raise InputError(f"{path}: damaged ({error}); delete it and run again") from None
+            self._open[path] = table
+            while len(self._open) > PAGES_IN_MEMORY:
+                self._open.popitem(last=False)
+
+        def array(name: str, dtype: Any) -> np.ndarray | None:
+            cell = table.column(name)[row]
+            return None if not cell.is_valid else cell.values.to_numpy(zero_copy_only=False).astype(dtype)
+
+        wave, flux, mask = array("wave", np.float64), array("flux", np.float32), array("mask", bool)
+        assert wave is not None
+        assert flux is not None
+        assert mask is not None
+        return Record(json.loads(table.column("fields")[row].as_py()), wave, flux, array("ivar", np.float32), mask)
+
+
+def _write(path: Path, records: Mapping[str, Record]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    several = list(records.values())
+    table = pa.table({
+        "sparcl_id": pa.array(list(records), pa.string()),
+        "fields": pa.array([json.dumps(record.fields) for record in several], pa.string()),
+        "wave": pa.array([record.wave for record in several], pa.list_(pa.float64())),
+        "flux": pa.array([record.flux for record in several], pa.list_(pa.float32())),
+        "ivar": pa.array([record.ivar for record in several], pa.list_(pa.float32())),
+        "mask": pa.array([record.mask for record in several], pa.list_(pa.bool_())),
+    })  # fmt: skip
+    pq.write_table(table, path, compression="zstd")
