@@ -52,7 +52,7 @@ def test_what_extends_another_differs_only_in_what_it_says():
         ({"rows": "gaia"}, "rows: unknown key gaia; known keys: desi"),
         ({"title": ""}, "a selection needs title"),
         ({"tables": {"desi": {"kind": "sdss"}}}, "kind: unknown key sdss; known keys: apogee-dr17"),
-        ({"tables": {"desi": {"kind": "desi-edr", "cut": []}}}, "unknown key cut; known keys: cuts"),
+        ({"tables": {"desi": {"kind": "desi-edr", "cut": []}}}, "unknown key cut; known keys: columns, cuts"),
         ({"match": [{"tables": ["gaia"]}]}, "match: tables: unknown key gaia"),
         ({"match": [{"tables": ["desi"], "by": "name"}]}, "match: by: unknown key name"),
         ({"split": [{"part": "train", "where": []}]}, "split: part: unknown key train; known keys: pool, test"),

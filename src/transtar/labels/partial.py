@@ -11,7 +11,10 @@ from .columns import Column, from_arrow, read_columns
 from .fits_columns import first_bytes, list_tables, read_column
 from .names import canonical_label
 
-NUMBERS = frozenset(("ra", "dec", "z", "rv", "snru", "snrg", "snrr", "snri", "snrz"))
+NUMBERS = frozenset((
+    "ra", "dec", "pmra", "pmdec", "parallax", "radial_velocity", "ref_epoch", "z", "rv", "snru", "snrg", "snrr", "snri",
+    "snrz",
+))  # fmt: skip
 """Columns, beside labels, that are numbers whatever the first rows of a CSV look like."""
 
 
