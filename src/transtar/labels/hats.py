@@ -62,6 +62,12 @@ def open_catalog(path: Path, wanted: Iterable[str]) -> Catalog:
 
     def around(ours: np.ndarray | Positions, radius: float, epoch: float, place: Place) -> Catalog:
         if isinstance(ours, Positions):
+            some, what = ours.known.any(), "position"
+        else:
+            some, what = (ours >= 0).any(), "source_id"
+        if not some:
+            raise InputError(f"{path}: none of our stars has a {what} to look for")
+        if isinstance(ours, Positions):
             area, near = _area_of_positions(ours, radius, epoch, place), _near(ours.at(epoch), radius, epoch, place)
         else:
             area, near = _area_of_ids(ours), _same_id(ours)
@@ -93,7 +99,7 @@ def _lsdb() -> Any:
 
 def _unread(path: Path) -> Callable[[str], Column]:
     def read(name: str) -> Column:
-        raise InputError(f"{path}: a HATS catalog can be joined with (match: tables), not selected from as a whole")
+        raise InputError(f"{path}: a HATS catalog can be joined with, not selected from as a whole")
 
     return read
 

@@ -127,6 +127,8 @@ def select(
     work = _Work(selection, tables, left, result)
     for name, catalog in tables.items():
         if catalog.around is not None:
+            if name == selection.rows:
+                raise InputError(f"{catalog}: a HATS catalog can be joined with, not selected from as a whole")
             # Too large to be cut as a whole: it is when it is matched.
             continue
         on_step(f"cuts on {name}")
@@ -221,14 +223,12 @@ def _join(rows: _Rows, match: Match, work: _Work) -> None:
 def _by_key(wanted: np.ndarray, match: Match, main: str, name: str, work: _Work) -> np.ndarray:
     """Place in ``left`` of the row that has the identifier of each wanted row of `main`; -1 where there is none."""
     tables = work.tables
+    around = tables[name].around
+    if around is not None and match.by != "source_id":
+        raise InputError(f"{tables[name]}: a HATS catalog is matched by source_id or by position, not by {match.by}")
     ours = kinds.keys(tables[main], match.by)
     ours = np.where(wanted >= 0, ours[wanted], "" if ours.dtype.kind == "U" else -1)
-    around = tables[name].around
     if around is not None:
-        if match.by != "source_id":
-            raise InputError(
-                f"{tables[name]}: a HATS catalog is matched by source_id or by position, not by {match.by}"
-            )
         work.take(name, around(ours, 0.0, 2016.0, work.place(name)))
     theirs = kinds.keys(tables[name], match.by)[work.left[name]]
     place = match_ids(ours, theirs)
