@@ -2,6 +2,7 @@
 
 from .join import JoinReport, join, look_up
 from .names import KEY_PARTS, LABELS, canonical_label
+from .places import match_spectra, table_positions
 from .positions import PositionReport, Positions, match_positions
 from .stars import StarList
 from .tables import read_labels, read_split, read_stars, read_velocities
@@ -20,8 +21,10 @@ __all__ = [
     "join",
     "look_up",
     "match_positions",
+    "match_spectra",
     "read_labels",
     "read_split",
     "read_stars",
     "read_velocities",
+    "table_positions",
 ]

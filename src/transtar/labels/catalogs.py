@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +93,25 @@ class Catalog:
 
     def gaia_ids(self, *names: str) -> np.ndarray:
         """A column of Gaia source_ids as int64, -1 where there is no match."""
-        ids = self.ids(*names)
-        return np.where(ids >= SMALLEST_GAIA_ID, ids, -1)
+        return to_gaia_ids(self.column(*names), f"{self}: column {names[0]}")
+
+
+def to_gaia_ids(column: Column, where: str) -> np.ndarray:
+    """Gaia source_ids of DR3 as int64, -1 where there is no match.
+
+    Raises
+    ------
+    InputError
+        If they are no integers, have lost digits, or are called Gaia DR1 or DR2, whose identifiers are others.
+    """
+    if column.values.dtype.kind in "OSU":
+        older = next(
+            (text for text in column.text().tolist() if re.match(r"gaia\s+dr[12]\b", text, re.IGNORECASE)), None
+        )
+        if older is not None:
+            raise InputError(f"{where}: '{older}' is not of Gaia DR3, whose source_ids are others")
+    ids = to_int64(column.values, where, column.missing)
+    return np.where(ids >= SMALLEST_GAIA_ID, ids, -1)
 
 
 def from_memory(kind: str, path: Path, columns: dict[str, Column], notes: Sequence[str] = ()) -> Catalog:

@@ -10,22 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..surveys.identifiers import to_int64
-from .catalogs import SMALLEST_GAIA_ID, Catalog, from_memory
+from .catalogs import Catalog, from_memory, to_gaia_ids
 from .columns import Column
 from .names import canonical_label
+from .places import named_places
 
 KIND = "compilation"
 GAIA_ID = ("source_id",)
 GAIA_SPELLINGS = ("gaia_source_id", "source_id", "dr3_source_id", "gaiadr3", "gaia_dr3", "gaiaedr3", "gaia_id", "gaia")
 _NAMES = ("id", "name", "object", "star", "main_id", "star_name")
-_PLACES = {
-    "ra": ("ra", "_ra", "ra_icrs", "_ra.icrs", "_raj2000", "raj2000", "radeg", "ra_deg"),
-    "dec": ("dec", "_de", "de", "decl", "de_icrs", "_de.icrs", "_dej2000", "dej2000", "dedeg", "dec_deg"),
-    "pmra": ("pmra", "pm_ra"),
-    "pmdec": ("pmdec", "pmde", "pm_dec", "pm_de"),
-}
-"""Spellings of position and proper motion: those of VizieR, SIMBAD and SAGA; degrees go before sexagesimal columns."""
 DISAGREEMENT = 0.3
 """Entries of one star that differ by more than this in [Fe/H] are counted; dex."""
 
@@ -49,15 +42,15 @@ def open_catalog(path: Path, columns: dict[str, Column]) -> Catalog:
     """
     lower = {name.lower(): name for name in columns}
     key = next((lower[spelling] for spelling in GAIA_SPELLINGS if spelling in lower), None)
-    places = _places(columns, lower, path)
+    places = named_places(columns, str(path))
     if key is None and not {"ra", "dec"} <= set(places):
         raise InputError(
             f"{path}: a compilation needs Gaia DR3 identifiers in a column {' or '.join(GAIA_SPELLINGS[:3])}, or ra and dec; "
             f"columns found: {', '.join(columns)}; match it with Gaia first"
         )
     if key is not None:
-        ids = to_int64(columns[key].values, f"{path}: column {key}", columns[key].missing)
-        known, lacking = ids >= SMALLEST_GAIA_ID, "Gaia identifier"
+        ids = to_gaia_ids(columns[key], f"{path}: column {key}")
+        known, lacking = ids >= 0, "Gaia identifier"
         stars, first, star = np.unique(ids[known], return_index=True, return_inverse=True)
         out = {"source_id": stars}
     else:
@@ -90,33 +83,6 @@ def open_catalog(path: Path, columns: dict[str, Column]) -> Catalog:
     table = {name: Column(values, np.zeros(len(values), dtype=bool)) for name, values in out.items()}
     table["label_source"] = Column(np.full(len(stars), path.stem.split(".")[0]), np.zeros(len(stars), dtype=bool))
     return from_memory(KIND, path, table, [note])
-
-
-def _places(columns: dict[str, Column], lower: dict[str, str], path: Path) -> dict[str, np.ndarray]:
-    """Positions in degrees and proper motions in mas/yr, as far as there are columns of them; not finite where unknown."""
-    found = {name: next((lower[s] for s in spellings if s in lower), None) for name, spellings in _PLACES.items()}
-    out = {}
-    for name, spelt in found.items():
-        if spelt is None:
-            continue
-        column, where = columns[spelt], f"{path}: column {spelt}"
-        text = column.text() if column.values.dtype.kind in "OSU" else np.zeros(0, "U1")
-        if name in ("ra", "dec") and any(mark in entry.strip() for entry in text.tolist() for mark in ":h "):
-            out[name] = _sexagesimal(text, name == "ra", where)
-        else:
-            out[name] = column.numbers(where)
-    return out
-
-
-def _sexagesimal(text: np.ndarray, hours: bool, where: str) -> np.ndarray:
-    from astropy.coordinates import Angle
-
-    out = np.full(len(text), np.nan)
-    try:
-        out[text != ""] = Angle(text[text != ""], "hourangle" if hours else "deg").degree
-    except ValueError as error:
-        raise InputError(f"{where}: no angle ({' '.join(str(error).split())})") from None
-    return out
 
 
 def _mean(values: np.ndarray, star: np.ndarray, n: int) -> np.ndarray:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SettingsError, check_keys
+from ..errors import InputError, SettingsError, check_keys
 from .catalogs import Catalog
-from .positions import Positions
+from .columns import Column
+from .positions import Positions, match_positions
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,16 @@ PLACES: Mapping[str, Place] = MappingProxyType({
     "gaia": Place(parallax=("parallax",), radial_velocity=("radial_velocity",), epoch=2016.0, epoch_column=("ref_epoch",)),
 })  # fmt: skip
 """By kind of catalog."""
+
+
+SPELLINGS = MappingProxyType({
+    "ra": ("ra", "_ra", "ra_icrs", "_ra.icrs", "_raj2000", "raj2000", "radeg", "ra_deg"),
+    "dec": ("dec", "_de", "de", "decl", "de_icrs", "_de.icrs", "_dej2000", "dej2000", "dedeg", "dec_deg"),
+    "pmra": ("pmra", "pm_ra"),
+    "pmdec": ("pmdec", "pmde", "pm_dec", "pm_de"),
+    "epoch": ("ref_epoch", "epoch"),
+})  # fmt: skip
+"""Columns of tables of no fixed layout, in lower case: those of VizieR, SIMBAD and SAGA; degrees go before hours."""
 
 
 def changed_place(place: Place, changes: Mapping[str, Any], where: str) -> Place:
@@ -125,6 +136,115 @@ def read_positions(catalog: Catalog, place: Place, rows: np.ndarray | None = Non
         name: _sensible(column(getattr(place, name))) for name in ("pmra", "pmdec", "parallax", "radial_velocity")
     }
     return Positions(ra, dec, epoch, **motion)
+
+
+def named_places(columns: Mapping[str, Column], where: str) -> dict[str, np.ndarray]:
+    """Positions and motions of a table of no fixed layout.
+
+    Parameters
+    ----------
+    columns : mapping of str to Column, shape (n,)
+    where : str
+        File, for messages.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,), float64
+        Those of ra, dec (degrees, from hours or sexagesimal text, too), pmra, pmdec (mas/yr) and epoch (Julian year) that
+        `SPELLINGS` finds; NaN where unknown.
+
+    Raises
+    ------
+    InputError
+        If text is no angle.
+    """
+    lower = {name.lower(): name for name in columns}
+    out = {}
+    for name, spellings in SPELLINGS.items():
+        spelt = next((lower[spelling] for spelling in spellings if spelling in lower), None)
+        if spelt is None:
+            continue
+        column, told = columns[spelt], f"{where}: column {spelt}"
+        text = column.text() if column.values.dtype.kind in "OSU" else np.zeros(0, "U1")
+        if name in ("ra", "dec") and any(mark in entry for entry in text.tolist() for mark in ":h "):
+            out[name] = _sexagesimal(text, name == "ra", told)
+        else:
+            out[name] = column.numbers(told)
+    return out
+
+
+def _sexagesimal(text: np.ndarray, hours: bool, where: str) -> np.ndarray:
+    from astropy.coordinates import Angle
+
+    out = np.full(len(text), np.nan)
+    try:
+        out[text != ""] = Angle(text[text != ""].tolist(), "hourangle" if hours else "deg").degree
+    except ValueError as error:
+        raise InputError(f"{where}: no angle ({' '.join(str(error).split())})") from None
+    return out
+
+
+def table_positions(table: Mapping[str, np.ndarray], where: str) -> Positions:
+    """Positions of a table of labels, as `transtar.labels.read_labels` gives it; of epoch 2000 unless it has a column.
+
+    Raises
+    ------
+    InputError
+        If it has no ra and dec.
+    """
+    columns = {name: Column(values, np.zeros(len(values), dtype=bool)) for name, values in table.items()}
+    found = named_places(columns, where)
+    if not {"ra", "dec"} <= set(found):
+        raise InputError(f"{where}: no columns ra and dec to match by position; columns found: {', '.join(table)}")
+    epochs = found.get("epoch")
+    epoch = 2000.0 if epochs is None else np.where((epochs > 1800) & (epochs < 2100), epochs, 2000.0)
+    return Positions(found["ra"], found["dec"], epoch, _sensible(found.get("pmra")), _sensible(found.get("pmdec")))
+
+
+EPOCHS = MappingProxyType({"desi": 2015.5, "desi-brz": 2015.5, "gaia-xp": 2016.0})
+"""Julian year of the positions in spectra of a survey; 2000 of others."""
+
+
+def match_spectra(
+    theirs: Positions, columns: Mapping[str, np.ndarray], survey: str, radius: float, where: str
+) -> tuple[np.ndarray, str]:
+    """Find the row of a table of labels at the position of each spectrum; spectra of one star share it.
+
+    Parameters
+    ----------
+    theirs : Positions
+        Of the table, as from `table_positions`.
+    columns : mapping of str to ndarray, shape (n,)
+        ``ra`` and ``dec`` of the spectra, in degrees; NaN where unknown.
+    survey : str
+        Tells the epoch of the spectra; see `EPOCHS`.
+    radius : float
+        In arcsec. Spectra with several rows of the table within it get none.
+    where : str
+        The table, for messages.
+
+    Returns
+    -------
+    rows : ndarray of int64, shape (n,)
+        -1 where there is no row.
+    line : str
+        What was found, to show.
+
+    Raises
+    ------
+    InputError
+        If the spectra have no positions, or none a match.
+    """
+    if not {"ra", "dec"} <= set(columns):
+        raise InputError(f"spectra of {survey} tell no position, which labels could be matched by")
+    ra, dec = (np.asarray(columns[name], float) for name in ("ra", "dec"))
+    ours = Positions(ra, dec, EPOCHS.get(survey, 2000.0))
+    rows, report = match_positions(ours, theirs, radius, one_to_one=False)
+    if not report.matched:
+        raise InputError(
+            f"no spectrum has a row of {where} within {radius:g} arcsec; {report.alone} of {len(ours)} have none near"
+        )
+    return rows, f"labels: {report.describe('spectra', where)}"
 
 
 def _sensible(values: np.ndarray | None) -> np.ndarray | None:

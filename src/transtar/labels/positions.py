@@ -161,6 +161,17 @@ def common_epoch(ours: Positions, theirs: Positions) -> float:
     return float(np.median(epochs[np.isfinite(epochs)])) if np.isfinite(epochs).any() else 2000.0
 
 
+def check_radius(radius: float) -> None:
+    """Refuse a radius, in arcsec, that is not above 0 and below one degree.
+
+    Raises
+    ------
+    SettingsError
+    """
+    if not 0 < radius < 3600:
+        raise SettingsError(f"radius must be above 0 and below 3600 arcsec, not {radius}")
+
+
 def match_positions(
     ours: Positions,
     theirs: Positions,
@@ -201,8 +212,7 @@ def match_positions(
     InputError
         If one of the lists has no position at all.
     """
-    if not 0 < radius < 3600:
-        raise SettingsError(f"radius must be above 0 and below 3600 arcsec, not {radius}")
+    check_radius(radius)
     if ambiguous not in AMBIGUOUS:
         raise SettingsError(f"ambiguous must be {' or '.join(AMBIGUOUS)}, not '{ambiguous}'")
     for stars, name in ((ours, "first"), (theirs, "second")):
