@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,11 +104,11 @@ def to_gaia_ids(column: Column, where: str) -> np.ndarray:
         If they are no integers, have lost digits, or are called Gaia DR1 or DR2, whose identifiers are others.
     """
     if column.values.dtype.kind in "OSU":
-        older = next(
-            (text for text in column.text().tolist() if re.match(r"gaia\s+dr[12]\b", text, re.IGNORECASE)), None
-        )
-        if older is not None:
-            raise InputError(f"{where}: '{older}' is not of Gaia DR3, whose source_ids are others")
+        text = column.text()
+        lower = np.char.lower(text)
+        older = np.char.startswith(lower, "gaia dr1") | np.char.startswith(lower, "gaia dr2")
+        if older.any():
+            raise InputError(f"{where}: '{text[older][0]}' is not of Gaia DR3, whose source_ids are others")
     ids = to_int64(column.values, where, column.missing)
     return np.where(ids >= SMALLEST_GAIA_ID, ids, -1)
 
