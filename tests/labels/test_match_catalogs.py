@@ -20,8 +20,7 @@ N, FIELD = 300, 60
 
 def moved(table, epoch):
     """Right ascension and declination at another epoch; degrees."""
-    x, y, z = Positions(*(np.asarray(table[c]) for c in ("ra", "dec", "ref_epoch", "pmra", "pmdec"))).at(epoch).T
-    return np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))
+    return Positions(*(np.asarray(table[c]) for c in ("ra", "dec", "ref_epoch", "pmra", "pmdec"))).moved(epoch)
 
 
 @pytest.fixture(scope="module")

@@ -103,6 +103,11 @@ class Positions:
             there = there + here * outward[:, None]
         return there / np.linalg.norm(there, axis=-1, keepdims=True)
 
+    def moved(self, epoch: float) -> tuple[np.ndarray, np.ndarray]:
+        """Right ascension (0 to 360) and declination at an epoch, in degrees; see `at`."""
+        vectors = self.at(epoch)
+        return np.degrees(np.arctan2(vectors[:, 1], vectors[:, 0])) % 360, np.degrees(_latitude(vectors))
+
 
 @dataclass(frozen=True)
 class PositionReport:
