@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from transtar.datasets import prepare, read_set
-from transtar.errors import InputError
+from transtar.errors import InputError, SettingsError
 from transtar.flags import Flag
 from transtar.grids import SPEED_OF_LIGHT
 from transtar.preprocess import Preprocessing, preprocess
@@ -108,6 +108,37 @@ def test_labels_by_id_with_gaps_and_repeats(tmp_path, lamost):
     assert report.labels == {"feh": 1}
     feh = read_set(tmp_path / "set").columns["feh"]
     np.testing.assert_array_equal(feh, [np.nan, -1.0, *[np.nan] * 6])
+
+
+def test_labels_by_position(tmp_path, lamost):
+    """Two spectra of one star share its labels; a fast star is found where it was in 2000."""
+    (tmp_path / "spectra").mkdir()
+    for i, path in enumerate(sorted((lamost / "spectra").iterdir())):
+        write_lamost_table(tmp_path / "spectra" / path.name, RA=10.0 + max(i, 1) / 10, DEC=60.0)
+    rows = [
+        {"RAJ2000": 10.1, "DEJ2000": 60.0, "feh": -1.0, "pmRA": "", "pmDE": "", "ref_epoch": 2000},
+        {"RAJ2000": 10.2, "DEJ2000": 60 + 16 * 9 / 3600, "feh": -2.0, "pmRA": 0, "pmDE": 9000, "ref_epoch": 2016},
+        {"RAJ2000": 10.3, "DEJ2000": 60.001, "feh": -3.0, "pmRA": 0, "pmDE": 0, "ref_epoch": 2016},
+    ]
+    write_csv(tmp_path / "labels.csv", rows)
+    use = {"labels": tmp_path / "labels.csv", "match_radius": 2.0}
+    report = prepare(LAMOST, tmp_path / "spectra", tmp_path / "set", **use)
+    np.testing.assert_array_equal(read_set(tmp_path / "set").columns["feh"], [-1, -1, -2, *[np.nan] * 5])
+    (line,) = report.lines
+    assert line.startswith("labels: spectra and labels.csv by position within 2 arcsec at epoch 2000: 3 rows matched")
+    assert "of spectra 5 have none near" in line
+    write_csv(tmp_path / "labels.csv", rows[2:])
+    with pytest.raises(InputError, match=r"no spectrum has a row of labels\.csv within 0\.1 arcsec"):
+        prepare(LAMOST, tmp_path / "spectra", tmp_path / "no", **use | {"match_radius": 0.1})
+    with pytest.raises(SettingsError, match="radius must be above 0"):
+        prepare(LAMOST, tmp_path / "spectra", tmp_path / "no", **use | {"match_radius": -1})
+    with pytest.raises(SettingsError, match="there are no labels to match"):
+        prepare(LAMOST, tmp_path / "spectra", tmp_path / "no", match_radius=1)
+    write_csv(tmp_path / "labels.csv", [{"star": "a", "feh": -1.0}])
+    with pytest.raises(
+        InputError, match=r"labels\.csv: no columns ra and dec to match by position; columns found: star, feh"
+    ):
+        prepare(LAMOST, tmp_path / "spectra", tmp_path / "no", **use)
 
 
 @pytest.mark.parametrize(

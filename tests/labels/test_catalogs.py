@@ -72,7 +72,7 @@ def test_columns_of_fits_files(tmp_path, zipped):
 
 
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
-@pytest.mark.parametrize("separator", [",", "|"])
+@pytest.mark.parametrize("separator", [",", "|", "\t"])
 def test_columns_of_text(tmp_path, zipped, separator):
     lines = ["obsid,gaia_source_id,teff,class", f"{BIG},{BIG + 2},5000,STAR", "2,,,", "3,4,5000.5,x"]
     content = "\n".join(lines).replace(",", separator).encode()
@@ -156,6 +156,43 @@ def test_compilations_are_averaged_and_the_first_has_precedence(tmp_path):
     assert "(1 of them differ by more than 0.3 dex" in catalog.notes[0]
 
 
+def test_compilations_as_they_are_distributed(tmp_path):
+    """PASTEL by VizieR has no Gaia identifiers, SAGA tabs; entries of one name are one star."""
+    (tmp_path / "pastel.tsv").write_text(
+        "ID|_RAJ2000|_DEJ2000|RAJ2000|DEJ2000|pmRA|pmDE|Teff|e_Teff|logg|__Fe_H_|e__Fe_H_|Author|bibcode\n"
+        "HD 1|10.5|-3.25|00 42 00|-03 15 00|100.5|-7|5000|50|2.1|-2.2|0.1|A|1\n"
+        "HD 1|10.5|-3.25|00 42 00|-03 15 00|100.5|-7|5100||2.3|-2.4|0.1|B|2\n"
+        "HD 2|||||||6000|||-1|||3\n"
+    )
+    (tmp_path / "saga.tsv").write_text(
+        "Object\tRA\tDecl\tReference\tTeff\tlog g\t[Fe/H]\t[Mg/Fe]\n"
+        "CS1\t00:42:00.0\t-03:15:00\tA+\t4800\t1.5\t-3.1\t0.4\n\t1h00m00s\t+30d00m00s\tB+\t4700\t1.4\t-3\t0.4\n"
+        "\t1h00m00s\t+30d00m00s\tC+\t4700\t1.4\t-3.2\t0.5\n"
+    )
+    pastel, saga = (kinds.open_catalog(tmp_path / name) for name in ("pastel.tsv", "saga.tsv"))
+    assert (pastel.kind, saga.kind, pastel.rows, saga.rows) == ("compilation", "compilation", 1, 2)
+    for name, value in {"ra": 10.5, "dec": -3.25, "pmra": 100.5, "pmdec": -7, "teff": 5050, "logg": 2.2, "feh": -2.3,
+                        "feh_err": 0.1, "teff_err": 50}.items():  # fmt: skip
+        np.testing.assert_allclose(pastel.numbers(name), [value])
+    assert "3 entries of 1 stars; 1 entries have no position; 1 stars have several" in pastel.notes[0]
+    np.testing.assert_allclose(np.sort(saga.numbers("ra")), [10.5, 15])
+    np.testing.assert_allclose(np.sort(saga.numbers("feh")), [-3.1, -3.1])
+    with pytest.raises(InputError, match=r"pastel\.tsv: no Gaia identifiers in a column .* or by position"):
+        kinds.keys(pastel, "source_id")
+    (tmp_path / "bad.csv").write_text("name,ra,dec,feh\nx,1:2:3:4,5:6,0\n")
+    with pytest.raises(InputError, match=r"bad\.csv: column ra: no angle"):
+        kinds.open_catalog(tmp_path / "bad.csv")
+
+
+def test_identifiers_of_another_release_of_gaia(tmp_path):
+    (tmp_path / "a.csv").write_text("gaia,feh\nGaia DR2 4611686018427387905,-2.5\n")
+    with pytest.raises(InputError, match=r"a\.csv: column gaia: 'Gaia DR2 4611686018427387905' is not of Gaia DR3"):
+        kinds.open_catalog(tmp_path / "a.csv")
+    text = allstar(tmp_path / "b.fits", GAIAEDR3_SOURCE_ID=np.full(3, "Gaia DR2 4611686018427387905"))
+    with pytest.raises(InputError, match="is not of Gaia DR3"):
+        kinds.gaia_ids(kinds.open_catalog(text))
+
+
 def test_the_truth_of_a_mock_universe_is_no_catalog(tmp_path):
     columns = {"source_id": [BIG], "feh": [-2.5], "role": ["x"], "component": ["halo"], "in_lamost": [True]}
     Table(columns).write(tmp_path / "truth.parquet")
@@ -204,7 +241,7 @@ def bad_files(folder):
         broken: "truncated|damaged",
         noise: "cannot be read|no kind",
         no_rows: "the table has no rows; columns found: obsid, designation",
-        no_gaia: "needs Gaia DR3 identifiers .* columns found: star",
+        no_gaia: r"needs Gaia DR3 identifiers .*, or ra and dec; columns found: star",
         allstar(folder / "dr16.fits", drop=("GAIAEDR3_SOURCE_ID",), GAIA_SOURCE_ID=np.arange(n)):
             "another release than DR17: HDU 1 has no column GAIAEDR3_SOURCE_ID; GAIA_SOURCE_ID is not of Gaia DR3",
         mwsall(folder / "swapped.fits", SPTAB={"TARGETID": swapped}):

@@ -21,6 +21,8 @@ def column(values, missing=None):
         ({"column": "SNR", "above": 40}, [40, 40.1, np.nan], [0, 1, 0], "SNR > 40"),
         ({"column": "T", "at_least": 4, "below": 6}, [3, 4, 5, 6], [0, 1, 1, 0], "T >= 4; T < 6"),
         ({"column": "T", "at_most": -2.0}, [-2, -1.99, np.nan], [1, 0, 0], "T <= -2"),
+        ({"column": "I", "at_most": BIG}, [BIG - 1, BIG, BIG + 1], [1, 1, 0], f"I <= {BIG}"),
+        ({"column": "I", "equals": BIG}, [BIG - 1, BIG, BIG + 1], [0, 1, 0], f"I = {BIG}"),
         ({"column": "F", "equals": 0}, [0, 1, np.nan], [1, 0, 0], "F = 0"),
         ({"column": "G", "equals": "STAR"}, ["STAR", "STAR  ", "QSO", ""], [1, 1, 0, 0], "G = STAR"),
         ({"column": "G", "not_equals": "s"}, [b"s", b"m ", b""], [0, 1, 1], "G is not s"),

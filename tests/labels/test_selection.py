@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -45,6 +48,19 @@ def test_what_extends_another_differs_only_in_what_it_says():
     assert set(load_selection("pretraining-alphafe").tables) == {"lamost", "apogee"}
 
 
+def test_the_selection_of_the_page(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "select-stars.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "own.yaml").write_text(shown)
+    selection = load_selection(str(tmp_path / "own.yaml"))
+    assert [match.by for match in selection.match] == ["position", "source_id"]
+    assert {"phot_g_mean_mag", "ruwe"} <= selection.columns
+    kinds = {
+        kind for kinds in re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE) for kind in re.findall(r"[\w-]+", kinds)
+    }
+    assert kinds == set(KINDS)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -52,7 +68,7 @@ def test_what_extends_another_differs_only_in_what_it_says():
         ({"rows": "gaia"}, "rows: unknown key gaia; known keys: desi"),
         ({"title": ""}, "a selection needs title"),
         ({"tables": {"desi": {"kind": "sdss"}}}, "kind: unknown key sdss; known keys: apogee-dr17"),
-        ({"tables": {"desi": {"kind": "desi-edr", "cut": []}}}, "unknown key cut; known keys: cuts"),
+        ({"tables": {"desi": {"kind": "desi-edr", "cut": []}}}, "unknown key cut; known keys: columns, cuts"),
         ({"match": [{"tables": ["gaia"]}]}, "match: tables: unknown key gaia"),
         ({"match": [{"tables": ["desi"], "by": "name"}]}, "match: by: unknown key name"),
         ({"split": [{"part": "train", "where": []}]}, "split: part: unknown key train; known keys: pool, test"),

@@ -10,7 +10,7 @@ from importlib import metadata
 
 HELP = "versions, devices, surveys, data folder"
 
-PACKAGES = ("transtar", "torch", "numpy", "astropy", "pyarrow", "safetensors", "matplotlib", "specutils")
+PACKAGES = ("transtar", "torch", "numpy", "astropy", "pyarrow", "safetensors", "matplotlib", "specutils", "lsdb")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--survey", required=True, help="survey the spectra come from, such as lamost or miles")
     parser.add_argument("--spectra", required=True, nargs="+", help="files, folders or quoted patterns")
     parser.add_argument("--labels", type=Path, help="CSV, FITS or parquet with file or id, and labels")
+    parser.add_argument(
+        "--match-radius",
+        type=float,
+        metavar="ARCSEC",
+        help="join labels by position (columns ra and dec), not by file or id",
+    )
     parser.add_argument("--split", type=Path, help="CSV with file or id, and split (pool or test); else all are pool")
     parser.add_argument(
         "--preprocessing", type=Path, help="settings as YAML or JSON, or a model or prepared set to take them from"
@@ -49,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
             split=arguments.split,
             velocities=arguments.velocities,
             stars=arguments.stars,
+            match_radius=arguments.match_radius,
             on_skip=lambda _, message: bar.write(f"skipped: {message}"),
             progress=progress,
         )

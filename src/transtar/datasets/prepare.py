@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import InputError, SettingsError
 from ..flags import count
 from ..labels import (
     LABELS,
@@ -18,10 +18,13 @@ from ..labels import (
     find_velocities,
     join,
     look_up,
+    match_spectra,
     read_labels,
     read_split,
     read_velocities,
+    table_positions,
 )
+from ..labels.positions import check_radius
 from ..preprocess import GridSpectra, Preprocessing, preprocess
 from ..spectra import SpectrumBatch
 from ..surveys import Survey, find_files, find_star_files, stream
@@ -65,6 +68,7 @@ def prepare(
     split=None,
     velocities=None,
     stars=None,
+    match_radius: float | None = None,
     batch_size: int = 512,
     threads: int | None = None,
     on_skip: Callable[[str, str], None] | None = None,
@@ -88,6 +92,9 @@ def prepare(
     stars : path, optional
         Table of the stars that are wanted. Others are passed over, and so are files that hold none of them as far as the survey
         can tell (see `transtar.surveys.find_star_files`).
+    match_radius : float, optional
+        In arcsec: labels are joined by position, not by file, identifier or star (see `transtar.labels.match_spectra`). The table
+        then needs ra and dec, and no key.
     batch_size : int
         Spectra in memory at a time.
     threads : int, optional
@@ -105,12 +112,20 @@ def prepare(
     ------
     InputError
         If no file can be used, or a table is unusable or matches no spectrum.
+    SettingsError
+        If the radius is none.
     """
     settings = settings or Preprocessing()
     report = PrepareReport()
     # Tables are read first: a misspelt column should not cost an hour of reading spectra.
-    table = None if labels is None else read_labels(labels)
+    if match_radius is not None and labels is None:
+        raise SettingsError("match_radius: there are no labels to match")
+    table = None if labels is None else read_labels(labels, keyless=match_radius is not None)
     names = [] if table is None else [name for name in LABELS if name in table]
+    theirs = None
+    if table is not None and match_radius is not None:
+        check_radius(match_radius)
+        theirs = table_positions(table, str(labels))
     split_table = None if split is None else read_split(split)
     velocity_table = None if velocities is None else read_velocities(velocities)
     wanted = None if stars is None else StarList.read(stars)
@@ -133,6 +148,7 @@ def prepare(
         "split": None if split is None else str(split),
         "velocities": None if velocities is None else str(velocities),
         "stars": None if stars is None else str(stars),
+        "match_radius": match_radius,
     }
     with SetWriter(out, settings, provenance) as writer:
         done = 0
@@ -169,7 +185,12 @@ def prepare(
         if velocity_table is not None:
             velocity_report.require_match(str(velocities))
             report.lines.append(str(velocity_report))
-        columns.update(_labels(columns, table, names, tuple(keys), report))
+        if theirs is not None and match_radius is not None:
+            rows, line = match_spectra(theirs, columns, survey.name, match_radius, Path(labels).name)
+            columns.update(_found(table, names, rows))
+            report.lines.append(line)
+        else:
+            columns.update(_labels(columns, table, names, tuple(keys), report))
         columns["split"] = _split(columns, split_table, tuple(keys))
         writer.finish(columns, names)
     report.n_spectra = done
@@ -256,6 +277,10 @@ def _labels(columns, table, names, keys: tuple[str, ...], report: PrepareReport)
         keys={key: columns[key] for key in keys},
     )
     report.lines.append(f"labels: {joined}")
+    return _found(table, names, rows)
+
+
+def _found(table, names, rows: np.ndarray) -> dict[str, np.ndarray]:
     found = {}
     for name in [*names, *(f"{name}_err" for name in names if f"{name}_err" in table)]:
         found[name] = np.where(rows >= 0, table[name][rows], np.nan)

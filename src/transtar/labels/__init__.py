@@ -2,6 +2,8 @@
 
 from .join import JoinReport, join, look_up
 from .names import KEY_PARTS, LABELS, canonical_label
+from .places import match_spectra, table_positions
+from .positions import PositionReport, Positions, match_positions
 from .stars import StarList
 from .tables import read_labels, read_split, read_stars, read_velocities
 from .velocities import VelocityReport, find_velocities
@@ -10,14 +12,19 @@ __all__ = [
     "KEY_PARTS",
     "LABELS",
     "JoinReport",
+    "PositionReport",
+    "Positions",
     "StarList",
     "VelocityReport",
     "canonical_label",
     "find_velocities",
     "join",
     "look_up",
+    "match_positions",
+    "match_spectra",
     "read_labels",
     "read_split",
     "read_stars",
     "read_velocities",
+    "table_positions",
 ]

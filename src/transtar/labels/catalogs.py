@@ -38,6 +38,9 @@ class Catalog:
         Takes a name of `names`; gives a `Column`.
     notes : tuple of str
         What was found while reading, to be shown.
+    around : callable, optional
+        Of catalogs too large for memory: takes Gaia source_ids or `Positions`, a radius (arcsec), an epoch and a `Place`, and
+        gives the rows that have one of the source_ids, or are near one of the positions, as a catalog in memory.
     """
 
     kind: str
@@ -46,6 +49,7 @@ class Catalog:
     names: tuple[str, ...]
     read: Callable[[str], Column]
     notes: tuple[str, ...] = ()
+    around: Callable[..., Catalog] | None = None
 
     def __str__(self) -> str:
         return ", ".join(str(path) for path in self.paths)
@@ -88,8 +92,25 @@ class Catalog:
 
     def gaia_ids(self, *names: str) -> np.ndarray:
         """A column of Gaia source_ids as int64, -1 where there is no match."""
-        ids = self.ids(*names)
-        return np.where(ids >= SMALLEST_GAIA_ID, ids, -1)
+        return to_gaia_ids(self.column(*names), f"{self}: column {names[0]}")
+
+
+def to_gaia_ids(column: Column, where: str) -> np.ndarray:
+    """Gaia source_ids of DR3 as int64, -1 where there is no match.
+
+    Raises
+    ------
+    InputError
+        If they are no integers, have lost digits, or are called Gaia DR1 or DR2, whose identifiers are others.
+    """
+    if column.values.dtype.kind in "OSU":
+        text = column.text()
+        lower = np.char.lower(text)
+        older = np.char.startswith(lower, "gaia dr1") | np.char.startswith(lower, "gaia dr2")
+        if older.any():
+            raise InputError(f"{where}: '{text[older][0]}' is not of Gaia DR3, whose source_ids are others")
+    ids = to_int64(column.values, where, column.missing)
+    return np.where(ids >= SMALLEST_GAIA_ID, ids, -1)
 
 
 def from_memory(kind: str, path: Path, columns: dict[str, Column], notes: Sequence[str] = ()) -> Catalog:
@@ -144,11 +165,18 @@ def _column_or_blank(catalog: Catalog, name: str) -> Column:
     return Column(np.full(catalog.rows, np.nan), np.ones(catalog.rows, dtype=bool))
 
 
+def is_hats(path: Path) -> bool:
+    """Tell a HATS catalog, or a collection of one with its margins, by the file of its properties."""
+    if any((path / name).is_file() for name in ("hats.properties", "collection.properties")):
+        return True
+    return (path / "properties").is_file() and (path / "partition_info.csv").is_file()
+
+
 def find_files(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
     """Files that may be catalogs, and whether each was named (rather than found in a folder).
 
     Of a folder the files in it and in its subfolders lamost, desi, apogee and compilations are taken, no deeper:
-    spectra lie there by the thousand.
+    spectra lie there by the thousand. A HATS catalog is a folder that stands for itself.
 
     Raises
     ------
@@ -162,6 +190,9 @@ def find_files(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
             continue
         if not path.is_dir():
             raise InputError(f"{path}: no such file or folder")
+        if is_hats(path):
+            found[path] = True
+            continue
         if (path / "set.json").is_file():
             # A prepared set: its table of stars has the flags of each spectrum.
             found[path / "stars.parquet"] = True

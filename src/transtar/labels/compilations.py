@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..surveys.identifiers import to_int64
-from .catalogs import SMALLEST_GAIA_ID, Catalog, from_memory
+from .catalogs import Catalog, from_memory, to_gaia_ids
 from .columns import Column
 from .names import canonical_label
+from .places import named_places
 
 KIND = "compilation"
 GAIA_ID = ("source_id",)
-_GAIA_SPELLINGS = ("gaia_source_id", "source_id", "dr3_source_id", "gaiadr3", "gaia_dr3", "gaiaedr3", "gaia_id", "gaia")
+GAIA_SPELLINGS = ("gaia_source_id", "source_id", "dr3_source_id", "gaiadr3", "gaia_dr3", "gaiaedr3", "gaia_id", "gaia")
+_NAMES = ("id", "name", "object", "star", "main_id", "star_name")
 DISAGREEMENT = 0.3
 """Entries of one star that differ by more than this in [Fe/H] are counted; dex."""
 
@@ -29,24 +30,39 @@ def recognise(names: set[str]) -> bool:
 
 
 def open_catalog(path: Path, columns: dict[str, Column]) -> Catalog:
-    """One row for each star: the mean of its entries, label by label.
+    """One row for each star: the mean of its entries, label by label, and the position of the first.
+
+    Entries with the same Gaia identifier are one star; without a column of identifiers those of the same name, or, if there are
+    no names, the same position.
 
     Raises
     ------
     InputError
-        If no column has Gaia identifiers.
+        If no column has Gaia identifiers, and none positions.
     """
     lower = {name.lower(): name for name in columns}
-    key = next((lower[spelling] for spelling in _GAIA_SPELLINGS if spelling in lower), None)
-    if key is None:
+    key = next((lower[spelling] for spelling in GAIA_SPELLINGS if spelling in lower), None)
+    places = named_places(columns, str(path))
+    if key is None and not {"ra", "dec"} <= set(places):
         raise InputError(
-            f"{path}: a compilation needs Gaia DR3 identifiers in a column {' or '.join(_GAIA_SPELLINGS[:3])}; columns "
-            f"found: {', '.join(columns)}; match it with Gaia first"
+            f"{path}: a compilation needs Gaia DR3 identifiers in a column {' or '.join(GAIA_SPELLINGS[:3])}, or ra and dec; "
+            f"columns found: {', '.join(columns)}; match it with Gaia first"
         )
-    ids = to_int64(columns[key].values, f"{path}: column {key}", columns[key].missing)
-    known = ids >= SMALLEST_GAIA_ID
-    stars, star = np.unique(ids[known], return_inverse=True)
-    out = {"source_id": stars}
+    if key is not None:
+        ids = to_gaia_ids(columns[key], f"{path}: column {key}")
+        known, lacking = ids >= 0, "Gaia identifier"
+        stars, first, star = np.unique(ids[known], return_index=True, return_inverse=True)
+        out = {"source_id": stars}
+    else:
+        known, lacking = np.isfinite(places["ra"]) & np.isfinite(places["dec"]), "position"
+        name = next((lower[spelling] for spelling in _NAMES if spelling in lower), None)
+        place = np.char.add(places["ra"].astype("U32"), np.char.add(" ", places["dec"].astype("U32")))
+        called = place if name is None else columns[name].text()
+        stars, first, star = np.unique(
+            np.where(called == "", place, called)[known], return_index=True, return_inverse=True
+        )
+        out = {}
+    out |= {name: values[known][first] for name, values in places.items()}
     for name, column in columns.items():
         label = canonical_label(name)
         if label is None or label in out:
@@ -60,7 +76,7 @@ def open_catalog(path: Path, columns: dict[str, Column]) -> Catalog:
         raise InputError(f"{path}: no column of [Fe/H], which a compilation needs")
     repeated = int((np.bincount(star, minlength=len(stars)) > 1).sum())
     note = (
-        f"{path.name}: {len(ids)} entries of {len(stars)} stars; {int((~known).sum())} entries have no Gaia identifier; "
+        f"{path.name}: {len(known)} entries of {len(stars)} stars; {int((~known).sum())} entries have no {lacking}; "
         f"{repeated} stars have several entries, which are averaged ({int((spread > DISAGREEMENT).sum())} of them differ "
         f"by more than {DISAGREEMENT} dex in [Fe/H])"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,13 +109,19 @@ def _holds(operator: str, value: Any, cut: Cut, column: Column, where: str) -> n
         mask = sum(1 << bit for bit in _bits(cut.column, value, where))
         return (to_int64(column.values, where, column.missing) & mask) == 0
     if operator in ("equals", "not_equals"):
-        same = column.text() == value if isinstance(value, str) else column.numbers(where) == value
+        same = column.text() == value if isinstance(value, str) else _compare(np.equal, column, value, where)
         return same if operator == "equals" else ~same
-    numbers = column.numbers(where)
     if operator == "finite":
-        return np.isfinite(numbers)
+        return np.isfinite(column.numbers(where))
+    return _compare(_LIMITS[operator][1], column, value, where)
+
+
+def _compare(what: Callable[..., np.ndarray], column: Column, value: float, where: str) -> np.ndarray:
+    if column.values.dtype.kind in "iu" and isinstance(value, int):
+        # Identifiers beyond 2**53 have neighbours of the same value in floating point.
+        return what(column.values, value) & ~column.missing
     with np.errstate(invalid="ignore"):
-        return _LIMITS[operator][1](numbers, value)
+        return what(column.numbers(where), value)
 
 
 def _bits(column: str, names: Any, where: str) -> list[int]:
@@ -128,7 +134,7 @@ def _bits(column: str, names: Any, where: str) -> list[int]:
 
 def _describe(column: str, operator: str, value: Any) -> str:
     if operator in _LIMITS:
-        return f"{column} {_LIMITS[operator][0]} {value:g}"
+        return f"{column} {_LIMITS[operator][0]} {value if isinstance(value, int) else format(value, 'g')}"
     if operator == "no_bits":
         return f"{column} without {value if isinstance(value, str) else ', '.join(value)}"
     endings = {

@@ -10,28 +10,31 @@ import numpy as np
 
 from ..errors import InputError, TranstarError
 from ..flags import Flag
-from . import apogee, compilations, lamost, mws
-from .catalogs import Catalog, find_files, from_memory, join_parts
+from . import apogee, compilations, gaia, hats, lamost, mws
+from .catalogs import Catalog, find_files, from_memory, is_hats, join_parts
 from .fits_columns import first_bytes, list_tables
 from .partial import column_names, read_some
+from .places import PLACES, Place
 
 KINDS = MappingProxyType({
     "apogee-dr17": "allStar of APOGEE DR17 (FITS)",
     "desi-edr": "mwsall of the DESI Milky Way Survey, EDR (FITS)",
     "desi-dr1": "mwsall of the DESI Milky Way Survey, DR1 (FITS)",
     "lamost": "LAMOST low-resolution catalog with obsid, designation and gaia_source_id",
-    "compilation": "labels from high-resolution spectra, with [Fe/H] and Gaia source_id",
+    "compilation": "labels from high-resolution spectra, with [Fe/H] and Gaia source_id or ra and dec",
+    "gaia": "stars of Gaia, or any list with ra and dec: a table, or a HATS folder of whatever size",
     "selection": "what transtar select wrote, with split and source_id",
     "spectra": "a set that transtar prepare wrote, or a catalog of transtar predict, with flags",
 })  # fmt: skip
 
 _GAIA_ID = {
     "apogee-dr17": apogee.GAIA_ID, "desi-edr": mws.GAIA_ID, "desi-dr1": mws.GAIA_ID, "lamost": lamost.GAIA_ID,
-    "compilation": compilations.GAIA_ID, "selection": ("source_id",),
+    "compilation": compilations.GAIA_ID, "gaia": gaia.GAIA_ID, "selection": ("source_id",),
 }  # fmt: skip
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "lamost": lamost.COLUMNS,
+    "gaia": gaia.COLUMNS,
     "selection": ("source_id", "split"),
     "spectra": ("id", "targetid", "survey", "program", "flags"),
 })  # fmt: skip
@@ -46,8 +49,26 @@ BITS: Mapping[str, Mapping[str, int]] = MappingProxyType({
 
 
 def gaia_ids(catalog: Catalog) -> np.ndarray:
-    """Gaia DR3 source_ids of a catalog, int64, -1 where there is no match (EDR3 has the same identifiers)."""
+    """Gaia DR3 source_ids of a catalog, int64, -1 where there is no match (EDR3 has the same identifiers).
+
+    Raises
+    ------
+    InputError
+        If it has none.
+    """
+    if catalog.kind == compilations.KIND and catalog.find("source_id") is None:
+        raise InputError(
+            f"{catalog}: no Gaia identifiers in a column {' or '.join(compilations.GAIA_SPELLINGS[:3])}; match it with Gaia "
+            "first, or by position (match: by: position)"
+        )
     return catalog.gaia_ids(*_GAIA_ID[catalog.kind])
+
+
+def gaia_ids_if_any(catalog: Catalog) -> np.ndarray:
+    """Like `gaia_ids`, all -1 where the catalog has none."""
+    if any(catalog.find(name) is not None for name in _GAIA_ID.get(catalog.kind, ())):
+        return gaia_ids(catalog)
+    return np.full(catalog.rows, -1, dtype=np.int64)
 
 
 def open_catalogs(
@@ -110,6 +131,8 @@ def open_catalogs(
     for kind, parts in found.items():
         if len(parts) > 1 and kind != "compilation":
             lines.append(f"taken as parts of one {kind} catalog: {', '.join(str(part) for part in parts)}")
+        if len(parts) > 1 and any(part.around for part in parts):
+            raise InputError(f"{', '.join(str(part) for part in parts)}: of {kind} catalogs in HATS give only one")
     return {kind: join_parts(parts) for kind, parts in found.items()}, others, lines
 
 
@@ -126,6 +149,13 @@ def open_catalog(path: Path, kind: str | None = None, also: Iterable[str] = ()) 
     InputError
         If it is of no known kind, or cannot be used.
     """
+    wanted = {name.lower() for name in also}
+    if path.is_dir():
+        if not is_hats(path) or kind not in (None, gaia.KIND):
+            raise InputError(
+                f"{path}: a folder; of a {kind} catalog name the file (a HATS folder is taken as gaia={path})"
+            )
+        return hats.open_catalog(path, wanted | set(gaia.COLUMNS))
     if first_bytes(path, 9) == b"SIMPLE  =":
         tables = list_tables(path)
         if mws.recognise(tables):
@@ -143,7 +173,7 @@ def open_catalog(path: Path, kind: str | None = None, also: Iterable[str] = ()) 
         raise InputError(
             f"{path}: a catalog of no kind that is known ({'; '.join(KINDS.values())}); columns found: {few}"
         )
-    wanted = {name.lower() for name in (*_COLUMNS.get(kind, names), *also)}
+    wanted |= {name.lower() for name in _COLUMNS.get(kind, names)}
     columns = read_some(path, lambda name: name.lower() in wanted)
     if kind == "compilation":
         return compilations.open_catalog(path, columns)
@@ -158,6 +188,8 @@ def _recognise(names: set[str]) -> str | None:
         return "selection"
     if lamost.recognise(names):
         return lamost.KIND
+    if gaia.recognise(names):
+        return gaia.KIND
     return compilations.KIND if compilations.recognise(names) else None
 
 
@@ -177,6 +209,19 @@ def observations(catalog: Catalog, rows: np.ndarray) -> dict[str, np.ndarray]:
     if catalog.kind == "lamost":
         return lamost.observations(catalog, rows)
     raise InputError(f"{catalog}: a {catalog.kind} catalog has no spectra to select")
+
+
+def place(kind: str) -> Place:
+    """Where catalogs of a kind keep positions.
+
+    Raises
+    ------
+    InputError
+        If they have none.
+    """
+    if kind not in PLACES:
+        raise InputError(f"a catalog of kind {kind} has no positions to match by; kinds that have: {', '.join(PLACES)}")
+    return PLACES[kind]
 
 
 def keys(catalog: Catalog, by: str) -> np.ndarray:

@@ -14,7 +14,7 @@ FILE_PARTS = ("lmjd", "planid", "spid", "fiberid")
 """Columns that make the name of a file."""
 
 COLUMNS = (
-    "obsid", "file", *FILE_PARTS, "designation", *GAIA_ID, "ra", "dec", "rv", "z", "snrg",
+    "obsid", "file", *FILE_PARTS, "designation", *GAIA_ID, "ra", "dec", "pmra", "pmdec", "rv", "z", "snrg",
     *(name + suffix for name in ("teff", "logg", "feh", "alpha_m") for suffix in ("", "_err")),
 )  # fmt: skip
 """Those that are read, where they exist."""
@@ -31,7 +31,8 @@ def observations(catalog: Catalog, rows: np.ndarray) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to ndarray, shape (n,)
-        obsid, file (as the catalog has it, or from lmjd, planid, spid and fiberid), designation, source_id, ra, dec (deg),
+        obsid, file (as the catalog has it, or from lmjd, planid, spid and fiberid), designation, source_id (-1 where there is
+        none), ra, dec (deg),
         vrad (km/s: column rv, or the speed of light times z), snrg, and LASP's labels as ``teff_lamost`` and so on.
     """
     out = {"obsid": catalog.ids("obsid")[rows]}
@@ -41,7 +42,9 @@ def observations(catalog: Catalog, rows: np.ndarray) -> dict[str, np.ndarray]:
         out["file"] = file_names(*(catalog.column(name).text()[rows] for name in FILE_PARTS))
     if catalog.find("designation") is not None:
         out["designation"] = catalog.column("designation").text()[rows]
-    out["source_id"] = catalog.gaia_ids(*GAIA_ID)[rows]
+    # Older releases have none.
+    has_gaia = any(catalog.find(name) for name in GAIA_ID)
+    out["source_id"] = catalog.gaia_ids(*GAIA_ID)[rows] if has_gaia else np.full(len(rows), -1)
     for name in ("ra", "dec"):
         out[name] = catalog.numbers(name)[rows]
     velocity = catalog.numbers("rv") if catalog.find("rv") else catalog.numbers("z") * SPEED_OF_LIGHT

@@ -43,7 +43,7 @@ _ERROR = re.compile(
 def canonical_label(name: str) -> str | None:
     """Canonical name of a label column or of its error (with ``_err``), or None if it is neither.
 
-    ``TEFF``, ``[Fe/H]``, ``FE_H``, ``log_g``, ``e_teff``, ``FE_H_ERR`` and the like are known.
+    ``TEFF``, ``[Fe/H]``, ``FE_H``, ``__Fe_H_``, ``log_g``, ``e_teff``, ``FE_H_ERR`` and the like are known.
     """
     plain = _plain(name)
     label = _label(plain)
@@ -73,4 +73,5 @@ def _label(plain: str) -> str | None:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\[\]\s]", "", name).replace("/", "_").lower()
+    # VizieR writes [Fe/H] as __Fe_H_ or _[Fe/H]_ where a format does not have brackets.
+    return re.sub("_+", "_", re.sub(r"[\[\]\s]", "", name).replace("/", "_")).strip("_").lower()

@@ -11,7 +11,10 @@ from .columns import Column, from_arrow, read_columns
 from .fits_columns import first_bytes, list_tables, read_column
 from .names import canonical_label
 
-NUMBERS = frozenset(("ra", "dec", "z", "rv", "snru", "snrg", "snrr", "snri", "snrz"))
+NUMBERS = frozenset((
+    "ra", "dec", "pmra", "pmdec", "parallax", "radial_velocity", "ref_epoch", "z", "rv", "snru", "snrg", "snrr", "snri",
+    "snrz",
+))  # fmt: skip
 """Columns, beside labels, that are numbers whatever the first rows of a CSV look like."""
 
 
@@ -32,7 +35,7 @@ def read_some(path: Path, wanted: Callable[[str], bool]) -> dict[str, Column]:
     Parameters
     ----------
     path : Path
-        As for `column_names`; a CSV may have '|' for commas, as catalogs of LAMOST do.
+        As for `column_names`; a CSV may have '|' for commas, as catalogs of LAMOST do, or tabs.
     wanted : callable
 
     Returns
@@ -82,29 +85,30 @@ def _open_csv(path: Path, start: bytes) -> tuple[tuple[str, ...], Callable[[list
     if b"\0" in start:
         raise ValueError("binary data")
     header = start.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
-    delimiter = "|" if header.count("|") > header.count(",") else ","
+    delimiter = max((",", "|", "\t"), key=header.count)
     names = tuple(name.strip() for name in next(csv.reader([header], delimiter=delimiter)))
 
     def read(some: list[str]) -> dict[str, Column]:
         import pyarrow as pa
         from pyarrow import csv as arrow_csv
 
-        kinds = {name: pa.float64() for name in some if name.lower() in NUMBERS or canonical_label(name)}
-        options = arrow_csv.ConvertOptions(
-            include_columns=some, column_types=kinds, strings_can_be_null=True, timestamp_parsers=["none"]
-        )
-        reading = arrow_csv.ReadOptions(column_names=list(names), skip_rows=1, block_size=1 << 26)
+        numbers = {name: pa.float64() for name in some if name.lower() in NUMBERS or canonical_label(name)}
         with path.open("rb") as file:
             zipped = file.read(2) == GZIP_MAGIC
-        try:
+
+        def parse(kinds: dict, block: int) -> pa.Table:
+            options = arrow_csv.ConvertOptions(
+                include_columns=some, column_types=kinds, strings_can_be_null=True, timestamp_parsers=["none"]
+            )
+            reading = arrow_csv.ReadOptions(column_names=list(names), skip_rows=1, block_size=block)
             with pa.input_stream(str(path), compression="gzip" if zipped else None) as stream:
-                table = arrow_csv.read_csv(stream, reading, arrow_csv.ParseOptions(delimiter=delimiter), options)
+                return arrow_csv.read_csv(stream, reading, arrow_csv.ParseOptions(delimiter=delimiter), options)
+
+        try:
+            return from_arrow(parse(numbers, 1 << 26))
         except pa.ArrowInvalid:
-            if delimiter != ",":
-                raise
-            # Types that only later rows betray: the slow way looks at all rows before it decides.
-            whole = read_columns(path)
-            return {name: whole[name] for name in some}
-        return from_arrow(table)
+            # Types that only later rows betray, or text where numbers are the rule (12:34:56.7): no type is forced, and all
+            # rows, in one block, are seen before one is chosen.
+            return from_arrow(parse({}, min(path.stat().st_size * (20 if zipped else 1) + 1, 2**31 - 2)))
 
     return names, read

@@ -15,6 +15,8 @@ from .catalogs import Catalog
 from .columns import Column
 from .cuts import Cut, passes
 from .join import match_ids
+from .places import Place, changed_place, read_positions
+from .positions import Positions, common_epoch, match_positions
 from .selection import Match, Selection, TableCuts
 
 
@@ -65,6 +67,26 @@ class _Rows:
         return len(next(iter(self.of.values())))
 
 
+@dataclass
+class _Work:
+    """What joins need to know: the catalogs by table, and of each the rows that its cuts left."""
+
+    selection: Selection
+    tables: dict[str, Catalog]
+    left: dict[str, np.ndarray]
+    result: Selected
+
+    def place(self, name: str) -> Place:
+        """Where a table keeps its positions."""
+        table = self.selection.tables[name]
+        return changed_place(kinds.place(table.kind), table.position, f"table {name}: position")
+
+    def take(self, name: str, few: Catalog) -> None:
+        """Put the rows around our stars in the place of a catalog that is too large for memory."""
+        self.tables[name] = few
+        self.left[name] = _cut_table(name, few, self.selection.tables[name], self.result)
+
+
 def select(
     selection: Selection, paths: Iterable[str | Path], on_step: Callable[[str], object] = lambda what: None
 ) -> Selected:
@@ -101,8 +123,14 @@ def select(
                 f"the selection needs a {cuts.kind} catalog ({kinds.KINDS[cuts.kind]}) and none was given; given: "
                 f"{', '.join(given) or 'no catalog'}"
             )
-    left = {}
+    left: dict[str, np.ndarray] = {}
+    work = _Work(selection, tables, left, result)
     for name, catalog in tables.items():
+        if catalog.around is not None:
+            if name == selection.rows:
+                raise InputError(f"{catalog}: a HATS catalog can be joined with, not selected from as a whole")
+            # Too large to be cut as a whole: it is when it is matched.
+            continue
         on_step(f"cuts on {name}")
         left[name] = _cut_table(name, catalog, selection.tables[name], result)
     on_step("joins and labels")
@@ -110,7 +138,7 @@ def select(
     matches = [match for match in selection.match if set(match.tables) & set(tables)]
     for match in matches:
         if not match.last:
-            _join(rows, match, selection, tables, left, result)
+            _join(rows, match, work)
     for cut in selection.cuts:
         if cut.column.partition(".")[0] in tables:
             _cut_joined(rows, cut, tables, result)
@@ -119,7 +147,7 @@ def select(
             result.lines.append(f"left out, as no such catalog was given: the cut '{cut}' ({cut.source}), on {kind}")
     for match in matches:
         if match.last:
-            _join(rows, match, selection, tables, left, result)
+            _join(rows, match, work)
     split = _split(rows, selection, tables, result) if selection.split else None
     for cut in selection.then:
         mask = _cut_joined(rows, cut, tables, result)
@@ -151,11 +179,12 @@ def _cut_table(name: str, catalog: Catalog, asked: TableCuts, result: Selected) 
     rows = np.flatnonzero(keep)
     if not asked.one_per:
         return rows
-    ids = catalog.ids(asked.one_per)[rows]
+    ids = (kinds.gaia_ids(catalog) if asked.one_per == "source_id" else catalog.ids(asked.one_per))[rows]
     prefer = catalog.numbers(asked.highest)[rows] if asked.highest else np.zeros(len(rows))
     order = np.lexsort((rows, -np.nan_to_num(prefer, nan=-np.inf), ids))
     first = np.ones(len(rows), dtype=bool)
-    first[1:] = ids[order][1:] != ids[order][:-1]
+    # Without identifier nobody knows which rows are one star.
+    first[1:] = (ids[order][1:] != ids[order][:-1]) | (ids[order][1:] == -1)
     kept = np.sort(rows[order[first]])
     rule = f"one row for each {asked.one_per}" + (f", the one of highest {asked.highest}" if asked.highest else "")
     _note(result, name, rule, "", len(kept), len(rows), str(catalog))
@@ -168,39 +197,67 @@ def _note(result: Selected, table: str, name: str, source: str, rows: int, befor
         raise InputError(f"{where}: no row is left after '{name}'; {before} were there before it")
 
 
-def _join(
-    rows: _Rows,
-    match: Match,
-    selection: Selection,
-    tables: Mapping[str, Catalog],
-    left: Mapping[str, np.ndarray],
-    result: Selected,
-) -> None:
+def _join(rows: _Rows, match: Match, work: _Work) -> None:
     """Find the row of other tables for each selected row; rows without any are dropped."""
-    main = selection.rows
-    ours = kinds.keys(tables[main], match.by)[rows.of[main]]
+    main, tables = match.of or work.selection.rows, work.tables
+    if main not in rows.of:
+        raise InputError(f"match of {main} with {', '.join(match.tables)}: {main} is matched later, or not at all")
     matched = np.zeros(len(rows), dtype=bool)
     names = [name for name in match.tables if name in tables]
     for name in names:
-        theirs = kinds.keys(tables[name], match.by)[left[name]]
-        place = match_ids(ours, theirs)
-        place[matched] = -1
-        rows.of[name] = np.where(place >= 0, left[name][place], -1)
-        found = place >= 0
-        matched |= found
-        known = int((theirs != ("" if theirs.dtype.kind == "U" else -1)).sum())
-        result.lines.append(
-            f"{main} and {name} by {match.by}: {int(found.sum())} rows matched; of {name} "
-            f"{known - len(np.unique(place[found]))} rows are unused and {len(theirs) - known} have no {match.by}"
-        )
+        wanted = np.where(matched, -1, rows.of[main])
+        place = (_by_position if match.by == "position" else _by_key)(wanted, match, main, name, work)
+        rows.of[name] = np.where(place >= 0, work.left[name][place], -1)
+        matched |= place >= 0
     before = len(rows)
     rows.keep(matched)
     what = f"in {' or '.join(names)} by {match.by}"
-    _note(result, main, what, match.source, len(rows), before, f"{tables[main]} and {tables[names[0]]}")
+    what += f" within {match.radius:g} arcsec" if match.by == "position" else ""
+    _note(work.result, main, what, match.source, len(rows), before, f"{tables[main]} and {tables[names[0]]}")
     if len(names) > 1:
         shares = [(name, int((rows.of[name] >= 0).sum())) for name in names]
         text = ", ".join(f"{number} from {name} ({100 * number / len(rows):.1f} %)" for name, number in shares)
-        result.lines.append(f"labels: {text}")
+        work.result.lines.append(f"labels: {text}")
+
+
+def _by_key(wanted: np.ndarray, match: Match, main: str, name: str, work: _Work) -> np.ndarray:
+    """Place in ``left`` of the row that has the identifier of each wanted row of `main`; -1 where there is none."""
+    tables = work.tables
+    around = tables[name].around
+    if around is not None and match.by != "source_id":
+        raise InputError(f"{tables[name]}: a HATS catalog is matched by source_id or by position, not by {match.by}")
+    ours = kinds.keys(tables[main], match.by)
+    ours = np.where(wanted >= 0, ours[wanted], "" if ours.dtype.kind == "U" else -1)
+    if around is not None:
+        work.take(name, around(ours, 0.0, 2016.0, work.place(name)))
+    theirs = kinds.keys(tables[name], match.by)[work.left[name]]
+    place = match_ids(ours, theirs)
+    known = int((theirs != ("" if theirs.dtype.kind == "U" else -1)).sum())
+    work.result.lines.append(
+        f"{main} and {name} by {match.by}: {int((place >= 0).sum())} rows matched; of {name} "
+        f"{known - len(np.unique(place[place >= 0]))} rows are unused and {len(theirs) - known} have no {match.by}"
+    )
+    return place
+
+
+def _by_position(wanted: np.ndarray, match: Match, main: str, name: str, work: _Work) -> np.ndarray:
+    """Place in ``left`` of the row at the position of each wanted row of `main`; -1 where there is none."""
+    there, where = np.flatnonzero(wanted >= 0), work.place(name)
+    ours = read_positions(work.tables[main], work.place(main), wanted[there])
+    epoch, around = match.epoch, work.tables[name].around
+    if around is not None:
+        if epoch is None:
+            # Which of the two can be moved is told by the columns, before a row is read.
+            moves = all(any(map(work.tables[name].find, columns)) for columns in (where.pmra, where.pmdec))
+            motion = np.zeros(1) if moves else None
+            epoch = common_epoch(ours, Positions(np.zeros(1), np.zeros(1), where.epoch, motion, motion))
+        work.take(name, around(ours, match.radius, epoch, where))
+    theirs = read_positions(work.tables[name], where, work.left[name])
+    found, report = match_positions(ours, theirs, match.radius, epoch=epoch, ambiguous=match.ambiguous)
+    work.result.lines.append(report.describe(main, name))
+    place = np.full(len(wanted), -1, dtype=np.int64)
+    place[there] = found
+    return place
 
 
 def _cut_joined(rows: _Rows, cut: Cut, tables: Mapping[str, Catalog], result: Selected) -> np.ndarray:
@@ -226,7 +283,9 @@ def _joined(rows: _Rows, cut: Cut, tables: Mapping[str, Catalog]) -> np.ndarray:
 def _split(rows: _Rows, selection: Selection, tables: Mapping[str, Catalog], result: Selected) -> np.ndarray:
     """Assign rows to pool and test; what is in neither is dropped."""
     split = np.full(len(rows), "", dtype="U4")
-    ids = kinds.gaia_ids(tables[selection.rows])[rows.of[selection.rows]]
+    ids = _source_ids(rows, selection, tables)
+    if (ids < 0).any():
+        ids = tables[selection.rows].ids("RVTAB.TARGETID", "obsid")[rows.of[selection.rows]]
     rng = np.random.default_rng(selection.settings.get("seed", 0))
     for part in selection.split:
         mask = split == ""
@@ -276,7 +335,10 @@ def _exclude(
         return
     test = kinds.gaia_ids(others)[others.column("split").text() == part]
     test = test[test >= 0]
-    overlap = np.isin(kinds.gaia_ids(tables[selection.rows])[rows.of[selection.rows]], test)
+    ids = _source_ids(rows, selection, tables)
+    overlap = np.isin(ids, test)
+    if (ids < 0).any():
+        result.lines.append(f"{int((ids < 0).sum())} rows have no source_id: whether they are {part} stars is unknown")
     name = f"not among the {len(test)} {part} stars of {', '.join(path.name for path in others.paths)}"
     if keep:
         result.lines.append(f"{int(overlap.sum())} rows are {part} stars of {others}; kept, as keep_overlap asks")
@@ -290,6 +352,7 @@ def _columns(
     rows: _Rows, selection: Selection, tables: Mapping[str, Catalog], result: Selected
 ) -> dict[str, np.ndarray]:
     columns = kinds.observations(tables[selection.rows], rows.of[selection.rows])
+    columns["source_id"] = _source_ids(rows, selection, tables, result)
     alphafe = str(selection.settings.get("alphafe", "aspcap"))
     for name, place in rows.of.items():
         if name == selection.rows:
@@ -308,6 +371,8 @@ def _columns(
             width = max(columns[key].dtype, values.dtype) if values.dtype.kind == "U" else columns[key].dtype
             columns[key] = columns[key].astype(width)
             columns[key][there] = values
+    for name, place in rows.of.items():
+        columns |= _asked(tables[name], place, selection.tables[name].columns, name)
     if selection.settings.get("calibration"):
         calibration = load_calibration(str(selection.settings["calibration"]))
         # The branch that the main columns are of; of two releases the one that was joined last.
@@ -321,6 +386,43 @@ def _columns(
         shares = ", ".join(f"{n} {name} ({100 * n / len(rows):.1f} %)" for name, n in zip(sources, counts, strict=True))
         result.lines.append(f"labels in the end: {shares}")
     return columns
+
+
+def _source_ids(
+    rows: _Rows, selection: Selection, tables: Mapping[str, Catalog], result: Selected | None = None
+) -> np.ndarray:
+    """Gaia source_ids of the selected rows: our catalog's own, and where it has none those of the matched rows."""
+    ids = kinds.gaia_ids_if_any(tables[selection.rows])[rows.of[selection.rows]]
+    for name, place in rows.of.items():
+        if name == selection.rows:
+            continue
+        theirs = np.where(place >= 0, kinds.gaia_ids_if_any(tables[name])[place], -1)
+        taken, differ = (ids < 0) & (theirs >= 0), (ids >= 0) & (theirs >= 0) & (ids != theirs)
+        if result is not None and (taken.any() or differ.any()):
+            result.lines.append(
+                f"source_id: {int(taken.sum())} rows that have none of their own take that of {name}; {int(differ.sum())} rows "
+                f"have another one than {name} and keep it"
+            )
+        ids = np.where(taken, theirs, ids)
+    return ids
+
+
+def _asked(catalog: Catalog, place: np.ndarray, names: tuple[str, ...], table: str) -> dict[str, np.ndarray]:
+    """Columns that a selection asks for by their native names, as 'column_table'; NaN, -1 or empty where there is none."""
+    out = {}
+    for name in names:
+        column = catalog.column(name)
+        there = place >= 0
+        missing = column.missing[place] | ~there
+        if column.values.ndim > 1:
+            raise InputError(
+                f"{catalog}: column {name} holds {column.values.shape[1:]} values in a row; only one can be kept"
+            )
+        values = column.text() if column.values.dtype.kind in "OSU" else column.values
+        values = values.astype(np.int64) if values.dtype.kind in "biu" else values
+        blank = "" if values.dtype.kind == "U" else np.nan if values.dtype.kind == "f" else -1
+        out[f"{name.rpartition('.')[2]}_{table}".lower()] = np.where(missing, blank, values[place])
+    return out
 
 
 def _blank(values: np.ndarray, n: int) -> np.ndarray:

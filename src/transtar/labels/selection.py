@@ -14,6 +14,8 @@ import yaml
 from ..errors import InputError, SettingsError, check_keys
 from .cuts import Cut, parse_cut
 from .kinds import KINDS
+from .places import PLACES, changed_place
+from .positions import AMBIGUOUS
 from .tables import SPLITS
 
 
@@ -32,6 +34,10 @@ class TableCuts:
         Of rows that share a value the one with the highest of this column is kept, then the first.
     optional : bool
         Whether the selection can do without the catalog.
+    columns : tuple of str
+        Native columns that are written with the selected rows, as ``column_table`` in lower case.
+    position : dict
+        Columns of position and motion, or an epoch, other than those of `transtar.labels.places.PLACES`.
     """
 
     kind: str
@@ -39,6 +45,8 @@ class TableCuts:
     one_per: str = ""
     highest: str = ""
     optional: bool = False
+    columns: tuple[str, ...] = ()
+    position: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,12 +54,28 @@ class Match:
     """A join of the selected rows with other catalogs; the first of `tables` that has the key is taken.
 
     It is made before the cuts on matched rows, with `last` after them.
+
+    Parameters
+    ----------
+    tables : tuple of str
+    by : str
+        'source_id', 'targetid' or 'spectrum' (see `transtar.labels.kinds.keys`), or 'position'.
+    source : str
+    last : bool
+    of : str
+        Table whose key is looked up, of those matched before; the selected rows' own if empty.
+    radius, epoch, ambiguous
+        Of a match by position, as in `transtar.labels.match_positions`.
     """
 
     tables: tuple[str, ...]
     by: str = "source_id"
     source: str = ""
     last: bool = False
+    of: str = ""
+    radius: float = 1.0
+    epoch: float | None = None
+    ambiguous: str = "drop"
 
 
 @dataclass(frozen=True)
@@ -114,6 +138,8 @@ class Selection:
             *(cut.column for cut in cuts),
             *(table.one_per for table in tables),
             *(table.highest for table in tables),
+            *(column for table in tables for column in table.columns),
+            *(value for table in tables for value in table.position.values() if isinstance(value, str)),
         ]
         return {name.rpartition(".")[2] for name in names if name}
 
@@ -226,13 +252,34 @@ def _table(entry: Mapping[str, Any], where: str) -> TableCuts:
     check_keys(entry, [one.name for one in fields(TableCuts)], where)
     check_keys([entry.get("kind")], KINDS, f"{where}: kind")
     more = {key: entry[key] for key in ("one_per", "highest", "optional") if key in entry}
+    columns = entry.get("columns") or ()
+    if isinstance(columns, str):
+        raise SettingsError(f"{where}: columns is a list of names, not '{columns}'")
+    more["columns"], more["position"] = tuple(map(str, columns)), dict(entry.get("position") or {})
+    if more["position"]:
+        check_keys([entry["kind"]], PLACES, f"{where}: position")
+        changed_place(PLACES[str(entry["kind"])], more["position"], f"{where}: position")
     return TableCuts(str(entry["kind"]), _cuts(entry.get("cuts"), where), **more)
 
 
 def _match(entry: Mapping[str, Any], tables: Mapping[str, TableCuts], where: str) -> Match:
     check_keys(entry, [one.name for one in fields(Match)], f"{where}: match")
     check_keys(entry.get("tables", ()), tables, f"{where}: match: tables")
-    check_keys([entry.get("by", "source_id")], ("source_id", "targetid", "spectrum"), f"{where}: match: by")
+    check_keys([entry.get("by", "source_id")], ("source_id", "targetid", "spectrum", "position"), f"{where}: match: by")
+    check_keys([entry["of"]] if entry.get("of") else (), tables, f"{where}: match: of")
+    near = [key for key in ("radius", "epoch", "ambiguous") if entry.get(key) is not None]
+    if entry.get("by") == "position":
+        check_keys([entry.get("ambiguous", "drop")], AMBIGUOUS, f"{where}: match: ambiguous")
+        for key in ("radius", "epoch"):
+            value = entry.get(key, 1.0)
+            if (
+                (value is None and key == "radius")
+                or isinstance(value, bool)
+                or not isinstance(value, int | float | None)
+            ):
+                raise SettingsError(f"{where}: match: {key} must be a number, not '{value}'")
+    elif near:
+        raise SettingsError(f"{where}: match: {', '.join(near)} is for matches by: position only")
     return Match(**{**entry, "tables": tuple(entry["tables"])})
 
 

@@ -19,7 +19,7 @@ _VELOCITY_SPELLINGS = ("velocity", "rv", "vrad", "radial_velocity", "rv_adop")
 _REDSHIFTS = ("z", "rr_z")
 
 
-def read_labels(path: str | os.PathLike, extra: Sequence[str] = ()) -> dict[str, np.ndarray]:
+def read_labels(path: str | os.PathLike, extra: Sequence[str] = (), *, keyless: bool = False) -> dict[str, np.ndarray]:
     """Read a table of stellar labels.
 
     Parameters
@@ -28,6 +28,8 @@ def read_labels(path: str | os.PathLike, extra: Sequence[str] = ()) -> dict[str,
         CSV, ECSV, FITS or parquet.
     extra : sequence of str
         Further columns that are labels under their own names (``age``, say).
+    keyless : bool
+        Whether the table may do without a key.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def read_labels(path: str | os.PathLike, extra: Sequence[str] = ()) -> dict[str,
     """
     path = Path(path)
     columns = read_columns(path)
-    table, used = _keys(columns, path)
+    table, used = ({}, set()) if keyless and not key_columns(list(columns)) else _keys(columns, path)
     sources: dict[str, str] = {}
     for name in columns:
         if name in used:

@@ -13,6 +13,8 @@ import numpy as np
 from astropy.table import Table, vstack
 
 from ..errors import InputError
+from . import epochs
+from .epochs import at_epoch
 from .native import sizes
 from .native.apogee import simulate_aspcap
 from .native.pipeline import simulate_pipeline
@@ -122,9 +124,9 @@ def plan(
     return Plan(
         scale=scale,
         stars=stars,
-        lamost=lamost_rows(stars, role, scale, seed, rng),
+        lamost=at_epoch(lamost_rows(stars, role, scale, seed, rng), epochs.LAMOST),
         desi=desi,
-        apogee=apogee,
+        apogee=at_epoch(apogee, epochs.APOGEE),
         miles=np.flatnonzero(role == "miles"),
         compilation=np.flatnonzero(role == "lamost:poor"),
         xp=np.flatnonzero(with_xp),

@@ -13,6 +13,8 @@ import numpy as np
 from astropy.table import Table
 
 from ...files import atomic_path
+from .. import epochs
+from ..epochs import at_epoch
 
 PASTEL = ("ID", "RA", "DEC", "Teff", "e_Teff", "logg", "e_logg", "[Fe/H]", "e_[Fe/H]", "author", "gaia_source_id")
 SAGA = ("Object", "RA", "DEC", "Reference", "Teff", "log_g", "[Fe/H]", "[C/Fe]", "[Mg/Fe]", "gaia_source_id")
@@ -37,7 +39,7 @@ def write_compilations(stars: Table, folder: Path, seed: int = 0) -> list[Path]:
     # Authors differ from each other by zero points as well as by noise.
     zero = {author: rng.normal(0, (40, 0.08, 0.05)) for author in AUTHORS}
     pastel, saga = [], []
-    for place, star in enumerate(stars):
+    for place, star in enumerate(at_epoch(stars, epochs.COMPILATIONS)):
         authors = [AUTHORS[place % 3]] + ([AUTHORS[(place + 1) % 3]] if place % 12 == 0 else [])
         identifier = str(int(star["source_id"]))
         where = [f"{star['ra']:.6f}", f"{star['dec']:.6f}"]

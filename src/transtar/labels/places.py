@@ -1,0 +1,255 @@
+"""Where the catalogs of each kind keep positions and proper motions, and of which epoch they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, SettingsError, check_keys
+from .catalogs import Catalog
+from .columns import Column
+from .positions import Positions, match_positions
+
+
+@dataclass(frozen=True)
+class Place:
+    """Columns of position and motion, of each the first that exists.
+
+    Parameters
+    ----------
+    ra, dec : tuple of str
+        ICRS, in degrees.
+    pmra, pmdec, parallax, radial_velocity : tuple of str
+        mas/yr (`pmra` with the factor cos(dec)), mas, km/s; may be absent.
+    epoch : float
+        Julian year of the positions.
+    epoch_column : tuple of str
+        Epoch of each row; rows without a sensible one have `epoch`.
+    """
+
+    ra: tuple[str, ...] = ("ra",)
+    dec: tuple[str, ...] = ("dec",)
+    pmra: tuple[str, ...] = ("pmra",)
+    pmdec: tuple[str, ...] = ("pmdec",)
+    parallax: tuple[str, ...] = ()
+    radial_velocity: tuple[str, ...] = ()
+    epoch: float = 2000.0
+    epoch_column: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.ra, *self.dec, *self.pmra, *self.pmdec, *self.parallax, *self.radial_velocity, *self.epoch_column)
+
+
+_DESI = Place(
+    ("FIBERMAP.TARGET_RA", "RVTAB.TARGET_RA"), ("FIBERMAP.TARGET_DEC", "RVTAB.TARGET_DEC"), ("FIBERMAP.PMRA",),
+    ("FIBERMAP.PMDEC",), ("FIBERMAP.PARALLAX",), epoch=2015.5, epoch_column=("FIBERMAP.REF_EPOCH",),
+)  # fmt: skip
+
+PLACES: Mapping[str, Place] = MappingProxyType({
+    # 2MASS, which observed from June 1997 to February 2001.
+    "apogee-dr17": Place(("RA",), ("DEC",), ("GAIAEDR3_PMRA",), ("GAIAEDR3_PMDEC",), ("GAIAEDR3_PARALLAX",), epoch=1999.5),
+    # Targets have epochs of their own; those of Gaia DR2 are 2015.5, as are those that have none.
+    "desi-edr": _DESI,
+    "desi-dr1": _DESI,
+    # The epoch of the input catalog is not told; its coordinates are called J2000.
+    "lamost": Place(),
+    "compilation": Place(),
+    "gaia": Place(parallax=("parallax",), radial_velocity=("radial_velocity",), epoch=2016.0, epoch_column=("ref_epoch",)),
+})  # fmt: skip
+"""By kind of catalog."""
+
+
+SPELLINGS = MappingProxyType({
+    "ra": ("ra", "_ra", "ra_icrs", "_ra.icrs", "_raj2000", "raj2000", "radeg", "ra_deg"),
+    "dec": ("dec", "_de", "de", "decl", "de_icrs", "_de.icrs", "_dej2000", "dej2000", "dedeg", "dec_deg"),
+    "pmra": ("pmra", "pm_ra"),
+    "pmdec": ("pmdec", "pmde", "pm_dec", "pm_de"),
+    "epoch": ("ref_epoch", "epoch"),
+})  # fmt: skip
+"""Columns of tables of no fixed layout, in lower case: those of VizieR, SIMBAD and SAGA; degrees go before hours."""
+
+
+def changed_place(place: Place, changes: Mapping[str, Any], where: str) -> Place:
+    """A place with other columns or another epoch, as a selection file names them.
+
+    Parameters
+    ----------
+    place : Place
+    changes : mapping
+        ``ra``, ``dec`` and so on: names of columns; ``epoch``: a number, or the name of a column.
+    where : str
+        For the message.
+
+    Raises
+    ------
+    SettingsError
+        On an unknown key, or a value of the wrong type.
+    """
+    names = [one.name for one in fields(Place) if one.name != "epoch_column"]
+    check_keys(changes, names, where)
+    for name, value in changes.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if name == "epoch" and number and 1800 < value < 2100:
+            place = replace(place, epoch=float(value), epoch_column=())
+        elif isinstance(value, str):
+            place = replace(place, **{"epoch_column" if name == "epoch" else name: (value,)})  # type: ignore[arg-type]
+        else:
+            what = "a Julian year or the name of a column" if name == "epoch" else "the name of a column"
+            raise SettingsError(f"{where}: {name} must be {what}, not '{value}'")
+    return place
+
+
+def read_positions(catalog: Catalog, place: Place, rows: np.ndarray | None = None) -> Positions:
+    """Positions of the rows of a catalog.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    place : Place
+    rows : ndarray of int, optional
+        Only these.
+
+    Raises
+    ------
+    InputError
+        If there is no column of ra or dec.
+    """
+    every = slice(None) if rows is None else rows
+
+    def column(names: tuple[str, ...]) -> np.ndarray | None:
+        found = next((name for name in names if catalog.find(name) is not None), None)
+        return None if found is None else catalog.numbers(found)[every]
+
+    ra, dec = catalog.numbers(*place.ra)[every], catalog.numbers(*place.dec)[every]
+    epochs = column(place.epoch_column)
+    with np.errstate(invalid="ignore"):
+        epoch = place.epoch if epochs is None else np.where((epochs > 1800) & (epochs < 2100), epochs, place.epoch)
+        # -9999 and the like are no positions.
+        ra = np.where((ra >= -360) & (ra <= 360), ra, np.nan)
+    motion = {
+        name: _sensible(column(getattr(place, name))) for name in ("pmra", "pmdec", "parallax", "radial_velocity")
+    }
+    return Positions(ra, dec, epoch, **motion)
+
+
+def named_places(columns: Mapping[str, Column], where: str) -> dict[str, np.ndarray]:
+    """Positions and motions of a table of no fixed layout.
+
+    Parameters
+    ----------
+    columns : mapping of str to Column, shape (n,)
+    where : str
+        File, for messages.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,), float64
+        Those of ra, dec (degrees, from hours or sexagesimal text, too), pmra, pmdec (mas/yr) and epoch (Julian year) that
+        `SPELLINGS` finds; NaN where unknown.
+
+    Raises
+    ------
+    InputError
+        If text is no angle.
+    """
+    lower = {name.lower(): name for name in columns}
+    out = {}
+    for name, spellings in SPELLINGS.items():
+        spelt = next((lower[spelling] for spelling in spellings if spelling in lower), None)
+        if spelt is None:
+            continue
+        column, told = columns[spelt], f"{where}: column {spelt}"
+        text = column.text() if column.values.dtype.kind in "OSU" else np.zeros(0, "U1")
+        if name in ("ra", "dec") and any(mark in entry for entry in text.tolist() for mark in ":h "):
+            out[name] = _sexagesimal(text, name == "ra", told)
+        else:
+            out[name] = column.numbers(told)
+    return out
+
+
+def _sexagesimal(text: np.ndarray, hours: bool, where: str) -> np.ndarray:
+    from astropy.coordinates import Angle
+
+    out = np.full(len(text), np.nan)
+    try:
+        out[text != ""] = Angle(text[text != ""].tolist(), "hourangle" if hours else "deg").degree
+    except ValueError as error:
+        raise InputError(f"{where}: no angle ({' '.join(str(error).split())})") from None
+    return out
+
+
+def table_positions(table: Mapping[str, np.ndarray], where: str) -> Positions:
+    """Positions of a table of labels, as `transtar.labels.read_labels` gives it; of epoch 2000 unless it has a column.
+
+    Raises
+    ------
+    InputError
+        If it has no ra and dec.
+    """
+    columns = {name: Column(values, np.zeros(len(values), dtype=bool)) for name, values in table.items()}
+    found = named_places(columns, where)
+    if not {"ra", "dec"} <= set(found):
+        raise InputError(f"{where}: no columns ra and dec to match by position; columns found: {', '.join(table)}")
+    epochs = found.get("epoch")
+    epoch = 2000.0 if epochs is None else np.where((epochs > 1800) & (epochs < 2100), epochs, 2000.0)
+    return Positions(found["ra"], found["dec"], epoch, _sensible(found.get("pmra")), _sensible(found.get("pmdec")))
+
+
+EPOCHS = MappingProxyType({"desi": 2015.5, "desi-brz": 2015.5, "gaia-xp": 2016.0})
+"""Julian year of the positions in spectra of a survey; 2000 of others."""
+
+
+def match_spectra(
+    theirs: Positions, columns: Mapping[str, np.ndarray], survey: str, radius: float, where: str
+) -> tuple[np.ndarray, str]:
+    """Find the row of a table of labels at the position of each spectrum; spectra of one star share it.
+
+    Parameters
+    ----------
+    theirs : Positions
+        Of the table, as from `table_positions`.
+    columns : mapping of str to ndarray, shape (n,)
+        ``ra`` and ``dec`` of the spectra, in degrees; NaN where unknown.
+    survey : str
+        Tells the epoch of the spectra; see `EPOCHS`.
+    radius : float
+        In arcsec. Spectra with several rows of the table within it get none.
+    where : str
+        The table, for messages.
+
+    Returns
+    -------
+    rows : ndarray of int64, shape (n,)
+        -1 where there is no row.
+    line : str
+        What was found, to show.
+
+    Raises
+    ------
+    InputError
+        If the spectra have no positions, or none a match.
+    """
+    if not {"ra", "dec"} <= set(columns):
+        raise InputError(f"spectra of {survey} tell no position, which labels could be matched by")
+    ra, dec = (np.asarray(columns[name], float) for name in ("ra", "dec"))
+    ours = Positions(ra, dec, EPOCHS.get(survey, 2000.0))
+    rows, report = match_positions(ours, theirs, radius, one_to_one=False)
+    if not report.matched:
+        raise InputError(
+            f"no spectrum has a row of {where} within {radius:g} arcsec; {report.alone} of {len(ours)} have none near"
+        )
+    return rows, f"labels: {report.describe('spectra', where)}"
+
+
+def _sensible(values: np.ndarray | None) -> np.ndarray | None:
+    if values is None:
+        return None
+    with np.errstate(invalid="ignore"):
+        # The fastest star moves by 10,400 mas a year; sentinels are -9999, -9999.99 or 1e20.
+        return np.where((np.abs(values) < 20000) & (np.trunc(values) != -9999) & (values != -999), values, np.nan)
