@@ -35,7 +35,7 @@ def fetch(tmp_path):
     def run(
         address, ask, search=None, out=None, refresh=False, allow_pickle=False, cache=None, patience=None, lines=None
     ):
-        patience = patience or Patience(timeout=0.25, tries=3, pause=0.0)
+        patience = patience or Patience(timeout=20.0, tries=3, pause=0.0)
         service = Service(address, patience, (lambda line: None) if lines is None else lines.append)
         answers = Answers(cache or tmp_path / "cache", service.address, refresh)
         return fetch_sparcl(Sparcl(service, answers, allow_pickle), ask, out or tmp_path / "out", search)
