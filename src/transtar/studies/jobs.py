@@ -16,9 +16,20 @@ from ..catalog.trained import trained_on
 from ..datasets import PreparedSet, read_set, star_names, training_arguments, usable
 from ..errors import InputError
 from ..files import atomic_path, content_hash
+from ..labels.positions import Positions, near_pairs
 from ..models import Estimator, load_estimator
 from ..preprocess import Preprocessing, require_same
-from ..train import Pretrain, Strategy, finetune, folds, make_strategy, nested_subsets, pretrain, settings_from_dict
+from ..train import (
+    Pretrain,
+    Strategy,
+    finetune,
+    folds,
+    make_strategy,
+    matched_split,
+    nested_subsets,
+    pretrain,
+    settings_from_dict,
+)
 
 FOLD_SEED = 2025
 """Fixes the folds of a validation study, so that all variants are judged on the same stars."""
@@ -36,7 +47,7 @@ class Job:
     seed, n_finetune : int
     settings : dict
         Of the pre-training or of the strategy.
-    split : {'test', 'validation'}
+    split : {'test', 'validation', 'matched'}
     n_folds : int
         Number of folds of a validation study.
     source, target : str
@@ -62,6 +73,10 @@ class Job:
         Ranges of labels of the target's stars that count.
     base_key : str
         Key of the pre-training, so that a fine-tuning is done again when its model changes.
+    rest : bool
+        Label the usable stars of the pool that were not learnt from, too.
+    saved : str
+        Folder for the fine-tuned model; empty where it is not kept.
     """
 
     variant: str
@@ -85,6 +100,8 @@ class Job:
     lines: str = ""
     lines_key: str = ""
     keep: dict[str, Any] = field(default_factory=dict, hash=False)
+    rest: bool = False
+    saved: str = ""
 
     @property
     def key(self) -> str:
@@ -103,10 +120,19 @@ def parts(prepared: PreparedSet, split: str, seed: int, n_folds: int) -> tuple[n
     """Rows to learn from and rows to be judged on.
 
     In a test study these are the pool and the test stars; in a validation study one fold of the pool, by `seed`, takes
-    the place of the test stars, and no test star is touched.
+    the place of the test stars, and no test star is touched. A matched split divides all of them anew, the same way for
+    all seeds.
     """
     columns = prepared.columns
     good = usable(prepared)
+    if split == "matched":
+        absent = [name for name in ("feh", "teff") if name not in columns]
+        if absent:
+            raise InputError(f"{prepared.survey}: a split matched in Teff needs the label {' and '.join(absent)}")
+        rows = np.flatnonzero(good & np.isin(columns["split"], ("pool", "test")))
+        old = columns["split"][rows] == "pool"
+        chosen = matched_split(star_names(columns)[rows], columns["feh"][rows], columns["teff"][rows], old, FOLD_SEED)
+        return rows[chosen], rows[~chosen]
     pool = np.flatnonzero(good & (columns["split"] == "pool"))
     if split == "test":
         return pool, np.flatnonzero(good & (columns["split"] == "test"))
@@ -117,17 +143,85 @@ def parts(prepared: PreparedSet, split: str, seed: int, n_folds: int) -> tuple[n
 
 def run_job(job: Job, runs: str) -> str:
     """Do one run and store its predictions as ``<key>.parquet`` in the folder `runs`; returns the key."""
+    if job.strategy == "pretrain":
+        _pretrain(job, runs)
+    else:
+        target, pool, judged = _stars(job)
+        taught = _taught(job, target, pool)
+        model = finetune(
+            _estimator(job.base),
+            **training_arguments(target, taught, job.labels),
+            strategy=make_strategy(job.strategy, **job.settings),
+            seed=job.seed,
+        )
+        _store(
+            job,
+            runs,
+            model,
+            target,
+            np.setdiff1d(pool, taught),
+            [_predictions(job, model, target, judged, len(taught))],
+        )
+    return job.key
+
+
+def _stars(job: Job) -> tuple[PreparedSet, np.ndarray, np.ndarray]:
+    """The target's set, its rows to learn from, and those to be judged on."""
     target = _load(job.target)
     pool, judged = (_within(target, rows, job.keep) for rows in parts(target, job.split, job.seed, job.n_folds))
+    if job.split == "matched":
+        judged = judged[~_met(target, judged, _load(job.source))]
     if not len(judged):
         raise InputError(f"no usable star of {target.survey} to be judged on; does its split table name test stars?")
-    tables = []
-    if job.strategy == "pretrain":
-        source = _load(job.source)
-        learn, held_out = parts(source, job.split, job.seed, job.n_folds)
-        learn = learn[np.isfinite(source.targets(job.labels)[learn]).any(axis=1)]
+    return target, pool, judged
+
+
+def judged_rows(job: Job) -> np.ndarray:
+    """Rows of the target's set that a run is judged on."""
+    return _stars(job)[2]
+
+
+MET_WITHIN = 5.0
+"""Separation in arcsec within which spectra of two surveys are taken for one star's: years of proper motion are in it."""
+
+
+def _met(target: PreparedSet, rows: np.ndarray, source: PreparedSet) -> np.ndarray:
+    """Whether the source has a spectrum of the star, too: those of the pool were not kept out of the pre-training."""
+    met = np.isin(star_names(target.columns)[rows], star_names(source.columns))
+    if all(name in part.columns for part in (target, source) for name in ("ra", "dec")):
+        # Of no epoch: motion is not known here, and the radius allows for it.
+        theirs = Positions(source.columns["ra"], source.columns["dec"], 0.0).at(0.0)
+        ours = Positions(target.columns["ra"][rows], target.columns["dec"][rows], 0.0).at(0.0)
+        for found, _, _ in near_pairs(ours, theirs, MET_WITHIN):
+            met[found] = True
+    return met
+
+
+def _taught(job: Job, target: PreparedSet, pool: np.ndarray) -> np.ndarray:
+    """Rows that a fine-tuning learns from: the seed decides, whatever the strategy and the model."""
+    labelled = pool[np.isfinite(target.targets(job.labels)[pool]).any(axis=1)]
+    stars = star_names(target.columns)[labelled]
+    feh = target.columns["feh"][labelled] if "feh" in target.columns else None
+    n = min(job.n_finetune, len(np.unique(stars)))
+    return labelled[nested_subsets(stars, feh, [n], job.seed)[n]]
+
+
+@lru_cache(maxsize=4)
+def _estimator(folder: str) -> Estimator:
+    return load_estimator(folder)
+
+
+def _pretrain(job: Job, runs: str) -> None:
+    """Pre-train, or take the model that an earlier run with the same key has left, and label stars with it."""
+    target, pool, judged = _stars(job)
+    source = _load(job.source)
+    learn, held_out = parts(source, job.split, job.seed, job.n_folds)
+    learn = learn[np.isfinite(source.targets(job.labels)[learn]).any(axis=1)]
+    flux, line_stars = _corrected(job, source, target, judged)
+    if (Path(job.base) / "config.json").is_file():
+        model = load_estimator(job.base)
+    else:
         arguments = training_arguments(source, learn, job.labels)
-        flux, line_stars = _corrected(job, source, target, judged)
         arguments["flux"] = flux[learn]
         if job.prior:
             prior = load_prior(job.prior, job.labels, source.preprocessing)
@@ -138,30 +232,49 @@ def run_job(job: Job, runs: str) -> str:
             model = pretrain(**arguments, label_names=job.labels, preprocessing=source.preprocessing, settings=settings)
         model = _remembering(model, line_stars)
         model.save(job.base)
-        if job.split == "validation":
-            tables.append(_predictions(job, model, replace(source, flux=flux), held_out, len(learn)))
-        tables.append(_predictions(job, model, target, judged, len(learn)))
-    else:
-        columns = target.columns
-        labelled = pool[np.isfinite(target.targets(job.labels)[pool]).any(axis=1)]
-        feh = columns["feh"][labelled] if "feh" in columns else None
-        n = min(job.n_finetune, len(np.unique(star_names(columns)[labelled])))
-        # The seed decides the subset, whatever the strategy and the model: all learn from the same stars.
-        subset = nested_subsets(star_names(columns)[labelled], feh, [n], job.seed)[n]
-        model = finetune(
-            load_estimator(job.base),
-            **training_arguments(target, labelled[subset], job.labels),
-            strategy=make_strategy(job.strategy, **job.settings),
-            seed=job.seed,
-        )
-        tables.append(_predictions(job, model, target, judged, int(subset.sum())))
+    tables = []
+    if job.split == "validation":
+        tables.append(_predictions(job, model, replace(source, flux=flux), held_out, len(learn)))
+    tables.append(_predictions(job, model, target, judged, len(learn)))
+    _store(job, runs, model, target, pool, tables)
+
+
+def _store(
+    job: Job, runs: str, model: Estimator, target: PreparedSet, rest: np.ndarray, tables: list[pa.Table]
+) -> None:
+    """Write all that is kept of a run; `rest` are rows of the pool that it has not learnt from."""
+    if job.saved:
+        model.save(job.saved)
     if job.plane:
-        with atomic_path(plane_file(job, runs)) as temporary:
-            pq.write_table(_plane_predictions(job, model), temporary)
+        _write(_plane_predictions(job, model), plane_file(job, runs))
+    if job.rest:
+        _write(_predictions(job, model, target, rest, len(rest)).drop_columns(["n_train"]), rest_file(job, runs))
     # Last, because this file says that the run is done.
-    with atomic_path(Path(runs) / f"{job.key}.parquet") as temporary:
-        pq.write_table(pa.concat_tables(tables), temporary)
-    return job.key
+    _write(pa.concat_tables(tables), run_file(job, runs))
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def run_file(job: Job, runs: str | Path) -> Path:
+    """Where a run keeps what it predicted."""
+    return Path(runs) / f"{job.key}.parquet"
+
+
+def rest_file(job: Job, runs: str | Path) -> Path:
+    """Where a run keeps what it predicted for stars of the pool that it has not learnt from."""
+    return Path(runs) / f"{job.key}-rest.parquet"
+
+
+def is_done(job: Job, runs: str | Path) -> bool:
+    """Whether all that is to be kept of a run is there."""
+    files = [run_file(job, runs)]
+    files += [plane_file(job, runs)] if job.plane else []
+    files += [rest_file(job, runs)] if job.rest else []
+    files += [Path(job.saved) / "config.json"] if job.saved else []
+    return all(path.is_file() for path in files)
 
 
 def _within(prepared: PreparedSet, rows: np.ndarray, keep: dict[str, Any]) -> np.ndarray:
@@ -286,7 +399,13 @@ def read_plane(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
     return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
 
 
+def read_rest(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
+    """What a run predicted for stars of the pool that it has not learnt from: `target`, `label`, `row`, `predicted`."""
+    table = pq.read_table(rest_file(job, runs))
+    return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+
+
 def read_run(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
     """What a run predicted: columns `target`, `label`, `row`, `predicted`, `n_train`."""
-    table = pq.read_table(Path(runs) / f"{job.key}.parquet")
+    table = pq.read_table(run_file(job, runs))
     return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}

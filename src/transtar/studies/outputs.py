@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from ..report import Section
 from .closing import closing_lines
 from .element import element_section
 from .inputs import locate
-from .jobs import Job, read_run
+from .jobs import Job, judged_rows, read_rest, read_run
 from .pages import CHOSEN, write_pages
 from .pipeline import PIPELINE, pipeline_values, rows_of
 from .plane import plane_section
@@ -85,8 +86,10 @@ def _predictions(studies, jobs: list[Job], sets: dict[str, PreparedSet], runs: P
     """Predictions of every run, label by label, and the ensembles over seeds where all learnt from the same stars."""
     together: dict[tuple, list[dict]] = {}
     for job in jobs:
-        table = read_run(job, runs)
         study = studies[job.variant]
+        table = read_run(job, runs)
+        if study.split == "matched" and job.strategy == "pretrain":
+            table = _on_matched(job, table, runs)
         strategy = "zero-shot" if job.strategy == "pretrain" else job.strategy
         for target in dict.fromkeys(table["target"].tolist()):
             for label in job.labels:
@@ -102,7 +105,7 @@ def _predictions(studies, jobs: list[Job], sets: dict[str, PreparedSet], runs: P
                     "n_finetune": job.n_finetune,
                     "seed": job.seed,
                     "n_train": int(table["n_train"][rows][0]),
-                    "split": study.split,
+                    "split": "validation" if study.split == "validation" else "test",
                     "variant": _variant(job),
                     "model": job.model,
                     "row": row,
@@ -124,6 +127,17 @@ def _predictions(studies, jobs: list[Job], sets: dict[str, PreparedSet], runs: P
             variant = entries[0]["variant"]
             name = "ensemble" if variant == "default" else f"{variant}-ensemble"
             yield entries[0] | {"predicted": mean, "seed": ENSEMBLE_SEED, "variant": name}
+
+
+def _on_matched(job: Job, table: dict[str, np.ndarray], runs: Path) -> dict[str, np.ndarray]:
+    """Zero-shot predictions for the test stars of a matched split, some of which were in the pool of the other."""
+    rest = read_rest(job, runs)
+    rest["n_train"] = np.full(len(rest["row"]), table["n_train"][0])
+    judged = judged_rows(replace(job, split="matched"))
+    both = {name: np.concatenate([values, rest[name]]) for name, values in table.items()}
+    order = np.argsort(both["row"], kind="stable")
+    inside = order[np.isin(both["row"][order], judged)]
+    return {name: values[inside] for name, values in both.items()}
 
 
 def _on_subset(study: Study, predictions: list[dict], out: Path) -> list[dict]:

@@ -10,6 +10,8 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,15 @@ from ..preprocess import Preprocessing
 from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
 from .element import element_model
 from .inputs import check_inputs, make_inputs, prepared_set, samples_of, set_folder
-from .jobs import Job, going_on, load_prior, prior_hash, run_job
+from .jobs import Job, going_on, is_done, load_prior, prior_hash, run_job
 from .outputs import write_outputs
 from .spec import Study, adapters, settings_for
 
 NOT_TRAINED = ("zero-shot",)
 """Strategies that are no runs of their own."""
+
+EXPLAINED = ("residual", "lora", "full", "scratch")
+"""Strategies whose networks are kept where they are to be explained."""
 
 
 def run_study(
@@ -59,23 +64,40 @@ def run_study(
     """
     out = Path(out)
     jobs: list[Job] = []
+    content = cache(content_of)
     for variant, study in studies.items():
         check_settings(study, variant)
         check_inputs(study, out)
+    made: list[tuple] = []
     for variant, study in studies.items():
-        make_inputs(study, out, workers, say)
-        for sample in samples_of(study):
-            prepared_set(sample, study, out, say)
-        jobs += list(plan(study, variant, out))
+        inputs = (study.simulate, study.selections, study.catalogs, study.preprocessing, samples_of(study))
+        if inputs not in made:
+            made.append(inputs)
+            make_inputs(study, out, workers, say)
+            for sample in samples_of(study):
+                prepared_set(sample, study, out, say)
+        jobs += list(plan(study, variant, out, content))
     started = time.monotonic()
     runs = out / "runs"
     runs.mkdir(parents=True, exist_ok=True)
-    missing = {job.key: job for job in jobs if not (runs / f"{job.key}.parquet").is_file()}
-    say(f"{len(jobs)} runs, {len(jobs) - len(missing)} of them done before")
+    missing = _missing(jobs, runs)
+    distinct = len({job.key for job in jobs})
+    say(f"{distinct} runs, {distinct - len(missing)} of them done before")
     _train(list(missing.values()), runs, workers or os.cpu_count() or 1)
     if missing:
         say(f"trained in {(time.monotonic() - started) / 60:.1f} minutes")
     return write_outputs(studies, jobs, out)
+
+
+def _missing(jobs: list[Job], runs: Path) -> dict[str, Job]:
+    """Runs that are still to be done, by key; where variants share one, all that any of them wants of it is kept."""
+    missing: dict[str, Job] = {}
+    for job in jobs:
+        if not is_done(job, runs):
+            known = missing.get(job.key, job)
+            more = {name: getattr(known, name) or getattr(job, name) for name in ("plane", "rest", "saved")}
+            missing[job.key] = replace(known, **more)
+    return missing
 
 
 def check_settings(study: Study, variant: str) -> None:
@@ -105,49 +127,62 @@ def check_settings(study: Study, variant: str) -> None:
                 raise SettingsError(f"study, variant {variant}: adapter '{adapter}' is not among its strategies")
 
 
-def plan(study: Study, variant: str, out: Path) -> Iterator[Job]:
+def plan(study: Study, variant: str, out: Path, content: Callable[[Path], str]) -> Iterator[Job]:
     """List the runs of a study; those without fine-tuning stars and those with the most label the plane, too."""
     target = set_folder(study.target, study, out)
     plane = None if study.plane is None else set_folder(study.plane, study, out)
     lines = "" if study.lines is None else str(set_folder(study.lines, study, out))
     common: dict[str, Any] = {
         "variant": variant,
-        "split": study.split,
         "n_folds": len(study.seeds),
         "target": str(target),
         "keep": dict(study.target.keep),
+        "rest": study.rest,
     }
     for model, labels in study.models.items():
         sample = study.sources.get(model, study.source)
         source = set_folder(sample, study, out)
-        data = (content_of(source), content_of(target))
+        data = (content(source), content(target))
         known: dict[str, Any] = {**common, "source": str(source), "data": data}
-        labelled = {} if plane is None else {"plane": str(plane), "data": (*data, content_of(plane))}
+        labelled = {} if plane is None else {"plane": str(plane), "data": (*data, content(plane))}
         start: dict[str, Any] = {"source_name": sample.survey}
         if model in study.prior:
             prior = find_model(study.prior[model])
             names = dict.fromkeys([*load_estimator(prior).surveys, sample.survey])
             start = {"prior": str(prior), "prior_key": prior_hash(prior), "source_name": "+".join(names)}
         for seed in study.seeds:
+            # A split that is matched divides the target anew; the pre-training is that of the study itself.
             first = Job(
                 model=model, labels=tuple(labels), strategy="pretrain", seed=seed, n_finetune=0,
-                settings=dict(study.pretrain), base="", lines=lines, lines_key=content_of(Path(lines)) if lines else "",
+                split="test" if study.split == "matched" else study.split,
+                settings=dict(study.pretrain), base="", lines=lines, lines_key=content(Path(lines)) if lines else "",
                 **{**known, **start, **labelled},
             )  # fmt: skip
             base = str(out / "models" / f"{model}-seed{seed}-{first.key}")
-            yield Job(**{**first.__dict__, "base": base})
+            yield replace(first, base=base)
             for size in study.sizes:
                 for strategy in study.strategies:
                     if strategy in NOT_TRAINED:
                         continue
                     # Runs that use nothing of the pre-trained model are the same under every pre-training.
                     alone = not STRATEGIES[strategy].uses_model
-                    yield Job(
+                    job = Job(
                         model=model, labels=tuple(labels), strategy=strategy, seed=seed, n_finetune=size,
-                        settings=settings_for(study, strategy, model, size), base=base,
+                        split=study.split, settings=settings_for(study, strategy, model, size), base=base,
                         base_key="" if alone else first.key, source_name="none" if alone else start["source_name"],
                         **(known | (labelled if size == max(study.sizes) else {})),
                     )  # fmt: skip
+                    yield replace(job, saved=_saved(study, job, out))
+
+
+def _saved(study: Study, job: Job, out: Path) -> str:
+    """Folder for a model that is to be explained, empty for any other."""
+    wanted = study.explain
+    if wanted is None or job.model != wanted.model or job.n_finetune != max(study.sizes):
+        return ""
+    if job.strategy not in EXPLAINED or job.seed not in study.seeds[: wanted.seeds]:
+        return ""
+    return str(out / "models" / f"{job.model}-{job.strategy}-seed{job.seed}-{job.key}")
 
 
 def content_of(folder: Path) -> str:

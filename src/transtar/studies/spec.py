@@ -12,8 +12,11 @@ from typing import Any
 import yaml
 
 from ..errors import InputError, SettingsError, check_keys
+from .experiments import Experiments, build_experiments, experiment_studies
 
 DATA_VARIABLE = "TRANSTAR_DATA"
+
+SPLITS = ("test", "validation", "matched")
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,25 @@ class Subset:
 
 
 @dataclass(frozen=True)
+class Explain:
+    """Stars and models whose gradients and loss landscapes are drawn.
+
+    Parameters
+    ----------
+    model : str
+        One of the study's, of one label.
+    regime : str
+        Of the test stars.
+    seeds : int
+        Pairs of random directions of the landscapes, and as many of the study's seeds at most.
+    """
+
+    model: str = "feh"
+    regime: str = "poor"
+    seeds: int = 5
+
+
+@dataclass(frozen=True)
 class Study:
     """One study: a source, a target, and the grid of runs between them.
 
@@ -151,10 +173,17 @@ class Study:
     adapter : dict of int to str
         For each size the adapter of [Fe/H] that was chosen beforehand, by validation in the pool or from elsewhere; or, for each
         size, a dict of label to adapter.
-    split : {'test', 'validation'}
-        'validation' never touches the test stars: each seed holds out its own share of both pools instead.
+    split : {'test', 'validation', 'matched'}
+        'validation' never touches the test stars: each seed holds out its own share of both pools instead. 'matched' divides
+        pool and test stars of the target anew, so that both have one distribution of Teff (`transtar.train.matched_split`).
+    rest : bool
+        Label the stars of the pool that a run has not learnt from, too.
+    experiments : Experiments or None
+        The ablations of the paper's appendix; with them a study draws the paper's tables and figures.
+    explain : Explain or None
+        Whose gradients and loss landscapes are drawn.
     variants : dict of str to dict
-        Deviations from all of the above, each run as well.
+        Deviations from all of the above, each run as well; one of the study that is extended is dropped by null.
     scales : dict of str to dict
         Named smaller or larger forms of the study.
     """
@@ -182,6 +211,9 @@ class Study:
     strategies: dict[str, dict] = field(default_factory=dict)
     adapter: dict[int, str | dict[str, str]] = field(default_factory=dict)
     split: str = "test"
+    rest: bool = False
+    experiments: Experiments | None = None
+    explain: Explain | None = None
     variants: dict[str, dict] = field(default_factory=dict)
     scales: dict[str, dict] = field(default_factory=dict)
 
@@ -202,7 +234,7 @@ def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | No
     Returns
     -------
     dict of str to Study
-        The study as ``default``, and each of its variants.
+        The study as ``default``, each of its variants, and each of its experiments.
 
     Raises
     ------
@@ -221,8 +253,13 @@ def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | No
     default = build_study(content, f"study {name}")
     studies = {"default": default}
     for variant, deviation in default.variants.items():
-        studies[variant] = build_study(merge(content, deviation or {}), f"study {name}, variant {variant}")
-    return studies
+        if deviation is not None:
+            studies[variant] = replace(
+                build_study(merge(content, deviation), f"study {name}, variant {variant}"),
+                experiments=None,
+                explain=None,
+            )
+    return studies | experiment_studies(default)
 
 
 def shipped_studies() -> list[str]:
@@ -259,13 +296,20 @@ def build_study(content: dict, where: str) -> Study:
         content["subset"] = _subset(content["subset"], f"{where}, subset")
     if content.get("plane") is not None:
         content["plane"] = _sample(PlaneSample, content["plane"], f"{where}, plane")
+    if content.get("experiments") is not None:
+        content["experiments"] = build_experiments(content["experiments"], f"{where}, experiments")
+    if content.get("explain") is not None:
+        check_keys(content["explain"], (f.name for f in fields(Explain)), f"{where}, explain")
+        content["explain"] = Explain(**content["explain"])
     try:
         study = Study(**content)
     except TypeError as error:
         raise SettingsError(f"{where}: {error}") from None
     _check_kinds(study, where)
-    if study.split not in ("test", "validation"):
-        raise SettingsError(f"{where}: split '{study.split}' is none of test, validation")
+    if study.split not in SPLITS:
+        raise SettingsError(f"{where}: split '{study.split}' is none of {', '.join(SPLITS)}")
+    if study.explain is not None:
+        check_keys([study.explain.model], study.models, f"{where}, explain.model")
     if not (study.models and study.seeds):
         raise SettingsError(f"{where}: needs at least one model and one seed")
     for name in ("prior", "sources"):

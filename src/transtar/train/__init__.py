@@ -19,7 +19,7 @@ from .settings import (
     make_strategy,
     settings_from_dict,
 )
-from .split import folds, nested_subsets, regime, validation_split
+from .split import folds, matched_split, nested_subsets, regime, validation_split
 from .strategies import finetune, pretrain
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "finetune",
     "folds",
     "make_strategy",
+    "matched_split",
     "nested_subsets",
     "pretrain",
     "regime",

@@ -114,6 +114,54 @@ def nested_subsets(star_groups, feh: np.ndarray | None, sizes: Sequence[int], se
     return {int(size): rank < size for size in sizes}
 
 
+METALLICITY_EDGES = (POOR_LIMIT, -0.7)
+"""Edges of the bins of [Fe/H] in which `matched_split` divides stars; fine-tuning sets of the paper end at the second."""
+
+
+def matched_split(star_groups, feh, teff, pool, seed: int) -> np.ndarray:
+    """Divide stars anew into a pool to learn from and others, so that at every [Fe/H] both have one distribution of Teff.
+
+    A pool that was cut in Teff (Zhao et al. 2026 learn from all stars with Teff > 4500 K and [Fe/H] < -0.7) leaves test stars of
+    other temperatures, and an error of extrapolation in Teff passes for one in [Fe/H]. Here each bin of [Fe/H] gives as many
+    stars as before, but at most half of its own, and the metal-rich bin makes up for what others cannot give. Within a bin
+    the stars are ordered by Teff, cut into as many runs of neighbours as stars are wanted, and one of each is drawn.
+
+    Parameters
+    ----------
+    star_groups : array-like, shape (n,)
+        Rows of equal label are one star, which takes the labels of its first row.
+    feh, teff : array-like, shape (n,)
+        In dex and K; stars that lack one stay out of the new pool.
+    pool : array-like, shape (n,), bool
+        Stars learnt from so far.
+    seed : int
+
+    Returns
+    -------
+    ndarray, shape (n,), bool
+        The new pool.
+    """
+    _, first, groups = np.unique(np.asarray(star_groups), return_index=True, return_inverse=True)
+    feh, teff, pool = (np.asarray(values)[first] for values in (feh, teff, pool))
+    known = np.isfinite(feh) & np.isfinite(teff)
+    bins = np.where(known, np.digitize(feh, METALLICITY_EDGES), -1)
+    numbers = range(len(METALLICITY_EDGES) + 1)
+    wanted = {b: min(int((pool & (bins == b)).sum()), int((bins == b).sum()) // 2) for b in numbers}
+    richest = numbers[-1]
+    wanted[richest] = min(
+        int((pool & known).sum()) - sum(wanted[b] for b in numbers[:-1]), int((bins == richest).sum())
+    )
+    generator = np.random.default_rng(seed)
+    chosen = np.zeros(len(first), dtype=bool)
+    for b in numbers:
+        members = np.flatnonzero(bins == b)
+        members = members[np.argsort(teff[members], kind="stable")]
+        edges = np.linspace(0, len(members), wanted[b] + 1)
+        starts, ends = np.ceil(edges[:-1]).astype(int), np.ceil(edges[1:]).astype(int)
+        chosen[members[generator.integers(starts, np.maximum(ends, starts + 1))]] = True
+    return chosen[groups.ravel()]
+
+
 def folds(star_groups, feh: np.ndarray | None, n_folds: int, seed: int) -> np.ndarray:
     """Assign each row to one of `n_folds` folds for cross-validation; int64, shape (n,).
 
