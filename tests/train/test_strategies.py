@@ -116,6 +116,26 @@ def test_frozen_weights_stay_bit_identical(base):
         assert torch.equal(adapted.network[index].bias, base.network[index].bias)
 
 
+def test_lora_factors_are_kept_until_the_next_step(base, tmp_path):
+    lora = finetune(base, **target(), strategy=LoRA(adapter=LoRASettings(4, 8), **FAST))
+    assert sorted(lora.adapter) == ["0.A", "0.B", "2.A", "2.B", "4.A", "4.B", "scale"]
+    for place in (0, 2, 4):
+        # Trained, not the factors that training started from: B was zero.
+        update = 2.0 * lora.adapter[f"{place}.B"] @ lora.adapter[f"{place}.A"]
+        change = (lora.network[place].weight - base.network[place].weight).detach().numpy()
+        assert np.abs(update).max() > 1e-3
+        np.testing.assert_allclose(change, update, atol=1e-6)
+    lora.save(tmp_path / "m")
+    assert np.array_equal(Estimator.load(tmp_path / "m").adapter["2.B"], lora.adapter["2.B"])
+    short = FAST | {"epochs": 1}
+    again = finetune(lora, **target(seed=3), strategy=LoRA(adapter=LoRASettings(2, 8), **short))
+    assert again.adapter["0.A"].shape == (2, N_PIXELS)
+    assert again.adapter["scale"] == 4.0
+    for other in (Residual(head=ResidualSettings(5), **short), Full(**short), Recalibrate()):
+        assert finetune(lora, **target(seed=3), strategy=other).adapter is None
+    assert finetune(lora, **target(seed=3), strategy=ZeroShot()).adapter is lora.adapter
+
+
 def test_adaptations_chain(base, tmp_path):
     model = finetune(base, **target(), strategy=LoRA(adapter=LoRASettings(4, 8), **FAST))
     model = finetune(model, **target(seed=3), strategy=Residual(head=ResidualSettings(5), **FAST))

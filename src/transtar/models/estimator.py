@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError
+from .lora import keep_factor_outputs
 from .networks import keep_outputs, network_sizes
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class Estimator:
     label_error : ndarray, shape (n_labels,), float64, or None
         1 sigma of each label, bias included, as measured on real stars that the model has not seen; NaN where nobody has. A
         fine-tuned model has none, until it is measured itself.
+    adapter : dict of str to ndarray, float32, or None
+        The thin matrices of the LoRA update that the network was last fine-tuned with and that is merged into it, as
+        `transtar.models.lora.lora_factors` returns them: for inspection, predictions do not use them. None where the
+        last fine-tuning was another.
     """
 
     network: nn.Module
@@ -76,6 +81,7 @@ class Estimator:
     trained_on: dict[str, np.ndarray] = field(default_factory=dict)
     domain_limit: float = float("inf")
     label_error: np.ndarray | None = None
+    adapter: dict[str, np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         n_inputs, n_labels = network_sizes(self.network)
@@ -105,7 +111,9 @@ class Estimator:
         rows = [self.label_names.index(label) for label in labels]
         parts = {name: getattr(self, name)[rows] for name in ("label_mean", "label_std", "label_min", "label_max")}
         error = None if self.label_error is None else self.label_error[rows]
-        return replace(self, network=keep_outputs(self.network, rows), label_names=labels, label_error=error, **parts)
+        adapter = None if self.adapter is None else keep_factor_outputs(self.network, self.adapter, rows)
+        network = keep_outputs(self.network, rows)
+        return replace(self, network=network, label_names=labels, label_error=error, adapter=adapter, **parts)
 
     def standardise(self, flux: np.ndarray) -> torch.Tensor:
         """Standardise inputs, shape (n, n_inputs), to a new float32 tensor."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
-from ..errors import SettingsError
+from ..errors import InputError, SettingsError
 from .mlp import linear_layers
+from .residual import innermost
 
 
 @dataclass(frozen=True)
@@ -115,3 +118,67 @@ def merge_lora(network: nn.Sequential) -> nn.Sequential:
     """Fold every LoRA update into its layer: a plain network that costs nothing more than the frozen one."""
     merged = [layer.merge() if isinstance(layer, LoRALinear) else copy.deepcopy(layer) for layer in network]
     return nn.Sequential(*merged).requires_grad_(True)
+
+
+def lora_factors(network: nn.Sequential) -> dict[str, np.ndarray]:
+    """Copy the thin matrices of a network that `add_lora` wrapped, to keep what merging folds away.
+
+    Returns
+    -------
+    dict of str to ndarray, float32
+        Per adapted layer, by its place in the network, ``"0.A"`` (rank, in_features) and ``"0.B"`` (out_features, rank);
+        and ``"scale"``, shape (), the alpha / rank by which their product is multiplied.
+    """
+    factors: dict[str, np.ndarray] = {}
+    for place, layer in network.named_children():
+        if isinstance(layer, LoRALinear):
+            factors |= {f"{place}.{name}": _array(getattr(layer, name)) for name in ("A", "B")}
+            factors["scale"] = np.array(layer.scale, dtype=np.float32)
+    return factors
+
+
+def adapted_layers(network: nn.Module, factors: Mapping[str, np.ndarray]) -> dict[int, nn.Linear]:
+    """The layers of a merged network that LoRA factors belong to, by their place in its core.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Merged; the core of a chain of residual networks carries the update.
+    factors : mapping of str to ndarray
+        As `lora_factors` returns them.
+
+    Raises
+    ------
+    InputError
+        If the factors do not fit the network.
+    """
+    core, _ = innermost(network)
+    linear = {"0": core} if isinstance(core, nn.Linear) else dict(core.named_children())
+    places = sorted({name.partition(".")[0] for name in factors if name != "scale"})
+    layers: dict[int, nn.Linear] = {}
+    for place in places:
+        layer, a, b = linear.get(place), factors.get(f"{place}.A"), factors.get(f"{place}.B")
+        if not isinstance(layer, nn.Linear) or a is None or b is None or a.ndim != 2 or b.ndim != 2:
+            raise InputError(f"adapter: '{place}' names no adapted layer of the network")
+        if (b.shape[0], a.shape[1]) != (layer.out_features, layer.in_features) or b.shape[1] != a.shape[0]:
+            raise InputError(
+                f"adapter: factors of shape {b.shape} and {a.shape} do not fit layer {place}, "
+                f"({layer.out_features}, {layer.in_features})"
+            )
+        layers[int(place)] = layer
+    if not layers or "scale" not in factors or factors["scale"].shape != ():
+        raise InputError("adapter: needs A and B of at least one layer, and their scale")
+    return layers
+
+
+def keep_factor_outputs(
+    network: nn.Module, factors: Mapping[str, np.ndarray], rows: list[int]
+) -> dict[str, np.ndarray]:
+    """LoRA factors of a network that keeps only some of its outputs: those of the last layer lose rows of B."""
+    core, _ = innermost(network)
+    last = "0" if isinstance(core, nn.Linear) else str(len(list(core.children())) - 1)
+    return {name: array[rows] if name == f"{last}.B" else array for name, array in factors.items()}
+
+
+def _array(parameter: torch.Tensor) -> np.ndarray:
+    return parameter.detach().to("cpu", torch.float32).numpy().copy()

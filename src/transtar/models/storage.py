@@ -1,4 +1,7 @@
-"""Models on disk: model.safetensors + config.json + trained_on.parquet + README.md. Nothing is ever unpickled."""
+"""Models on disk: model.safetensors + config.json + trained_on.parquet + README.md. Nothing is ever unpickled.
+
+A model that LoRA fine-tuned has adapter.safetensors beside them, its thin matrices; a folder without it is as complete.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from ..errors import InputError
 from ..files import atomic_folder, read_json, write_json
 from .card import model_card
 from .estimator import DOMAIN_CLIP, DOMAIN_FACTOR, DOMAIN_QUANTILE, TRAINED_ON_COLUMNS, Estimator
+from .lora import adapted_layers
 from .named import find_model
 from .networks import build_network, describe
 
@@ -22,6 +26,7 @@ FORMAT_VERSION = 1
 MIGRATIONS: dict[int, Callable[[dict], dict]] = {}
 """Per version, the function that turns its config.json into that of the next version."""
 
+ADAPTER = "adapter.safetensors"
 WEIGHTS, CONFIG, TRAINED_ON, CARD = "model.safetensors", "config.json", "trained_on.parquet", "README.md"
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16}
@@ -83,6 +88,8 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
     }
     with atomic_folder(folder) as temporary:
         (temporary / WEIGHTS).write_bytes(save(weights))
+        if estimator.adapter is not None:
+            (temporary / ADAPTER).write_bytes(save(_adapter_tensors(estimator.adapter, dtype)))
         _write_trained_on(estimator.trained_on, temporary / TRAINED_ON)
         write_json(temporary / CONFIG, config)
         (temporary / CARD).write_text(model_card(config), encoding="utf-8")
@@ -140,6 +147,7 @@ def load_estimator(folder: str | Path) -> Estimator:
             trained_on=_read_trained_on(folder / TRAINED_ON),
             domain_limit=float(config["domain"]["limit"]),
             label_error=_errors(labels),
+            adapter=_read_adapter(folder / ADAPTER, network),
             **scalers,
             **ranges,
         )
@@ -176,6 +184,25 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{path}: damaged or not a safetensors file ({error})") from error
+
+
+def _adapter_tensors(adapter: dict[str, np.ndarray], dtype: str) -> dict[str, torch.Tensor]:
+    # The scale stays float32, as the scalers do.
+    return {
+        name: torch.from_numpy(np.array(array, order="C")).to(_DTYPES["float32" if name == "scale" else dtype])
+        for name, array in adapter.items()
+    }
+
+
+def _read_adapter(path: Path, network: torch.nn.Module) -> dict[str, np.ndarray] | None:
+    if not path.is_file():
+        return None
+    adapter = {name: tensor.float().numpy() for name, tensor in _read_weights(path).items()}
+    try:
+        adapted_layers(network, adapter)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return adapter
 
 
 def _check_shapes(weights: dict[str, torch.Tensor], expected: dict[str, torch.Size], folder: Path) -> None:

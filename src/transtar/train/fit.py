@@ -13,7 +13,7 @@ from torch import nn
 
 from ..errors import InputError, SettingsError, TranstarError
 from ..models.estimator import Estimator, input_scalers
-from ..models.lora import LoRALinear, add_lora, merge_lora
+from ..models.lora import LoRALinear, add_lora, lora_factors, merge_lora
 from ..models.mlp import MLPSettings, build_mlp, is_plain_mlp
 from ..models.networks import map_outputs
 from ..models.residual import ResidualNetwork, assemble, build_head, innermost
@@ -99,8 +99,9 @@ def adapt(
             rebuild = lambda: network  # noqa: E731
         history = _run(base, model, training, validation, strategy, progress)
         adapted = _detached(rebuild())
+        adapter = lora_factors(wrapped) if isinstance(strategy, LoRA) else None
     record = provenance_step("finetune", strategy.name, strategy, sample, training, validation, set_hash, history)
-    return finished(replace(base, network=adapted), base, training, validation, record)
+    return finished(replace(base, network=adapted, adapter=adapter), base, training, validation, record)
 
 
 def recalibrate(base: Estimator, sample: Sample, strategy: Recalibrate, set_hash: str | None) -> Estimator:
@@ -117,7 +118,7 @@ def recalibrate(base: Estimator, sample: Sample, strategy: Recalibrate, set_hash
     nobody = sample.select(np.zeros(len(sample), dtype=bool))
     record = provenance_step("finetune", strategy.name, strategy, sample, sample, nobody, set_hash, None)
     record |= {"matrix": matrix.tolist(), "offset": offset.tolist()}
-    return finished(replace(base, network=network), base, sample, nobody, record)
+    return finished(replace(base, network=network, adapter=None), base, sample, nobody, record)
 
 
 def ridge(sample: Sample, names: tuple[str, ...], preprocessing, strategy: Ridge, set_hash: str | None) -> Estimator:
