@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ks_2samp
 
 from transtar.errors import InputError
-from transtar.train import folds, nested_subsets, regime, validation_split
+from transtar.train import folds, matched_split, nested_subsets, regime, validation_split
 
 
 @st.composite
@@ -87,3 +88,39 @@ def test_too_much_is_refused():
         nested_subsets([1, 2], None, [5], 0)
     with pytest.raises(InputError, match="3 folds"):
         folds([1, 2, 2], None, 3, 0)
+
+
+def common_stars(n=4000, seed=1):
+    """Poor stars are few and, in the paper's pool, all the warm ones; the rest of the pool is drawn above 4500 K."""
+    generator = np.random.default_rng(seed)
+    feh = np.where(generator.random(n) < 0.08, generator.uniform(-2.5, -0.7, n), generator.uniform(-0.7, 0.4, n))
+    teff = generator.uniform(4000, 6500, n)
+    pool = (teff > 4500) & ((feh < -0.7) | (generator.random(n) < 0.2))
+    return feh, teff, pool
+
+
+def test_matched_split_gives_both_parts_one_distribution_of_temperature():
+    feh, teff, pool = common_stars()
+    poor = feh < -1
+    assert teff[poor & ~pool].max() <= 4500 < teff[poor & pool].min()
+    stars = np.arange(len(feh))
+    new = matched_split(stars, feh, teff, pool, seed=0)
+    assert new.sum() == pool.sum()
+    assert ks_2samp(teff[poor & pool], teff[poor & ~pool]).pvalue < 1e-6
+    for members in (poor, (feh >= -1) & (feh < -0.7), feh >= -0.7):
+        assert ks_2samp(teff[members & new], teff[members & ~new]).pvalue > 0.5
+        # Neighbours in Teff go to both sides: far closer than a random draw of that size would come by itself.
+        assert abs(teff[members & new].mean() - teff[members & ~new].mean()) < 40
+    assert (poor & new).sum() == poor.sum() // 2
+    assert np.array_equal(new, matched_split(stars, feh, teff, pool, seed=0))
+    assert not np.array_equal(new, matched_split(stars, feh, teff, pool, seed=1))
+
+
+def test_matched_split_keeps_visits_together_and_leaves_unknown_stars_out():
+    feh, teff, pool = common_stars(600)
+    stars = np.repeat(np.arange(300), 2)
+    feh, teff, pool = (values[::2].repeat(2) for values in (feh, teff, pool))
+    teff[:20] = np.nan
+    new = matched_split(stars, feh, teff, pool, seed=0)
+    assert np.array_equal(new[::2], new[1::2])
+    assert not new[:20].any()

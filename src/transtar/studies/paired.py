@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import t as student_t
 
-from ..evaluate import bias, bootstrap, r2, sigma
+from ..evaluate import bias, bootstrap, r2, regimes, sigma
 from ..report import in_order
 
 N_BOOT = 1000
@@ -34,6 +35,14 @@ class Scored:
         """Standard error of the mean R2 over stars and seeds."""
         return _error(self.draws, self.r2)
 
+    def over_seeds(self, other: Scored) -> bool:
+        """Whether the two are told apart by their seeds alone: Student's t of the paired differences, at 95 %."""
+        if len(self.r2) != len(other.r2) or len(self.r2) < 2:
+            return False
+        difference = self.r2 - other.r2
+        n, spread = len(difference), difference.std(ddof=1)
+        return bool(abs(difference.mean()) > student_t.ppf(0.975, n - 1) * spread / np.sqrt(n))
+
     def minus(self, other: Scored) -> tuple[float, float]:
         """Difference of mean R2, and its standard error over stars and seeds, both taken pair by pair."""
         # A survey's pipeline has one seed where the networks have more.
@@ -50,13 +59,15 @@ def _error(draws: np.ndarray, values: np.ndarray) -> float:
     return float(np.hypot(over_stars, over_seeds))
 
 
-def score_strategies(entries: Iterable[dict]) -> dict[str, Scored]:
+def score_strategies(entries: Iterable[dict], regime: str = "all") -> dict[str, Scored]:
     """Score the strategies of one label, one target and one number of fine-tuning stars (and 0).
 
     Parameters
     ----------
     entries : iterable of dict
         Predictions of `outputs`; stars without reference or prediction are left out.
+    regime : str
+        Stars that count, as from `transtar.evaluate.regimes`.
 
     Returns
     -------
@@ -71,7 +82,7 @@ def score_strategies(entries: Iterable[dict]) -> dict[str, Scored]:
         pairs = []
         for entry in sorted(by_strategy[name], key=lambda entry: entry["seed"]):
             reference, predicted = entry["reference"][entry["label"]], entry["predicted"]
-            there = np.isfinite(reference) & np.isfinite(predicted)
+            there = np.isfinite(reference) & np.isfinite(predicted) & regimes(entry["reference"], 0)[regime]
             pairs.append((reference[there], predicted[there]))
         values = [np.array([score(*pair) for pair in pairs]) for score in (r2, sigma, bias)]
         draws = np.array([bootstrap(*pair, ("r2",), N_BOOT, seed=0)["r2"] for pair in pairs])

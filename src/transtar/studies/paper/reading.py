@@ -1,0 +1,186 @@
+"""What the results say, in words: which strategy is best where, and what the numbers cannot tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...evaluate import select
+from ...glossary import plain
+from ..paired import Scored, score_strategies
+from ..pipeline import PIPELINE
+from ..spec import Study
+
+REGIMES = {"all": "all test stars", "poor": "metal-poor stars", "rich": "metal-rich stars"}
+ADAPTERS = ("residual", "lora", "full")
+TRAINED = (*ADAPTERS, "zero-shot", "scratch")
+"""Rows of the paper's Table 1, which alone compete; the null models are named where they are no worse."""
+
+NULL_MODELS = ("recalibrate", "ridge")
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The strategies of one label in one regime.
+
+    Parameters
+    ----------
+    label, regime : str
+    scored : dict of str to Scored
+        By strategy.
+    best : str
+        Highest mean R2 of `TRAINED`.
+    tied : list of str
+        Others of them that are not told apart from it: their paired difference is within two standard errors (stars and seeds
+        together), or within what the seeds alone scatter.
+    """
+
+    label: str
+    regime: str
+    scored: dict[str, Scored]
+    best: str
+    tied: list[str]
+
+
+def apart(one: Scored, other: Scored) -> bool:
+    """Whether a difference of mean R2 exceeds two standard errors, over stars and seeds, and the scatter over seeds."""
+    gain, error = one.minus(other)
+    return abs(gain) > 2 * error and one.over_seeds(other)
+
+
+def rank(entries: Iterable[dict], label: str, regime: str, size: int) -> Ranking | None:
+    """Rank the strategies of one label at one number of fine-tuning stars; None where fewer than two can be scored."""
+    own = [e for e in select(entries, label=label, n_finetune=(0, size)) if e["strategy"] in (*TRAINED, *NULL_MODELS)]
+    scored = {name: one for name, one in score_strategies(own, regime).items() if np.isfinite(one.r2).all()}
+    competing = [name for name in TRAINED if name in scored]
+    if len(competing) < 2:
+        return None
+    best = max(competing, key=lambda name: scored[name].r2.mean())
+    tied = [name for name in competing if name != best and not apart(scored[best], scored[name])]
+    return Ranking(label, regime, scored, best, tied)
+
+
+def sentences(ranking: Ranking) -> str:
+    """One regime of one label in a sentence or two."""
+    scored, best = ranking.scored, ranking.best
+    top = scored[best]
+    text = f"{plain(ranking.label)}, {REGIMES[ranking.regime]}: {best} has the highest R2, {_value(top.r2.mean(), top.error)}"
+    worse = [name for name in TRAINED if name in scored and name not in (best, *ranking.tied)]
+    if worse:
+        text += f"; significantly lower: {_gaps(scored, best, worse)}"
+    if ranking.tied:
+        text += f"; not significantly lower: {_gaps(scored, best, ranking.tied)}"
+    text += ". "
+    if len(top.r2) < 2:
+        text += "One seed only: nothing is known of the scatter over seeds. "
+    rivals = [name for name in NULL_MODELS if name in scored and not _beats(scored[best], scored[name])]
+    if rivals:
+        text += f"It does not beat the null model {' and '.join(rivals)} ({_gaps(scored, best, rivals)}). "
+    return text.strip()
+
+
+def _beats(one: Scored, other: Scored) -> bool:
+    return one.r2.mean() > other.r2.mean() and apart(one, other)
+
+
+def _gaps(scored: dict[str, Scored], best: str, names: Sequence[str]) -> str:
+    return ", ".join(f"{name} by {_value(*scored[best].minus(scored[name]))}" for name in names)
+
+
+def _value(value: float, error: float) -> str:
+    return f"{value:.3f} ± {error:.3f}".replace("-", "−")
+
+
+def readings(study: Study, entries: list[dict]) -> list[str]:
+    """Sentences on every label and regime at the study's largest number of fine-tuning stars."""
+    size = max(study.sizes)
+    labels = list(dict.fromkeys(entry["label"] for entry in entries))
+    found = (rank(entries, label, regime, size) for label in labels for regime in REGIMES)
+    return [sentences(ranking) for ranking in found if ranking is not None]
+
+
+def findings(study: Study, entries: list[dict]) -> list[tuple[str, str, str]]:
+    """The paper's three findings beside ours: what it says, what these results say, and a verdict.
+
+    Parameters
+    ----------
+    study : Study
+    entries : list of dict
+        Predictions of `outputs` for the target's test stars, of the study itself.
+
+    Returns
+    -------
+    list of (str, str, str)
+    """
+    size = max(study.sizes)
+    rankings = {
+        (label, regime): rank(entries, label, regime, size) for label in ("feh", "alphafe") for regime in REGIMES
+    }
+    known = {key: ranking for key, ranking in rankings.items() if ranking is not None}
+    inputs = list(dict.fromkeys(entry["input"] for entry in entries))
+    return [_first(study, entries, known), _second(inputs), *_third(known)]
+
+
+def _first(study: Study, entries: list[dict], known: dict[tuple[str, str], Ranking]) -> tuple[str, str, str]:
+    said = (
+        "Pre-trained networks agree better with APOGEE than networks from scratch and than DESI's pipeline, even without "
+        "fine-tuning; some 2,000 stars improve them further."
+    )
+    parts, holds = [], []
+    for (label, regime), ranking in known.items():
+        scored = ranking.scored
+        if regime != "all" or not {"zero-shot", "scratch"} <= set(scored):
+            continue
+        zero, scratch = scored["zero-shot"], scored["scratch"]
+        gain, error = zero.minus(scratch)
+        adapters = [name for name in ADAPTERS if name in scored]
+        parts.append(f"{plain(label)}: zero-shot minus scratch {_value(gain, error)}")
+        holds.append(gain > 0 and apart(zero, scratch))
+        if adapters:
+            best = max(adapters, key=lambda name: scored[name].r2.mean())
+            parts[-1] += f", {best} minus zero-shot {_value(*scored[best].minus(zero))}"
+            holds.append(_beats(scored[best], zero))
+            parts[-1] += f", {best} minus scratch {_value(*scored[best].minus(scratch))}"
+    pipeline = any(entry["strategy"] == PIPELINE for entry in entries)
+    if pipeline and study.simulate is not None:
+        parts.append("the pipeline is simulated here, and is not compared")
+    return said, "; ".join(parts) + ".", _verdict(holds)
+
+
+def _second(inputs: list[str]) -> tuple[str, str, str]:
+    said = (
+        "Embeddings of spectral foundation models help [Fe/H] of metal-rich stars, harm that of metal-poor ones, and do not help "
+        "[alpha/Fe]."
+    )
+    if len(inputs) < 2:
+        return said, "One input only, the spectra themselves.", "not tested"
+    return said, f"Inputs: {', '.join(inputs)}; see Table 1.", "see Table 1"
+
+
+def _third(known: dict[tuple[str, str], Ranking]) -> list[tuple[str, str, str]]:
+    claims = (
+        ("feh", "poor", "residual", "The residual head is the best adapter for [Fe/H] of metal-poor stars."),
+        ("alphafe", "all", "lora", "LoRA is the best adapter for [alpha/Fe]."),
+    )
+    found = []
+    for label, regime, claimed, said in claims:
+        ranking = known.get((label, regime))
+        if ranking is None or claimed not in ranking.scored:
+            found.append((said, "Not among these runs.", "not tested"))
+            continue
+        others = [name for name in ADAPTERS if name in ranking.scored and name != claimed]
+        one = ranking.scored[claimed]
+        gaps = ", ".join(f"{claimed} minus {name} {_value(*one.minus(ranking.scored[name]))}" for name in others)
+        ahead = [_beats(one, ranking.scored[name]) for name in others]
+        behind = any(_beats(ranking.scored[name], one) for name in others)
+        verdict = "contradicted" if behind else _verdict(ahead)
+        found.append((said, f"R2 of {REGIMES[regime]}: {gaps}.", verdict))
+    return found
+
+
+def _verdict(holds: list[bool]) -> str:
+    if not holds:
+        return "not tested"
+    return "confirmed" if all(holds) else "confirmed in part" if any(holds) else "not confirmed"
