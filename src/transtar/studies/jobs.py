@@ -176,9 +176,9 @@ def _stars(job: Job) -> tuple[PreparedSet, np.ndarray, np.ndarray]:
     return target, pool, judged
 
 
-def judged_rows(job: Job) -> np.ndarray:
-    """Rows of the target's set that a run is judged on."""
-    return _stars(job)[2]
+def divide(job: Job) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the target's set that a run may learn from, and those that it is judged on."""
+    return _stars(job)[1:]
 
 
 MET_WITHIN = 5.0

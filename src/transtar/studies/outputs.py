@@ -22,7 +22,7 @@ from ..report import Section
 from .closing import closing_lines
 from .element import element_section
 from .inputs import locate
-from .jobs import Job, judged_rows, read_rest, read_run
+from .jobs import Job, divide, read_rest, read_run
 from .pages import CHOSEN, write_pages
 from .pipeline import PIPELINE, pipeline_values, rows_of
 from .plane import plane_section
@@ -133,7 +133,7 @@ def _on_matched(job: Job, table: dict[str, np.ndarray], runs: Path) -> dict[str,
     """Zero-shot predictions for the test stars of a matched split, some of which were in the pool of the other."""
     rest = read_rest(job, runs)
     rest["n_train"] = np.full(len(rest["row"]), table["n_train"][0])
-    judged = judged_rows(replace(job, split="matched"))
+    _, judged = divide(replace(job, split="matched"))
     both = {name: np.concatenate([values, rest[name]]) for name, values in table.items()}
     order = np.argsort(both["row"], kind="stable")
     inside = order[np.isin(both["row"][order], judged)]

@@ -1,0 +1,132 @@
+"""What the paper's split does to its metal-poor test stars: all of them are cooler than any it learns from."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ...datasets import PreparedSet
+from ...evaluate import regimes, select
+from ...files import write_text
+from ...glossary import plain
+from ...report import in_order, rows_html
+from ..experiments import MATCHED
+from ..jobs import Job, divide
+from ..paired import Scored, score_strategies
+from ..spec import Study
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Reference labels of the stars of one split.
+
+    Parameters
+    ----------
+    name : str
+    teff, feh : ndarray, shape (n,)
+        In K and dex.
+    pool : ndarray, shape (n,), bool
+        True for stars to learn from, False for those judged on.
+    """
+
+    name: str
+    teff: np.ndarray
+    feh: np.ndarray
+    pool: np.ndarray
+
+
+def splits(job: Job, prepared: PreparedSet) -> tuple[Parts, Parts]:
+    """The study's own split and the matched one, as a run of the study sees them."""
+    found = []
+    for split, name in (("test", "the paper's split"), ("matched", "matched in Teff")):
+        pool, judged = divide(replace(job, split=split))
+        rows = np.concatenate([pool, judged])
+        labels = [prepared.columns[label][rows].astype(np.float64) for label in ("teff", "feh")]
+        found.append(Parts(name, *labels, np.arange(len(rows)) < len(pool)))
+    return found[0], found[1]
+
+
+def counted(parts: Parts) -> str:
+    """How many metal-poor stars there are to learn from and to be judged on, and at what Teff, in a sentence."""
+    poor = parts.feh < -1
+    ours, theirs = (parts.teff[poor & side] for side in (parts.pool, ~parts.pool))
+    if not (len(ours) and len(theirs)):
+        return f"{parts.name}: {len(ours)} stars with [Fe/H] < -1 to learn from, {len(theirs)} to be judged on"
+    cooler = int((theirs < ours.min()).sum())
+    text = (
+        f"{parts.name}: {len(ours)} stars with [Fe/H] < -1 to learn from, of {ours.min():.0f} to {ours.max():.0f} K (median "
+        f"{np.median(ours):.0f}); {len(theirs)} to be judged on, of {theirs.min():.0f} to {theirs.max():.0f} K "
+        f"(median {np.median(theirs):.0f}), "
+    )
+    every = "all" if cooler == len(theirs) else str(cooler)
+    return text + (
+        f"{every} of them cooler than any of the former" if cooler else "none of them cooler than all of the former"
+    )
+
+
+COLUMNS = ("label", "strategy", "split", "regime", "r2", "r2_err", "sigma", "bias", "n_seeds", "n_test")
+
+
+def compare(study: Study, predictions: Sequence[dict], seeds: Sequence[int]) -> list[dict]:
+    """Scores of the metal-poor test stars on both splits, for the models and seeds that have both."""
+    size, rows = max(study.sizes), []
+    models = {entry["model"] for entry in predictions if entry["variant"] == MATCHED}
+    for model in [name for name in study.models if name in models]:
+        for variant, split in (("default", "paper"), (MATCHED, "matched")):
+            own = select(predictions, model=model, variant=variant, n_finetune=(0, size), target=study.target.survey)
+            own = [
+                entry
+                for entry in own
+                if entry["seed"] in seeds and entry["source"] + entry["strategy"] != "nonepipeline"
+            ]
+            for label in dict.fromkeys(entry["label"] for entry in own):
+                for regime in ("poor", "all"):
+                    entries = [entry for entry in own if entry["label"] == label]
+                    n = int(regimes(entries[0]["reference"], 0)[regime].sum())
+                    for strategy, scored in score_strategies(entries, regime).items():
+                        rows.append(_row(label, strategy, split, regime, scored, n))
+    return rows
+
+
+def _row(label: str, strategy: str, split: str, regime: str, scored: Scored, n: int) -> dict:
+    values = (scored.r2.mean(), scored.error, scored.sigma.mean(), scored.bias.mean(), len(scored.r2), n)
+    return dict(zip(COLUMNS, (label, strategy, split, regime, *values), strict=True))
+
+
+def write_comparison(rows: Sequence[dict], path: Path) -> None:
+    """Write the rows of `compare` as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: f"{v:.6f}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    write_text(path, text.getvalue())
+
+
+def comparison_html(rows: Sequence[dict]) -> str:
+    """The metal-poor column on both splits, side by side."""
+    poor = select(rows, regime="poor")
+    body = []
+    for label in dict.fromkeys(row["label"] for row in poor):
+        for strategy in in_order([row["strategy"] for row in poor if row["label"] == label]):
+            cells = []
+            for split in ("paper", "matched"):
+                own = select(poor, label=label, strategy=strategy, split=split)
+                cells += _cells(own[0]) if own else ["–"] * 3
+            body.append([f"{plain(label)}, {strategy}", *cells])
+    header = [
+        "",
+        *(f"{what}, {split}" for split in ("the paper's split", "matched") for what in ("R2", "sigma", "bias")),
+    ]
+    return rows_html(
+        header, body, "Metal-poor test stars ([Fe/H] < -1) on the paper's split and on one matched in Teff."
+    )
+
+
+def _cells(row: dict) -> list[str]:
+    texts = (f"{row['r2']:.3f} ± {row['r2_err']:.3f}", f"{row['sigma']:.3f}", f"{row['bias']:+.3f}")
+    return [text.replace("-", "−") for text in texts]

@@ -1,0 +1,82 @@
+"""Words about results whose truth is known, because they were made."""
+
+from dataclasses import replace
+
+import pytest
+
+from transtar.studies import load_study
+from transtar.studies.paper.reading import findings, rank, readings
+
+from .made import made_entries
+
+STUDY = replace(load_study("paper", "tiny")["default"], sizes=[100])
+EVEN = {"residual": 0.1, "lora": 0.1, "full": 0.1, "zero-shot": 0.1, "scratch": 0.1}
+
+
+def test_a_clear_winner_is_named_and_the_others_are_significantly_lower():
+    entries = made_entries(EVEN | {"lora": 0.05, "scratch": 0.3})
+    ranking = rank(entries, "feh", "all", 100)
+    assert ranking.best == "lora"
+    assert ranking.tied == []
+    text = readings(STUDY, entries)[0]
+    assert text.startswith("[Fe/H], all test stars: lora has the highest R2, 0.99")
+    assert "significantly lower: residual by 0.0" in text
+    assert "not significantly" not in text
+
+
+def test_equals_are_not_told_apart():
+    ranking = rank(made_entries(EVEN), "feh", "all", 100)
+    assert set(ranking.tied) == set(EVEN) - {ranking.best}
+    assert "; not significantly lower: " in readings(STUDY, made_entries(EVEN))[0]
+
+
+def test_one_seed_tells_nothing_apart_and_says_so():
+    entries = made_entries(EVEN | {"scratch": 0.5}, seeds=(0,))
+    assert len(rank(entries, "feh", "all", 100).tied) == 4
+    assert "One seed only" in readings(STUDY, entries)[0]
+
+
+def test_two_seeds_must_agree_closely():
+    """A difference that the stars make significant is not so over two seeds of which one is far off."""
+    entries = made_entries({"residual": 0.05, "lora": 0.06}, seeds=(0, 1))
+    entries[-1] = entries[-1] | {"predicted": entries[-2]["predicted"] + 0.3}
+    assert rank(entries, "feh", "all", 100).tied == ["lora"]
+
+
+def test_regimes_are_read_apart():
+    entries = made_entries({"residual": (0.2, 0.05), "lora": (0.05, 0.2)})
+    assert rank(entries, "feh", "poor", 100).best == "residual"
+    assert rank(entries, "feh", "rich", 100).best == "lora"
+
+
+def test_a_null_model_that_is_as_good_is_named():
+    text = readings(STUDY, made_entries(EVEN | {"recalibrate": 0.05, "ridge": 0.4}))[0]
+    assert "does not beat the null model recalibrate" in text
+    assert "ridge" not in text
+
+
+@pytest.mark.parametrize(
+    ("poor", "verdict"), [((0.05, 0.15), "confirmed"), ((0.1, 0.1), "not confirmed"), ((0.2, 0.05), "contradicted")]
+)
+def test_the_third_finding(poor, verdict):
+    residual, others = poor
+    entries = made_entries({"residual": (0.1, residual), "lora": (0.1, others), "full": (0.1, others)})
+    said, ours, found = findings(STUDY, entries)[2]
+    assert "residual head" in said
+    assert "residual minus lora" in ours
+    assert found == verdict
+
+
+def test_the_first_finding_is_about_both_labels_and_leaves_a_simulated_pipeline_out():
+    good = {"zero-shot": 0.2, "scratch": 0.4, "residual": 0.1, "pipeline": 0.5}
+    entries = made_entries(good) + made_entries(good, "alphafe")
+    _, ours, verdict = findings(STUDY, entries)[0]
+    assert verdict == "confirmed"
+    assert ours.count("zero-shot minus scratch") == 2
+    assert "pipeline is simulated" in ours
+    worse = made_entries(good) + made_entries(good | {"zero-shot": 0.6}, "alphafe")
+    assert findings(STUDY, worse)[0][2] == "confirmed in part"
+
+
+def test_one_input_tests_nothing_of_the_second_finding():
+    assert findings(STUDY, made_entries(EVEN))[1][2] == "not tested"
