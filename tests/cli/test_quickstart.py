@@ -99,7 +99,14 @@ def test_no_star_is_judged_that_was_learnt_from(said, out):
 
 
 def test_the_plane_is_measured_against_reference_and_truth(said, out):
-    rows = [row for row in rows_of(out / "mmd.csv") if row["gamma"] == "2.0"]
+    rows = rows_of(out / "mmd.csv")
+    kinds = {(row["strategy"], row["n_finetune"], row["seed"], row["against"]) for row in rows}
+    assert {(*kind, gamma) for kind in kinds for gamma in ("2.0", "20.0", "200.0")} == {
+        (row["strategy"], row["n_finetune"], row["seed"], row["against"], row["gamma"]) for row in rows
+    }
+    assert len(rows) == 3 * len(kinds)
+    assert "gamma = 200 (0.05 dex)" in (out / "report.html").read_text()
+    rows = [row for row in rows if row["gamma"] == "2.0"]
     table = columns_of(next(out.glob("selections/desi-fine*/*.parquet")))
     found = {(row["strategy"], row["against"]): float(row["mmd2"]) for row in rows}
     assert {against for _, against in found} == {"reference", "truth"}

@@ -3,12 +3,13 @@
 from .bootstrap import bootstrap, bootstrap_errors
 from .catalog import Evaluation, evaluate_catalog, evaluate_files, format_table, write_metrics
 from .metrics import bias, r2, sigma
-from .mmd import GAMMA, Discrepancy, halves_floor, squared_mmd
+from .mmd import GAMMA, GAMMAS, Discrepancy, halves_floor, squared_mmd, squared_mmds
 from .regimes import evaluate, regimes
 from .summary import RESULT_COLUMNS, read_results, select, summarise
 
 __all__ = [
     "GAMMA",
+    "GAMMAS",
     "RESULT_COLUMNS",
     "Discrepancy",
     "Evaluation",
@@ -26,6 +27,7 @@ __all__ = [
     "select",
     "sigma",
     "squared_mmd",
+    "squared_mmds",
     "summarise",
     "write_metrics",
 ]

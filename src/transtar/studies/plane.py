@@ -11,7 +11,7 @@ import numpy as np
 
 from ..datasets import read_set, usable
 from ..errors import InputError
-from ..evaluate import GAMMA, Discrepancy, halves_floor, select, squared_mmd
+from ..evaluate import GAMMA, GAMMAS, Discrepancy, halves_floor, select, squared_mmds
 from ..files import write_text
 from ..labels import read_labels
 from ..report import FigureFile, Plane, Section, abundance_plane, in_order, rows_html, save
@@ -21,10 +21,6 @@ from .pipeline import PIPELINE, read_table, rows_of, shown
 from .spec import Study
 
 AXES = ("feh", "alphafe")
-
-NARROW = 50.0
-"""A second gamma, of a kernel 0.1 dex wide (standard deviation): the paper's, 0.5 dex wide, hardly sees that the two
-sequences of the disc, 0.2 dex apart, run together."""
 
 TRUE, HALVES = "true labels", "halves of the reference"
 """Names of the rows that say what the best possible value is."""
@@ -65,7 +61,7 @@ def plane_section(study: Study, jobs: Iterable[Job], out: Path, name: str = "") 
     reference = _both(read_labels(locate(sample.reference, study, out)), AXES, sample.reference)
     reference = _finite(reference)
     planes = list(_planes(study, [job for job in jobs if job.plane], out))
-    rows = [row for gamma in (GAMMA, NARROW) for row in _rows(planes, reference, gamma)]
+    rows = list(_rows(planes, reference))
     _write(rows, out / f"{_named('mmd', name)}.csv")
     return _section(study, reference, planes, rows, out, name), rows
 
@@ -103,8 +99,8 @@ def _planes(study: Study, jobs: list[Job], out: Path) -> Iterator[tuple[str, int
             yield (*key, np.stack([labels[name] for name in AXES], axis=1))
 
 
-def _rows(planes: list[tuple], reference: np.ndarray, gamma: float) -> Iterator[dict]:
-    """Rows of ``mmd.csv``."""
+def _rows(planes: list[tuple], reference: np.ndarray) -> Iterator[dict]:
+    """Rows of ``mmd.csv``, for every kernel."""
     # Labels of one half of the stars against true ones of the other: samples that share no star, as the estimator wants.
     order = np.random.default_rng(0).permutation(len(planes[0][3]))
     first, second = order[::2], order[1::2]
@@ -112,10 +108,11 @@ def _rows(planes: list[tuple], reference: np.ndarray, gamma: float) -> Iterator[
     for *run, stars in planes:
         for against, own, other in ((REFERENCE, _finite(stars), reference), (TRUTH, _finite(stars[first]), truth)):
             if other is not None:
-                found = squared_mmd(own, other, gamma)
-                yield _row(run, against, gamma, found, len(own), len(other))
+                for gamma, found in zip(GAMMAS, squared_mmds(own, other, GAMMAS), strict=True):
+                    yield _row(run, against, gamma, found, len(own), len(other))
     half = len(reference) // 2
-    yield _row([HALVES, 0, 0], REFERENCE, gamma, halves_floor(reference, gamma), half, half)
+    for gamma in GAMMAS:
+        yield _row([HALVES, 0, 0], REFERENCE, gamma, halves_floor(reference, gamma), half, half)
 
 
 def _finite(stars: np.ndarray) -> np.ndarray:
@@ -184,12 +181,12 @@ def _section(study: Study, reference: np.ndarray, planes: list, rows: list[dict]
         f"({seed}), and of the {len(reference)} reference stars, whose contours are in all panels. MMD^2 is from the reference."
     )
     figures = [FigureFile(save(figure, out / "figures", _named("abundance-plane", name))["png"], caption)]
-    wide, narrow = f"gamma = {GAMMA:g}", f"gamma = {NARROW:g}"
-    kinds = [(REFERENCE, GAMMA), (REFERENCE, NARROW)]
-    header = ["", f"from the reference, {wide}", narrow]
+    first, *others = [f"gamma = {gamma:g}" for gamma in GAMMAS]
+    kinds = [(REFERENCE, gamma) for gamma in GAMMAS]
+    header = ["", f"from the reference, {first}", *others]
     if sample.truth is not None:
-        kinds += [(TRUTH, GAMMA), (TRUTH, NARROW)]
-        header += [f"from true labels of the sample, {wide}", narrow]
+        kinds += [(TRUTH, gamma) for gamma in GAMMAS]
+        header += [f"from true labels of the sample, {first}", *others]
     table = [
         [shown(strategy, study), *(_printed(mean_mmd(rows, strategy, *kind)) for kind in kinds)]
         for strategy in [*strategies, HALVES]
@@ -199,8 +196,9 @@ def _section(study: Study, reference: np.ndarray, planes: list, rows: list[dict]
         "MMD^2 is the unbiased estimate of the squared maximum mean discrepancy (Gretton et al. 2012) between two samples of "
         "stars; for samples of one distribution its mean is zero, so that it may be negative. Errors are those of the samples "
         "(jackknife), or the scatter over seeds if that is larger. Strategies share stars and reference: their differences are "
-        f"better known than each value. The kernel of Zhao et al. (2026), gamma = {GAMMA:g}, is 0.5 dex wide and hardly sees "
-        f"whether the sequences of the disc, 0.2 dex apart, are told apart; gamma = {NARROW:g} is one of 0.1 dex.",
+        f"better known than each value. The kernel of Zhao et al. (2026), gamma = {GAMMA:g}, is {_width(GAMMA)} dex wide and "
+        "compares means and spreads: it hardly sees whether the sequences of the disc, 0.2 dex apart, are told apart. "
+        f"{' and '.join(f'gamma = {gamma:g} ({_width(gamma)} dex)' for gamma in GAMMAS[1:])} see it.",
         f"'{HALVES}': random halves of the reference, the scatter that chance alone gives.",
     ]
     if sample.truth is not None:
@@ -215,6 +213,11 @@ def _section(study: Study, reference: np.ndarray, planes: list, rows: list[dict]
     if study.simulate is not None and set(AXES) <= set(study.pipeline):
         paragraphs.append("The simulated pipeline errs as it was made to err; nothing is concluded from beating it.")
     return Section(f"The [alpha/Fe]-[Fe/H] plane{f', {name} stars' if name else ''}", paragraphs, tables, figures)
+
+
+def _width(gamma: float) -> str:
+    """Standard deviation of a kernel in dex."""
+    return f"{(2 * gamma) ** -0.5:.2g}"
 
 
 def _printed(value: tuple[float, float] | None) -> str:
