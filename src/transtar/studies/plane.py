@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -56,11 +57,8 @@ def plane_section(study: Study, jobs: Iterable[Job], out: Path, name: str = "") 
     InputError
         If a table lacks labels, or no star of the sample is among the spectra.
     """
-    sample = study.plane
-    assert sample is not None
-    reference = _both(read_labels(locate(sample.reference, study, out)), AXES, sample.reference)
-    reference = _finite(reference)
-    planes = list(_planes(study, [job for job in jobs if job.plane], out))
+    reference = reference_plane(study, out)
+    planes = list(_planes(plane_labels(study, jobs, out)))
     rows = list(_rows(planes, reference))
     _write(rows, out / f"{_named('mmd', name)}.csv")
     return _section(study, reference, planes, rows, out, name), rows
@@ -70,9 +68,37 @@ def _named(file: str, name: str) -> str:
     return f"{file}-{name}" if name else file
 
 
-def _planes(study: Study, jobs: list[Job], out: Path) -> Iterator[tuple[str, int, int, np.ndarray]]:
-    """Strategy, number of fine-tuning stars, seed, and both labels of the same stars, shape (n_stars, 2), NaN if missing."""
-    sample = study.plane
+@dataclass(frozen=True, eq=False)
+class PlaneLabels:
+    """Labels of the stars of a plane, n of them, by everything that labelled them.
+
+    Parameters
+    ----------
+    runs : dict of (str, int, int) to dict of str to ndarray, shape (n,)
+        By strategy, number of fine-tuning stars and seed, and by label; NaN where missing.
+    truth, pipeline : ndarray, shape (n, 2), or None
+        True labels, and those of the survey's own pipeline.
+    """
+
+    runs: dict[tuple[str, int, int], dict[str, np.ndarray]]
+    truth: np.ndarray | None
+    pipeline: np.ndarray | None
+
+    def stars(self, feh: tuple[str, int, int], alphafe: tuple[str, int, int]) -> np.ndarray | None:
+        """Both labels, shape (n, 2), each from a run of its own; None where one is missing."""
+        x, y = (self.runs.get(run, {}).get(label) for run, label in zip((feh, alphafe), AXES, strict=True))
+        return None if x is None or y is None else np.stack([x, y], axis=1)
+
+
+def plane_labels(study: Study, jobs: Iterable[Job], out: Path) -> PlaneLabels:
+    """What runs of a study, all done, say of the stars of its plane.
+
+    Raises
+    ------
+    InputError
+        If a table lacks labels, or no star of the sample is among the spectra.
+    """
+    sample, jobs = study.plane, [job for job in jobs if job.plane]
     assert sample is not None
     prepared = read_set(jobs[0].plane)
     table = read_table(locate(sample.labels, study, out), study.pipeline)
@@ -80,23 +106,38 @@ def _planes(study: Study, jobs: list[Job], out: Path) -> Iterator[tuple[str, int
     chosen = usable(prepared) & (place >= 0)
     if not chosen.any():
         raise InputError(f"plane: none of {len(prepared)} spectra is usable and listed in {sample.labels}")
+    truth = pipeline = None
     if sample.truth is not None:
-        yield TRUE, 0, 0, _truth(read_labels(locate(sample.truth, study, out)), table, place[chosen], sample.truth)
+        truth = _truth(read_labels(locate(sample.truth, study, out)), table, place[chosen], sample.truth)
     if set(AXES) <= set(study.pipeline):
-        values = _both(table, [study.pipeline[name].lower() for name in AXES], sample.labels)[place[chosen]]
-        yield PIPELINE, 0, 0, values
-    found: dict[tuple, dict[str, np.ndarray]] = {}
+        pipeline = _both(table, [study.pipeline[name].lower() for name in AXES], sample.labels)[place[chosen]]
+    runs: dict[tuple, dict[str, np.ndarray]] = {}
     for job in jobs:
         predicted = read_plane(job, out / "runs")
         key = ("zero-shot" if job.strategy == "pretrain" else job.strategy, job.n_finetune, job.seed)
-        values = np.full(len(prepared), np.nan)
         for label in job.labels:
             values = np.full(len(prepared), np.nan)
             values[predicted["row"]] = predicted[label]
-            found.setdefault(key, {}).setdefault(label, values[chosen])
-    for key, labels in found.items():
-        if set(AXES) <= set(labels):
-            yield (*key, np.stack([labels[name] for name in AXES], axis=1))
+            runs.setdefault(key, {}).setdefault(label, values[chosen])
+    return PlaneLabels(runs, truth, pipeline)
+
+
+def reference_plane(study: Study, out: Path) -> np.ndarray:
+    """Both labels of the reference stars that have them, shape (n, 2)."""
+    assert study.plane is not None
+    return _finite(_both(read_labels(locate(study.plane.reference, study, out)), AXES, study.plane.reference))
+
+
+def _planes(labels: PlaneLabels) -> Iterator[tuple[str, int, int, np.ndarray]]:
+    """Strategy, number of fine-tuning stars, seed, and both labels of the same stars, shape (n_stars, 2), NaN if missing."""
+    if labels.truth is not None:
+        yield TRUE, 0, 0, labels.truth
+    if labels.pipeline is not None:
+        yield PIPELINE, 0, 0, labels.pipeline
+    for run in labels.runs:
+        stars = labels.stars(run, run)
+        if stars is not None:
+            yield (*run, stars)
 
 
 def _rows(planes: list[tuple], reference: np.ndarray) -> Iterator[dict]:

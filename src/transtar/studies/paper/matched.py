@@ -18,6 +18,7 @@ from ...report import in_order, rows_html
 from ..experiments import MATCHED
 from ..jobs import Job, divide
 from ..paired import Scored, score_strategies
+from ..pipeline import PIPELINE
 from ..spec import Study
 
 
@@ -46,8 +47,8 @@ def splits(job: Job, prepared: PreparedSet) -> tuple[Parts, Parts]:
     for split, name in (("test", "the paper's split"), ("matched", "matched in Teff")):
         pool, judged = divide(replace(job, split=split))
         rows = np.concatenate([pool, judged])
-        labels = [prepared.columns[label][rows].astype(np.float64) for label in ("teff", "feh")]
-        found.append(Parts(name, *labels, np.arange(len(rows)) < len(pool)))
+        teff, feh = (prepared.columns[label][rows].astype(np.float64) for label in ("teff", "feh"))
+        found.append(Parts(name, teff, feh, np.arange(len(rows)) < len(pool)))
     return found[0], found[1]
 
 
