@@ -1,11 +1,22 @@
 import csv
 import io
+import re
 from xml.etree import ElementTree
 
 import pytest
 
 from transtar.errors import InputError
-from transtar.report import paper_table, settings_html, to_csv, to_html, to_latex, write_table
+from transtar.report import (
+    paper_table,
+    settings_html,
+    strategies_by_input,
+    strategies_by_size,
+    to_csv,
+    to_html,
+    to_latex,
+    write_table,
+    write_tables,
+)
 
 from .results import summary
 
@@ -74,3 +85,74 @@ def test_two_results_for_one_cell_are_refused():
         paper_table(rows + [row | {"variant": "frame"} for row in rows], "feh")
     with pytest.raises(InputError, match="no results for label 'teff'"):
         paper_table(rows, "teff")
+
+
+def several():
+    rows = summary(labels=("feh", "alphafe"))
+    sizes, counts = (100, 50, 0), {100: (12, 88), 50: (6, 44), 0: (0, 0)}
+    return [strategies_by_size(rows, label, sizes, counts) for label in ("feh", "alphafe")]
+
+
+def test_no_bracket_follows_a_rule_or_line_break_in_latex(table):
+    # LaTeX would take it for the start of an option, and not come to an end.
+    for text in (to_latex(table), to_latex(several(), in_a_row=2)):
+        assert not re.search(r"(\\\w*rule|\\\\)\s*\[(?!4pt)", text)
+
+
+def test_latex_of_several_labels_in_rows_of_columns():
+    text = to_latex(several(), "R2 of [Fe/H] & co, 5 % of them < -1", in_a_row=2)
+    lines = text.splitlines()
+    assert r"\caption{$R^2$ of [Fe/H] \& co, 5 \% of them $<$ $-$1}" in lines
+    assert r"\begin{tabular}{lcc}" in lines
+    heads = [line for line in lines if line.startswith("{[")]
+    assert heads == [
+        r"{[Fe/H]} & n = 100 & n = 50 \\",
+        r"{[Fe/H]} & n = 0 & \\",
+        r"{[$\alpha$/Fe]} & n = 100 & n = 50 \\",
+        r"{[$\alpha$/Fe]} & n = 0 & \\",
+    ]
+    assert lines.count(r"M-poor:M-rich & 12:88 & 6:44 \\") == 2
+    inside = [line for line in lines if line.endswith((r"\\", r"\\[4pt]"))]
+    cells = re.compile(r"(?<!\\)&")
+    assert {len(cells.findall(line)) for line in inside} == {2}
+    assert text.count("{") == text.count("}")
+    assert r"$\sigma$" not in text
+    assert to_latex(several()).count(r"\midrule") == 3
+
+
+def test_html_of_several_labels():
+    tree = ElementTree.fromstring(to_html(several()))
+    assert [len(body.findall("tr")) for body in tree.findall("tbody")] == [3, 4]
+    (head,) = tree.findall("tbody/tr[@class='head']")
+    assert ["".join(cell.itertext()) for cell in head] == [
+        "[alpha/Fe]all / poor / richM-poor:M-rich", "n = 10012:88", "n = 506:44", "n = 00:0",
+    ]  # fmt: skip
+    ranks = [cell.get("class") for cell in tree.findall("tbody")[0].findall(".//span")]
+    assert {name: ranks.count(name) for name in ranks} == {"rank1": 3, "rank2": 3, "rank3": 3}
+
+
+def test_csv_of_several_labels():
+    rows = list(csv.DictReader(io.StringIO(to_csv(several()))))
+    assert [row["label"] for row in rows].count("alphafe") == len(rows) / 2 == 8
+    assert {row["n_finetune"]: row["M-poor:M-rich"] for row in rows} == {"100": "12:88", "50": "6:44", "0": "0:0"}
+    assert float(rows[0]["sigma_all"]) > 0
+
+
+def test_names_shown_are_not_those_of_the_rows():
+    rows = [row for row in summary() if row["n_finetune"] == 50]
+    table = strategies_by_input(rows, "feh", 50, names={"lora": "LoRA", "flux": "normalised flux"})
+    for text in (to_latex(table), to_html(table)):
+        assert "LoRA" in text
+        assert "normalised flux" in text
+    assert "lora,flux" in to_csv(table)
+
+
+def test_several_labels_in_one_file_each(tmp_path):
+    paths = write_tables(several(), tmp_path, "table-a2", "caption", in_a_row=3)
+    assert {path.name for path in tmp_path.iterdir()} == {"table-a2.csv", "table-a2.tex", "table-a2.html"}
+    assert "<caption>caption</caption>" in paths["html"].read_text()
+    other = strategies_by_input(summary(), "feh", 50)
+    with pytest.raises(InputError, match=r"differ in column_name: n_finetune .feh. and input .feh."):
+        write_tables([several()[0], other], tmp_path, "x")
+    with pytest.raises(InputError, match="no table"):
+        to_csv([])

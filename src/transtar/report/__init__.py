@@ -1,12 +1,11 @@
 """Figures, tables and the HTML report; the numbers come from `transtar.evaluate`."""
 
+from .arrange import Table, inputs_by_size, paper_table, strategies_by_input, strategies_by_size
 from .figures import Panel, against_sample_size, one_to_one, regime_dots, residuals_against, save
 from .page import FigureFile, Section, write_report
 from .plane import Plane, abundance_plane
 from .style import in_order
 from .tables import (
-    Table,
-    paper_table,
     read_results,
     rows_html,
     settings_html,
@@ -15,6 +14,7 @@ from .tables import (
     to_html,
     to_latex,
     write_table,
+    write_tables,
 )
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "abundance_plane",
     "against_sample_size",
     "in_order",
+    "inputs_by_size",
     "one_to_one",
     "paper_table",
     "read_results",
@@ -34,10 +35,13 @@ __all__ = [
     "rows_html",
     "save",
     "settings_html",
+    "strategies_by_input",
+    "strategies_by_size",
     "summarise",
     "to_csv",
     "to_html",
     "to_latex",
     "write_report",
     "write_table",
+    "write_tables",
 ]

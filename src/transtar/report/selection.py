@@ -11,6 +11,7 @@ from .. import __version__
 from ..catalog.writers import check_suffix, write_catalog
 from ..files import write_text
 from ..labels.select import Selected, Step
+from .latex import escape
 
 
 def write_selection(selected: Selected, path: str | Path, name: str, catalogs: Sequence[str | Path]) -> dict[str, Path]:
@@ -84,25 +85,13 @@ def to_latex(steps: Sequence[Step], caption: str = "") -> str:
     """Table for a paper; it needs the package booktabs."""
     lines = ["% needs \\usepackage{booktabs}", "\\begin{table}"]
     if caption:
-        lines.append(f"\\caption{{{_tex(caption)}}}")
+        lines.append(f"\\caption{{{escape(caption)}}}")
     lines += ["\\begin{tabular}{llrl}", "\\toprule", r"Table & Cut & Rows left & Source \\", "\\midrule"]
     previous = None
     for step in steps:
-        table = "" if step.table == previous else _tex(step.table)
+        table = "" if step.table == previous else escape(step.table)
         if previous is not None and step.table != previous:
             lines.append("\\midrule")
         previous = step.table
-        lines.append(f"{table} & {_tex(step.name)} & {step.rows:,} & {_tex(step.source)} \\\\")
+        lines.append(f"{table} & {escape(step.name)} & {step.rows:,} & {escape(step.source)} \\\\")
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}", ""])
-
-
-def _tex(text: str) -> str:
-    replaced = {"\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{",
-                "}": r"\}", ">=": r"$\geq$", "<=": r"$\leq$", ">": "$>$", "<": "$<$", "~": r"\textasciitilde{}",
-                "^": r"\textasciicircum{}"}  # fmt: skip
-    out, place = [], 0
-    while place < len(text):
-        key = next((key for key in (text[place : place + 2], text[place]) if key in replaced), None)
-        out.append(replaced[key] if key else text[place])
-        place += len(key) if key else 1
-    return "".join(out)

@@ -1,4 +1,4 @@
-"""Results tables in the form of the paper: strategies by rows, sample sizes by columns."""
+"""Results tables in the form of the paper, printed as CSV, LaTeX and HTML: of one label, or of several, block by block."""
 
 from __future__ import annotations
 
@@ -6,100 +6,20 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 from ..errors import InputError
-from ..evaluate.summary import read_results, select, summarise
+from ..evaluate.summary import read_results, summarise
 from ..files import write_text
 from ..glossary import plain
-from .style import in_order
+from . import latex
+from .arrange import Table, paper_table
 
 SHADES = ("6BAED6", "9ECAE1", "DEEBF7")
 """Blues of the best, second and third value of a regime, as in the paper."""
 
 MISSING = "–"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of summaries, ready to be printed.
-
-    Parameters
-    ----------
-    label : str
-    rows, columns : tuple
-        Names of the rows and values of the columns.
-    regimes : tuple of str
-        Order of the values inside a cell.
-    cells : dict
-        {(row, column): {regime: summary row}}; missing where there was no run.
-    ranks : dict
-        {(row, column, regime): 1, 2 or 3} of the three best R2 of each regime.
-    column_name : str
-        What the columns are.
-    """
-
-    label: str
-    rows: tuple[str, ...]
-    columns: tuple
-    regimes: tuple[str, ...]
-    cells: dict[tuple, dict[str, Mapping]]
-    ranks: dict[tuple, int]
-    column_name: str = "n_finetune"
-
-
-def paper_table(
-    summary: Iterable[Mapping],
-    label: str,
-    row: str = "strategy",
-    column: str = "n_finetune",
-    regimes: Sequence[str] = ("all", "poor", "rich"),
-    unranked: Sequence[str] = (),
-) -> Table:
-    """Arrange summaries as the paper's Tables 1, A1 and A2.
-
-    Parameters
-    ----------
-    summary : iterable of mapping
-        Rows as from `summarise`, of one source, target, split and variant, unless these are the row or column.
-    label : str
-    row, column : str
-        Which columns of the summary make the rows and columns of the table.
-    regimes : sequence of str
-    unranked : sequence of str
-        Rows that are shown but never marked among the best.
-
-    Returns
-    -------
-    Table
-
-    Raises
-    ------
-    InputError
-        If there are no results of the label, or two belong in one cell.
-    """
-    chosen = select(summary, label=label, regime=set(regimes))
-    if not chosen:
-        raise InputError(f"no results for label '{label}'")
-    cells: dict[tuple, dict[str, Mapping]] = {}
-    for entry in chosen:
-        cell = cells.setdefault((entry[row], entry[column]), {})
-        if entry["regime"] in cell:
-            where = f"{row} {entry[row]}, {column} {entry[column]}, {entry['regime']}"
-            raise InputError(f"two results for {where}; select one source, target, split and variant first")
-        cell[entry["regime"]] = entry
-    ranks = {}
-    for regime in regimes:
-        scored = [(cell[regime]["r2"], key) for key, cell in cells.items() if regime in cell and key[0] not in unranked]
-        best = sorted((pair for pair in scored if math.isfinite(pair[0])), key=lambda pair: -pair[0])[:3]
-        ranks.update({(*key, regime): place for place, (_, key) in enumerate(best, 1)})
-    names = [entry[row] for entry in chosen]
-    ordered = in_order(names) if row == "strategy" else list(dict.fromkeys(names))
-    found = dict.fromkeys(entry[column] for entry in chosen)
-    columns = sorted(found) if all(isinstance(value, int) for value in found) else list(found)
-    return Table(label, tuple(ordered), tuple(columns), tuple(regimes), cells, ranks, column)
 
 
 def _number(value: float, digits: int = 3) -> str:
@@ -120,49 +40,107 @@ def _scatter(table: Table, cell: Mapping[str, Mapping]) -> str:
     return f"{text} ± {_number(spread, _digits(table.label))}" if math.isfinite(spread) else text
 
 
+def _name(table: Table, row) -> str:
+    return str(table.names.get(row, row))
+
+
 def _heading(table: Table, column) -> str:
-    if table.column_name != "n_finetune":
-        return str(column)
+    if column in table.names or table.column_name != "n_finetune":
+        return _name(table, column)
     # Nothing of the target has been learnt from in that column: zero-shot, and a survey's own pipeline.
     return f"n = {column}"
 
 
-def to_csv(table: Table) -> str:
+def _blocks(tables: Table | Sequence[Table]) -> list[Table]:
+    """Tables that are to be printed as one, checked to fit together."""
+    tables = [tables] if isinstance(tables, Table) else list(tables)
+    if not tables:
+        raise InputError("there is no table to be printed")
+    for one in tables[1:]:
+        for name in ("regimes", "column_name", "notes_name"):
+            if getattr(one, name) != getattr(tables[0], name):
+                both = f"{getattr(tables[0], name)} ({tables[0].label}) and {getattr(one, name)} ({one.label})"
+                raise InputError(f"tables to be printed as one differ in {name}: {both}")
+    return tables
+
+
+def to_csv(tables: Table | Sequence[Table]) -> str:
     """One line per cell: row, column, counts, then per regime R2, its spread and bootstrap error, sigma and bias."""
+    tables = _blocks(tables)
+    first = tables[0]
     names = ("r2", "r2_std", "r2_err", "sigma", "sigma_std", "bias", "bias_std")
+    noted = [first.notes_name] if first.notes_name else []
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    header = [f"{name}_{regime}" for regime in table.regimes for name in names]
-    writer.writerow(["label", "row", table.column_name, "n_seeds", *(f"n_test_{r}" for r in table.regimes), *header])
-    for row in table.rows:
-        for column in table.columns:
-            cell = table.cells.get((row, column))
-            if cell is None:
-                continue
-            seeds = max(entry["n_seeds"] for entry in cell.values())
-            counts = [cell[r]["n_test"] if r in cell else "" for r in table.regimes]
-            values = [_number(cell[r][n], 6) if r in cell else "" for r in table.regimes for n in names]
-            writer.writerow([table.label, row, column, seeds, *counts, *("" if v == MISSING else v for v in values)])
+    header = [f"{name}_{regime}" for regime in first.regimes for name in names]
+    counted = [f"n_test_{regime}" for regime in first.regimes]
+    writer.writerow(["label", "row", first.column_name, *noted, "n_seeds", *counted, *header])
+    for table, row, column in ((t, r, c) for t in tables for r in t.rows for c in t.columns):
+        cell = table.cells.get((row, column))
+        if cell is None:
+            continue
+        seeds = max(entry["n_seeds"] for entry in cell.values())
+        note = [table.notes.get(column, "") for _ in noted]
+        counts = [cell[r]["n_test"] if r in cell else "" for r in table.regimes]
+        values = [_number(cell[r][n], 6) if r in cell else "" for r in table.regimes for n in names]
+        values = ["" if value == MISSING else value for value in values]
+        writer.writerow([table.label, row, column, *note, seeds, *counts, *values])
     return out.getvalue()
 
 
-def to_latex(table: Table) -> str:
-    """Print the table for a paper; it needs the packages booktabs and xcolor."""
+def to_latex(tables: Table | Sequence[Table], caption: str = "", in_a_row: int | None = None) -> str:
+    """Print tables for a paper; it needs the packages booktabs and xcolor.
+
+    Parameters
+    ----------
+    tables : Table or sequence of Table
+        Several become one, block by block.
+    caption : str
+        Plain text; with one, the whole is a float over both columns of a page.
+    in_a_row : int, optional
+        Columns side by side; further ones follow below, under heads of their own.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        If the tables do not fit together.
+    """
+    tables = _blocks(tables)
+    width = min(max(len(table.columns) for table in tables), in_a_row or 99)
+    lines: list[str] = []
+    for table in tables:
+        for start in range(0, len(table.columns), width):
+            lines += ["\\midrule"] if lines else []
+            lines += _latex_block(table, table.columns[start : start + width], width)
+    tabular = [f"\\begin{{tabular}}{{l{'c' * width}}}", "\\toprule", *lines, "\\bottomrule", "\\end{tabular}"]
+    if caption:
+        front = ["\\begin{table*}", "\\centering", f"\\caption{{{latex.sentence(caption)}}}"]
+        tabular = [*front, "\\setlength{\\fboxsep}{1.5pt}", *tabular, "\\end{table*}"]
+    return "\n".join(["% needs \\usepackage{booktabs} and \\usepackage{xcolor}", *tabular, ""])
+
+
+def _latex_block(table: Table, columns: Sequence, width: int) -> list[str]:
+    """Heads, rule and rows of some columns, filled up to the width of the whole."""
+    empty = " &" * (width - len(columns))
     lines = [
-        "% needs \\usepackage{booktabs} and \\usepackage{xcolor}",
-        f"\\begin{{tabular}}{{l{'c' * len(table.columns)}}}",
-        "\\toprule",
-        " & ".join([_tex(plain(table.label)), *(_tex(_heading(table, c)) for c in table.columns)]) + r" \\",
-        f"({' / '.join(table.regimes)})" + " &" * len(table.columns) + r" \\",
-        "\\midrule",
+        " & ".join([_tex(plain(table.label)), *(_tex(_heading(table, c)) for c in columns)]) + empty + r" \\",
+        f"({' / '.join(table.regimes)})" + " &" * width + r" \\",
     ]
+    if table.notes:
+        notes = (_tex(str(table.notes.get(c, ""))) for c in columns)
+        lines.append(" & ".join([_tex(table.notes_name), *notes]) + empty + r" \\")
+    lines.append("\\midrule")
     for row in table.rows:
-        parts = [_tex(row)]
-        for column in table.columns:
+        parts = [_tex(_name(table, row))]
+        for column in columns:
             cell = table.cells.get((row, column))
             parts.append("--" if cell is None else _latex_cell(table, (row, column), cell))
-        lines.append(" & ".join(parts) + r" \\[4pt]")
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
+        lines.append(" & ".join(parts) + empty + r" \\[4pt]")
+    return lines
 
 
 def _latex_cell(table: Table, key: tuple, cell: Mapping[str, Mapping]) -> str:
@@ -177,7 +155,8 @@ def _latex_cell(table: Table, key: tuple, cell: Mapping[str, Mapping]) -> str:
     inner = [" / ".join(values)]
     if any(spread not in ("--", MISSING) for spread in spreads):
         inner.append(rf"{{\scriptsize $\pm$ {' / '.join(spreads)}}}")
-    inner.append(rf"{{\scriptsize $\sigma$ = {_tex(_scatter(table, cell))}}}")
+    if table.scatter:
+        inner.append(rf"{{\scriptsize $\sigma$ = {_tex(_scatter(table, cell))}}}")
     return r"\begin{tabular}[t]{@{}c@{}}" + r" \\ ".join(inner) + r"\end{tabular}"
 
 
@@ -186,21 +165,42 @@ def _tex(text: str) -> str:
         return "--"
     if text[:1] == "-" and text[1:2].isdigit():
         return f"${text}$"
-    for plain_text, command in (("_", r"\_"), ("%", r"\%"), ("&", r"\&"), ("±", r"$\pm$"), ("alpha", r"$\alpha$")):
+    text = latex.escape(text)
+    for plain_text, command in (("±", r"$\pm$"), ("alpha", r"$\alpha$")):
         text = text.replace(plain_text, command)
-    return text
+    # After a rule or a line break, LaTeX would take a bracket for the start of its option.
+    return f"{{{text}}}" if text.startswith("[") else text
 
 
-def to_html(table: Table, caption: str = "") -> str:
-    """Print the table as an HTML fragment; `caption` is plain text."""
-    minus = str.maketrans("-", "−")
-    head = "".join(f"<th scope='col'>{escape(_heading(table, c))}</th>" for c in table.columns)
-    subsets = escape(" / ".join(table.regimes))
+def to_html(tables: Table | Sequence[Table], caption: str = "") -> str:
+    """Print tables as one HTML fragment, block by block; `caption` is plain text."""
     lines = ["<table class='scores'>", f"<caption>{escape(caption)}</caption>" if caption else ""]
-    name = f"{escape(plain(table.label))}<br/><small>{subsets}</small>"
-    lines.append(f"<thead><tr><th scope='col'>{name}</th>{head}</tr></thead><tbody>")
+    for number, table in enumerate(_blocks(tables)):
+        head = _html_head(table)
+        if number:
+            lines.append(f"</tbody><tbody><tr class='head'>{head}</tr>")
+        else:
+            lines.append(f"<thead><tr>{head}</tr></thead><tbody>")
+        lines += _html_rows(table)
+    return "\n".join([line for line in lines if line] + ["</tbody></table>"])
+
+
+def _html_head(table: Table) -> str:
+    name = f"{escape(plain(table.label))}<br/><small>{escape(' / '.join(table.regimes))}</small>"
+    if table.notes:
+        name += f"<br/><small>{escape(table.notes_name)}</small>"
+    heads = [f"<th scope='col'>{name}</th>"]
+    for column in table.columns:
+        note = f"<br/><small>{escape(str(table.notes[column]))}</small>" if column in table.notes else ""
+        heads.append(f"<th scope='col'>{escape(_heading(table, column))}{note}</th>")
+    return "".join(heads)
+
+
+def _html_rows(table: Table) -> list[str]:
+    minus = str.maketrans("-", "−")
+    lines = []
     for row in table.rows:
-        lines.append(f"<tr><th scope='row'>{escape(str(row))}</th>")
+        lines.append(f"<tr><th scope='row'>{escape(_name(table, row))}</th>")
         for column in table.columns:
             cell = table.cells.get((row, column))
             if cell is None:
@@ -215,9 +215,11 @@ def to_html(table: Table, caption: str = "") -> str:
             text = " / ".join(values)
             if any(spread != MISSING for spread in spreads):
                 text += f"<br/><small>± {' / '.join(spreads)}</small>"
-            lines.append(f"<td>{text}<br/><small>σ = {_scatter(table, cell)}</small></td>")
+            if table.scatter:
+                text += f"<br/><small>σ = {_scatter(table, cell)}</small>"
+            lines.append(f"<td>{text}</td>")
         lines.append("</tr>")
-    return "\n".join([line for line in lines if line] + ["</tbody></table>"])
+    return lines
 
 
 def settings_html(settings: Mapping, caption: str = "") -> str:
@@ -241,7 +243,7 @@ def rows_html(header: Sequence[str], rows: Iterable[Sequence[object]], caption: 
 
 
 def write_table(table: Table, folder: str | Path, name: str, caption: str = "") -> dict[str, Path]:
-    """Write ``name.csv``, ``name.tex`` and ``name.html`` (a fragment) into a folder.
+    """Write ``name.csv``, ``name.tex`` (without the caption) and ``name.html`` (a fragment) into a folder.
 
     Returns
     -------
@@ -253,7 +255,43 @@ def write_table(table: Table, folder: str | Path, name: str, caption: str = "") 
     TranstarError
         If the disk is full; older files stay.
     """
-    texts = {"csv": to_csv(table), "tex": to_latex(table), "html": to_html(table, caption)}
+    return _write({"csv": to_csv(table), "tex": to_latex(table), "html": to_html(table, caption)}, folder, name)
+
+
+def write_tables(
+    tables: Sequence[Table], folder: str | Path, name: str, caption: str = "", in_a_row: int | None = None
+) -> dict[str, Path]:
+    """Write the tables of several labels as one, block by block: ``name.csv``, ``name.tex`` and ``name.html``.
+
+    Parameters
+    ----------
+    tables : sequence of Table
+        With the same regimes and kind of columns.
+    folder : path
+    name : str
+        File name without suffix.
+    caption : str
+        Plain text, also in LaTeX.
+    in_a_row : int, optional
+        As in `to_latex`; three fit across a page.
+
+    Returns
+    -------
+    dict of str to Path
+        The files by suffix without dot.
+
+    Raises
+    ------
+    InputError
+        If the tables do not fit together.
+    TranstarError
+        If the disk is full; older files stay.
+    """
+    texts = {"csv": to_csv(tables), "tex": to_latex(tables, caption, in_a_row), "html": to_html(tables, caption)}
+    return _write(texts, folder, name)
+
+
+def _write(texts: Mapping[str, str], folder: str | Path, name: str) -> dict[str, Path]:
     paths = {kind: Path(folder) / f"{name}.{kind}" for kind in texts}
     for kind, text in texts.items():
         write_text(paths[kind], text)
@@ -271,4 +309,5 @@ __all__ = [
     "to_html",
     "to_latex",
     "write_table",
+    "write_tables",
 ]
