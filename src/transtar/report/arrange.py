@@ -246,6 +246,7 @@ def strategies_by_size(
     strategies: Sequence[str] = STRATEGIES_OF_TABLE_A2,
     input_name: str = "flux",
     names: Mapping | None = None,
+    unranked: Sequence[str] = (),
 ) -> Table:
     """Arrange one label's block of the paper's Table A2: strategies by number of fine-tuning stars.
 
@@ -261,6 +262,7 @@ def strategies_by_size(
     input_name : str
     names : mapping, optional
         Names to be printed for strategies.
+    unranked : sequence of str
 
     Returns
     -------
@@ -279,12 +281,12 @@ def strategies_by_size(
             rows += [row | {"row": name} for name in strategies if name in adapters]
         elif row["n_finetune"] > 0:
             rows.append(row | {"row": row["strategy"]})
-    return _by_size(rows, label, strategies, sizes, counts, names)
+    return _by_size(rows, label, strategies, sizes, counts, names, unranked)
 
 
-def _by_size(rows, label, order, sizes, counts, names) -> Table:
+def _by_size(rows, label, order, sizes, counts, names, unranked=()) -> Table:
     notes = {size: f"{poor}:{rich}" for size, (poor, rich) in (counts or {}).items()}
     return paper_table(
-        rows, label, "row", rows=order, columns=sizes, names=names, notes=notes, notes_name="M-poor:M-rich",
-        scatter=False,
+        rows, label, "row", unranked=unranked, rows=order, columns=sizes, names=names, notes=notes,
+        notes_name="M-poor:M-rich", scatter=False,
     )  # fmt: skip

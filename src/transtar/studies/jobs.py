@@ -147,7 +147,7 @@ def run_job(job: Job, runs: str) -> str:
         _pretrain(job, runs)
     else:
         target, pool, judged = _stars(job)
-        taught = _taught(job, target, pool)
+        taught = taught(job, target, pool)
         model = finetune(
             _estimator(job.base),
             **training_arguments(target, taught, job.labels),
@@ -197,7 +197,7 @@ def _met(target: PreparedSet, rows: np.ndarray, source: PreparedSet) -> np.ndarr
     return met
 
 
-def _taught(job: Job, target: PreparedSet, pool: np.ndarray) -> np.ndarray:
+def taught(job: Job, target: PreparedSet, pool: np.ndarray) -> np.ndarray:
     """Rows that a fine-tuning learns from: the seed decides, whatever the strategy and the model."""
     labelled = pool[np.isfinite(target.targets(job.labels)[pool]).any(axis=1)]
     stars = star_names(target.columns)[labelled]
