@@ -147,10 +147,10 @@ def run_job(job: Job, runs: str) -> str:
         _pretrain(job, runs)
     else:
         target, pool, judged = _stars(job)
-        taught = taught(job, target, pool)
+        learnt = taught(job, target, pool)
         model = finetune(
             _estimator(job.base),
-            **training_arguments(target, taught, job.labels),
+            **training_arguments(target, learnt, job.labels),
             strategy=make_strategy(job.strategy, **job.settings),
             seed=job.seed,
         )
@@ -159,8 +159,8 @@ def run_job(job: Job, runs: str) -> str:
             runs,
             model,
             target,
-            np.setdiff1d(pool, taught),
-            [_predictions(job, model, target, judged, len(taught))],
+            np.setdiff1d(pool, learnt),
+            [_predictions(job, model, target, judged, len(learnt))],
         )
     return job.key
 

@@ -18,7 +18,6 @@ from ...report import in_order, rows_html
 from ..experiments import MATCHED
 from ..jobs import Job, divide
 from ..paired import Scored, score_strategies
-from ..pipeline import PIPELINE
 from ..spec import Study
 
 

@@ -49,8 +49,8 @@ def _table_1(study: Study, summary: list[dict], labels: list[str], out: Path) ->
     size = max(study.sizes)
     blocks = [strategies_by_input(summary, label, size, TABLE_1, unranked=NULL_MODELS) for label in labels]
     caption = (
-        f"Table 1. R2 (all / metal-poor / metal-rich test stars) by strategy and input, {size} fine-tuning stars at most: mean over "
-        f"{_seeds(study.seeds)} and its standard deviation. {MARKED}"
+        f"Table 1. R2 (all / metal-poor / metal-rich test stars) by strategy and input, {size} fine-tuning stars at most: mean "
+        f"over {_seeds(study.seeds)} and its standard deviation. {MARKED}"
     )
     return _written(blocks, out, "table-1", caption)
 
@@ -64,8 +64,8 @@ def _table_a1(study: Study, summary: list[dict], labels: list[str], counts, out:
         blocks.append(inputs_by_size(summary, label, chosen[label], sizes, counts))
         by.append(f"{plain(label)} by {chosen[label]}")
     caption = (
-        f"Table A1. R2 (all / metal-poor / metal-rich test stars) by input and number of fine-tuning stars, {', '.join(by)}: mean "
-        f"over {_seeds(study.experiments.seeds)} and its standard deviation; without fine-tuning stars zero-shot. {MARKED}"
+        f"Table A1. R2 (all / metal-poor / metal-rich test stars) by input and number of fine-tuning stars, {', '.join(by)}: "
+        f"mean over {_seeds(study.experiments.seeds)} and its standard deviation; without fine-tuning stars zero-shot. {MARKED}"
     )
     return _written(blocks, out, "table-a1", caption)
 
