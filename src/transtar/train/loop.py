@@ -244,9 +244,7 @@ class _Course:
         """What is to be remembered."""
         rate = self.run.settings.learning_rate
         assert rate is not None
-        return History(
-            tuple(self.train_losses), tuple(self.validation_losses), self.best_epoch, self.kept, rate
-        )
+        return History(tuple(self.train_losses), tuple(self.validation_losses), self.best_epoch, self.kept, rate)
 
 
 def _settle(courses: list[_Course], validation: Validation) -> None:

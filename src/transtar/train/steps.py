@@ -154,10 +154,13 @@ class DenseStep:
     _mm = staticmethod(torch.mm)
     _addmm = staticmethod(torch.addmm)
 
-    def __init__(self, network: nn.Sequential, offset: Offset | None = None, once: Once = lambda function, layer: function):
+    def __init__(
+        self, network: nn.Sequential, offset: Offset | None = None, once: Once = lambda function, layer: function
+    ):
         self.offset = offset
         transposed = {id(module.A) for module in network if isinstance(module, LoRALinear)}
-        self._flatten([p for p in network.parameters() if p.requires_grad], transposed)
+        self.trainable = [p for p in network.parameters() if p.requires_grad]
+        self._flatten(transposed)
         self.layers: list[Layer] = []
         for module in network:
             if isinstance(module, LoRALinear):
@@ -173,18 +176,19 @@ class DenseStep:
         # The first product with a frozen matrix is the same in every epoch.
         self.hoists = not self.layers[0].trains
         self.first = next(i for i, layer in enumerate(self.layers) if layer.trains or layer.update)
-        self._first_product = once(self._first_product_of, network[0])
+        lowest = network[0].layer if isinstance(network[0], LoRALinear) else network[0]
+        self._first_product = once(self._multiply_first, lowest)
 
     @property
     def steps(self) -> Sequence[StepModel]:
         """Itself."""
         return [self]
 
-    def _flatten(self, trainable: list[nn.Parameter], transposed: set[int]) -> None:
-        sizes = [-(-p.numel() // _ALIGN) * _ALIGN for p in trainable]
-        flat = torch.zeros(sum(sizes), device=trainable[0].device, dtype=trainable[0].dtype)
+    def _flatten(self, transposed: set[int]) -> None:
+        sizes = [-(-p.numel() // _ALIGN) * _ALIGN for p in self.trainable]
+        flat = torch.zeros(sum(sizes), device=self.trainable[0].device, dtype=self.trainable[0].dtype)
         flat.grad = torch.zeros_like(flat)
-        for parameter, values, gradients in zip(trainable, flat.split(sizes), flat.grad.split(sizes), strict=True):
+        for parameter, values, gradients in zip(self.trainable, flat.split(sizes), flat.grad.split(sizes), strict=True):
             turn = id(parameter) in transposed
             shape = parameter.shape[::-1] if turn else parameter.shape
             view, gradient = (part[: parameter.numel()].view(shape) for part in (values, gradients))
@@ -194,7 +198,7 @@ class DenseStep:
         self.parameters = [[flat]]
         self.state = [[flat]]
 
-    def _first_product_of(self, inputs: torch.Tensor) -> torch.Tensor:
+    def _multiply_first(self, inputs: torch.Tensor) -> torch.Tensor:
         return torch.addmm(self.layers[0].bias, inputs, self.layers[0].weight.T)
 
     @torch.no_grad()
@@ -222,11 +226,7 @@ class DenseStep:
         for index, layer in enumerate(self.layers):
             inputs.append(hidden)
             hoisted = index == 0 and self.hoists
-            total = (
-                self._columns(prepared[1])
-                if hoisted
-                else self._addmm(layer.bias[..., None], layer.weight, hidden)
-            )
+            total = self._columns(prepared[1]) if hoisted else self._addmm(layer.bias[..., None], layer.weight, hidden)
             if layer.update is None:
                 reduced.append(None)
                 total = total.contiguous()
