@@ -116,6 +116,7 @@ def _predictions(studies, jobs: list[Job], sets: dict[str, PreparedSet], runs: P
                         if name in prepared.columns
                     },
                     "set": prepared,
+                    "job": job,
                 }
                 yield entry
                 if study.split == "test" and job.n_finetune in (0, max(study.sizes, default=0)):

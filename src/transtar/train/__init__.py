@@ -2,6 +2,7 @@
 
 from .augment import Augmentation, augment_flux
 from .choose import CANDIDATES, choose
+from .fleet import Member, finetune_fleet
 from .loop import History, train
 from .settings import (
     STRATEGIES,
@@ -29,6 +30,7 @@ __all__ = [
     "Full",
     "History",
     "LoRA",
+    "Member",
     "Pretrain",
     "Recalibrate",
     "Residual",
@@ -41,6 +43,7 @@ __all__ = [
     "choose",
     "default_learning_rate",
     "finetune",
+    "finetune_fleet",
     "folds",
     "make_strategy",
     "matched_split",

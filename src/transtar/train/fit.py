@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from ..models.networks import map_outputs
 from ..models.residual import ResidualNetwork, assemble, build_head, innermost
 from .augment import augment_flux
 from .closed_form import fit_recalibration, fit_ridge
-from .loop import History, Progress, train
+from .loop import Augment, History, Progress, Run, to_the_end, training
 from .record import finished, provenance_step
 from .sample import Sample
 from .settings import (
@@ -33,10 +33,39 @@ from .settings import (
     finetuning_rate,
     plain,
 )
+from .shared import Shared, digest
 from .steps import AutogradStep, DenseStep, Offset, StepModel
 
 
-def train_fresh(
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A training that is ready to begin.
+
+    Parameters
+    ----------
+    model : StepModel
+    run : Run
+    finish : callable
+        Makes the Estimator, once the model is trained.
+    random_state : Tensor
+        That of torch's global generator after the weights were drawn, from which dropout goes on.
+    """
+
+    model: StepModel
+    run: Run
+    finish: Callable[[History], Estimator]
+    random_state: torch.Tensor
+
+
+def carry_out(fit: Fit) -> Estimator:
+    """Train by itself what is ready to begin."""
+    with torch.random.fork_rng(devices=[]):
+        torch.set_rng_state(fit.random_state)
+        (history,) = to_the_end(training(fit.model, [fit.run]))
+    return fit.finish(history)
+
+
+def begin_fresh(
     sample: Sample,
     names: tuple[str, ...],
     preprocessing,
@@ -44,38 +73,43 @@ def train_fresh(
     mlp: MLPSettings,
     set_hash: str | None,
     progress: Progress | None,
+    shared: Shared | None = None,
     *,
     step: str,
     strategy: str,
-) -> Estimator:
-    """Train a network from random weights, with scalers of its own; see `transtar.train.pretrain`."""
+) -> Fit:
+    """Draw the weights of a network with scalers of its own; see `transtar.train.pretrain`."""
     training, validation = sample.split(settings.validation_fraction, settings.seed)
     if settings.learning_rate is None:
         settings = replace(settings, learning_rate=default_learning_rate(len(training), settings.schedule))
     with _seeded(settings):
         network = build_mlp(sample.flux.shape[1], len(names), mlp).to(settings.device)
-        blank = _blank(network, training, sample, names, preprocessing, settings.input_scale)
-        model = _step_model(network)
-        history = _run(blank, model, training, validation, settings, progress)
-    if history.best_epoch == 0:
-        raise TranstarError(
-            f"training diverged or never improved on random weights (learning rate {history.learning_rate:g}); "
-            "set another learning rate"
-        )
-    record = provenance_step(step, strategy, settings, sample, training, validation, set_hash, history)
-    record["settings"]["mlp"] = plain(mlp)
-    trained = replace(blank, network=_detached(network))
-    return finished(trained, None, training, validation, record)
+        state = torch.get_rng_state()
+    blank = _blank(network, training, sample, names, preprocessing, settings.input_scale)
+
+    def finish(history: History) -> Estimator:
+        if history.best_epoch == 0:
+            raise TranstarError(
+                f"training diverged or never improved on random weights (learning rate {history.learning_rate:g}); "
+                "set another learning rate"
+            )
+        record = provenance_step(step, strategy, settings, sample, training, validation, set_hash, history)
+        record["settings"]["mlp"] = plain(mlp)
+        return finished(replace(blank, network=_detached(network)), None, training, validation, record)
+
+    run = _run(blank, training, validation, settings, progress, shared)
+    return Fit(_step_model(network, None, [], shared), run, finish, state)
 
 
-def adapt(
+def begin_adaptation(
     base: Estimator,
     sample: Sample,
     strategy: Residual | LoRA | Full,
     set_hash: str | None,
     progress: Progress | None,
-) -> Estimator:
-    """Train an adapter, or all weights, of a copy of a model; see `transtar.train.finetune`."""
+    shared: Shared | None = None,
+) -> Fit:
+    """Lay an adapter on a copy of a model, or free all its weights; see `transtar.train.finetune`."""
     training, validation = sample.split(strategy.validation_fraction, strategy.seed)
     if strategy.learning_rate is None:
         strategy = replace(strategy, learning_rate=finetuning_rate(strategy.rate, len(training)))
@@ -85,23 +119,27 @@ def adapt(
         rebuild: Callable[[], nn.Module]
         if isinstance(strategy, Residual):
             head = build_head(base.n_inputs, n_labels, strategy.head).to(strategy.device)
-            model = _step_model(head, frozen)
+            model = _step_model(head, frozen, [frozen], shared)
             rebuild = lambda: ResidualNetwork(frozen, head)  # noqa: E731
         elif isinstance(strategy, LoRA):
             core, heads = innermost(frozen)
             wrapped = add_lora(core if isinstance(core, nn.Sequential) else nn.Sequential(core), strategy.adapter)
-            model = _step_model(wrapped, _sum_of(heads) if heads else None)
+            model = _step_model(wrapped, _sum_of(heads) if heads else None, heads, shared)
             rebuild = lambda: assemble(_unwrapped(merge_lora(wrapped)), heads)  # noqa: E731
         else:
             network = frozen.requires_grad_(True)
             chain = nn.Sequential(network) if isinstance(network, nn.Linear) else network
-            model = _step_model(chain)
+            model = _step_model(chain, None, [], shared)
             rebuild = lambda: network  # noqa: E731
-        history = _run(base, model, training, validation, strategy, progress)
-        adapted = _detached(rebuild())
+        state = torch.get_rng_state()
+
+    def finish(history: History) -> Estimator:
         adapter = lora_factors(wrapped) if isinstance(strategy, LoRA) else None
-    record = provenance_step("finetune", strategy.name, strategy, sample, training, validation, set_hash, history)
-    return finished(replace(base, network=adapted, adapter=adapter), base, training, validation, record)
+        record = provenance_step("finetune", strategy.name, strategy, sample, training, validation, set_hash, history)
+        adapted = replace(base, network=_detached(rebuild()), adapter=adapter)
+        return finished(adapted, base, training, validation, record)
+
+    return Fit(model, _run(base, training, validation, strategy, progress, shared), finish, state)
 
 
 def recalibrate(base: Estimator, sample: Sample, strategy: Recalibrate, set_hash: str | None) -> Estimator:
@@ -138,45 +176,58 @@ def ridge(sample: Sample, names: tuple[str, ...], preprocessing, strategy: Ridge
 
 def _run(
     scalers: Estimator,
-    model: StepModel,
     training: Sample,
     validation: Sample,
     settings: TrainSettings,
     progress: Progress | None,
-) -> History:
-    device = settings.device
-    hook, changes = None, settings.augmentation
-    if changes is not None:
-        if scalers.preprocessing is None:
-            raise SettingsError("augmentation needs spectra on a wavelength grid, but the model has no preprocessing")
-        raw = torch.from_numpy(np.ascontiguousarray(training.flux)).to(device)
-        mean, inverse = (torch.from_numpy(a).to(device) for a in (scalers.input_mean, 1 / scalers.input_std))
-        step = scalers.preprocessing.wavelengths.step
-
-        def hook(generator: torch.Generator) -> torch.Tensor:
-            return augment_flux(raw, changes, step, generator).sub_(mean).mul_(inverse)
-
-    held_out = None
-    if len(validation):
-        held_out = (scalers.standardise(validation.flux), _targets(scalers, validation))
-    return train(
-        model,
-        scalers.standardise(training.flux),
+    shared: Shared | None,
+) -> Run:
+    return Run(
+        _inputs(scalers, training, shared),
         _targets(scalers, training),
         settings,
-        star_weights=training.weight_tensor(settings.poor_weight),
-        validation=held_out,
-        validation_weights=validation.weight_tensor(settings.poor_weight),
-        augment=hook,
-        progress=progress,
+        training.weight_tensor(settings.poor_weight),
+        (_inputs(scalers, validation, shared), _targets(scalers, validation)) if len(validation) else None,
+        validation.weight_tensor(settings.poor_weight),
+        None if settings.augmentation is None else _augmentation(scalers, training, settings, shared),
+        progress,
     )
 
 
-def _step_model(network: nn.Module, offset: Offset | None = None) -> StepModel:
+def _augmentation(scalers: Estimator, training: Sample, settings: TrainSettings, shared: Shared | None) -> Augment:
+    changes = settings.augmentation
+    assert changes is not None
+    if scalers.preprocessing is None:
+        raise SettingsError("augmentation needs spectra on a wavelength grid, but the model has no preprocessing")
+    raw = torch.from_numpy(np.ascontiguousarray(training.flux)).to(settings.device)
+    mean, inverse = (torch.from_numpy(a).to(settings.device) for a in (scalers.input_mean, 1 / scalers.input_std))
+    step = scalers.preprocessing.wavelengths.step
+
+    def scale(flux: torch.Tensor) -> torch.Tensor:
+        return flux.sub_(mean).mul_(inverse)
+
+    if shared is None:
+        return lambda generator: scale(augment_flux(raw, changes, step, generator))
+    return shared.augmentation(raw, changes, step, scale, digest(mean, inverse))
+
+
+def _inputs(scalers: Estimator, sample: Sample, shared: Shared | None) -> torch.Tensor:
+    if shared is None:
+        return scalers.standardise(sample.flux)
+    key = digest(sample.flux, scalers.input_mean, scalers.input_std)
+    return shared.get(key, lambda: scalers.standardise(sample.flux))
+
+
+def _step_model(
+    network: nn.Module, offset: Offset | None, offset_of: list[nn.Module], shared: Shared | None
+) -> StepModel:
+    """A step model of a network; the offset is decided by the weights of `offset_of`."""
+    if shared is not None and offset is not None:
+        offset = shared.once(offset, *offset_of)
     if isinstance(network, nn.Sequential):
         merged = nn.Sequential(*(layer.layer if isinstance(layer, LoRALinear) else layer for layer in network))
         if is_plain_mlp(merged):
-            return DenseStep(network, offset)
+            return DenseStep(network, offset) if shared is None else DenseStep(network, offset, shared.once)
     return AutogradStep(network, offset)
 
 

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
 
 import torch
 
+from .batches import Validation, batches, clean_targets, join, join_labelled
 from .settings import TrainSettings
-from .steps import StepModel, weighted_loss
+from .steps import StepModel
 
 Augment = Callable[[torch.Generator], torch.Tensor]
 Progress = Callable[[int, int, float, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The stars and settings of one training run; see `train` for the meaning of each."""
+
+    inputs: torch.Tensor
+    targets: torch.Tensor
+    settings: TrainSettings
+    star_weights: torch.Tensor | None = None
+    validation: tuple[torch.Tensor, torch.Tensor] | None = None
+    validation_weights: torch.Tensor | None = None
+    augment: Augment | None = None
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)
@@ -42,32 +57,6 @@ class History:
     def best_loss(self) -> float:
         """Lowest validation loss of a single epoch."""
         return self.validation_loss[self.best_epoch]
-
-
-def clean_targets(targets: torch.Tensor, star_weights: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Turn missing labels into weights of zero.
-
-    Parameters
-    ----------
-    targets : Tensor, shape (n, n_labels)
-        Standardised labels, NaN where missing.
-    star_weights : Tensor, shape (n,), or None
-
-    Returns
-    -------
-    targets : Tensor
-        With 0 in place of NaN.
-    weights : Tensor of the same shape, or None
-        Mean 1, so that the weighted loss of the whole set is the (weighted) mean over the labels present; None where
-        every label counts the same.
-    """
-    present = torch.isfinite(targets)
-    if star_weights is None and bool(present.all()):
-        return targets, None
-    weights = present.to(targets.dtype)
-    if star_weights is not None:
-        weights = weights * star_weights[:, None]
-    return torch.where(present, targets, 0.0), weights / weights.mean()
 
 
 def train(
@@ -110,95 +99,177 @@ def train(
     -------
     History
     """
-    assert settings.learning_rate is not None
-    device = torch.device(settings.device)
-    inputs, (targets, weights) = inputs.to(device), clean_targets(targets.to(device), _to(star_weights, device))
-    order = torch.Generator().manual_seed(settings.seed)
-    noise = torch.Generator(device=device).manual_seed(settings.seed + 1)
-    optimiser = torch.optim.AdamW(
-        model.parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-    )
-    prepared = model.prepare(inputs) if augment is None else ()
-    if validation is not None:
-        validation_prepared = model.prepare(validation[0].to(device))
-        validation_targets, validation_weight = clean_targets(validation[1].to(device), _to(validation_weights, device))
+    run = Run(inputs, targets, settings, star_weights, validation, validation_weights, augment, progress)
+    return to_the_end(training(model, [run]))[0]
 
-    def validation_loss() -> float:
-        if validation is None:
-            return math.nan
-        return float(weighted_loss(model.outputs(validation_prepared), validation_targets, validation_weight))
 
-    def star_losses() -> torch.Tensor:
-        squared = (model.outputs(validation_prepared) - validation_targets).square()
-        return (squared if validation_weight is None else squared * validation_weight).mean(dim=1)
+def to_the_end(course: Generator[None, None, list[History]]) -> list[History]:
+    """Go through all epochs of `training`."""
+    while True:
+        try:
+            next(course)
+        except StopIteration as end:
+            return end.value
 
-    best = [tensor.clone() for tensor in model.state]
-    average = [torch.zeros_like(t) for t in model.state if t.is_floating_point()] if settings.average_last else []
-    train_losses: list[float] = []
-    validation_losses = [validation_loss()]
-    best_epoch, n_averaged, n = 0, 0, len(targets)
-    n_last = min(settings.average_last, settings.epochs)
-    for epoch in range(1, settings.epochs + 1):
-        if settings.schedule == "cosine":
-            for group in optimiser.param_groups:
-                group["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / settings.epochs))
-        if augment is not None:
-            prepared = model.prepare(augment(noise))
-        total = torch.zeros((), device=device)
-        for rows in _batches(n, settings.batch_size, order, model.needs_pairs):
-            rows = rows.to(device)
-            loss = model.step(
-                tuple(tensor.index_select(0, rows) for tensor in prepared),
-                targets.index_select(0, rows),
-                None if weights is None else weights.index_select(0, rows),
+
+def training(model: StepModel, runs: Sequence[Run]) -> Generator[None, None, list[History]]:
+    """Train all runs of a step model, one epoch for every `next`; it ends with the weights to keep.
+
+    Every run has stars, seed, learning rate and checkpoint of its own, and comes out as if it were alone (up to rounding);
+    a run that has ended or diverged goes idle until the last has ended.
+
+    Parameters
+    ----------
+    model : StepModel
+        Holds the weights of ``len(runs)`` runs.
+    runs : sequence of Run
+        Of equal epochs, batch size, number of batches, schedule, weight decay, averaging, patience and device, all with
+        validation stars or all without.
+
+    Returns
+    -------
+    list of History
+        One per run; the value of the generator.
+    """
+    common = runs[0].settings
+    device = torch.device(common.device)
+    courses = [_Course(run, state) for run, state in zip(runs, model.state, strict=True)]
+    optimiser, rates = _optimiser(model, runs)
+    orders = [torch.Generator().manual_seed(run.settings.seed) for run in runs]
+    noises = [torch.Generator(device=device).manual_seed(run.settings.seed + 1) for run in runs]
+
+    def prepare(inputs: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        parts = [step.prepare(own) for step, own in zip(model.steps, inputs, strict=True)]
+        return tuple(map(join, zip(*parts, strict=True)))
+
+    inputs = [run.inputs.to(device) for run in runs]
+    augments = any(run.augment is not None for run in runs)
+    prepared = () if augments else prepare(inputs)
+    labelled = [clean_targets(run.targets.to(device), _to(run.star_weights, device)) for run in runs]
+    targets, weights = join_labelled(labelled)
+    validation = Validation(model, _held_out(runs, device), prepare)
+    for course, loss in zip(courses, validation.losses(len(runs)), strict=True):
+        course.validation_losses.append(loss)
+    for epoch in range(1, common.epochs + 1):
+        if common.schedule == "cosine":
+            for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / common.epochs))
+        if augments:
+            own = zip(runs, inputs, noises, strict=True)
+            prepared = prepare([plain if run.augment is None else run.augment(noise) for run, plain, noise in own])
+        totals = torch.zeros(len(runs), device=device)
+        for batch in batches([len(run.targets) for run in runs], common.batch_size, orders, model.needs_pairs, device):
+            losses = model.step(
+                tuple(tensor.index_select(0, batch.rows) for tensor in prepared),
+                targets.index_select(0, batch.rows),
+                batch.weights(weights),
             )
             optimiser.step()
-            total += loss * len(rows)
-        # The only points of an epoch at which a number leaves the device.
-        train_losses.append(float(total) / n)
-        validation_losses.append(validation_loss())
-        if progress is not None:
-            progress(epoch, settings.epochs, train_losses[-1], validation_losses[-1])
-        if validation_losses[-1] < validation_losses[best_epoch]:
-            best_epoch = epoch
-            _copy(best, model.state)
-        if epoch > settings.epochs - n_last:
-            torch._foreach_add_(average, [t for t in model.state if t.is_floating_point()])
-            n_averaged += 1
-        if not math.isfinite(train_losses[-1]):
+            totals += losses * batch.sizes
+        # The only points of an epoch at which numbers leave the device.
+        for course, total, loss in zip(courses, totals.tolist(), validation.losses(len(runs)), strict=True):
+            course.note(epoch, total, loss)
+        yield
+        if all(course.over for course in courses):
             break
-        if settings.patience is not None and validation is not None and epoch - best_epoch >= settings.patience:
-            break
-    kept = "last" if validation is None else "best"
-    if validation is None:
-        best_epoch = len(train_losses)
-        _copy(best, model.state)
-    if n_last and n_averaged == n_last:
-        torch._foreach_div_(average, n_averaged)
-        _copy([t for t in model.state if t.is_floating_point()], average)
-        kept = "average"
-        if validation is not None:
-            losses = star_losses()
-            _copy(model.state, best)
-            # The best of many epochs is also the luckiest: the average stands unless it is worse by more than two
-            # standard errors of their difference over the validation stars.
-            worse = losses - star_losses()
+    _settle(courses, validation)
+    return [course.history() for course in courses]
+
+
+def _optimiser(model: StepModel, runs: Sequence[Run]) -> tuple[torch.optim.Optimizer, list[float]]:
+    """AdamW, and the learning rate at the start of each of its groups: runs of equal rate move together."""
+    moved: dict[float, list[torch.Tensor]] = {}
+    for run, parameters in zip(runs, model.parameters, strict=True):
+        assert run.settings.learning_rate is not None
+        moved.setdefault(run.settings.learning_rate, []).extend(parameters)
+    groups = [{"params": parameters, "lr": rate} for rate, parameters in moved.items()]
+    return torch.optim.AdamW(groups, weight_decay=runs[0].settings.weight_decay, fused=True), list(moved)
+
+
+def _held_out(runs: Sequence[Run], device: torch.device):
+    held_out = [
+        (run.validation[0].to(device), run.validation[1].to(device), _to(run.validation_weights, device))
+        for run in runs
+        if run.validation is not None
+    ]
+    return held_out or None
+
+
+@dataclass(eq=False)
+class _Course:
+    """How one run has gone so far; `state` are its weights, which the model trains."""
+
+    run: Run
+    state: list[torch.Tensor]
+    train_losses: list[float] = field(default_factory=list)
+    validation_losses: list[float] = field(default_factory=list)
+    best_epoch: int = 0
+    n_averaged: int = 0
+    over: bool = False
+    kept: str = "best"
+
+    def __post_init__(self) -> None:
+        settings = self.run.settings
+        self.floats = [tensor for tensor in self.state if tensor.is_floating_point()]
+        self.best = [tensor.clone() for tensor in self.state]
+        self.average = [torch.zeros_like(tensor) for tensor in self.floats] if settings.average_last else []
+        self.n_last = min(settings.average_last, settings.epochs)
+
+    def note(self, epoch: int, total: float, validation_loss: float) -> None:
+        """Take down an epoch: `total` is the sum of its training loss over the stars."""
+        if self.over:
+            return
+        run, settings = self.run, self.run.settings
+        self.train_losses.append(total / len(run.targets))
+        self.validation_losses.append(validation_loss)
+        if run.progress is not None:
+            run.progress(epoch, settings.epochs, self.train_losses[-1], validation_loss)
+        if validation_loss < self.validation_losses[self.best_epoch]:
+            self.best_epoch = epoch
+            _copy(self.best, self.state)
+        if epoch > settings.epochs - self.n_last:
+            torch._foreach_add_(self.average, self.floats)
+            self.n_averaged += 1
+        waited = settings.patience is not None and epoch - self.best_epoch >= settings.patience
+        self.over = (
+            epoch == settings.epochs
+            or not math.isfinite(self.train_losses[-1])
+            or (waited and run.validation is not None)
+        )
+        if self.over and run.validation is None:
+            self.kept, self.best_epoch = "last", epoch
+            _copy(self.best, self.state)
+
+    def history(self) -> History:
+        """What is to be remembered."""
+        rate = self.run.settings.learning_rate
+        assert rate is not None
+        return History(tuple(self.train_losses), tuple(self.validation_losses), self.best_epoch, self.kept, rate)
+
+
+def _settle(courses: list[_Course], validation: Validation) -> None:
+    """Give every run the weights to keep: its best, its last, or the average of its last epochs."""
+    averaged = [course for course in courses if course.n_last and course.n_averaged == course.n_last]
+    for course in courses:
+        _copy(course.state, course.best)
+    for course in averaged:
+        torch._foreach_div_(course.average, course.n_averaged)
+        course.kept = "average"
+    if averaged and validation.counts:
+        best = validation.star_losses()
+        for course in averaged:
+            _copy(course.floats, course.average)
+        average = validation.star_losses()
+        # The best of many epochs is also the luckiest: the average stands unless it is worse by more than two
+        # standard errors of their difference over the validation stars.
+        for course, worse in zip(courses, [a - b for a, b in zip(average, best, strict=True)], strict=True):
             spread = float(worse.std()) if len(worse) > 1 else math.inf
-            if float(worse.mean()) > 2 * spread / math.sqrt(len(worse)):
-                kept = "best"
-            else:
-                _copy([t for t in model.state if t.is_floating_point()], average)
-    if kept == "best":
-        _copy(model.state, best)
-    return History(tuple(train_losses), tuple(validation_losses), best_epoch, kept, settings.learning_rate)
-
-
-def _batches(n: int, size: int, generator: torch.Generator, needs_pairs: bool) -> list[torch.Tensor]:
-    batches = list(torch.randperm(n, generator=generator).split(size))
-    if needs_pairs and len(batches) > 1 and len(batches[-1]) == 1:
-        # Batch normalisation has no use for a batch of one.
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
+            if course in averaged and float(worse.mean()) > 2 * spread / math.sqrt(len(worse)):
+                course.kept = "best"
+                _copy(course.state, course.best)
+    else:
+        for course in averaged:
+            _copy(course.floats, course.average)
 
 
 def _to(tensor: torch.Tensor | None, device: torch.device) -> torch.Tensor | None:

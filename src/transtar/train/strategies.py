@@ -7,10 +7,11 @@ from dataclasses import replace
 from ..errors import InputError, SettingsError
 from ..models.estimator import Estimator
 from ..models.mlp import MLPSettings
-from .fit import adapt, recalibrate, ridge, train_fresh
+from .fit import Fit, begin_adaptation, begin_fresh, carry_out, recalibrate, ridge
 from .loop import Progress
 from .sample import make_sample
 from .settings import Full, LoRA, Pretrain, Recalibrate, Residual, Ridge, Scratch, Strategy, TrainSettings, ZeroShot
+from .shared import Shared
 
 
 def pretrain(
@@ -84,9 +85,11 @@ def pretrain(
     )
     settings = settings or Pretrain()
     own = settings.mlp if isinstance(settings, Pretrain) else MLPSettings()
-    return train_fresh(
-        sample, tuple(label_names), preprocessing, settings, mlp or own,
-        set_hash, progress, step="pretrain", strategy="mlp",
+    return carry_out(
+        begin_fresh(
+            sample, tuple(label_names), preprocessing, settings, mlp or own,
+            set_hash, progress, step="pretrain", strategy="mlp",
+        )
     )  # fmt: skip
 
 
@@ -134,6 +137,37 @@ def finetune(
     TranstarError
         If the training diverges.
     """
+    begun = begin_finetuning(
+        estimator, flux, labels, strategy=strategy, stars=stars, survey=survey, ids=ids, files=files, seed=seed,
+        weights=weights, feh=feh, set_hash=set_hash, progress=progress,
+    )  # fmt: skip
+    return carry_out(begun) if isinstance(begun, Fit) else begun
+
+
+def begin_finetuning(
+    estimator: Estimator,
+    flux,
+    labels,
+    *,
+    strategy: Strategy,
+    stars=None,
+    survey="",
+    ids=None,
+    files=None,
+    seed: int | None = None,
+    weights=None,
+    feh=None,
+    set_hash: str | None = None,
+    progress: Progress | None = None,
+    shared: Shared | None = None,
+) -> Fit | Estimator:
+    """Do all of `finetune` that comes before the training, or all of it where nothing is trained step by step.
+
+    Parameters
+    ----------
+    shared : Shared, optional
+        What other runs have computed already; it finds by itself what is the same.
+    """
     if isinstance(strategy, ZeroShot):
         return estimator
     if seed is not None and isinstance(strategy, TrainSettings):
@@ -145,8 +179,8 @@ def finetune(
     if sample.flux.shape[1] != estimator.n_inputs:
         raise InputError(f"the model needs {estimator.n_inputs} inputs per star, got {sample.flux.shape[1]}")
     if isinstance(strategy, Scratch):
-        return train_fresh(
-            sample, names, estimator.preprocessing, strategy, strategy.mlp, set_hash, progress,
+        return begin_fresh(
+            sample, names, estimator.preprocessing, strategy, strategy.mlp, set_hash, progress, shared,
             step="finetune", strategy=strategy.name,
         )  # fmt: skip
     if isinstance(strategy, Ridge):
@@ -154,5 +188,5 @@ def finetune(
     if isinstance(strategy, Recalibrate):
         return recalibrate(estimator, sample, strategy, set_hash)
     if isinstance(strategy, Residual | LoRA | Full):
-        return adapt(estimator, sample, strategy, set_hash, progress)
+        return begin_adaptation(estimator, sample, strategy, set_hash, progress, shared)
     raise SettingsError(f"not a fine-tuning strategy: {strategy!r}")
