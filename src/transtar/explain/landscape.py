@@ -102,6 +102,22 @@ class Landscape:
         return Minimum(float(loss[i, j]), alpha, beta, float(distance[i, j]), on_edge)
 
 
+def check_grid(n_seeds: int, n_points: int, extent: float) -> None:
+    """Refuse a grid that cannot be made.
+
+    Raises
+    ------
+    SettingsError
+        If `n_points` is not odd or not at least 3, or another number is not positive.
+    """
+    if n_points < 3 or n_points % 2 == 0:
+        raise SettingsError(f"landscape: points must be odd and at least 3, so that the centre is one, not {n_points}")
+    if n_seeds < 1:
+        raise SettingsError(f"landscape: seeds must be positive, not {n_seeds}")
+    if not 0 < extent < np.inf:
+        raise SettingsError(f"landscape: extent must be positive, not {extent:g}")
+
+
 def loss_landscape(
     estimator: Estimator,
     flux: np.ndarray,
@@ -149,7 +165,7 @@ def loss_landscape(
         If the model does not predict the label or lacks its LoRA factors, or if the arrays do not fit or hold
         missing values.
     SettingsError
-        If `n_points` is not odd or at least 3, or another number is not positive.
+        If `n_points` is not odd or not at least 3, or another number is not positive.
 
     References
     ----------
@@ -160,10 +176,7 @@ def loss_landscape(
     from .moving import filter_directions, trained_part
     from .surface import plane_losses
 
-    if n_points < 3 or n_points % 2 == 0:
-        raise SettingsError(f"landscape: points must be odd and at least 3, so that the centre is one, not {n_points}")
-    if n_seeds < 1 or not 0 < extent < np.inf:
-        raise SettingsError("landscape: seeds and extent must be positive")
+    check_grid(n_seeds, n_points, extent)
     estimator, reference = estimator.only(label), np.asarray(reference, np.float64)
     inputs = estimator.standardise(flux)
     if reference.shape != (len(inputs),) or not len(inputs):
@@ -173,8 +186,8 @@ def loss_landscape(
     part = trained_part(estimator)
     mean, std = float(estimator.label_mean[0]), float(estimator.label_std[0])
     targets = torch.from_numpy((reference - mean) / std)
-    axis = np.linspace(-extent, extent, n_points)
-    axis[n_points // 2] = 0.0
+    half = n_points // 2
+    axis = np.arange(-half, half + 1) * extent / half
     points = torch.from_numpy(np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2))
     planes = []
     for seed in range(n_seeds):
