@@ -133,7 +133,9 @@ def loss_landscape(
     """Compute the loss over random planes through the fine-tuned weights of a model.
 
     Only the weights of the last training move: the last residual head; LoRA's A and B; otherwise all weights, as after full
-    fine-tuning, training from scratch or pre-training. Biases stay. See `transtar.explain.filter_directions`.
+    fine-tuning, training from scratch or pre-training. Biases stay. Directions are those of
+    `transtar.explain.moving.filter_directions`. The paper's text centres the plane on the pre-trained parameters instead,
+    around which the surface of an adapter is flat.
 
     Parameters
     ----------

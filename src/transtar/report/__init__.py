@@ -1,6 +1,7 @@
 """Figures, tables and the HTML report; the numbers come from `transtar.evaluate`."""
 
 from .figures import Panel, against_sample_size, one_to_one, regime_dots, residuals_against, save
+from .landscape import draw_landscapes
 from .page import FigureFile, Section, write_report
 from .plane import Plane, abundance_plane
 from .style import in_order
@@ -25,6 +26,7 @@ __all__ = [
     "Table",
     "abundance_plane",
     "against_sample_size",
+    "draw_landscapes",
     "in_order",
     "one_to_one",
     "paper_table",
