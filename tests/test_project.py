@@ -89,9 +89,15 @@ def verb_parsers() -> dict[str, argparse.ArgumentParser]:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_of_every_verb_explains_each_argument_and_its_default(verb):
-    parser = verb_parsers()[verb]
+    check_help(verb, verb_parsers()[verb])
+
+
+def check_help(verb: str, parser: argparse.ArgumentParser) -> None:
     text = " ".join(parser.format_help().split())
     for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, inner in action.choices.items():
+                check_help(f"{verb} {name}", inner)
         assert action.help, f"{verb}: {action.dest} is not explained"
         # Booleans and empty lists are off: their help says so by itself.
         if action.option_strings and action.default not in (None, False, argparse.SUPPRESS) and action.default != []:

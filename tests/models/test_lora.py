@@ -6,7 +6,7 @@ import torch
 
 from transtar.errors import InputError
 from transtar.models import Estimator, LoRASettings, ResidualNetwork, ResidualSettings, add_lora, build_head, merge_lora
-from transtar.models.lora import LoRALinear, adapted_layers, lora_factors
+from transtar.models.lora import LoRALinear, adapted_layers, lora_factors, unmerge_lora
 
 from .examples import N_INPUTS, flux, small_estimator
 
@@ -34,6 +34,21 @@ def test_the_factors_are_what_was_merged():
         before, after = (network[place].weight.detach().numpy() for network in (base, model.network))
         assert np.abs(update).max() > 0.01
         np.testing.assert_allclose(after - before, update, atol=1e-6)
+
+
+def test_taking_the_update_out_gives_back_the_network_before():
+    model, base = adapted()
+    before = {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
+    state = torch.random.get_rng_state()
+    wrapped = unmerge_lora(model.network, model.adapter)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    for place in (0, 2, 4):
+        torch.testing.assert_close(wrapped[place].layer.weight, base[place].weight, rtol=0, atol=1e-6)
+        assert torch.equal(wrapped[place].A, torch.from_numpy(model.adapter[f"{place}.A"]))
+        assert not wrapped[place].layer.weight.requires_grad
+    inputs = model.standardise(flux())
+    torch.testing.assert_close(wrapped(inputs), model.network(inputs), rtol=1e-5, atol=1e-5)
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.network.state_dict().items())
 
 
 @pytest.mark.parametrize("heads", [0, 2])

@@ -171,6 +171,39 @@ def adapted_layers(network: nn.Module, factors: Mapping[str, np.ndarray]) -> dic
     return layers
 
 
+def unmerge_lora(network: nn.Sequential, factors: Mapping[str, np.ndarray]) -> nn.Sequential:
+    """Take a LoRA update out of a merged network again: frozen layers and their factors, as they were trained.
+
+    Parameters
+    ----------
+    network : nn.Sequential
+        As `merge_lora` returns it; copied, not changed.
+    factors : mapping of str to ndarray
+        As `lora_factors` returned them before the merging.
+
+    Returns
+    -------
+    nn.Sequential
+        As `add_lora` returns it, to the rounding of the merged weights.
+
+    Raises
+    ------
+    InputError
+        If the factors do not fit the network.
+    """
+    unmerged = copy.deepcopy(network).requires_grad_(False)
+    for place, layer in adapted_layers(unmerged, factors).items():
+        a, b = (torch.from_numpy(np.asarray(factors[f"{place}.{name}"], dtype=np.float32)) for name in ("A", "B"))
+        scale = float(factors["scale"])
+        layer.weight.copy_((layer.weight.double() - scale * (b.double() @ a.double())).to(layer.weight.dtype))
+        # The factors that a new wrapper draws are replaced: the caller's random numbers must not notice.
+        with torch.random.fork_rng(devices=[]):
+            wrapped = LoRALinear(layer, rank=len(a), alpha=scale * len(a))
+        wrapped.A, wrapped.B = nn.Parameter(a.clone()), nn.Parameter(b.clone())
+        unmerged[place] = wrapped
+    return unmerged
+
+
 def keep_factor_outputs(
     network: nn.Module, factors: Mapping[str, np.ndarray], rows: list[int]
 ) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from .arrange import Table, inputs_by_size, paper_table, strategies_by_input, strategies_by_size
 from .figures import Panel, against_sample_size, one_to_one, regime_dots, residuals_against, save
+from .landscape import draw_landscapes
 from .page import FigureFile, Section, write_report
 from .plane import Plane, abundance_plane
 from .style import in_order
@@ -25,6 +26,7 @@ __all__ = [
     "Table",
     "abundance_plane",
     "against_sample_size",
+    "draw_landscapes",
     "in_order",
     "inputs_by_size",
     "one_to_one",
