@@ -11,8 +11,8 @@ from .. import __version__
 from ..errors import SettingsError, TranstarError
 
 VERBS = (
-    "simulate", "fetch", "select", "calibrate", "prepare", "pretrain", "finetune", "predict", "evaluate", "study", "models",
-    "info",
+    "simulate", "fetch", "select", "calibrate", "prepare", "pretrain", "finetune", "predict", "evaluate", "explain", "study",
+    "models", "info",
 )  # fmt: skip
 
 

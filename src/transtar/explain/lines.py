@@ -132,3 +132,39 @@ def line_shares(wave: np.ndarray, gradient: np.ndarray, lines: Sequence[Line]) -
         share("rest", "far from all lines", ~anywhere),
         *(share("line", line.title, mask, line.wavelength, line.half_width) for line, mask in near.items()),
     ]
+
+
+def prominent_lines(
+    wave: np.ndarray, gradient: np.ndarray, lines: Sequence[Line], number: int = 26, apart: float = 5.0
+) -> list[Line]:
+    """Lines at the largest spikes of a gradient.
+
+    Each pixel belongs to the line nearest to it, if it is within its half width; a line is as prominent as its largest absolute
+    gradient. Of lines closer together than `apart` (Angstrom) only the most prominent is taken.
+
+    Parameters
+    ----------
+    wave, gradient : ndarray, shape (n_pixels,)
+    lines : sequence of Line
+    number : int
+        At most so many.
+    apart : float
+
+    Returns
+    -------
+    list of Line
+        By wavelength.
+    """
+    wave, gradient = np.asarray(wave), np.abs(np.asarray(gradient))
+    distance = np.abs(wave[:, None] - np.array([line.wavelength for line in lines]))
+    nearest = distance.argmin(axis=1)
+    peaks = []
+    for index, line in enumerate(lines):
+        own = (nearest == index) & line.holds(wave)
+        if own.any():
+            peaks.append((float(gradient[own].max()), line))
+    chosen: list[Line] = []
+    for _, line in sorted(peaks, key=lambda pair: -pair[0]):
+        if len(chosen) < number and all(abs(line.wavelength - other.wavelength) >= apart for other in chosen):
+            chosen.append(line)
+    return sorted(chosen, key=lambda line: line.wavelength)

@@ -10,14 +10,15 @@ from astropy.table import Table
 
 from ..datasets import preprocess_batch
 from ..errors import InputError
-from ..preprocess import Preprocessing
+from ..preprocess import Preprocessing, require_same
 from ..simulate import Emulator, vmic_relation
 from ..simulate.abundances import mean_alpha
 from ..simulate.effects import Effects
 from ..simulate.instruments import Instrument
-from ..simulate.lines import average_stars
+from ..simulate.lines import LineCorrection, average_stars
 from ..simulate.models import ModelSpectra
 from ..simulate.observe import observe
+from ..simulate.truth import spectrum_labels
 from ..surveys import get_survey
 
 STEPS = {"feh": 0.1, "teff": 100.0, "logg": 0.2, "alphafe": 0.1}
@@ -70,6 +71,7 @@ def move_labels(
     instrument: Instrument,
     settings: Preprocessing,
     velocity: np.ndarray | None = None,
+    lines: LineCorrection | None = None,
     progress: Callable[[int], object] = lambda n: None,
 ) -> MovedSpectra:
     """Make spectra of stars with one label moved at a time.
@@ -86,6 +88,9 @@ def move_labels(
     settings : Preprocessing
     velocity : ndarray, shape (n_stars,), optional
         Radial velocities in km/s, for an instrument in the observed frame; 0 where not given or not finite.
+    lines : LineCorrection, optional
+        What to do to the synthetic lines. A network that learnt from corrected spectra, or from real ones, answers to plain
+        synthetic ones as it does to stars of slightly other physics.
     progress : callable
         Is told the number of spectra made.
 
@@ -97,7 +102,11 @@ def move_labels(
     ------
     InputError
         If a label is missing as a whole, or no star is left.
+    MismatchError
+        If the correction was learnt on spectra prepared otherwise.
     """
+    if lines is not None:
+        require_same(lines.preprocessing, f"line correction {lines.name}", settings, "the spectra")
     absent = [name for name in NEEDED if name not in labels]
     if absent:
         raise InputError(f"the physical test needs the labels {', '.join(NEEDED)}; missing: {', '.join(absent)}")
@@ -105,8 +114,9 @@ def move_labels(
     rows = np.flatnonzero(known)
     stars, base = _stars({name: np.asarray(values, float)[rows] for name, values in labels.items()}, emulator)
     inside = _stays_inside(base, emulator)
+    # Stars near an edge would be moved less than they are said to be.
     left_out = {"without Teff, log g or [Fe/H]": int((~known).sum()), "outside the emulator's range": int((~inside).sum())}
-    rows, stars, base = rows[inside], stars[inside], base[inside]
+    rows, stars = rows[inside], stars[inside]
     if not len(rows):
         raise InputError(f"the physical test: no star of {len(known)} has its labels and lies within the emulator's range")
     if velocity is not None:
@@ -116,14 +126,15 @@ def move_labels(
     instrument = replace(instrument, velocity_error=0.0)
 
     def spectra(name: str = "feh", change: float = 0.0) -> np.ndarray:
-        moved = base.copy()
-        moved[:, emulator.label_names.index(name)] += change
+        table = stars.copy()
+        table[name] += change
         parts = []
-        for start in range(0, len(moved), BLOCK):
-            block = slice(start, start + BLOCK)
-            model = ModelSpectra.from_emulator(emulator, moved[block])
-            seen = observe(instrument, model, stars[block], effects=Effects.only("lsf", "velocity"))
-            parts.append(preprocess_batch(seen, get_survey(instrument.name), settings).flux)
+        for start in range(0, len(table), BLOCK):
+            block = table[start : start + BLOCK]
+            model = ModelSpectra.from_emulator(emulator, spectrum_labels(block, emulator.label_names))
+            seen = observe(instrument, model, block, effects=Effects.only("lsf", "velocity"))
+            flux = preprocess_batch(seen, get_survey(instrument.name), settings).flux
+            parts.append(flux if lines is None else lines.apply(flux, {key: block[key] for key in NEEDED}))
             progress(len(seen))
         return np.concatenate(parts)
 
@@ -139,12 +150,13 @@ def move_labels(
 def _stars(labels: dict[str, np.ndarray], emulator: Emulator) -> tuple[Table, np.ndarray]:
     """Stars to observe, and the labels of their spectra, (n, n_labels)."""
     usual = mean_alpha(labels["feh"])
-    labels["alphafe"] = np.where(np.isfinite(labels.get("alphafe", usual * np.nan)), labels.get("alphafe", usual), usual)
+    known = labels.get("alphafe", usual)
+    labels["alphafe"] = np.where(np.isfinite(known), known, usual)
     stars = average_stars(labels)
     typical = vmic_relation(labels["teff"], labels["logg"])
     stars["vmic"] = np.clip(stars["vmic"], VMIC_ROOM[0] * typical, VMIC_ROOM[1] * typical)
     stars["cfe"] = np.clip(stars["cfe"], *emulator.grid_range.cfe)
-    return stars, np.stack([np.asarray(stars[name], float) for name in emulator.label_names], axis=1)
+    return stars, spectrum_labels(stars, emulator.label_names)
 
 
 def _stays_inside(base: np.ndarray, emulator: Emulator) -> np.ndarray:

@@ -1,0 +1,33 @@
+"""Look into models: what they have learnt, and what they lean on."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+HELP = "look into models: saliency and physical test"
+
+KINDS = ("saliency",)
+"""Each has a module of its own beside this one, ``explain_KIND``, made like a verb."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the kinds of explanation, each with its arguments."""
+    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True, help="what to look at")
+    for name in KINDS:
+        module = import_module(f".explain_{name}", __package__)
+        kind = kinds.add_parser(
+            name,
+            help=module.HELP,
+            description=module.__doc__,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        # The verb has it too; a default here would overwrite what was given there.
+        kind.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show where an error arose")
+        module.configure(kind)
+        kind.set_defaults(explain=module.run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the kind asked for."""
+    return arguments.explain(arguments)
