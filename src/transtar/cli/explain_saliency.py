@@ -14,19 +14,24 @@ REGIMES = ("poor", "rich", "all")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--model", required=True, nargs="+", type=Path, help="models, by folder or name, to set side by side")
+    parser.add_argument(
+        "--model", required=True, nargs="+", type=Path, help="models, by folder or name, to set side by side"
+    )
     parser.add_argument("--data", required=True, type=Path, help="prepared set whose stars are looked at")
     parser.add_argument("--out", required=True, type=Path, help="folder for tables and figures")
     parser.add_argument("--label", default="feh", help="label whose prediction is explained")
-    parser.add_argument("--regime", default="all", choices=REGIMES, help="stars of the saliency maps, by [Fe/H] of the set")
+    parser.add_argument(
+        "--regime", default="all", choices=REGIMES, help="stars of the saliency maps, by [Fe/H] of the set"
+    )
     parser.add_argument("--split", default="test", choices=("test", "pool", "all"), help="part of the set")
     parser.add_argument(
-        "--instrument", help="desi, lamost or miles: whose resolution the physical test takes; that of the set's survey if not given"
+        "--instrument",
+        help="desi, lamost or miles, for the physical test; that of the set's survey if not given",
     )
     parser.add_argument(
         "--lines",
         default="auto",
-        help="correction of the synthetic lines: a name, a file, none, or auto, that of the mock stars the first model learnt from",
+        help="correction of synthetic lines: name, file, none, or auto: that of the mock stars that the first model learnt from",
     )
     parser.add_argument("--stars", type=int, default=500, help="stars of the physical test at most, drawn at random")
     parser.add_argument("--seed", type=int, default=0, help="decides which stars are drawn")
@@ -138,7 +143,9 @@ def _physical_test(arguments: argparse.Namespace, named: dict, chosen, labels: d
         lines = next((step["mock"].get("lines") for step in first.provenance if step.get("mock")), None) or "none"
     drawn = np.random.default_rng(arguments.seed).permutation(len(chosen))[: arguments.stars]
     drawn.sort()
-    with tqdm(total=len(drawn) * (2 * len(STEPS) + 1), unit="spectra", desc="physical test", disable=None, leave=False) as bar:
+    with tqdm(
+        total=len(drawn) * (2 * len(STEPS) + 1), unit="spectra", desc="physical test", disable=None, leave=False
+    ) as bar:
         spectra = move_labels(
             {label: values[drawn] for label, values in labels.items()},
             load_emulator(),

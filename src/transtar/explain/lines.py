@@ -60,6 +60,9 @@ class Share:
         In Angstrom; NaN unless it is a line.
     share : float
         Of the sum of the absolute gradient over the grid.
+    effect : float
+        The same of the gradient times the spread of the flux over the stars: of what the pixels do to the label among these
+        stars. A gradient alone may be large where no star differs from any other.
     chance : float
         The share of the pixels: what a gradient that knows no lines would give.
     """
@@ -69,12 +72,18 @@ class Share:
     wavelength: float
     half_width: float
     share: float
+    effect: float
     chance: float
 
     @property
     def enhancement(self) -> float:
         """`share` over `chance`; 1 is what chance gives, NaN where there are no pixels."""
         return self.share / self.chance if self.chance else float("nan")
+
+    @property
+    def effect_enhancement(self) -> float:
+        """`effect` over `chance`."""
+        return self.effect / self.chance if self.chance else float("nan")
 
 
 def read_lines() -> tuple[Line, ...]:
@@ -87,7 +96,7 @@ def read_lines() -> tuple[Line, ...]:
     )  # fmt: skip
 
 
-def line_shares(wave: np.ndarray, gradient: np.ndarray, lines: Sequence[Line]) -> list[Share]:
+def line_shares(wave: np.ndarray, gradient: np.ndarray, spread: np.ndarray, lines: Sequence[Line]) -> list[Share]:
     """Sum the absolute gradient near each line, near the lines of each element, and far from all of them.
 
     Windows of different elements overlap, so that the shares of the elements add up to more than what the rest leaves.
@@ -98,29 +107,33 @@ def line_shares(wave: np.ndarray, gradient: np.ndarray, lines: Sequence[Line]) -
         Vacuum wavelength in Angstrom.
     gradient : ndarray, shape (n_pixels,)
         Signs do not matter.
+    spread : ndarray, shape (n_pixels,)
+        1 sigma of the flux over the stars.
     lines : sequence of Line
 
     Returns
     -------
     list of Share
-        Elements by falling share, the rest, then lines by wavelength; lines off the grid are left out.
+        Elements by falling effect, the rest, then lines by wavelength; lines off the grid are left out.
 
     Raises
     ------
     InputError
-        If shapes differ, or the gradient is zero everywhere or not finite.
+        If shapes differ, or the gradient or the spread is zero everywhere or not finite.
     """
     wave, weight = np.asarray(wave, np.float64), np.abs(np.asarray(gradient, np.float64))
-    if wave.shape != weight.shape or wave.ndim != 1:
-        raise InputError(f"line shares: {weight.shape} gradients at {wave.shape} wavelengths")
-    total = weight.sum()
-    if not (np.isfinite(total) and total > 0):
-        raise InputError("line shares: the gradient is zero everywhere, or not finite")
+    if not wave.shape == weight.shape == np.shape(spread) or wave.ndim != 1:
+        raise InputError(f"line shares: {weight.shape} gradients, {np.shape(spread)} spreads, {wave.shape} wavelengths")
+    effect = weight * np.asarray(spread, np.float64)
+    total, all_effect = weight.sum(), effect.sum()
+    if not (np.isfinite([total, all_effect]).all() and min(total, all_effect) > 0):
+        raise InputError("line shares: the gradient or the spread of the flux is zero everywhere, or not finite")
     near = {line: line.holds(wave) for line in lines}
     near = {line: mask for line, mask in near.items() if mask.any()}
 
     def share(kind: str, name: str, mask: np.ndarray, wavelength: float = np.nan, half: float = np.nan) -> Share:
-        return Share(kind, name, wavelength, half, float(weight[mask].sum() / total), float(mask.mean()))
+        parts = (weight[mask].sum() / total, effect[mask].sum() / all_effect, mask.mean())
+        return Share(kind, name, wavelength, half, *(float(part) for part in parts))
 
     elements: dict[str, np.ndarray] = {}
     for line, mask in near.items():
@@ -128,23 +141,23 @@ def line_shares(wave: np.ndarray, gradient: np.ndarray, lines: Sequence[Line]) -
     found = [share("element", name, mask) for name, mask in elements.items()]
     anywhere = np.any(list(near.values()), axis=0) if near else np.zeros(len(wave), bool)
     return [
-        *sorted(found, key=lambda one: -one.share),
+        *sorted(found, key=lambda one: -one.effect),
         share("rest", "far from all lines", ~anywhere),
         *(share("line", line.title, mask, line.wavelength, line.half_width) for line, mask in near.items()),
     ]
 
 
 def prominent_lines(
-    wave: np.ndarray, gradient: np.ndarray, lines: Sequence[Line], number: int = 26, apart: float = 5.0
+    wave: np.ndarray, spikes: np.ndarray, lines: Sequence[Line], number: int = 26, apart: float = 5.0
 ) -> list[Line]:
-    """Lines at the largest spikes of a gradient.
+    """Lines at the largest spikes of something.
 
     Each pixel belongs to the line nearest to it, if it is within its half width; a line is as prominent as its largest absolute
-    gradient. Of lines closer together than `apart` (Angstrom) only the most prominent is taken.
+    value. Of lines closer together than `apart` (Angstrom) only the most prominent is taken.
 
     Parameters
     ----------
-    wave, gradient : ndarray, shape (n_pixels,)
+    wave, spikes : ndarray, shape (n_pixels,)
     lines : sequence of Line
     number : int
         At most so many.
@@ -155,14 +168,14 @@ def prominent_lines(
     list of Line
         By wavelength.
     """
-    wave, gradient = np.asarray(wave), np.abs(np.asarray(gradient))
+    wave, spikes = np.asarray(wave), np.abs(np.asarray(spikes))
     distance = np.abs(wave[:, None] - np.array([line.wavelength for line in lines]))
     nearest = distance.argmin(axis=1)
     peaks = []
     for index, line in enumerate(lines):
         own = (nearest == index) & line.holds(wave)
         if own.any():
-            peaks.append((float(gradient[own].max()), line))
+            peaks.append((float(spikes[own].max()), line))
     chosen: list[Line] = []
     for _, line in sorted(peaks, key=lambda pair: -pair[0]):
         if len(chosen) < number and all(abs(line.wavelength - other.wavelength) >= apart for other in chosen):

@@ -115,10 +115,15 @@ def move_labels(
     stars, base = _stars({name: np.asarray(values, float)[rows] for name, values in labels.items()}, emulator)
     inside = _stays_inside(base, emulator)
     # Stars near an edge would be moved less than they are said to be.
-    left_out = {"without Teff, log g or [Fe/H]": int((~known).sum()), "outside the emulator's range": int((~inside).sum())}
+    left_out = {
+        "without Teff, log g or [Fe/H]": int((~known).sum()),
+        "outside the emulator's range": int((~inside).sum()),
+    }
     rows, stars = rows[inside], stars[inside]
     if not len(rows):
-        raise InputError(f"the physical test: no star of {len(known)} has its labels and lies within the emulator's range")
+        raise InputError(
+            f"the physical test: no star of {len(known)} has its labels and lies within the emulator's range"
+        )
     if velocity is not None:
         speed = np.asarray(velocity, float)[rows]
         stars["radial_velocity"] = np.where(np.isfinite(speed), speed, 0.0)

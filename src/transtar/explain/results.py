@@ -34,7 +34,9 @@ def write_saliency(folder: str | Path, found: Saliency) -> Path:
     """
     columns = {"wavelength": found.wave, **_band("flux", found.spectra)}
     for name, one in found.models.items():
-        columns |= _band(f"{name}_signed", one.signed) | _band(f"{name}_absolute", one.absolute) | {f"{name}_mean": one.mean}
+        columns |= (
+            _band(f"{name}_signed", one.signed) | _band(f"{name}_absolute", one.absolute) | {f"{name}_mean": one.mean}
+        )
     about = {"label": found.label, "models": list(found.models), "n_stars": found.n_stars, "stars": found.stars}
     return _write_parquet(Path(folder) / SALIENCY, columns, about)
 
@@ -64,12 +66,23 @@ def read_saliency(folder: str | Path) -> Saliency:
 
 def shares(found: Saliency, lines: Sequence[Line]) -> dict[str, list[Share]]:
     """By model, `line_shares` of the median of the absolute gradient."""
-    return {name: line_shares(found.wave, one.absolute.median, lines) for name, one in found.models.items()}
+    spread = found.spectra.spread
+    return {name: line_shares(found.wave, one.absolute.median, spread, lines) for name, one in found.models.items()}
 
 
 def write_shares(folder: str | Path, by_model: Mapping[str, Sequence[Share]]) -> Path:
     """Write ``lines.csv``: by model, elements, the rest and lines, their shares of the gradient, and those of chance."""
-    names = ("kind", "name", "wavelength", "half_width", "share", "chance", "enhancement")
+    names = (
+        "kind",
+        "name",
+        "wavelength",
+        "half_width",
+        "share",
+        "effect",
+        "chance",
+        "enhancement",
+        "effect_enhancement",
+    )
     rows = [
         [model, *(_plain(getattr(one, name)) for name in names)] for model, found in by_model.items() for one in found
     ]

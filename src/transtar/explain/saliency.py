@@ -28,6 +28,11 @@ class Band:
     lower: np.ndarray
     upper: np.ndarray
 
+    @property
+    def spread(self) -> np.ndarray:
+        """Half the distance between the percentiles: 1 sigma of a Gaussian."""
+        return (self.upper - self.lower) / 2
+
 
 @dataclass(frozen=True)
 class Gradients:

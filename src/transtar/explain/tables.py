@@ -13,23 +13,33 @@ from .weights import SNR, correlation, noise_of
 STRONGEST = 8
 """Lines listed."""
 
+REGIMES = ("all", "poor", "rich", "dwarf", "giant")
+"""Regimes listed; the others are in the file."""
+
 
 def format_shares(by_model: Mapping[str, Sequence[Share]]) -> str:
-    """Shares of the absolute gradient by element, and the most enhanced lines of the first model; chance beside them."""
+    """Shares of gradient and effect near the lines of each element, in units of chance, and the lines of most effect."""
     models = list(by_model)
     first = list(by_model[models[0]])
     found = {model: {(one.kind, one.name): one for one in by_model[model]} for model in models}
-    width = max(10, *(len(model) for model in models))
+    width = max(15, *(len(model) + 3 for model in models))
 
     def row(one: Share) -> str:
-        values = [found[model][one.kind, one.name] for model in models]
-        cells = "".join(f"  {100 * value.share:5.1f} % x{value.enhancement:4.1f}".rjust(width + 6) for value in values)
-        return f"{one.name:20s} {100 * one.chance:5.1f} %{cells}"
+        cells = ""
+        for model in models:
+            value = found[model][one.kind, one.name]
+            cells += f"{value.enhancement:.2f} {value.effect_enhancement:6.2f}".rjust(width)
+        return f"{one.name:20s} {100 * one.chance:7.1f} %{cells}"
 
-    lines = [f"{'near lines of':20s} {'chance':>7s}" + "".join(model.rjust(width + 6) for model in models)]
+    lines = [
+        "absolute gradient near lines over that of chance; the same of gradient times spread of the flux",
+        f"{'near lines of':20s} {'pixels':>9s}" + "".join(model.rjust(width) for model in models),
+    ]
     lines += [row(one) for one in first if one.kind != "line"]
-    strongest = sorted((one for one in first if one.kind == "line"), key=lambda one: -one.enhancement)[:STRONGEST]
-    return "\n".join([*lines, f"most enhanced lines of {models[0]}:", *(row(one) for one in strongest)])
+    strongest = sorted((one for one in first if one.kind == "line"), key=lambda one: -one.effect_enhancement)[
+        :STRONGEST
+    ]
+    return "\n".join([*lines, f"lines of most effect in {models[0]}:", *(row(one) for one in strongest)])
 
 
 def format_responses(responses: Sequence[Response]) -> str:
@@ -41,6 +51,8 @@ def format_responses(responses: Sequence[Response]) -> str:
     heads = [f"{name} {'/100 K' if name == 'teff' else '/dex'}" for name in STEPS]
     lines = [f"response of {label}".ljust(34) + f"{'stars':>6s}" + "".join(head.rjust(17) for head in heads)]
     for (model, regime), row in found.items():
+        if regime not in REGIMES:
+            continue
         cells = "".join(f"{row[name].mean:8.3f} +- {row[name].scatter:5.3f}" for name in STEPS)
         lines.append(f"{model:20s} {regime:13s}{row['feh'].n_stars:6d}{cells}")
     return "\n".join(lines)

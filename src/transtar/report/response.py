@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ..errors import InputError
 from ..explain.moved import STEPS, UNITS
 from ..explain.response import Response
-from ..glossary import display
+from ..glossary import COLUMNS
 from .style import PAGE_WIDTH, in_order, new_figure, paper_style
 
 COLORS = "RdBu_r"
@@ -22,7 +22,11 @@ LEAST_LIMIT = 0.02
 """The colours span at least this error in dex (as many 100 K for Teff)."""
 
 
-def response_matrix(responses: Sequence[Response], columns: int = 3) -> Figure:
+REGIMES = ("all", "poor", "rich", "dwarf", "giant", "poor-dwarf", "poor-giant")
+"""Regimes drawn."""
+
+
+def response_matrix(responses: Sequence[Response], regimes: Sequence[str] = REGIMES) -> Figure:
     """Draw the responses of all models, a panel each: regimes by rows, moved labels by columns.
 
     The numbers are mean and scatter over the stars, per dex or per 100 K. The colour is the error of the predicted label that
@@ -33,8 +37,8 @@ def response_matrix(responses: Sequence[Response], columns: int = 3) -> Figure:
     ----------
     responses : sequence of Response
         Of one label.
-    columns : int
-        Panels per row.
+    regimes : sequence of str
+        From top to bottom; those without responses are left out.
 
     Returns
     -------
@@ -47,28 +51,32 @@ def response_matrix(responses: Sequence[Response], columns: int = 3) -> Figure:
     """
     if not responses:
         raise InputError("no responses to draw")
+    responses = [one for one in responses if one.regime in regimes]
+    stars = {one.regime: one.n_stars for one in responses}
+    regimes = [name for name in regimes if name in stars]
     label = responses[0].label
     models = in_order([one.model for one in responses])
-    regimes = list(dict.fromkeys(one.regime for one in responses))
     moved = list(dict.fromkeys(one.moved for one in responses))
     limit = max(LEAST_LIMIT, *(abs(error_of(one)) for one in responses))
-    columns = min(columns, len(models))
+    # Four are neater as two and two.
+    columns = 2 if len(models) == 4 else min(3, len(models))
     rows = -(-len(models) // columns)
     with paper_style():
-        figure = new_figure(max(PAGE_WIDTH * columns / 3 + 0.9, 3.5), rows * (0.27 * len(regimes) + 0.75) + 0.75)
-        grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-        for axes, model in zip(grid.flat, models, strict=False):
+        figure = new_figure(
+            PAGE_WIDTH if columns > 1 else 0.55 * PAGE_WIDTH, rows * (0.31 * len(regimes) + 0.25) + 1.15
+        )
+        grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+        for number, (axes, model) in enumerate(zip(grid.flat, models, strict=False)):
             chosen = {(one.regime, one.moved): one for one in responses if one.model == model}
             _draw(axes, chosen, regimes, moved, limit)
             axes.set_title(model)
+            axes.set_xticks(range(len(moved)), [f"{_name(name)}\n{_per(name)}" for name in moved])
+            axes.tick_params(labelbottom=number + columns >= len(models))
         for unused in grid.flat[len(models) :]:
             unused.set_axis_off()
-        stars = {one.regime: one.n_stars for one in responses}
         grid[0, 0].set_yticks(range(len(regimes)), [f"{name} ($N$ = {stars[name]})" for name in regimes])
-        grid[0, 0].set_xticks(range(len(moved)), [f"{display(name)}\n{_per(name)}" for name in moved])
-        shown = grid[0, 0].images[0]
-        bar = figure.colorbar(shown, ax=grid, location="bottom", aspect=45, fraction=0.04, pad=0.03)
-        bar.set_label(f"error of {display(label)} ({_unit(label)}) for {_steps(moved)}")
+        bar = figure.colorbar(grid[0, 0].images[0], ax=grid, location="bottom", aspect=45, fraction=0.04, pad=0.03)
+        bar.set_label(f"error of {_name(label)} ({_unit(label)}) if a label changes:\n{_steps(moved)}")
     return figure
 
 
@@ -84,8 +92,9 @@ def _draw(axes: Axes, chosen: dict, regimes: Sequence[str], moved: Sequence[str]
         row, column = regimes.index(regime), moved.index(name)
         errors[row, column] = error_of(one)
         ink = "white" if abs(errors[row, column]) > 0.65 * limit else "black"
-        text = f"{one.mean:.2f} ± {one.scatter:.2f}".replace("-", "−").replace("−0.00", "0.00")
-        axes.text(column, row, text, ha="center", va="center", fontsize=6.3, color=ink)
+        text = f"{one.mean:.2f}".replace("-", "−").replace("−0.00", "0.00")
+        axes.text(column, row + 0.03, text, ha="center", va="bottom", fontsize=7, color=ink)
+        axes.text(column, row + 0.08, f"± {one.scatter:.2f}", ha="center", va="top", fontsize=5.6, color=ink)
     axes.imshow(errors, cmap=COLORS, norm=Normalize(-limit, limit), aspect="auto")
     axes.tick_params(length=0)
     axes.set_xticks(np.arange(1, len(moved)) - 0.5, minor=True)
@@ -95,7 +104,7 @@ def _draw(axes: Axes, chosen: dict, regimes: Sequence[str], moved: Sequence[str]
 
 
 def _per(name: str) -> str:
-    return "per 100 K" if name == "teff" else "per dex"
+    return "/ 100 K" if name == "teff" else "/ dex"
 
 
 def _unit(label: str) -> str:
@@ -103,5 +112,8 @@ def _unit(label: str) -> str:
 
 
 def _steps(moved: Sequence[str]) -> str:
-    steps = [f"{display(name)} + {STEPS[name]:g}{' K' if name == 'teff' else ''}" for name in moved]
-    return ", ".join(steps)
+    return ",  ".join(f"{_name(name)} + {STEPS[name]:g}{' K' if name == 'teff' else ''}" for name in moved)
+
+
+def _name(label: str) -> str:
+    return COLUMNS[label].display if label in COLUMNS else label

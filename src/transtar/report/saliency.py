@@ -20,8 +20,8 @@ from .response import response_matrix
 from .style import BLACK, GREY, PAGE_WIDTH, VERMILION, in_order, new_figure, paper_style, save, strategy_style
 
 WINDOWS = {
-    "Fe I 4064, 4072": (4054.0, 4083.0),
-    "Fe I 4384": (4371.0, 4400.0),
+    "Fe I 4065, 4073": (4054.0, 4083.0),
+    "Fe I 4385": (4371.0, 4400.0),
     r"H$\beta$": (4848.0, 4877.0),
     "Mg I b": (5162.0, 5191.0),
     "Fe I 5271": (5256.0, 5285.0),
@@ -42,13 +42,13 @@ def saliency_maps(
     lines: Sequence[Line],
     shown: str | None = None,
     weights: np.ndarray | None = None,
-    marked: int = 30,
+    marked: int = 26,
 ) -> Figure:
     """Draw spectra, the saliency of one model, and enlarged windows with all of them.
 
-    From above: normalised spectra; the absolute gradient of one model, both as median and 1 sigma over the stars, with the lines
-    at its largest spikes marked; windows with the median absolute gradient of every model; the same windows with the signed mean
-    gradients and the weights of the unbiased linear estimator of least variance.
+    From above: normalised spectra; the absolute gradient of one model, both as median and 1 sigma over the stars, with the
+    lines of the largest effect (gradient times spread of the flux) marked; windows with the median absolute gradient of every
+    model; the same windows with the signed mean gradients and the weights of the unbiased linear estimator of least variance.
 
     Parameters
     ----------
@@ -75,18 +75,23 @@ def saliency_maps(
     shown = shown or ("residual" if "residual" in names else next(iter(names), ""))
     if shown not in found.models:
         raise InputError(f"no saliency of '{shown}'; there is: {', '.join(names) or 'none'}")
-    marks = prominent_lines(found.wave, found.models[shown].absolute.median, lines, marked)
-    windows = {name: limits for name, limits in WINDOWS.items() if limits[0] > found.wave[0] and limits[1] < found.wave[-1]}
+    # Where the stars do not differ a gradient may be anything: it is the lines that matter among these stars that are marked.
+    marks = prominent_lines(found.wave, found.models[shown].absolute.median * found.spectra.spread, lines, marked, 8.0)
+    windows = {
+        name: limits for name, limits in WINDOWS.items() if limits[0] > found.wave[0] and limits[1] < found.wave[-1]
+    }
     unit = _unit(found.label)
     with paper_style():
         figure = new_figure(PAGE_WIDTH, 7.6)
-        upper, lower = figure.subfigures(2, 1, height_ratios=(1.12, 1))
+        upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.12, 1))[:, 0]
         spectra, one = upper.subplots(2, 1, sharex=True, height_ratios=(1, 1.15))
         _draw_band(spectra, found.wave, found.spectra, BLACK)
         spectra.set_ylabel("normalised flux")
         _place(spectra, f"{_stars(found.stars)}, $N$ = {found.n_stars}", 0.012, 0.06, "bottom")
         _draw_band(one, found.wave, found.models[shown].absolute, strategy_style(shown)["color"])
-        one.set(ylabel=_gradient(found.label, absolute=True) + f"\n({unit})", xlabel=r"vacuum wavelength ($\mathrm{\AA}$)")
+        one.set(
+            ylabel=_gradient(found.label, absolute=True) + f"\n({unit})", xlabel=r"vacuum wavelength ($\mathrm{\AA}$)"
+        )
         one.set_ylim(0, None)
         _place(one, shown, 0.988, 0.93, "top")
         spectra.set_xlim(found.wave[0], found.wave[-1])
@@ -98,9 +103,12 @@ def saliency_maps(
         grid[0, 0].set_ylabel(_gradient(found.label, absolute=True) + f"\n({unit})")
         grid[1, 0].set_ylabel(f"mean {_gradient(found.label)}\n({unit})")
         grid[0, 0].set_ylim(0, None)
-        lower.supxlabel(r"vacuum wavelength ($\mathrm{\AA}$)", fontsize=8.5)
+        grid[1, len(windows) // 2].set_xlabel(r"vacuum wavelength ($\mathrm{\AA}$)")
         lower.legend(
-            handles=_handles(names, weights), loc="outside lower center", ncols=min(len(names) + 1, 7), columnspacing=1.4
+            handles=_handles(names, weights),
+            loc="outside lower center",
+            ncols=min(len(names) + 1, 7),
+            columnspacing=1.4,
         )
     return figure
 
@@ -131,7 +139,9 @@ def draw_saliency(
     return files
 
 
-def _window(axes: Sequence[Axes], found: Saliency, names: Sequence[str], limits, lines: Sequence[Line], weights) -> None:
+def _window(
+    axes: Sequence[Axes], found: Saliency, names: Sequence[str], limits, lines: Sequence[Line], weights
+) -> None:
     inside = (found.wave >= limits[0] - 2) & (found.wave <= limits[1] + 2)
     wave = found.wave[inside]
     for line in lines:
@@ -146,7 +156,9 @@ def _window(axes: Sequence[Axes], found: Saliency, names: Sequence[str], limits,
     if weights is not None:
         axes[1].plot(wave, weights[inside], color=BLACK, lw=1.0, ls=(0, (3, 1.2)), zorder=5)
     axes[1].set_xlim(limits)
-    axes[1].locator_params(axis="x", nbins=3)
+    # No tick at the very edge, where its label would need room of its own.
+    tens = np.arange(np.ceil((limits[0] + 3) / 10), np.floor((limits[1] - 3) / 10) + 1) * 10
+    axes[1].set_xticks(tens)
 
 
 def _line_style(name: str, position: int) -> dict[str, Any]:
@@ -182,10 +194,11 @@ def _mark(top: Axes, bottom: Axes, marks: Sequence[Line]) -> None:
         color = _color(line)
         for axes in (top, bottom):
             axes.axvline(line.wavelength, color=color, lw=0.6, alpha=0.55, zorder=0)
+        arrow = {"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 0, "shrinkB": 0, "relpos": (0.5, 0)}
         top.annotate(
-            _name(line), (line.wavelength, 1), (place, 1.07), xycoords=top.get_xaxis_transform(),
+            _name(line), (line.wavelength, 1), (place, 1.12), xycoords=top.get_xaxis_transform(),
             textcoords=top.get_xaxis_transform(), rotation=90, ha="center", va="bottom", fontsize=6.3, color=color,
-            arrowprops={"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 0, "shrinkB": 0}, annotation_clip=False,
+            arrowprops=arrow, annotation_clip=False,
         )  # fmt: skip
 
 
@@ -245,5 +258,3 @@ def _stars(stars: str) -> str:
 def _place(axes: Axes, text: str, x: float, y: float, va: str) -> None:
     box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "boxstyle": "square,pad=0.15"}
     axes.text(x, y, text, transform=axes.transAxes, va=va, ha="left" if x < 0.5 else "right", bbox=box, zorder=6)
-
-
