@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-HELP = "look into models: loss landscapes"
+HELP = "look into models: saliency and physical test, loss landscapes"
 
-KINDS = ("landscape",)
+KINDS = ("saliency", "landscape")
 """Each has a module of its own beside this one, ``explain_KIND``, made like a verb."""
 
 

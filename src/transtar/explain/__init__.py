@@ -1,4 +1,4 @@
-"""What a network has learnt: its loss landscape."""
+"""What a network has learnt: saliency, lines, its response to the labels of synthetic spectra, and its loss landscape."""
 
 from .landscape import (
     Landscape,

@@ -170,7 +170,7 @@ def twins(
     -------
     ndarray, shape (n, n_grid), float32
     """
-    stars = _average_stars(labels)
+    stars = average_stars(labels)
     wanted = emulator.clip(np.stack([np.asarray(stars[name], float) for name in emulator.label_names], axis=1))
     effects = Effects.only("lsf", "noise") if snr is not None else Effects.only("lsf")
     parts = []
@@ -263,7 +263,8 @@ def _regressors(labels: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarra
     return np.stack([np.ones_like(t), t, giant], axis=1), 10 ** (0.7 * np.clip(feh, -3, 0.5))
 
 
-def _average_stars(labels: Mapping[str, np.ndarray]) -> Table:
+def average_stars(labels: Mapping[str, np.ndarray]) -> Table:
+    """Stars of given labels as `observe` wants them; what the labels leave open is that of an average star, see `twins`."""
     teff, logg, feh = (np.asarray(labels[name], float) for name in LABELS)
     n = len(teff)
     alphafe = np.asarray(labels["alphafe"], float) if "alphafe" in labels else abundances.mean_alpha(feh)

@@ -1,0 +1,74 @@
+"""Saliency and physical test as short tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .lines import Share
+from .moved import STEPS
+from .response import PhysicalTest, Response
+from .saliency import Saliency
+from .weights import SNR, correlation, noise_of
+
+STRONGEST = 8
+"""Lines listed."""
+
+REGIMES = ("all", "poor", "rich", "dwarf", "giant")
+"""Regimes listed; the others are in the file."""
+
+
+def format_shares(by_model: Mapping[str, Sequence[Share]]) -> str:
+    """Shares of gradient and effect near the lines of each element, in units of chance, and the lines of most effect."""
+    models = list(by_model)
+    first = list(by_model[models[0]])
+    found = {model: {(one.kind, one.name): one for one in by_model[model]} for model in models}
+    width = max(15, *(len(model) + 3 for model in models))
+
+    def row(one: Share) -> str:
+        cells = ""
+        for model in models:
+            value = found[model][one.kind, one.name]
+            cells += f"{value.enhancement:.2f} {value.effect_enhancement:6.2f}".rjust(width)
+        return f"{one.name:20s} {100 * one.chance:7.1f} %{cells}"
+
+    lines = [
+        "absolute gradient near lines over that of chance; the same of gradient times spread of the flux",
+        f"{'near lines of':20s} {'pixels':>9s}" + "".join(model.rjust(width) for model in models),
+    ]
+    lines += [row(one) for one in first if one.kind != "line"]
+    strongest = sorted((one for one in first if one.kind == "line"), key=lambda one: -one.effect_enhancement)[
+        :STRONGEST
+    ]
+    return "\n".join([*lines, f"lines of most effect in {models[0]}:", *(row(one) for one in strongest)])
+
+
+def format_responses(responses: Sequence[Response]) -> str:
+    """Mean and scatter of each response; 1 in the column of the label and 0 elsewhere would be perfect."""
+    found: dict[tuple[str, str], dict[str, Response]] = {}
+    for one in responses:
+        found.setdefault((one.model, one.regime), {})[one.moved] = one
+    label = responses[0].label if responses else ""
+    heads = [f"{name} {'/100 K' if name == 'teff' else '/dex'}" for name in STEPS]
+    lines = [f"response of {label}".ljust(34) + f"{'stars':>6s}" + "".join(head.rjust(17) for head in heads)]
+    for (model, regime), row in found.items():
+        if regime not in REGIMES:
+            continue
+        cells = "".join(f"{row[name].mean:8.3f} +- {row[name].scatter:5.3f}" for name in STEPS)
+        lines.append(f"{model:20s} {regime:13s}{row['feh'].n_stars:6d}{cells}")
+    return "\n".join(lines)
+
+
+def format_weights(found: Saliency, test: PhysicalTest) -> str:
+    """How the mean gradient of each model compares with the weights of the unbiased linear estimator of least variance."""
+    weights = test.weights[found.stars]
+    unit = "K" if found.label == "teff" else "dex"
+    lines = [
+        f"minimum-variance weights, {found.stars}: noise of {found.label} {noise_of(weights, test.variance):.3g} {unit} "
+        f"at S/N {SNR:g} per pixel"
+    ]
+    for name, one in found.models.items():
+        lines.append(
+            f"{name:20s} noise {noise_of(one.mean, test.variance):.3g} {unit}, "
+            f"correlation of the mean gradient with the weights {correlation(one.mean, weights):.2f}"
+        )
+    return "\n".join(lines)

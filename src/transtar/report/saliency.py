@@ -1,0 +1,260 @@
+"""Saliency maps in the manner of the paper's Figure B6, with the minimum-variance weights beside the signed gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ..errors import InputError
+from ..explain.lines import Line, prominent_lines
+from ..explain.response import PhysicalTest
+from ..explain.saliency import Band, Saliency
+from ..glossary import display
+from .response import response_matrix
+from .style import BLACK, GREY, PAGE_WIDTH, VERMILION, in_order, new_figure, paper_style, save, strategy_style
+
+WINDOWS = {
+    "Fe I 4065, 4073": (4054.0, 4083.0),
+    "Fe I 4385": (4371.0, 4400.0),
+    r"H$\beta$": (4848.0, 4877.0),
+    "Mg I b": (5162.0, 5191.0),
+    "Fe I 5271": (5256.0, 5285.0),
+}
+"""Windows shown enlarged, in vacuum Angstrom; all of one width."""
+
+GREEK = {"H beta": r"H$\beta$", "H gamma": r"H$\gamma$", "H delta": r"H$\delta$"}
+
+IRON, OTHER = GREY, VERMILION
+"""Colours of the marks of lines of iron, and of all others."""
+
+LABEL_ROOM = 25.0
+"""Angstrom that the label of a line takes."""
+
+
+def saliency_maps(
+    found: Saliency,
+    lines: Sequence[Line],
+    shown: str | None = None,
+    weights: np.ndarray | None = None,
+    marked: int = 26,
+) -> Figure:
+    """Draw spectra, the saliency of one model, and enlarged windows with all of them.
+
+    From above: normalised spectra; the absolute gradient of one model, both as median and 1 sigma over the stars, with the
+    lines of the largest effect (gradient times spread of the flux) marked; windows with the median absolute gradient of every
+    model; the same windows with the signed mean gradients and the weights of the unbiased linear estimator of least variance.
+
+    Parameters
+    ----------
+    found : Saliency
+    lines : sequence of Line
+        As from `transtar.explain.lines.read_lines`.
+    shown : str, optional
+        The model of the second panel; 'residual' if there is one, as in the paper, else the first.
+    weights : ndarray, shape (n_pixels,), optional
+        As from `transtar.explain.weights.best_weights`.
+    marked : int
+        Lines marked at most.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    InputError
+        If there is no model, or none named `shown`.
+    """
+    names = in_order(list(found.models))
+    shown = shown or ("residual" if "residual" in names else next(iter(names), ""))
+    if shown not in found.models:
+        raise InputError(f"no saliency of '{shown}'; there is: {', '.join(names) or 'none'}")
+    # Where the stars do not differ a gradient may be anything: it is the lines that matter among these stars that are marked.
+    marks = prominent_lines(found.wave, found.models[shown].absolute.median * found.spectra.spread, lines, marked, 8.0)
+    windows = {
+        name: limits for name, limits in WINDOWS.items() if limits[0] > found.wave[0] and limits[1] < found.wave[-1]
+    }
+    unit = _unit(found.label)
+    with paper_style():
+        figure = new_figure(PAGE_WIDTH, 7.6)
+        upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.12, 1))[:, 0]
+        spectra, one = upper.subplots(2, 1, sharex=True, height_ratios=(1, 1.15))
+        _draw_band(spectra, found.wave, found.spectra, BLACK)
+        spectra.set_ylabel("normalised flux")
+        _place(spectra, f"{_stars(found.stars)}, $N$ = {found.n_stars}", 0.012, 0.06, "bottom")
+        _draw_band(one, found.wave, found.models[shown].absolute, strategy_style(shown)["color"])
+        one.set(
+            ylabel=_gradient(found.label, absolute=True) + f"\n({unit})", xlabel=r"vacuum wavelength ($\mathrm{\AA}$)"
+        )
+        one.set_ylim(0, None)
+        _place(one, shown, 0.988, 0.93, "top")
+        spectra.set_xlim(found.wave[0], found.wave[-1])
+        _mark(spectra, one, marks)
+        grid = lower.subplots(2, len(windows), squeeze=False, sharey="row", sharex="col")
+        for column, (title, limits) in enumerate(windows.items()):
+            _window(grid[:, column], found, names, limits, lines, weights)
+            grid[0, column].set_title(title)
+        grid[0, 0].set_ylabel(_gradient(found.label, absolute=True) + f"\n({unit})")
+        grid[1, 0].set_ylabel(f"mean {_gradient(found.label)}\n({unit})")
+        grid[0, 0].set_ylim(0, None)
+        grid[1, len(windows) // 2].set_xlabel(r"vacuum wavelength ($\mathrm{\AA}$)")
+        lower.legend(
+            handles=_handles(names, weights),
+            loc="outside lower center",
+            ncols=min(len(names) + 1, 7),
+            columnspacing=1.4,
+        )
+    return figure
+
+
+def draw_saliency(
+    folder: str | Path, found: Saliency, lines: Sequence[Line], test: PhysicalTest | None = None
+) -> dict[str, dict[str, Path]]:
+    """Draw all figures of fresh or stored results; no model is needed.
+
+    Parameters
+    ----------
+    folder : path
+        Figures go into its folder ``figures``, ``saliency`` and, with a test, ``response``.
+    found : Saliency
+    lines : sequence of Line
+    test : PhysicalTest, optional
+
+    Returns
+    -------
+    dict of str to dict
+        By figure, the files by 'pdf' and 'png'.
+    """
+    folder = Path(folder) / "figures"
+    weights = None if test is None else test.weights.get(found.stars)
+    files = {"saliency": save(saliency_maps(found, lines, weights=weights), folder, "saliency")}
+    if test is not None and test.responses:
+        files["response"] = save(response_matrix(test.responses), folder, "response")
+    return files
+
+
+def _window(
+    axes: Sequence[Axes], found: Saliency, names: Sequence[str], limits, lines: Sequence[Line], weights
+) -> None:
+    inside = (found.wave >= limits[0] - 2) & (found.wave <= limits[1] + 2)
+    wave = found.wave[inside]
+    for line in lines:
+        if limits[0] < line.wavelength < limits[1]:
+            for one in axes:
+                one.axvline(line.wavelength, color=_color(line), lw=0.6, alpha=0.6, zorder=0)
+    for position, name in enumerate(names):
+        style = _line_style(name, position)
+        axes[0].plot(wave, found.models[name].absolute.median[inside], **style)
+        axes[1].plot(wave, found.models[name].mean[inside], **style)
+    axes[1].axhline(0, color=BLACK, lw=0.5, zorder=0)
+    if weights is not None:
+        axes[1].plot(wave, weights[inside], color=BLACK, lw=1.0, ls=(0, (3, 1.2)), zorder=5)
+    axes[1].set_xlim(limits)
+    # No tick at the very edge, where its label would need room of its own.
+    tens = np.arange(np.ceil((limits[0] + 3) / 10), np.floor((limits[1] - 3) / 10) + 1) * 10
+    axes[1].set_xticks(tens)
+
+
+def _line_style(name: str, position: int) -> dict[str, Any]:
+    # What a strategy is compared with lies below it and is dashed, so that both can be seen where they agree.
+    compared = name in ("zero-shot", "recalibrate", "ridge")
+    return {
+        "color": strategy_style(name, position)["color"],
+        "lw": 1.1,
+        "ls": (0, (4, 1)) if compared else "-",
+        "zorder": 2 if compared else 3,
+    }
+
+
+def _handles(names: Sequence[str], weights: np.ndarray | None) -> list[Line2D]:
+    handles = []
+    for position, name in enumerate(names):
+        style = _line_style(name, position)
+        handles.append(Line2D([], [], label=name, color=style["color"], lw=1.3, ls=style["ls"]))
+    if weights is not None:
+        handles.append(Line2D([], [], label="minimum variance", color=BLACK, lw=1.0, ls=(0, (3, 1.2))))
+    return handles
+
+
+def _draw_band(axes: Axes, wave: np.ndarray, band: Band, color: str) -> None:
+    axes.fill_between(wave, band.lower, band.upper, color=color, alpha=0.25, lw=0)
+    axes.plot(wave, band.median, color=color, lw=0.7)
+
+
+def _mark(top: Axes, bottom: Axes, marks: Sequence[Line]) -> None:
+    """Vertical lines through both panels; labels above the upper one, moved apart where lines crowd."""
+    places = spread(np.array([line.wavelength for line in marks]), LABEL_ROOM, *top.get_xlim())
+    for line, place in zip(marks, places, strict=True):
+        color = _color(line)
+        for axes in (top, bottom):
+            axes.axvline(line.wavelength, color=color, lw=0.6, alpha=0.55, zorder=0)
+        arrow = {"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 0, "shrinkB": 0, "relpos": (0.5, 0)}
+        top.annotate(
+            _name(line), (line.wavelength, 1), (place, 1.12), xycoords=top.get_xaxis_transform(),
+            textcoords=top.get_xaxis_transform(), rotation=90, ha="center", va="bottom", fontsize=6.3, color=color,
+            arrowprops=arrow, annotation_clip=False,
+        )  # fmt: skip
+
+
+def spread(places: np.ndarray, room: float, low: float, high: float) -> np.ndarray:
+    """Move rising places apart to at least `room`, as little as possible (least squares), within `low` and `high`.
+
+    Parameters
+    ----------
+    places : ndarray, shape (n,)
+        Rising.
+    room, low, high : float
+        Room shrinks where there is not enough for all.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    n = len(places)
+    if not n:
+        return places
+    room = min(room, (high - low) / n)
+    # Less the room before it, each place must not be lower than its predecessor: an isotonic regression, by pooling neighbours.
+    steps = room * np.arange(n)
+    blocks: list[tuple[float, int]] = []
+    for value in places - steps:
+        total, count = float(value), 1
+        while blocks and blocks[-1][0] / blocks[-1][1] >= total / count:
+            last = blocks.pop()
+            total, count = total + last[0], count + last[1]
+        blocks.append((total, count))
+    moved = np.concatenate([np.full(count, total / count) for total, count in blocks])
+    return np.clip(moved, low + room / 2, high - room / 2 - steps[-1]) + steps
+
+
+def _name(line: Line) -> str:
+    return GREEK.get(line.name) or line.name or f"{line.element} {line.ion} {line.wavelength:.0f}"
+
+
+def _color(line: Line) -> str:
+    return IRON if line.element == "Fe" else OTHER
+
+
+def _gradient(label: str, absolute: bool = False) -> str:
+    text = rf"$\partial$ {display(label)} / $\partial F_\lambda$"
+    return f"|{text}|" if absolute else text
+
+
+def _unit(label: str) -> str:
+    return f"{'K' if label == 'teff' else 'dex'} per unit flux"
+
+
+def _stars(stars: str) -> str:
+    names = {"poor": "[Fe/H] < −1", "rich": "[Fe/H] ≥ −1", "all": "all stars"}
+    return names.get(stars, stars)
+
+
+def _place(axes: Axes, text: str, x: float, y: float, va: str) -> None:
+    box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "boxstyle": "square,pad=0.15"}
+    axes.text(x, y, text, transform=axes.transAxes, va=va, ha="left" if x < 0.5 else "right", bbox=box, zorder=6)
