@@ -183,7 +183,7 @@ def _draw_contours(axes: Axes, landscape: Landscape, plane: int, height: np.ndar
     lowest = landscape.minimum(plane)
     axes.plot([0], [0], zorder=5, **_CENTRE)
     axes.plot([lowest.alpha], [lowest.beta], zorder=6, clip_on=False, **_MINIMUM)
-    axes.set_title(f"★ {lowest.loss:.3g} at {lowest.distance:.2f}   ✚ {landscape.centre:.3g}", fontsize=7, pad=3.5)
+    axes.set_title(f"★ {lowest.loss:.3g} at {lowest.distance:.2f}   ✚ {landscape.centre:.3g}", fontsize=6.6, pad=3.5)
     axes.set_xlabel(r"$\alpha$", labelpad=0)
     # Without the ends, which would meet those of the next panel.
     axes.xaxis.set_major_locator(MaxNLocator(6, prune="both"))
