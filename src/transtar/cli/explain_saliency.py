@@ -51,9 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
     from ..explain.tables import format_responses, format_shares, format_weights
     from ..preprocess import require_same
     from ..report.saliency import draw_saliency
+    from ..simulate.instruments import INSTRUMENTS
 
     if arguments.stars < 1:
         raise SettingsError(f"--stars takes a positive number, not {arguments.stars}")
+    if arguments.instrument is not None and arguments.instrument not in INSTRUMENTS:
+        raise SettingsError(f"no instrument '{arguments.instrument}'; known instruments: {', '.join(INSTRUMENTS)}")
     models = dict(zip(arguments.model, load_models(arguments.model), strict=True))
     prepared = read_set(arguments.data)
     for path, model in models.items():
@@ -119,7 +122,6 @@ def _physical_test(arguments: argparse.Namespace, named: dict, chosen, labels: d
     import numpy as np
     from tqdm import tqdm
 
-    from ..errors import SettingsError
     from ..explain.moved import NEEDED, STEPS, move_labels
     from ..explain.response import physical_test
     from ..explain.results import write_test
@@ -129,8 +131,6 @@ def _physical_test(arguments: argparse.Namespace, named: dict, chosen, labels: d
 
     name = arguments.instrument or chosen.survey
     if name not in INSTRUMENTS:
-        if arguments.instrument:
-            raise SettingsError(f"no instrument '{name}'; known instruments: {', '.join(INSTRUMENTS)}")
         say(f"no physical test: '{name}' is none of {', '.join(INSTRUMENTS)}; choose one of them with --instrument")
         return None
     absent = [label for label in NEEDED if label not in labels]

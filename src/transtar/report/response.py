@@ -49,9 +49,9 @@ def response_matrix(responses: Sequence[Response], regimes: Sequence[str] = REGI
     InputError
         If there are none.
     """
-    if not responses:
-        raise InputError("no responses to draw")
     responses = [one for one in responses if one.regime in regimes]
+    if not responses:
+        raise InputError(f"no responses to draw in {', '.join(regimes)}")
     stars = {one.regime: one.n_stars for one in responses}
     regimes = [name for name in regimes if name in stars]
     label = responses[0].label
