@@ -56,6 +56,44 @@ def test_many_stars_become_a_density():
     assert len(one_to_one([panel(n=5000)]).axes[0].collections) == 2
 
 
+def labels_by_models(columns, n=40):
+    return [panel(n, label, title) for label in ("feh", "alphafe") for title in columns]
+
+
+def test_rows_of_labels_and_columns_of_models_name_each_once():
+    figure = one_to_one(labels_by_models("abcdef"), columns=6)
+    upper, lower = figure.axes[:6], figure.axes[6:]
+    assert [axes.get_title() for axes in figure.axes] == [*"abcdef", *[""] * 6]
+    assert {axes.get_xlabel() for axes in upper} == {"reference [Fe/H]"}
+    assert {axes.get_xlabel() for axes in lower} == {r"reference [$\alpha$/Fe]"}
+    assert [axes.get_ylabel() for axes in lower] == [r"predicted [$\alpha$/Fe]", *[""] * 5]
+    assert len({axes.get_xlim() for axes in upper}) == len({axes.get_xlim() for axes in lower}) == 1
+    assert figure.get_size_inches()[0] == pytest.approx(7.1)
+    assert figure.legends[0].get_texts()[-1].get_text() == "±0.2 dex"
+    # No room for the unit in panels this small.
+    assert upper[0].texts[0].get_text().endswith("$\\sigma$ = 0.123")
+    with pytest.raises(InputError, match="7 panels in a row"):
+        one_to_one(labels_by_models("abcdefg"), columns=7)
+
+
+def test_an_empty_place_leaves_the_labels_to_its_neighbours():
+    panels = labels_by_models("abc")
+    panels[3] = None
+    figure = one_to_one(panels, columns=3)
+    assert not figure.axes[3].axison
+    assert [axes.get_ylabel() for axes in figure.axes[3:]] == ["", r"predicted [$\alpha$/Fe]", ""]
+    assert figure.axes[4].yaxis.get_tick_params()["labelleft"]
+
+
+def test_scores_stand_where_fewer_stars_are():
+    reference = np.linspace(-2, 0.4, 60)
+    for shift, corner in ((0.8, ("right", "bottom")), (-0.8, ("left", "top"))):
+        scores = {"n": 60, "r2": -0.25, "sigma": 0.1}
+        (text,) = one_to_one([Panel("a", "feh", reference, reference + shift, scores)]).axes[0].texts
+        assert (text.get_ha(), text.get_va()) == corner
+        assert "$R^2$ = −0.250" in text.get_text()
+
+
 def test_sample_size_panels():
     figure = against_sample_size(summary(), "feh")
     assert [axes.get_ylabel() for axes in figure.axes] == ["$R^2$ of [Fe/H]"] * 3 + [r"$\sigma$ of [Fe/H] [dex]"]

@@ -4,7 +4,7 @@ from .arrange import Table, inputs_by_size, paper_table, strategies_by_input, st
 from .figures import Panel, against_sample_size, one_to_one, regime_dots, residuals_against, save
 from .landscape import draw_landscapes
 from .page import FigureFile, Section, write_report
-from .plane import Plane, abundance_plane
+from .plane import Plane, abundance_plane, normalised_plane
 from .style import in_order
 from .tables import (
     read_results,
@@ -29,6 +29,7 @@ __all__ = [
     "draw_landscapes",
     "in_order",
     "inputs_by_size",
+    "normalised_plane",
     "one_to_one",
     "paper_table",
     "read_results",

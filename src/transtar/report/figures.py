@@ -23,6 +23,9 @@ TOLERANCES = {"teff": 200.0, "logg": 0.3}
 DENSE = 2000
 """Stars from which a panel shows their density."""
 
+MOST_COLUMNS = 6
+"""Panels that can be read side by side on a page."""
+
 _POOR_DENSITY = LinearSegmentedColormap.from_list("poor", ["#FDD0A2", "#FD8D3C", VERMILION, "#7F2704"])
 _DENSITY = LinearSegmentedColormap.from_list("density", ["#C6DBEF", "#6BAED6", BLUE, "#08306B"])
 
@@ -51,18 +54,19 @@ class Panel:
     poor: np.ndarray | None = None
 
 
-def one_to_one(panels: Sequence[Panel], columns: int = 4) -> Figure:
+def one_to_one(panels: Sequence[Panel | None], columns: int = 4) -> Figure:
     """Draw predicted against reference labels.
 
     The dashed black line is 1:1, the dotted grey lines are `TOLERANCES` off it. Panels of one label share their
-    limits; stars beyond them are drawn as small triangles on the edge.
+    limits; stars beyond them are drawn as small triangles on the edge. Panels that stand under one of the same title go
+    without theirs: the rows may be labels, and the columns models, as in the paper's Figure 2.
 
     Parameters
     ----------
-    panels : sequence of Panel
-        Row by row.
+    panels : sequence of Panel or None
+        Row by row; None leaves a place empty.
     columns : int
-        Panels per row.
+        Panels per row, up to six.
 
     Returns
     -------
@@ -71,30 +75,61 @@ def one_to_one(panels: Sequence[Panel], columns: int = 4) -> Figure:
     Raises
     ------
     InputError
-        If there are no panels.
+        If there are no panels, or more than six in a row.
     """
-    if not panels:
+    drawn = [panel for panel in panels if panel is not None]
+    if not drawn:
         raise InputError("a one-to-one figure needs at least one panel")
     columns = min(columns, len(panels))
+    if columns > MOST_COLUMNS:
+        raise InputError(f"{columns} panels in a row cannot be read on a page; {MOST_COLUMNS} can")
     rows = -(-len(panels) // columns)
-    cell = PAGE_WIDTH / max(columns, 3)
+    # One below the other: titles and axis labels take room only where they are not those of the row above or below.
+    labelled = 1 + sum(_differ(panels, row * columns, columns, "label") for row in range(rows - 1))
+    titled = 1 + sum(_differ(panels, row * columns, columns, "title") for row in range(rows - 1))
+    width = min(PAGE_WIDTH / max(columns, 3) * columns + 0.3, PAGE_WIDTH)
+    side = (width - 0.45) / columns - 0.12
     with paper_style():
-        figure = new_figure(cell * columns + 0.3, (cell + 0.12) * rows + 0.55)
+        figure = new_figure(width, (side + 0.1) * rows + 0.22 * titled + 0.36 * labelled + 0.3)
         axes = figure.subplots(rows, columns, squeeze=False)
-        limits = {label: _limits([p for p in panels if p.label == label]) for label in {p.label for p in panels}}
+        of_label = {label: [p for p in drawn if p.label == label] for label in {p.label for p in drawn}}
+        limits = {label: _limits(own) for label, own in of_label.items()}
+        corners = {label: _free_corner(own, limits[label]) for label, own in of_label.items()}
         for number, panel in enumerate(panels):
-            _draw(axes.flat[number], panel, limits[panel.label])
-            # Labels once per row and column, unless the neighbour shows another label.
-            if number % columns and panels[number - 1].label == panel.label:
+            if panel is None:
+                continue
+            _draw(axes.flat[number], panel, limits[panel.label], corners[panel.label], small=columns > 4)
+            # Titles and labels once per row and column, unless the neighbour shows something else.
+            beside = panels[number - 1] if number % columns else None
+            above = panels[number - columns] if number >= columns else None
+            below = panels[number + columns] if number + columns < len(panels) else None
+            if above is not None and above.title == panel.title:
+                axes.flat[number].set_title("")
+            if beside is not None and beside.label == panel.label:
                 axes.flat[number].set_ylabel("")
                 axes.flat[number].tick_params(labelleft=False)
-            if number + columns < len(panels) and panels[number + columns].label == panel.label:
+            if below is not None and below.label == panel.label:
                 axes.flat[number].set_xlabel("")
                 axes.flat[number].tick_params(labelbottom=False)
-        for unused in axes.flat[len(panels) :]:
-            unused.set_axis_off()
-        _legend(figure, panels)
+        for number, place in enumerate(axes.flat):
+            if number >= len(panels) or panels[number] is None:
+                place.set_axis_off()
+        _legend(figure, drawn)
     return figure
+
+
+def _differ(panels: Sequence[Panel | None], start: int, columns: int, what: str) -> bool:
+    pairs = zip(panels[start : start + columns], panels[start + columns : start + 2 * columns], strict=False)
+    return any(b is not None and (a is None or getattr(a, what) != getattr(b, what)) for a, b in pairs)
+
+
+def _free_corner(panels: Sequence[Panel], limits: tuple[float, float]) -> str:
+    """Which of the corners off the diagonal has fewer stars where the scores will be printed."""
+    hidden = np.zeros(2)
+    for panel in panels:
+        x, y = ((values - limits[0]) / (limits[1] - limits[0]) for values in (panel.reference, panel.predicted))
+        hidden += np.sum((x < 0.6) & (y > 0.62)), np.sum((x > 0.4) & (y < 0.38))
+    return "lower right" if hidden[1] < hidden[0] else "upper left"
 
 
 def _limits(panels: Sequence[Panel]) -> tuple[float, float]:
@@ -112,7 +147,7 @@ def _limits(panels: Sequence[Panel]) -> tuple[float, float]:
     return low - 0.05 * room, high + 0.05 * room
 
 
-def _draw(axes: Axes, panel: Panel, limits: tuple[float, float]) -> None:
+def _draw(axes: Axes, panel: Panel, limits: tuple[float, float], corner: str, small: bool) -> None:
     x, y = panel.reference, panel.predicted
     inside = (y >= limits[0]) & (y <= limits[1])
     poor = np.zeros(len(x), bool) if panel.poor is None else np.asarray(panel.poor, bool)
@@ -121,11 +156,13 @@ def _draw(axes: Axes, panel: Panel, limits: tuple[float, float]) -> None:
         drawn = inside & stars
         if dense and drawn.sum() > DENSE / 10:
             axes.hexbin(
-                x[drawn], y[drawn], gridsize=45, extent=(*limits, *limits), mincnt=1, norm=LogNorm(vmin=1),
+                x[drawn], y[drawn], gridsize=36 if small else 45, extent=(*limits, *limits), mincnt=1, norm=LogNorm(vmin=1),
                 cmap=colours, linewidths=0.1, rasterized=True,
             )  # fmt: skip
         elif marker == "^":
-            axes.plot(x[drawn], y[drawn], "^", ms=3.2, mew=0.5, mfc="none", color=VERMILION, alpha=0.9)
+            axes.plot(
+                x[drawn], y[drawn], "^", ms=2.4 if small else 3.2, mew=0.5, mfc="none", color=VERMILION, alpha=0.9
+            )
         else:
             axes.plot(x[drawn], y[drawn], "o", ms=2.6, mew=0, color=BLUE, alpha=0.5, rasterized=len(x) > 500)
     for beyond, edge, marker in ((y > limits[1], limits[1], "^"), (y < limits[0], limits[0], "v")):
@@ -140,20 +177,22 @@ def _draw(axes: Axes, panel: Panel, limits: tuple[float, float]) -> None:
         axes.plot(ends, ends + shift, ":", color="#555555", lw=1, zorder=4)
     axes.set(xlim=limits, ylim=limits, title=panel.title)
     axes.set_box_aspect(1)
-    axes.locator_params(nbins=5)
+    axes.locator_params(nbins=4 if small else 5)
     axes.set_xlabel(f"reference {display(panel.label)}")
     axes.set_ylabel(f"predicted {display(panel.label)}")
     unit = COLUMNS[panel.label].unit if panel.label in COLUMNS else ""
     digits = 0 if unit == "K" else 3
     lines = (
         f"$N$ = {panel.scores['n']:.0f}",
-        f"$R^2$ = {panel.scores['r2']:.3f}",
-        rf"$\sigma$ = {panel.scores['sigma']:.{digits}f} {unit}".rstrip(),
+        f"$R^2$ = {panel.scores['r2']:.3f}".replace("-", "−"),
+        # Small panels have no room for the unit, which the legend below them shows.
+        rf"$\sigma$ = {panel.scores['sigma']:.{digits}f} {'' if small else unit}".rstrip(),
     )
-    box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "boxstyle": "square,pad=0.15"}
+    box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "boxstyle": "square,pad=0.15"}
+    at = (0.05, 0.955, "left", "top") if corner == "upper left" else (0.96, 0.045, "right", "bottom")
     axes.text(
-        0.05, 0.955, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=7.2, bbox=box, zorder=6,
-        linespacing=1.3,
+        *at[:2], "\n".join(lines), transform=axes.transAxes, ha=at[2], va=at[3], multialignment="left",
+        fontsize=6 if small else 7.2, bbox=box, zorder=6, linespacing=1.3,
     )  # fmt: skip
 
 
