@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +21,11 @@ from ..labels import read_labels
 from ..report import Section
 from .closing import closing_lines
 from .element import element_section
+from .experiments import experiment_studies
 from .inputs import locate
 from .jobs import Job, divide, read_rest, read_run
 from .pages import CHOSEN, write_pages
+from .paper import paper_sections
 from .pipeline import PIPELINE, pipeline_values, rows_of
 from .plane import plane_section
 from .spec import Study, adapters, of_subset, of_subset_plane
@@ -35,8 +37,19 @@ CLOSING = "summary.txt"
 """File that says in a few lines what was done and learnt."""
 
 
-def write_outputs(studies: dict[str, Study], jobs: list[Job], out: Path) -> Path:
+def write_outputs(
+    studies: dict[str, Study], jobs: list[Job], out: Path, say: Callable[[str], None] = lambda text: None
+) -> Path:
     """Write everything a reader wants from the runs of a study.
+
+    Parameters
+    ----------
+    studies : dict of str to Study
+    jobs : list of Job
+        All done.
+    out : Path
+    say : callable
+        Told what takes longer.
 
     Returns
     -------
@@ -59,6 +72,8 @@ def write_outputs(studies: dict[str, Study], jobs: list[Job], out: Path) -> Path
     write_results(results, out / "results.csv")
     more: list[Section] = []
     mmd: list[dict] = []
+    if study.experiments is not None:
+        more += paper_sections(study, jobs, predictions, results, out, say)
     own = [job for job in jobs if job.variant == "default"]
     if study.plane is not None:
         plane, mmd = plane_section(study, own, out)
@@ -69,7 +84,11 @@ def write_outputs(studies: dict[str, Study], jobs: list[Job], out: Path) -> Path
         more.append(element_section(study, out))
     lines = closing_lines(study, predictions, mmd)
     write_text(out / CLOSING, "\n".join(lines) + "\n")
-    return write_pages(studies, predictions, results, more, lines, out)
+    # The experiments have sections of their own.
+    apart = set(experiment_studies(study))
+    kept = [[row for row in rows if row["variant"] not in apart] for rows in (predictions, results)]
+    own = {variant: one for variant, one in studies.items() if variant not in apart}
+    return write_pages(own, *kept, more, lines, out)
 
 
 def write_results(rows: Iterable[dict], path: Path) -> None:

@@ -86,7 +86,7 @@ def run_study(
     _train(list(missing.values()), runs, workers or os.cpu_count() or 1)
     if missing:
         say(f"trained in {(time.monotonic() - started) / 60:.1f} minutes")
-    return write_outputs(studies, jobs, out)
+    return write_outputs(studies, jobs, out, say)
 
 
 def _missing(jobs: list[Job], runs: Path) -> dict[str, Job]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,52 +14,34 @@ from ...datasets import PreparedSet
 from ...evaluate import regimes, select
 from ...files import write_text
 from ...glossary import plain
-from ...report import in_order, rows_html
+from ...report import Split, in_order, rows_html
+from ...train.split import POOR_LIMIT
 from ..experiments import MATCHED
 from ..jobs import Job, divide
 from ..paired import Scored, score_strategies
 from ..spec import Study
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Reference labels of the stars of one split.
-
-    Parameters
-    ----------
-    name : str
-    teff, feh : ndarray, shape (n,)
-        In K and dex.
-    pool : ndarray, shape (n,), bool
-        True for stars to learn from, False for those judged on.
-    """
-
-    name: str
-    teff: np.ndarray
-    feh: np.ndarray
-    pool: np.ndarray
-
-
-def splits(job: Job, prepared: PreparedSet) -> tuple[Parts, Parts]:
+def splits(job: Job, prepared: PreparedSet) -> tuple[Split, Split]:
     """The study's own split and the matched one, as a run of the study sees them."""
     found = []
     for split, name in (("test", "the paper's split"), ("matched", "matched in Teff")):
         pool, judged = divide(replace(job, split=split))
         rows = np.concatenate([pool, judged])
         teff, feh = (prepared.columns[label][rows].astype(np.float64) for label in ("teff", "feh"))
-        found.append(Parts(name, teff, feh, np.arange(len(rows)) < len(pool)))
+        found.append(Split(name, teff, feh, np.where(np.arange(len(rows)) < len(pool), "pool", "test")))
     return found[0], found[1]
 
 
-def counted(parts: Parts) -> str:
+def counted(split: Split) -> str:
     """How many metal-poor stars there are to learn from and to be judged on, and at what Teff, in a sentence."""
-    poor = parts.feh < -1
-    ours, theirs = (parts.teff[poor & side] for side in (parts.pool, ~parts.pool))
+    poor = split.feh < POOR_LIMIT
+    ours, theirs = (split.teff[poor & (split.part == part)] for part in ("pool", "test"))
     if not (len(ours) and len(theirs)):
-        return f"{parts.name}: {len(ours)} stars with [Fe/H] < -1 to learn from, {len(theirs)} to be judged on"
+        return f"{split.title}: {len(ours)} stars with [Fe/H] < -1 to learn from, {len(theirs)} to be judged on"
     cooler = int((theirs < ours.min()).sum())
     text = (
-        f"{parts.name}: {len(ours)} stars with [Fe/H] < -1 to learn from, of {ours.min():.0f} to {ours.max():.0f} K (median "
+        f"{split.title}: {len(ours)} stars with [Fe/H] < -1 to learn from, of {ours.min():.0f} to {ours.max():.0f} K (median "
         f"{np.median(ours):.0f}); {len(theirs)} to be judged on, of {theirs.min():.0f} to {theirs.max():.0f} K "
         f"(median {np.median(theirs):.0f}), "
     )
