@@ -3,6 +3,7 @@
 from .arrange import Table, inputs_by_size, paper_table, strategies_by_input, strategies_by_size
 from .figures import Panel, against_sample_size, one_to_one, regime_dots, residuals_against, save
 from .landscape import draw_landscapes
+from .learning_curve import learning_curve
 from .page import FigureFile, Section, write_report
 from .plane import Plane, abundance_plane, normalised_plane
 from .style import in_order
@@ -17,21 +18,27 @@ from .tables import (
     write_table,
     write_tables,
 )
+from .temperatures import Split, poor_temperatures
+from .trainable_weights import against_trainable_weights
 
 __all__ = [
     "FigureFile",
     "Panel",
     "Plane",
     "Section",
+    "Split",
     "Table",
     "abundance_plane",
     "against_sample_size",
     "draw_landscapes",
+    "against_trainable_weights",
     "in_order",
     "inputs_by_size",
+    "learning_curve",
     "normalised_plane",
     "one_to_one",
     "paper_table",
+    "poor_temperatures",
     "read_results",
     "regime_dots",
     "residuals_against",

@@ -72,8 +72,7 @@ def write_outputs(
     write_results(results, out / "results.csv")
     more: list[Section] = []
     mmd: list[dict] = []
-    if study.experiments is not None:
-        more += paper_sections(study, jobs, predictions, results, out, say)
+    first = [] if study.experiments is None else paper_sections(study, jobs, predictions, results, out, say)
     own = [job for job in jobs if job.variant == "default"]
     if study.plane is not None:
         plane, mmd = plane_section(study, own, out)
@@ -86,9 +85,13 @@ def write_outputs(
     write_text(out / CLOSING, "\n".join(lines) + "\n")
     # The experiments have sections of their own.
     apart = set(experiment_studies(study))
-    kept = [[row for row in rows if row["variant"] not in apart] for rows in (predictions, results)]
+    kept = [[row for row in rows if _plain_variant(row["variant"]) not in apart] for rows in (predictions, results)]
     own = {variant: one for variant, one in studies.items() if variant not in apart}
-    return write_pages(own, *kept, more, lines, out)
+    return write_pages(own, *kept, first, more, lines, out)
+
+
+def _plain_variant(name: str) -> str:
+    return name.removesuffix("-ensemble").removesuffix("-joint")
 
 
 def write_results(rows: Iterable[dict], path: Path) -> None:

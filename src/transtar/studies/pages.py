@@ -41,6 +41,7 @@ def write_pages(
     studies: dict[str, Study],
     predictions: list[dict],
     results: list[dict],
+    first: list[Section],
     more: list[Section],
     lines: list[str],
     out: Path,
@@ -54,8 +55,8 @@ def write_pages(
         Entries of `outputs`.
     results : list of dict
         Rows of results.csv.
-    more : list of Section
-        Sections that are not about a label alone.
+    first, more : list of Section
+        Sections that are not about a label alone: before those of the labels, and after them.
     lines : list of str
         What was done and learnt, which comes first.
     out : Path
@@ -76,6 +77,7 @@ def write_pages(
         sections.append(Section("In short", paragraphs=[line[:1].upper() + line[1:] + "." for line in lines]))
     if study.notes:
         sections.append(Section("What to bear in mind", paragraphs=study.notes, caveat=True))
+    sections += first
     labels = list(dict.fromkeys(row["label"] for row in results))
     for label in labels:
         own = select(summary, label=label, target=target)

@@ -158,7 +158,8 @@ def _landscape_section(found: dict[str, Landscape], stars: _Stars, out: Path) ->
     any_one = next(iter(found.values()))
     caption = (
         f"Figure 5. Loss (mean squared error of {plain(any_one.label)}, logarithmic) of {any_one.n_stars} {stars.regime} test "
-        "stars over a random plane through the fine-tuned weights of each strategy; star: minimum; the centre is the fine-tuned network."
+        "stars over a random plane through the fine-tuned weights of each strategy; star: minimum; the centre is the "
+        "fine-tuned network."
     )
     figure = FigureFile(save(draw_landscapes(drawn), out / "figures", "figure-5")["png"], caption)
     rows = summary_rows(found)
@@ -224,7 +225,8 @@ def _saliency_section(found: Saliency, test: PhysicalTest | None, out: Path) -> 
         )
         paragraphs.append(
             "The physical test moves one label of synthetic spectra at a time, passes them through the same preprocessing, and "
-            "asks what the network answers: one that answers to Teff or [alpha/Fe] infers its label from what usually goes with it."
+            "asks what the network answers: one that answers to Teff or [alpha/Fe] infers its label from what usually goes with "
+            "it."
         )
     return Section("What the networks look at", paragraphs, tables, figures)
 
