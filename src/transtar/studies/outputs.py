@@ -85,9 +85,11 @@ def write_outputs(
     write_text(out / CLOSING, "\n".join(lines) + "\n")
     # The experiments have sections of their own.
     apart = set(experiment_studies(study))
-    kept = [[row for row in rows if _plain_variant(row["variant"]) not in apart] for rows in (predictions, results)]
-    own = {variant: one for variant, one in studies.items() if variant not in apart}
-    return write_pages(own, *kept, first, more, lines, out)
+    predictions, results = (
+        [row for row in rows if _plain_variant(row["variant"]) not in apart] for rows in (predictions, results)
+    )
+    reported = {variant: one for variant, one in studies.items() if variant not in apart}
+    return write_pages(reported, predictions, results, first, more, lines, out)
 
 
 def _plain_variant(name: str) -> str:

@@ -58,8 +58,8 @@ def figures_sections(
         runs = out / "runs"
         compared.append(_planes(panels.planes(study, own, reference, out), reference, out, "figure-3", _PLANES))
         if (stricter := of_subset_plane(study)) is not None:
-            clean = panels.planes(stricter, own, reference, out)
-            compared.append(_planes(clean, reference, out, "figure-d8", f"{_PLANES} Stars of the stricter selection."))
+            fewer = panels.planes(stricter, own, reference, out)
+            compared.append(_planes(fewer, reference, out, "figure-d8", f"{_PLANES} Stars of the stricter selection."))
         if study.rest:
             found = panels.planes_by_size(study, predictions, runs, reference)
             sizes.append(_planes(found, reference, out, "figure-a2", _PLANES_BY_SIZE))
@@ -88,7 +88,9 @@ _PLANES = (
     "[alpha/Fe] against [Fe/H], one seed: counts, and below each column of [Fe/H] divided by its maximum; last the reference "
     "stars, from which MMD^2 (gamma = 2) is taken."
 )
-_PLANES_BY_SIZE = "Figure A2. As Figure 3, by number of fine-tuning stars, of all stars with reference labels that were not learnt from."
+_PLANES_BY_SIZE = (
+    "Figure A2. As Figure 3, by number of fine-tuning stars: all stars with reference labels that were not learnt from."
+)
 _PLANES_BY_RATE = "Figure A5. As Figure 3: networks from scratch by learning rate."
 
 
