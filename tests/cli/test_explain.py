@@ -75,7 +75,7 @@ def explained(world, target, adapted):
         world.model,
         adapted,
         "--data",
-        world.target,
+        target,
         "--split",
         "all",
         "--out",
@@ -85,11 +85,11 @@ def explained(world, target, adapted):
     return out
 
 
-def test_tables_and_figures(explained, world, adapted):
+def test_tables_and_figures(explained, target, adapted):
     assert sorted(path.name for path in (explained / "figures").iterdir()) == [
         "response.pdf", "response.png", "saliency.pdf", "saliency.png",
     ]  # fmt: skip
-    found, prepared = read_saliency(explained), read_set(world.target)
+    found, prepared = read_saliency(explained), read_set(target)
     model = load_estimator(adapted)
     unseen = ~model.saw("miles", prepared.columns["id"], prepared.columns["file"])
     assert unseen.sum() == found.n_stars == 24

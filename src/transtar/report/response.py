@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..errors import InputError
 from ..explain.moved import STEPS, UNITS
@@ -76,7 +77,11 @@ def response_matrix(responses: Sequence[Response], regimes: Sequence[str] = REGI
             unused.set_axis_off()
         grid[0, 0].set_yticks(range(len(regimes)), [f"{name} ($N$ = {stars[name]})" for name in regimes])
         bar = figure.colorbar(grid[0, 0].images[0], ax=grid, location="bottom", aspect=45, fraction=0.04, pad=0.03)
-        bar.set_label(f"error of {_name(label)} ({_unit(label)}) if a label changes:\n{_steps(moved)}")
+        bar.locator = MaxNLocator(5)
+        break_at = 2 if columns == 1 else len(moved)
+        parts = [_steps(moved[:break_at]), _steps(moved[break_at:])]
+        changes = ",\n".join(part for part in parts if part)
+        bar.set_label(f"error of {_name(label)} ({_unit(label)}) if a label changes:\n{changes}")
     return figure
 
 
