@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,15 +15,17 @@ import pyarrow.parquet as pq
 
 from ..catalog.trained import trained_on
 from ..datasets import PreparedSet, read_set, star_names, training_arguments, usable
-from ..errors import InputError
+from ..errors import InputError, TranstarError
 from ..files import atomic_path, content_hash
 from ..labels.positions import Positions, near_pairs
 from ..models import Estimator, load_estimator
 from ..preprocess import Preprocessing, require_same
 from ..train import (
+    Member,
     Pretrain,
     Strategy,
     finetune,
+    finetune_fleet,
     folds,
     make_strategy,
     matched_split,
@@ -141,28 +144,52 @@ def parts(prepared: PreparedSet, split: str, seed: int, n_folds: int) -> tuple[n
     return pool[fold != seed % n_folds], pool[fold == seed % n_folds]
 
 
-def run_job(job: Job, runs: str) -> str:
-    """Do one run and store its predictions as ``<key>.parquet`` in the folder `runs`; returns the key."""
-    if job.strategy == "pretrain":
-        _pretrain(job, runs)
-    else:
+def run_jobs(jobs: Sequence[Job], runs: str) -> dict[str, str]:
+    """Do a pre-training, or fine-tunings together, and store each as soon as it is done.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        One pre-training; or fine-tunings, which share what they have in common and are quickest with equal stars and seed.
+    runs : str
+        Folder for what they predict.
+
+    Returns
+    -------
+    dict of str to str
+        By key of those that failed, what was wrong. The others are done.
+    """
+    if jobs[0].strategy == "pretrain":
+        try:
+            _pretrain(jobs[0], runs)
+        except TranstarError as error:
+            return {jobs[0].key: str(error)}
+        return {}
+    failed: dict[str, str] = {}
+    begun: list[Job] = []
+    members: list[Member] = []
+    for job in jobs:
+        try:
+            target, pool, _ = _stars(job)
+            arguments = training_arguments(target, taught(job, target, pool), job.labels)
+            strategy = make_strategy(job.strategy, **job.settings)
+            members.append(Member(_estimator(job.base), **arguments, strategy=strategy, seed=job.seed))
+            begun.append(job)
+        except TranstarError as error:
+            failed[job.key] = str(error)
+
+    def done(number: int, outcome: Estimator | TranstarError) -> None:
+        job = begun[number]
+        if isinstance(outcome, TranstarError):
+            failed[job.key] = str(outcome)
+            return
         target, pool, judged = _stars(job)
         learnt = taught(job, target, pool)
-        model = finetune(
-            _estimator(job.base),
-            **training_arguments(target, learnt, job.labels),
-            strategy=make_strategy(job.strategy, **job.settings),
-            seed=job.seed,
-        )
-        _store(
-            job,
-            runs,
-            model,
-            target,
-            np.setdiff1d(pool, learnt),
-            [_predictions(job, model, target, judged, len(learnt))],
-        )
-    return job.key
+        own = _predictions(job, outcome, target, judged, len(learnt))
+        _store(job, runs, outcome, target, np.setdiff1d(pool, learnt), [own])
+
+    finetune_fleet(members, done=done)
+    return failed
 
 
 def _stars(job: Job) -> tuple[PreparedSet, np.ndarray, np.ndarray]:

@@ -18,19 +18,22 @@ from typing import Any
 from tqdm import tqdm
 
 from ..datasets import read_set
-from ..errors import InputError, SettingsError, TranstarError
+from ..errors import InputError, SettingsError
 from ..files import content_hash, discard_temporaries
 from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
 from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
 from .element import element_model
 from .inputs import check_inputs, make_inputs, prepared_set, samples_of, set_folder
-from .jobs import Job, going_on, is_done, load_prior, prior_hash, run_job
+from .jobs import Job, going_on, is_done, load_prior, prior_hash, run_jobs
 from .outputs import write_outputs
 from .spec import Study, adapters, settings_for
 
 NOT_TRAINED = ("zero-shot",)
 """Strategies that are no runs of their own."""
+
+FLEET = 8
+"""Runs trained together at most: what they share is shared by enough of them then, and a kill costs no more than these."""
 
 EXPLAINED = ("residual", "lora", "full", "scratch")
 """Strategies whose networks are kept where they are to be explained."""
@@ -196,31 +199,32 @@ def content_of(folder: Path) -> str:
 
 
 def _train(jobs: list[Job], runs: Path, workers: int) -> None:
-    """Run jobs in parallel, a fine-tuning as soon as its pre-training is there."""
+    """Train in parallel, fine-tunings in fleets, as soon as their pre-training is there."""
     first = [job for job in jobs if job.strategy == "pretrain"]
-    waiting: dict[str, list[Job]] = {}
-    ready = list(first)
     keys = {job.key for job in first}
+    waiting: dict[str, list[Job]] = {}
+    free: list[Job] = []
     for job in jobs:
         if job.strategy != "pretrain":
             base = _pretraining_key(job)
-            (waiting.setdefault(base, []) if base in keys else ready).append(job)
+            (waiting.setdefault(base, []) if base in keys else free).append(job)
     if not jobs:
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_start_worker)
     try:
         with tqdm(total=len(jobs), unit="run", desc="train", disable=None, leave=False) as bar:
-            pending = {pool.submit(run_job, job, str(runs)): job for job in _longest_first(ready)}
+            ready = [*_fleets(free), *([job] for job in first)]
+            pending = {pool.submit(run_jobs, fleet, str(runs)): fleet for fleet in ready}
             while pending:
                 done, _ = wait(pending, return_when=FIRST_COMPLETED)
                 for future in done:
-                    job = pending.pop(future)
-                    _check(future, job)
-                    bar.update()
-                    if job.strategy == "pretrain":
-                        for follower in _longest_first(waiting.pop(job.key, [])):
-                            pending[pool.submit(run_job, follower, str(runs))] = follower
+                    fleet = pending.pop(future)
+                    _check(future, fleet)
+                    bar.update(len(fleet))
+                    if fleet[0].strategy == "pretrain":
+                        for follower in _fleets(waiting.pop(fleet[0].key, [])):
+                            pending[pool.submit(run_jobs, follower, str(runs))] = follower
     except BaseException:
         _stop(pool)
         for folder in {runs, *(Path(job.base).parent for job in jobs if job.base)}:
@@ -233,16 +237,21 @@ def _pretraining_key(job: Job) -> str:
     return job.base.rsplit("-", 1)[-1]
 
 
-def _longest_first(jobs: Iterable[Job]) -> list[Job]:
-    return sorted(jobs, key=lambda job: (job.strategy == "pretrain", job.n_finetune * len(job.labels)), reverse=True)
+def _fleets(jobs: Iterable[Job]) -> list[list[Job]]:
+    """Runs that begin with one model and learn from the same stars, `FLEET` at most together; those of most work first."""
+    together: dict[tuple, list[Job]] = {}
+    for job in jobs:
+        together.setdefault((job.base, job.split, job.n_finetune), []).append(job)
+    fleets = [alike[start : start + FLEET] for alike in together.values() for start in range(0, len(alike), FLEET)]
+    return sorted(fleets, key=lambda fleet: fleet[0].n_finetune * len(fleet[0].labels) * len(fleet), reverse=True)
 
 
-def _check(future: Future, job: Job) -> None:
-    what = f"{job.strategy} of {job.model}, seed {job.seed}, n = {job.n_finetune}, variant {job.variant}"
-    try:
-        future.result()
-    except TranstarError as error:
-        raise InputError(f"{what}: {error}") from error
+def _check(future: Future, fleet: list[Job]) -> None:
+    failed = future.result()
+    for job in fleet:
+        if job.key in failed:
+            what = f"{job.strategy} of {job.model}, seed {job.seed}, n = {job.n_finetune}, variant {job.variant}"
+            raise InputError(f"{what}: {failed[job.key]}")
 
 
 def _start_worker() -> None:
