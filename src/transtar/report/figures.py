@@ -189,9 +189,10 @@ def _draw(axes: Axes, panel: Panel, limits: tuple[float, float], corner: str, sm
         rf"$\sigma$ = {panel.scores['sigma']:.{digits}f} {'' if small else unit}".rstrip(),
     )
     box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "boxstyle": "square,pad=0.15"}
-    at = (0.05, 0.955, "left", "top") if corner == "upper left" else (0.96, 0.045, "right", "bottom")
+    upper = corner == "upper left"
     axes.text(
-        *at[:2], "\n".join(lines), transform=axes.transAxes, ha=at[2], va=at[3], multialignment="left",
+        0.05 if upper else 0.96, 0.955 if upper else 0.045, "\n".join(lines), transform=axes.transAxes,
+        ha="left" if upper else "right", va="top" if upper else "bottom", multialignment="left",
         fontsize=6 if small else 7.2, bbox=box, zorder=6, linespacing=1.3,
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def in_order(names: list[str]) -> list[str]:
     return known + [name for name in dict.fromkeys(names) if name not in STRATEGIES]
 
 
-def save(figure: Figure, folder: str | Path, name: str) -> dict[str, Path]:
+def save(figure: Figure, folder: str | Path, name: str, kinds: Sequence[str] = ("pdf", "png")) -> dict[str, Path]:
     """Write a figure as PDF and PNG.
 
     Parameters
@@ -96,11 +96,13 @@ def save(figure: Figure, folder: str | Path, name: str) -> dict[str, Path]:
         Made if missing.
     name : str
         File name without suffix.
+    kinds : sequence of str
+        'pdf', 'png' or both.
 
     Returns
     -------
     dict of str to Path
-        The files by 'pdf' and 'png'.
+        The files by kind.
 
     Raises
     ------
@@ -108,7 +110,7 @@ def save(figure: Figure, folder: str | Path, name: str) -> dict[str, Path]:
         If the disk is full; older files stay.
     """
     paths = {}
-    for kind in ("pdf", "png"):
+    for kind in kinds:
         paths[kind] = Path(folder) / f"{name}.{kind}"
         # Dates would make every PDF differ from the last.
         metadata = {"CreationDate": None} if kind == "pdf" else {"Software": None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ from .style import BLUE, GREY, PAGE_WIDTH, VERMILION, new_figure, paper_style
 PARTS = {"pool": "fine-tuning", "test": "test"}
 """What the parts of a split are called in the legend."""
 
-_STYLES = {
+_STYLES: dict[str, dict[str, Any]] = {
     "pool": {"color": BLUE, "marker": "o"},
     "test": {"color": VERMILION, "marker": "^"},
 }
