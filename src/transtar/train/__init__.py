@@ -3,6 +3,7 @@
 from .augment import Augmentation, augment_flux
 from .choose import CANDIDATES, choose
 from .fleet import Member, finetune_fleet
+from .grouping import group_members
 from .loop import History, train
 from .settings import (
     STRATEGIES,
@@ -45,6 +46,7 @@ __all__ = [
     "finetune",
     "finetune_fleet",
     "folds",
+    "group_members",
     "make_strategy",
     "matched_split",
     "nested_subsets",

@@ -119,7 +119,7 @@ def begin_adaptation(
         rebuild: Callable[[], nn.Module]
         if isinstance(strategy, Residual):
             head = build_head(base.n_inputs, n_labels, strategy.head).to(strategy.device)
-            model = _step_model(head, frozen, [frozen], shared)
+            model = _step_model(head, frozen if shared is None else _in_two(frozen, shared), [frozen], shared)
             rebuild = lambda: ResidualNetwork(frozen, head)  # noqa: E731
         elif isinstance(strategy, LoRA):
             core, heads = innermost(frozen)
@@ -229,6 +229,15 @@ def _step_model(
         if is_plain_mlp(merged):
             return DenseStep(network, offset) if shared is None else DenseStep(network, offset, shared.once)
     return AutogradStep(network, offset)
+
+
+def _in_two(frozen: nn.Module, shared: Shared) -> Offset:
+    """The frozen network, its first layer apart, whose product LoRA needs too."""
+    core, heads = innermost(frozen)
+    if heads or not isinstance(core, nn.Sequential):
+        return frozen
+    first = shared.once(core[0], core[0])
+    return lambda inputs: core[1:](first(inputs))
 
 
 def _sum_of(heads: list[nn.Module]) -> Offset:

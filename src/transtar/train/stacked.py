@@ -43,16 +43,14 @@ class StackedStep(DenseStep):
 
     def _stacked(self, layers: Sequence[Layer]) -> Layer:
         one = layers[0]
-        update = None if one.update is None else tuple(map(self._view, one.update))
+        update = None if one.update is None else (self._view(one.update[0]), self._view(one.update[1]))
         if one.trains:
-            weight = self._view(one.weight)
-            return Layer(weight, self._view(one.bias), weight.mT, True, update, one.scale)
-        frozen = [
-            [layer.weight for layer in layers],
-            [layer.bias for layer in layers],
-            [layer.backward for layer in layers],
-        ]
-        return Layer(*map(torch.stack, frozen), False, update, one.scale)
+            weight, bias = self._view(one.weight), self._view(one.bias)
+            return Layer(weight, bias, weight.mT, True, update, one.scale)
+        weight, bias, backward = (
+            torch.stack([getattr(layer, name) for layer in layers]) for name in ("weight", "bias", "backward")
+        )
+        return Layer(weight, bias, backward, False, update, one.scale)
 
     def _view(self, parameter: torch.Tensor) -> torch.Tensor:
         """The same parameter of all runs; it lies at the same place in every row."""

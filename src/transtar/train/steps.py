@@ -122,8 +122,11 @@ class AutogradStep:
 
 @dataclass
 class Layer:
-    # One linear layer: a weight matrix that trains or not, perhaps a low-rank update. `backward` is the transposed
-    # weight, laid out afresh where the weight is frozen.
+    """One linear layer: a weight matrix that trains or not, perhaps a low-rank update.
+
+    `backward` is the transposed weight, laid out afresh where the weight is frozen.
+    """
+
     weight: torch.Tensor
     bias: torch.Tensor
     backward: torch.Tensor
@@ -151,8 +154,8 @@ class DenseStep:
     """
 
     needs_pairs = False
-    _mm = staticmethod(torch.mm)
-    _addmm = staticmethod(torch.addmm)
+    _mm: Callable[..., torch.Tensor] = staticmethod(torch.mm)
+    _addmm: Callable[..., torch.Tensor] = staticmethod(torch.addmm)
 
     def __init__(
         self, network: nn.Sequential, offset: Offset | None = None, once: Once = lambda function, layer: function
