@@ -22,7 +22,7 @@ from ..errors import InputError, SettingsError
 from ..files import content_hash, discard_temporaries
 from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
-from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
+from ..train import STRATEGIES, Pretrain, Strategy, TrainSettings, group_members, make_strategy, settings_from_dict
 from .element import element_model
 from .inputs import check_inputs, make_inputs, prepared_set, samples_of, set_folder
 from .jobs import Job, going_on, is_done, load_prior, prior_hash, run_jobs
@@ -32,8 +32,8 @@ from .spec import Study, adapters, settings_for
 NOT_TRAINED = ("zero-shot",)
 """Strategies that are no runs of their own."""
 
-FLEET = 8
-"""Runs trained together at most: what they share is shared by enough of them then, and a kill costs no more than these."""
+FLEET_MEMORY = 6e8
+"""Bytes that runs trained together may take: some ten adapters at the paper's numbers, so that a kill costs no more than these."""
 
 EXPLAINED = ("residual", "lora", "full", "scratch")
 """Strategies whose networks are kept where they are to be explained."""
@@ -214,7 +214,7 @@ def _train(jobs: list[Job], runs: Path, workers: int) -> None:
     pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_start_worker)
     try:
         with tqdm(total=len(jobs), unit="run", desc="train", disable=None, leave=False) as bar:
-            ready = [*_fleets(free), *([job] for job in first)]
+            ready = [*_fleets(free, workers), *([job] for job in first)]
             pending = {pool.submit(run_jobs, fleet, str(runs)): fleet for fleet in ready}
             while pending:
                 done, _ = wait(pending, return_when=FIRST_COMPLETED)
@@ -223,7 +223,7 @@ def _train(jobs: list[Job], runs: Path, workers: int) -> None:
                     _check(future, fleet)
                     bar.update(len(fleet))
                     if fleet[0].strategy == "pretrain":
-                        for follower in _fleets(waiting.pop(fleet[0].key, [])):
+                        for follower in _fleets(waiting.pop(fleet[0].key, []), workers):
                             pending[pool.submit(run_jobs, follower, str(runs))] = follower
     except BaseException:
         _stop(pool)
@@ -237,13 +237,24 @@ def _pretraining_key(job: Job) -> str:
     return job.base.rsplit("-", 1)[-1]
 
 
-def _fleets(jobs: Iterable[Job]) -> list[list[Job]]:
-    """Runs that begin with one model and learn from the same stars, `FLEET` at most together; those of most work first."""
-    together: dict[tuple, list[Job]] = {}
-    for job in jobs:
-        together.setdefault((job.base, job.split, job.n_finetune), []).append(job)
-    fleets = [alike[start : start + FLEET] for alike in together.values() for start in range(0, len(alike), FLEET)]
-    return sorted(fleets, key=lambda fleet: fleet[0].n_finetune * len(fleet[0].labels) * len(fleet), reverse=True)
+def _fleets(jobs: list[Job], workers: int) -> list[list[Job]]:
+    """Runs that share stars and their augmented spectra together, those of most work first."""
+    if not jobs:
+        return []
+    groups = group_members(
+        [_strategy(job) for job in jobs],
+        [(job.target, job.split, job.n_finetune, job.seed) for job in jobs],
+        [job.n_finetune for job in jobs],
+        n_inputs=read_set(jobs[0].target).flux.shape[1],
+        workers=workers,
+        memory=FLEET_MEMORY,
+    )
+    return [[jobs[number] for number in group] for group in groups]
+
+
+def _strategy(job: Job) -> Strategy:
+    strategy = make_strategy(job.strategy, **job.settings)
+    return replace(strategy, seed=job.seed) if isinstance(strategy, TrainSettings) else strategy
 
 
 def _check(future: Future, fleet: list[Job]) -> None:
