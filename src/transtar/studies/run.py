@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import replace
 from functools import cache
@@ -33,7 +33,7 @@ NOT_TRAINED = ("zero-shot",)
 """Strategies that are no runs of their own."""
 
 FLEET_MEMORY = 6e8
-"""Bytes that runs trained together may take: some ten adapters at the paper's numbers, so that a kill costs no more than these."""
+"""Bytes that runs trained together may take: some ten adapters at the paper's numbers; a kill costs no more than these."""
 
 EXPLAINED = ("residual", "lora", "full", "scratch")
 """Strategies whose networks are kept where they are to be explained."""

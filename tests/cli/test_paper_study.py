@@ -1,0 +1,95 @@
+"""The study `paper` at its smallest scale, from nothing to tables and figures by the names they have in the paper."""
+
+import csv
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from transtar.cli import main
+
+FIGURES = ("2", "3", "4", "5", "a1", "a2", "a3", "a4", "a5", "b6", "d7", "d8")
+TABLES = ("table-1", "table-a1", "table-a2")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Folder of a study that ran to its end."""
+    out = tmp_path_factory.mktemp("paper")
+    assert main(["study", "paper", "--scale", "tiny", "--workers", "1", "--out", str(out)]) == 0
+    return out
+
+
+def results(out, **wanted):
+    with (out / "results.csv").open(newline="") as file:
+        return [row for row in csv.DictReader(file) if all(row[name] == value for name, value in wanted.items())]
+
+
+def test_every_table_and_figure_is_there(finished):
+    names = [f"figure-{number}" for number in FIGURES] + ["response", "teff-matched"]
+    for path in [finished / "figures" / f"{name}.{kind}" for name in names for kind in ("pdf", "png")]:
+        assert path.stat().st_size > 3000, path
+    for path in [finished / "tables" / f"{name}.{kind}" for name in TABLES for kind in ("csv", "tex", "html")]:
+        assert path.stat().st_size > 300, path
+
+
+def test_results_hold_every_experiment(finished):
+    variants = {row["variant"] for row in results(finished)}
+    assert {"default", "sizes", "hidden-2", "rank-1", "rate-0.001", "rate-0.0001", "teff-matched"} <= variants
+    assert {row["split"] for row in results(finished)} == {"test"}
+    # The largest number of stars is the same run in the study and in the experiment of sizes.
+    one, other = (results(finished, variant=name, strategy="lora", n_finetune="24") for name in ("default", "sizes"))
+    assert [row["r2"] for row in one] == [row["r2"] for row in other]
+    # The matched split judges on other stars.
+    own = results(finished, variant="teff-matched", strategy="zero-shot", regime="poor")
+    assert int(own[0]["n_test"]) > int(
+        results(finished, variant="default", strategy="zero-shot", regime="poor")[0]["n_test"]
+    )
+
+
+def test_stars_of_figure_a1_are_those_not_learnt_from(finished):
+    """Every usable star is either learnt from, judged on as a test star, or labelled beside them."""
+    runs = finished / "runs"
+    both = [path for path in runs.glob("*.parquet") if (runs / f"{path.stem}-rest.parquet").is_file()]
+    assert both
+    totals = set()
+    for path in both:
+        table = pq.read_table(path).to_pydict()
+        rest = pq.read_table(runs / f"{path.stem}-rest.parquet").to_pydict()
+        assert not set(table["row"]) & set(rest["row"])
+        trained = table["n_train"][0]
+        pretrained = trained > 100
+        totals.add(len(set(table["row"]) | set(rest["row"])) + (0 if pretrained else trained))
+    # A matched split judges on fewer: on none that the pre-training has seen.
+    assert len(totals) <= 2
+
+
+def test_report_says_who_wins_and_what_is_not_significant(finished):
+    text = (finished / "report.html").read_text()
+    assert "Which strategy, where" in text
+    assert "has the highest R2" in text
+    assert "One seed only" in text
+    assert "not tested" in text
+    assert "of them cooler than any of the former" in text
+    assert (
+        text.index("Which strategy, where") < text.index("The paper&#39;s tables") < text.index("Metal-poor, or cool?")
+    )
+
+
+def test_redrawing_trains_nothing_and_gives_the_same(finished, monkeypatch):
+    """From stored results alone: the spectra of the plane and the models are not looked at."""
+    before = (finished / "results.csv").read_bytes(), (finished / "tables" / "table-1.csv").read_bytes()
+    shutil.rmtree(finished / "figures")
+    for name in ("transtar.train.fleet.training", "transtar.train.fit.train", "transtar.studies.jobs.load_estimator"):
+        monkeypatch.setattr(name, lambda *arguments, **more: pytest.fail("something was trained"), raising=False)
+    assert main(["study", "paper", "--scale", "tiny", "--workers", "1", "--out", str(finished)]) == 0
+    assert ((finished / "results.csv").read_bytes(), (finished / "tables" / "table-1.csv").read_bytes()) == before
+    assert (finished / "figures" / "figure-5.png").is_file()
+
+
+def test_landscapes_are_stored(finished):
+    found = list((finished / "explained").glob("*/landscape.npz"))
+    assert len(found) == 1
+    stored = np.load(found[0])
+    assert any(name.endswith("loss") for name in stored.files)
