@@ -116,4 +116,6 @@ def save(figure: Figure, folder: str | Path, name: str, kinds: Sequence[str] = (
         metadata = {"CreationDate": None} if kind == "pdf" else {"Software": None}
         with atomic_path(paths[kind]) as temporary, paper_style():
             figure.savefig(temporary, format=kind, metadata=metadata)
+        # Places found for one kind hold for the other; finding them is a third of the work.
+        figure.set_layout_engine("none")
     return paths
