@@ -87,7 +87,7 @@ def plain_seconds(name: str, members: list[Member]) -> tuple[float, list[float]]
     for member in members:
         base, settings = member.estimator, member.strategy
         held_out = validation_split(
-            np.arange(len(member.flux)), member.labels if base.label_names == ("feh",) else None,
+            np.arange(len(member.flux)).astype(str), member.labels if base.label_names == ("feh",) else None,
             settings.validation_fraction, settings.seed,
         )  # fmt: skip
         inputs = base.standardise(member.flux)
