@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from transtar.cli import build_parser
+from transtar.cli.common import name_models
 from transtar.cli.explain import KINDS
-from transtar.cli.explain_saliency import name_models
 from transtar.datasets import read_set
 from transtar.explain.results import read_saliency, read_test
 from transtar.explain.saliency import gradients
@@ -163,16 +163,16 @@ def test_otherwise_prepared_spectra_are_refused(world, transtar, fails, tmp_path
 
 def test_names(world, adapted):
     model, lora = load_estimator(world.model), load_estimator(adapted)
-    assert list(name_models({world.model: model, adapted: lora}, "miles")) == ["zero-shot", "lora"]
-    assert list(name_models({world.model: model}, "lamost")) == ["scratch"]
+    assert name_models([world.model, adapted], [model, lora], "miles") == ["zero-shot", "lora"]
+    assert name_models([world.model], [model], "lamost") == ["scratch"]
     other = adapted.parent / "second"
-    assert list(name_models({adapted: lora, other: lora, world.model: model}, "miles")) == [
+    assert name_models([adapted, other, world.model], [lora, lora, model], "miles") == [
         "adapted",
         "second",
         "zero-shot",
     ]
     again = adapted.parent / "x" / "adapted"
-    assert list(name_models({adapted: lora, again: lora}, "miles")) == [str(adapted), str(again)]
+    assert name_models([adapted, again], [lora, lora], "miles") == [str(adapted), str(again)]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, SettingsError
+
+if TYPE_CHECKING:
+    from ..models import Estimator
 
 
 def say(text: str) -> None:
@@ -174,3 +177,24 @@ def load_models(paths: Iterable[Path]) -> list:
     from ..models import load_estimator
 
     return [load_estimator(path) for path in paths]
+
+
+def name_models(paths: Sequence[Path], models: Iterable[Estimator], survey: str) -> list[str]:
+    """Names of models: by the strategy of their last step; by their folders where that would not tell them apart.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    models : iterable of Estimator
+    survey : str
+        Of the prepared set: what was pre-trained on it is 'scratch', what was pre-trained elsewhere 'zero-shot'.
+    """
+    names = []
+    for path, model in zip(paths, models, strict=True):
+        step = model.provenance[-1] if model.provenance else {}
+        name = str(step.get("strategy") or path.name)
+        if step.get("step") == "pretrain" and name == "mlp":
+            name = "scratch" if step.get("survey") == survey else "zero-shot"
+        names.append(name)
+    final = [name if names.count(name) == 1 else path.name for name, path in zip(names, paths, strict=True)]
+    return final if len(set(final)) == len(final) else [str(path) for path in paths]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .common import load_models, say
+from .common import load_models, name_models, say
 
 HELP = "the loss around the fine-tuned weights"
 
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     base = models.pop() if arguments.base else None
     landscapes = {}
     with tqdm(total=len(models) * arguments.seeds, unit="plane", desc="landscape", disable=None, leave=False) as bar:
-        names = _names(arguments.model, models, prepared.survey)
+        names = name_models(arguments.model, models, prepared.survey)
         for name, path, model in zip(names, arguments.model, models, strict=True):
             try:
                 landscapes[name] = loss_landscape(
@@ -102,20 +102,6 @@ def _stars(prepared, models, arguments: argparse.Namespace):
         raise InputError(f"{arguments.data}: no star to compute the loss on, {said}; see --split and --regime")
     say(said)
     return prepared.select(keep)
-
-
-def _names(paths: list[Path], models, survey: str) -> list[str]:
-    """Models by the strategy of their last step; by their folders where that would not tell them apart."""
-    names = []
-    for path, model in zip(paths, models, strict=True):
-        step = model.provenance[-1] if model.provenance else {}
-        name = str(step.get("strategy") or path.name)
-        if step.get("step") == "pretrain":
-            # What was pre-trained on this survey learnt it from scratch.
-            name = "scratch" if step.get("survey") == survey else "zero-shot"
-        names.append(name)
-    final = [name if names.count(name) == 1 else path.name for name, path in zip(names, paths, strict=True)]
-    return final if len(set(final)) == len(final) else [str(path) for path in paths]
 
 
 def _table(landscapes) -> str:

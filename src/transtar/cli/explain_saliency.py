@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .common import load_models, say
+from .common import load_models, name_models, say
 
 HELP = "gradients by wavelength, and the physical test"
 
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     for path, model in models.items():
         if model.preprocessing is not None:
             require_same(model.preprocessing, str(path), prepared.preprocessing, str(arguments.data))
-    named = name_models(models, prepared.survey)
+    named = dict(zip(name_models(list(models), models.values(), prepared.survey), models.values(), strict=True))
     good = usable(prepared)
     inside = np.ones(len(prepared), bool) if arguments.split == "all" else prepared.columns["split"] == arguments.split
     seen = trained_on(prepared.columns, [model.trained_on for model in models.values()])
@@ -95,28 +95,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def name_models(models, survey: str) -> dict:
-    """Models by the strategy of their last step; by their folders where that would not tell them apart.
-
-    Parameters
-    ----------
-    models : mapping of Path to Estimator
-    survey : str
-        Of the prepared set: what was pre-trained on it is 'scratch', what was pre-trained elsewhere 'zero-shot'.
-    """
-    names = []
-    for path, model in models.items():
-        step = model.provenance[-1] if model.provenance else {}
-        name = str(step.get("strategy") or path.name)
-        if step.get("step") == "pretrain" and name == "mlp":
-            name = "scratch" if step.get("survey") == survey else "zero-shot"
-        names.append(name)
-    final = [name if names.count(name) == 1 else path.name for name, path in zip(names, models, strict=True)]
-    if len(set(final)) < len(final):
-        final = [str(path) for path in models]
-    return dict(zip(final, models.values(), strict=True))
-
-
 def _physical_test(arguments: argparse.Namespace, named: dict, chosen, labels: dict, by_regime: dict):
     """Run the physical test if the set allows it, say why where it does not; the test, or None."""
     import numpy as np
@@ -143,18 +121,22 @@ def _physical_test(arguments: argparse.Namespace, named: dict, chosen, labels: d
         lines = next((step["mock"].get("lines") for step in first.provenance if step.get("mock")), None) or "none"
     drawn = np.random.default_rng(arguments.seed).permutation(len(chosen))[: arguments.stars]
     drawn.sort()
-    with tqdm(
-        total=len(drawn) * (2 * len(STEPS) + 1), unit="spectra", desc="physical test", disable=None, leave=False
-    ) as bar:
-        spectra = move_labels(
-            {label: values[drawn] for label, values in labels.items()},
-            load_emulator(),
-            INSTRUMENTS[name],
-            chosen.preprocessing,
-            chosen.columns["velocity"][drawn] if "velocity" in chosen.columns else None,
-            None if lines == "none" else load_lines(lines),
-            bar.update,
-        )
+    try:
+        with tqdm(
+            total=len(drawn) * (2 * len(STEPS) + 1), unit="spectra", desc="physical test", disable=None, leave=False
+        ) as bar:
+            spectra = move_labels(
+                {label: values[drawn] for label, values in labels.items()},
+                load_emulator(),
+                INSTRUMENTS[name],
+                chosen.preprocessing,
+                chosen.columns["velocity"][drawn] if "velocity" in chosen.columns else None,
+                None if lines == "none" else load_lines(lines),
+                bar.update,
+            )
+    except InputError as error:
+        say(f"no physical test: {error}")
+        return None
     left = ", ".join(f"{n} {reason}" for reason, n in spectra.left_out.items()) or "none"
     say(
         f"physical test on {len(spectra.rows)} of {len(drawn)} stars drawn, as {name} sees them, line correction {lines}; "

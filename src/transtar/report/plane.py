@@ -31,7 +31,7 @@ MOST_EXTRA = 0.35
 PAPER_LIMITS = ((-1.5, 0.4), (-0.2, 0.45))
 """Lower and upper limits of [Fe/H] and [alpha/Fe] in the paper's Figure 3, in dex."""
 
-MOST_COLUMNS = 6
+MOST_COLUMNS = 7
 """Panels that can be read side by side on a page."""
 
 _DENSITY = LinearSegmentedColormap.from_list("density", ["#C6DBEF", "#6BAED6", BLUE, "#08306B"])

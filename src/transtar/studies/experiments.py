@@ -110,17 +110,19 @@ def experiment_studies(study: Study) -> dict[str, Study]:
     )
     found = {}
     if wanted.sizes:
-        found[SIZES] = replace(plain, sizes=sorted(wanted.sizes))
+        found[SIZES] = replace(plain, rest=True, sizes=sorted(wanted.sizes))
     # The plane stays everywhere: what the pre-training labels is part of its key, and all are to begin with the same one.
-    weights = replace(plain, rest=False, sizes=largest, models=_models(study, [wanted.weights_of]))
+    weights = replace(plain, sizes=largest, models=_models(study, [wanted.weights_of]))
     for hidden in wanted.hidden:
         found[hidden_name(hidden)] = _with(weights, "residual", head={"hidden": hidden})
     for rank in wanted.ranks:
         found[rank_name(rank)] = _with(weights, "lora", adapter={"rank": rank, "alpha": 2.0 * rank})
     for rate in wanted.rates:
-        found[rate_name(rate)] = _with(replace(plain, rest=False, sizes=largest), "scratch", learning_rate=float(rate))
+        found[rate_name(rate)] = _with(replace(plain, sizes=largest), "scratch", learning_rate=float(rate))
     if wanted.matched:
-        found[MATCHED] = replace(plain, split="matched", sizes=largest, models=_models(study, wanted.matched))
+        # Zero-shot is judged on stars of both parts of the study's own split.
+        models = _models(study, wanted.matched)
+        found[MATCHED] = replace(plain, split="matched", rest=True, sizes=largest, models=models)
     taken = sorted(set(found) & set(study.variants))
     if taken:
         raise SettingsError(f"study: variants {', '.join(taken)} have names of experiments")
@@ -134,13 +136,19 @@ def _with(study: Study, strategy: str, **changes: Any) -> Study:
     # Where it is used: settings of training need torch.
     from ..train import make_strategy
 
-    settings = dict(study.strategies[strategy] or {})
+    given = dict(study.strategies[strategy] or {})
+    # What is varied is varied for every size and model.
+    special = {
+        name: {key: {k: v for k, v in own.items() if k not in changes} for key, own in given[name].items()}
+        for name in ("by_size", "by_model")
+        if given.get(name)
+    }
+    settings = given | special
     plain = {name: value for name, value in settings.items() if name not in ("by_size", "by_model")}
-    if make_strategy(strategy, **plain) == make_strategy(strategy, **(plain | changes)):
+    alike = make_strategy(strategy, **plain) == make_strategy(strategy, **(plain | changes))
+    if alike and settings == given:
         # One key for one run, however its settings are spelt.
         changes = {}
-    elif "learning_rate" in changes:
-        settings = plain
     return replace(study, strategies={strategy: settings | changes})
 
 

@@ -186,7 +186,10 @@ def run_jobs(jobs: Sequence[Job], runs: str) -> dict[str, str]:
         target, pool, judged = _stars(job)
         learnt = taught(job, target, pool)
         own = _predictions(job, outcome, target, judged, len(learnt))
-        _store(job, runs, outcome, target, np.setdiff1d(pool, learnt), [own])
+        try:
+            _store(job, runs, outcome, target, np.setdiff1d(pool, learnt), [own])
+        except TranstarError as error:
+            failed[job.key] = str(error)
 
     finetune_fleet(members, done=done)
     return failed
@@ -197,7 +200,10 @@ def _stars(job: Job) -> tuple[PreparedSet, np.ndarray, np.ndarray]:
     target = _load(job.target)
     pool, judged = (_within(target, rows, job.keep) for rows in parts(target, job.split, job.seed, job.n_folds))
     if job.split == "matched":
-        judged = judged[~_met(target, judged, _load(job.source))]
+        judged = judged[~_met(job.target, job.source)[judged]]
+        if job.prior or job.lines:
+            columns = {name: target.columns[name][judged] for name in ("survey", "id", "file")}
+            judged = judged[~trained_on(columns, [_estimator(job.base).trained_on])]
     if not len(judged):
         raise InputError(f"no usable star of {target.survey} to be judged on; does its split table name test stars?")
     return target, pool, judged
@@ -212,13 +218,14 @@ MET_WITHIN = 5.0
 """Separation in arcsec within which spectra of two surveys are taken for one star's: years of proper motion are in it."""
 
 
-def _met(target: PreparedSet, rows: np.ndarray, source: PreparedSet) -> np.ndarray:
-    """Whether the source has a spectrum of the star, too: those of the pool were not kept out of the pre-training."""
-    met = np.isin(star_names(target.columns)[rows], star_names(source.columns))
+@lru_cache(maxsize=4)
+def _met(target_folder: str, source_folder: str) -> np.ndarray:
+    """Whether the source has a spectrum of each star of the target, too: those of the pool were not kept out of it."""
+    target, source = _load(target_folder), _load(source_folder)
+    met = np.isin(star_names(target.columns), star_names(source.columns))
     if all(name in part.columns for part in (target, source) for name in ("ra", "dec")):
         # Of no epoch: motion is not known here, and the radius allows for it.
-        theirs = Positions(source.columns["ra"], source.columns["dec"], 0.0).at(0.0)
-        ours = Positions(target.columns["ra"][rows], target.columns["dec"][rows], 0.0).at(0.0)
+        ours, theirs = (Positions(part.columns["ra"], part.columns["dec"], 0.0).at(0.0) for part in (target, source))
         for found, _, _ in near_pairs(ours, theirs, MET_WITHIN):
             met[found] = True
     return met
@@ -427,9 +434,14 @@ def read_plane(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
 
 
 def read_rest(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
-    """What a run predicted for stars of the pool that it has not learnt from: `target`, `label`, `row`, `predicted`."""
+    """What a run predicted for stars of the pool that neither it nor its pre-training has learnt from.
+
+    Columns `target`, `label`, `row`, `predicted`.
+    """
     table = pq.read_table(rest_file(job, runs))
-    return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+    columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+    unknown = ~_met(job.target, job.source)[columns["row"]]
+    return {name: values[unknown] for name, values in columns.items()}
 
 
 def read_run(job: Job, runs: str | Path) -> dict[str, np.ndarray]:

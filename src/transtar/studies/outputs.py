@@ -25,7 +25,7 @@ from .experiments import experiment_studies
 from .inputs import locate
 from .jobs import Job, divide, read_rest, read_run
 from .pages import CHOSEN, write_pages
-from .paper import paper_sections
+from .paper import explained_sections, paper_sections
 from .pipeline import PIPELINE, pipeline_values, rows_of
 from .plane import plane_section
 from .spec import Study, adapters, of_subset, of_subset_plane
@@ -72,8 +72,10 @@ def write_outputs(
     write_results(results, out / "results.csv")
     more: list[Section] = []
     mmd: list[dict] = []
-    first = [] if study.experiments is None else paper_sections(study, jobs, predictions, results, out, say)
     own = [job for job in jobs if job.variant == "default"]
+    first = [] if study.experiments is None else paper_sections(study, jobs, predictions, results, out)
+    if study.explain is not None:
+        first += explained_sections(study, own, out, say)
     if study.plane is not None:
         plane, mmd = plane_section(study, own, out)
         more.append(plane)

@@ -287,7 +287,17 @@ def _settings_section(studies: dict[str, Study], out: Path) -> Section:
     tables = []
     for variant, study in studies.items():
         content = asdict(study)
-        names = ("simulate", "preprocessing", "pretrain", "adapter", "sizes", "seeds", "split", "experiments", "explain")
+        names = (
+            "simulate",
+            "preprocessing",
+            "pretrain",
+            "adapter",
+            "sizes",
+            "seeds",
+            "split",
+            "experiments",
+            "explain",
+        )
         settings = {name: content[name] for name in names if content[name] is not None}
         settings.update({f"strategy {name}": own for name, own in content["strategies"].items()})
         text = {name: yaml.safe_dump(value, default_flow_style=True, width=1000) for name, value in settings.items()}

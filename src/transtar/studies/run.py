@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from ..datasets import read_set
 from ..errors import InputError, SettingsError
-from ..files import content_hash, discard_temporaries
+from ..files import content_hash
 from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
-from ..train import STRATEGIES, Pretrain, Strategy, TrainSettings, group_members, make_strategy, settings_from_dict
+from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
 from .element import element_model
+from .experiments import experiment_studies
 from .inputs import check_inputs, make_inputs, prepared_set, samples_of, set_folder
-from .jobs import Job, going_on, is_done, load_prior, prior_hash, run_jobs
+from .jobs import Job, going_on, is_done, load_prior, prior_hash
 from .outputs import write_outputs
 from .spec import Study, adapters, settings_for
+from .workers import train_jobs
 
 NOT_TRAINED = ("zero-shot",)
 """Strategies that are no runs of their own."""
-
-FLEET_MEMORY = 6e8
-"""Bytes that runs trained together may take: some ten adapters at the paper's numbers; a kill costs no more than these."""
 
 EXPLAINED = ("residual", "lora", "full", "scratch")
 """Strategies whose networks are kept where they are to be explained."""
@@ -63,7 +56,7 @@ def run_study(
     Raises
     ------
     TranstarError
-        If data are missing, settings are impossible, or a run fails.
+        If data are missing, settings are impossible, or a run fails that is not an experiment's; all others are done first.
     """
     out = Path(out)
     jobs: list[Job] = []
@@ -79,6 +72,7 @@ def run_study(
             make_inputs(study, out, workers, say)
             for sample in samples_of(study):
                 prepared_set(sample, study, out, say)
+            _check_labels(study, out)
         jobs += list(plan(study, variant, out, content))
     started = time.monotonic()
     runs = out / "runs"
@@ -86,10 +80,41 @@ def run_study(
     missing = _missing(jobs, runs)
     distinct = len({job.key for job in jobs})
     say(f"{distinct} runs, {distinct - len(missing)} of them done before")
-    _train(list(missing.values()), runs, workers or os.cpu_count() or 1)
+    failed = train_jobs(list(missing.values()), runs, workers or os.cpu_count() or 1)
     if missing:
         say(f"trained in {(time.monotonic() - started) / 60:.1f} minutes")
-    return write_outputs(studies, jobs, out, say)
+    return write_outputs(studies, _but_failed(studies["default"], jobs, failed, say), out, say)
+
+
+def _check_labels(study: Study, out: Path) -> None:
+    """Experiments tell stars apart by labels that a target need not have."""
+    wanted = study.experiments
+    if wanted is None and study.explain is None:
+        return
+    needed = ["feh", *(["teff"] if wanted is not None and wanted.matched else [])]
+    labels = read_set(set_folder(study.target, study, out)).labels
+    absent = [label for label in needed if label not in labels]
+    if absent:
+        raise InputError(
+            f"{study.target.labels}: experiments need the label {' and '.join(absent)} of {study.target.survey}"
+        )
+
+
+def _but_failed(study: Study, jobs: list[Job], failed: dict[str, str], say: Callable[[str], None]) -> list[Job]:
+    """The jobs that are done; an experiment may lack some of its runs, a study may not."""
+    lost = [job for job in jobs if job.key in failed]
+    said = {
+        job.key: f"{job.strategy} of {job.model}, seed {job.seed}, n = {job.n_finetune}, variant {job.variant}: {failed[job.key]}"
+        for job in reversed(lost)
+    }
+    apart = set(experiment_studies(study))
+    needed = [said[job.key] for job in lost if job.variant not in apart]
+    if needed:
+        more = f" (and {len(said) - 1} more runs; what was done is kept)" if len(said) > 1 else ""
+        raise InputError(f"{needed[0]}{more}")
+    for text in said.values():
+        say(f"failed, and left out: {text}")
+    return [job for job in jobs if job.key not in failed]
 
 
 def _missing(jobs: list[Job], runs: Path) -> dict[str, Job]:
@@ -183,7 +208,7 @@ def _saved(study: Study, job: Job, out: Path) -> str:
     wanted = study.explain
     if wanted is None or job.model != wanted.model or job.n_finetune != max(study.sizes):
         return ""
-    if job.strategy not in EXPLAINED or job.seed not in study.seeds[: wanted.seeds]:
+    if job.strategy not in EXPLAINED or job.seed != study.seeds[0]:
         return ""
     return str(out / "models" / f"{job.model}-{job.strategy}-seed{job.seed}-{job.key}")
 
@@ -196,89 +221,3 @@ def content_of(folder: Path) -> str:
     return content_hash(
         [prepared.hash, *(hashlib.sha256(repr(columns[name].tolist()).encode()).hexdigest() for name in names)]
     )
-
-
-def _train(jobs: list[Job], runs: Path, workers: int) -> None:
-    """Train in parallel, fine-tunings in fleets, as soon as their pre-training is there."""
-    first = [job for job in jobs if job.strategy == "pretrain"]
-    keys = {job.key for job in first}
-    waiting: dict[str, list[Job]] = {}
-    free: list[Job] = []
-    for job in jobs:
-        if job.strategy != "pretrain":
-            base = _pretraining_key(job)
-            (waiting.setdefault(base, []) if base in keys else free).append(job)
-    if not jobs:
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_start_worker)
-    try:
-        with tqdm(total=len(jobs), unit="run", desc="train", disable=None, leave=False) as bar:
-            ready = [*_fleets(free, workers), *([job] for job in first)]
-            pending = {pool.submit(run_jobs, fleet, str(runs)): fleet for fleet in ready}
-            while pending:
-                done, _ = wait(pending, return_when=FIRST_COMPLETED)
-                for future in done:
-                    fleet = pending.pop(future)
-                    _check(future, fleet)
-                    bar.update(len(fleet))
-                    if fleet[0].strategy == "pretrain":
-                        for follower in _fleets(waiting.pop(fleet[0].key, []), workers):
-                            pending[pool.submit(run_jobs, follower, str(runs))] = follower
-    except BaseException:
-        _stop(pool)
-        for folder in {runs, *(Path(job.base).parent for job in jobs if job.base)}:
-            discard_temporaries(folder)
-        raise
-    pool.shutdown()
-
-
-def _pretraining_key(job: Job) -> str:
-    return job.base.rsplit("-", 1)[-1]
-
-
-def _fleets(jobs: list[Job], workers: int) -> list[list[Job]]:
-    """Runs that share stars and their augmented spectra together, those of most work first."""
-    if not jobs:
-        return []
-    groups = group_members(
-        [_strategy(job) for job in jobs],
-        [(job.target, job.split, job.n_finetune, job.seed) for job in jobs],
-        [job.n_finetune for job in jobs],
-        n_inputs=read_set(jobs[0].target).flux.shape[1],
-        workers=workers,
-        memory=FLEET_MEMORY,
-    )
-    return [[jobs[number] for number in group] for group in groups]
-
-
-def _strategy(job: Job) -> Strategy:
-    strategy = make_strategy(job.strategy, **job.settings)
-    return replace(strategy, seed=job.seed) if isinstance(strategy, TrainSettings) else strategy
-
-
-def _check(future: Future, fleet: list[Job]) -> None:
-    failed = future.result()
-    for job in fleet:
-        if job.key in failed:
-            what = f"{job.strategy} of {job.model}, seed {job.seed}, n = {job.n_finetune}, variant {job.variant}"
-            raise InputError(f"{what}: {failed[job.key]}")
-
-
-def _start_worker() -> None:
-    import torch
-
-    # Many small networks train fastest side by side, each on a thread of its own; Ctrl-C is the parent's business.
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Workers write nothing of their own to the terminal that the progress bar uses.
-    sys.stderr.flush()
-
-
-def _stop(pool: ProcessPoolExecutor) -> None:
-    processes = list((pool._processes or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.join()

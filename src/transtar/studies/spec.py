@@ -16,6 +16,21 @@ from .experiments import Experiments, build_experiments, experiment_studies
 
 DATA_VARIABLE = "TRANSTAR_DATA"
 
+REGIMES = (
+    "all",
+    "poor",
+    "rich",
+    "dwarf",
+    "giant",
+    "cool",
+    "warm",
+    "poor-dwarf",
+    "poor-giant",
+    "poor-cool",
+    "poor-warm",
+)
+"""Kinds of stars, as `transtar.evaluate.regimes` tells them apart."""
+
 SPLITS = ("test", "validation", "matched")
 
 
@@ -121,7 +136,7 @@ class Explain:
     regime : str
         Of the test stars.
     seeds : int
-        Pairs of random directions of the landscapes, and as many of the study's seeds at most.
+        Planes of the landscapes, each through two random directions.
     """
 
     model: str = "feh"
@@ -177,7 +192,7 @@ class Study:
         'validation' never touches the test stars: each seed holds out its own share of both pools instead. 'matched' divides
         pool and test stars of the target anew, so that both have one distribution of Teff (`transtar.train.matched_split`).
     rest : bool
-        Label the stars of the pool that a run has not learnt from, too.
+        Label the stars of the pool that a run has not learnt from, too; experiments that need it do.
     experiments : Experiments or None
         The ablations of the paper's appendix; with them a study draws the paper's tables and figures.
     explain : Explain or None
@@ -299,8 +314,7 @@ def build_study(content: dict, where: str) -> Study:
     if content.get("experiments") is not None:
         content["experiments"] = build_experiments(content["experiments"], f"{where}, experiments")
     if content.get("explain") is not None:
-        check_keys(content["explain"], (f.name for f in fields(Explain)), f"{where}, explain")
-        content["explain"] = Explain(**content["explain"])
+        content["explain"] = _explain(content["explain"], f"{where}, explain")
     try:
         study = Study(**content)
     except TypeError as error:
@@ -308,8 +322,7 @@ def build_study(content: dict, where: str) -> Study:
     _check_kinds(study, where)
     if study.split not in SPLITS:
         raise SettingsError(f"{where}: split '{study.split}' is none of {', '.join(SPLITS)}")
-    if study.explain is not None:
-        check_keys([study.explain.model], study.models, f"{where}, explain.model")
+    _check_experiments(study, where)
     if not (study.models and study.seeds):
         raise SettingsError(f"{where}: needs at least one model and one seed")
     for name in ("prior", "sources"):
@@ -338,6 +351,33 @@ def _sample(kind: type, content: Any, where: str) -> Any:
     if isinstance(sample, PlaneSample) and not sample.reference:
         raise SettingsError(f"{where}: needs 'reference', a table with feh and alphafe to compare the plane with")
     return sample
+
+
+def _explain(content: Any, where: str) -> Explain:
+    if not isinstance(content, dict):
+        raise SettingsError(f"{where}: expected model, regime and seeds, got '{content}'")
+    check_keys(content, (f.name for f in fields(Explain)), where)
+    wanted = Explain(**content)
+    check_keys([wanted.regime], REGIMES, f"{where}.regime")
+    if not isinstance(wanted.seeds, int) or wanted.seeds < 1:
+        raise SettingsError(f"{where}: seeds must be a number of planes, not '{wanted.seeds}'")
+    return wanted
+
+
+def _check_experiments(study: Study, where: str) -> None:
+    """Experiments and explanations draw test stars, by models of one label each."""
+    wanted = study.explain
+    if wanted is not None:
+        check_keys([wanted.model], study.models, f"{where}, explain.model")
+    if wanted is None and study.experiments is None:
+        return
+    if study.split != "test":
+        raise SettingsError(f"{where}: experiments and explain are for test stars, not for split '{study.split}'")
+    if not study.sizes:
+        raise SettingsError(f"{where}: experiments and explain need sizes")
+    joint = [name for name, labels in study.models.items() if len(labels) > 1]
+    if joint:
+        raise SettingsError(f"{where}: experiments and explain need models of one label each, not {', '.join(joint)}")
 
 
 def _subset(content: Any, where: str) -> Subset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -88,6 +89,7 @@ def begin_fresh(
     blank = _blank(network, training, sample, names, preprocessing, settings.input_scale)
 
     def finish(history: History) -> Estimator:
+        _refuse_divergence(history)
         if history.best_epoch == 0:
             raise TranstarError(
                 f"training diverged or never improved on random weights (learning rate {history.learning_rate:g}); "
@@ -134,12 +136,22 @@ def begin_adaptation(
         state = torch.get_rng_state()
 
     def finish(history: History) -> Estimator:
+        _refuse_divergence(history)
         adapter = lora_factors(wrapped) if isinstance(strategy, LoRA) else None
         record = provenance_step("finetune", strategy.name, strategy, sample, training, validation, set_hash, history)
         adapted = replace(base, network=_detached(rebuild()), adapter=adapter)
         return finished(adapted, base, training, validation, record)
 
     return Fit(model, _run(base, training, validation, strategy, progress, shared), finish, state)
+
+
+def _refuse_divergence(history: History) -> None:
+    # With a validation set an epoch before it is kept.
+    if history.kept != "best" and not math.isfinite(history.train_loss[-1]):
+        raise TranstarError(
+            f"training diverged in epoch {len(history.train_loss)} (learning rate {history.learning_rate:g}); "
+            "set a lower learning rate"
+        )
 
 
 def recalibrate(base: Estimator, sample: Sample, strategy: Recalibrate, set_hash: str | None) -> Estimator:

@@ -16,7 +16,7 @@ from .made import made_entries
 STUDY = replace(load_study("paper", "tiny")["default"], sizes=[100])
 
 
-def split(pool, test, title="the paper's split"):
+def split(pool, test, title="the study's own split"):
     teff = np.array([*pool, *test, 5000, 6000], float)
     feh = np.array([-1.5] * (len(pool) + len(test)) + [0.0, 0.0])
     part = np.array(["pool"] * len(pool) + ["test"] * len(test) + ["pool", "test"])
@@ -43,7 +43,7 @@ def test_the_poor_column_is_that_of_each_split():
     poor = entry["reference"]["feh"] < -1
     both = [e for e in paper if e["strategy"] == "residual" and e["seed"] in (0, 1)]
     by_hand = np.mean([r2(e["reference"]["feh"][poor], e["predicted"][poor]) for e in both])
-    row = found["residual", "paper", "poor"]
+    row = found["residual", "own", "poor"]
     # The third seed has no counterpart on the other split.
     assert row["r2"] == pytest.approx(by_hand)
     assert (row["n_seeds"], row["n_test"]) == (2, poor.sum())

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...datasets import PreparedSet, read_set
-from ...errors import InputError, SettingsError
+from ...errors import TranstarError
 from ...evaluate import regimes, select
 from ...explain import Landscape, loss_landscape, read_landscapes, save_landscapes, summary_rows
 from ...explain.lines import read_lines
@@ -36,8 +36,11 @@ from ..spec import Study
 
 LANDSCAPES = "landscape.npz"
 
-STARS = 400
-"""Test stars of the physical test, drawn at random, the metal-poor ones first."""
+STARS = 300
+"""Test stars of the physical test, drawn at random; as many metal-poor ones are added for the regimes of those."""
+
+FEWEST = 3
+"""Stars of a regime below which nothing is drawn of it."""
 
 
 def explained_sections(study: Study, jobs: Sequence[Job], out: Path, say: Callable[[str], None]) -> list[Section]:
@@ -60,8 +63,11 @@ def explained_sections(study: Study, jobs: Sequence[Job], out: Path, say: Callab
         return []
     start = next(job for job in jobs if job.strategy == "pretrain" and (job.model, job.seed) == (wanted.model, seed))
     folder = out / "explained" / content_hash([[job.key for job in (start, *saved)], wanted.regime, wanted.seeds])
-    stars = _Stars(start, wanted.regime)
     label = study.models[wanted.model][0]
+    stars = _Stars(start, wanted.regime, label)
+    if len(stars.chosen) < FEWEST:
+        few = f"{len(stars.chosen)} test stars of the regime '{wanted.regime}' are too few to look at networks by."
+        return [Section("Loss landscapes and gradients", [few])]
     paths = {"zero-shot": start.base} | {job.strategy: job.saved for job in saved}
     if not (folder / LANDSCAPES).is_file():
         say(f"loss landscapes of {len(saved)} strategies on {len(stars.chosen)} {wanted.regime} test stars")
@@ -73,22 +79,22 @@ def explained_sections(study: Study, jobs: Sequence[Job], out: Path, say: Callab
     test = read_test(folder) if (folder / RESPONSE).is_file() else None
     return [
         _landscape_section(read_landscapes(folder / LANDSCAPES), stars, out),
-        _saliency_section(found, test, out),
+        _saliency_section(found, test, stars.set.preprocessing.frame, out),
     ]
 
 
 class _Stars:
-    """The test stars of a run, and those of one regime."""
+    """The test stars of a run, and those of one regime that have a label."""
 
-    def __init__(self, job: Job, regime: str):
+    def __init__(self, job: Job, regime: str, label: str):
         self.set: PreparedSet = read_set(job.target)
         self.regime = regime
         self.rows = divide(job)[1]
         self.labels = {name: self.set.columns[name][self.rows].astype(np.float64) for name in self.set.labels}
         self.regimes = regimes(self.labels, 0)
-        if regime not in self.regimes or not self.regimes[regime].any():
-            raise InputError(f"study, explain: no test star of the regime '{regime}'")
-        self.chosen = self.rows[self.regimes[regime]]
+        self.chosen = self.rows[
+            self.regimes.get(regime, np.zeros(len(self.rows), bool)) & np.isfinite(self.labels[label])
+        ]
 
     def reference(self, label: str) -> np.ndarray:
         """Reference of the chosen stars."""
@@ -127,16 +133,21 @@ def _physical_test(
 ) -> PhysicalTest | None:
     from ...simulate import load_emulator
     from ...simulate.instruments import INSTRUMENTS
-    from ...simulate.lines import load_lines
 
     survey, prepared = stars.set.survey, stars.set
     if survey not in INSTRUMENTS or not set(NEEDED) <= set(stars.labels):
         say(f"no physical test: {survey} is none of {', '.join(INSTRUMENTS)}, or lacks one of {', '.join(NEEDED)}")
         return None
     order = np.random.default_rng(0).permutation(len(stars.rows))
-    drawn = np.sort(order[np.argsort(~stars.regimes["poor"][order], kind="stable")][:STARS])
+    drawn = order[:STARS]
+    poor = order[stars.regimes["poor"][order]][:STARS]
+    drawn, random = np.concatenate([drawn, np.setdiff1d(poor, drawn)]), len(drawn)
+    # Metal-poor stars beyond their share count in their own regimes alone.
+    masks = {
+        name: mask[drawn] & (name.startswith("poor") | (np.arange(len(drawn)) < random))
+        for name, mask in stars.regimes.items()
+    }
     rows = stars.rows[drawn]
-    lines = None if study.source.mock is None else study.source.mock.get("lines")
     try:
         spectra: MovedSpectra = move_labels(
             {name: values[drawn] for name, values in stars.labels.items()},
@@ -144,13 +155,25 @@ def _physical_test(
             INSTRUMENTS[survey],
             prepared.preprocessing,
             prepared.columns["velocity"][rows] if "velocity" in prepared.columns else None,
-            None if lines is None else load_lines(lines),
+            _lines(study, models["zero-shot"]),
         )
-    except (InputError, SettingsError) as error:
+        ivar = None if prepared.ivar is None else prepared.ivar[rows]
+        return physical_test(models, label, spectra, masks, ivar)
+    except TranstarError as error:
         say(f"no physical test: {error}")
         return None
-    ivar = None if prepared.ivar is None else prepared.ivar[rows]
-    return physical_test(models, label, spectra, {name: mask[drawn] for name, mask in stars.regimes.items()}, ivar)
+
+
+def _lines(study: Study, model: Estimator):
+    """The line correction of the mock stars that a model, or the one that it began with, has learnt from; None for none."""
+    from ...simulate.lines import load_lines
+    from ...simulate.mock_sets import mock_settings
+
+    assert study.explain is not None
+    sample = study.sources.get(study.explain.model, study.source)
+    own = None if sample.mock is None else mock_settings(sample.mock).lines
+    name = own or next((step["mock"].get("lines") for step in model.provenance if step.get("mock")), None)
+    return None if name is None else load_lines(name)
 
 
 def _landscape_section(found: dict[str, Landscape], stars: _Stars, out: Path) -> Section:
@@ -187,10 +210,10 @@ def _landscape_section(found: dict[str, Landscape], stars: _Stars, out: Path) ->
         "by two random directions whose filters have the length of those of the weights (Li et al. 2018), so that alpha = 1 "
         "doubles them, roughly. The paper's text centres on the pre-trained weights; around an adapter that is zero at its start "
         "the surface is flat, and so the centre here is the fine-tuned network.",
-        "A minimum away from the centre means that these stars would have been served better by other weights than those that "
-        "the fine-tuning stars chose, who are mostly metal-rich.",
+        "A minimum away from the centre means that other weights than those that the fine-tuning stars chose would have served "
+        "these stars better. All networks are those of one seed.",
     ]
-    table = rows_html(header, body, "Losses in dex^2; distances in units of alpha and beta.")
+    table = rows_html(header, body, f"Losses in {rows[0]['unit']}^2; distances in units of alpha and beta.")
     return Section("Loss landscapes", paragraphs, [table], [figure])
 
 
@@ -199,13 +222,16 @@ def _range(values: Sequence[float], digits: int) -> str:
     return f"{low:.{digits}f}" + (f" to {high:.{digits}f}" if high > low else "")
 
 
-def _saliency_section(found: Saliency, test: PhysicalTest | None, out: Path) -> Section:
+def _saliency_section(found: Saliency, test: PhysicalTest | None, frame: str, out: Path) -> Section:
     lines = read_lines()
     weights = None if test is None else test.weights.get(found.stars)
+    beside = ""
+    if weights is not None:
+        beside = " beside the weights of the unbiased linear estimator of least variance"
     caption = (
-        f"Figure B6. Normalised spectra of {found.n_stars} {found.stars} test stars in the rest frame, the absolute gradient of "
-        f"{plain(found.label)} with respect to them (median and 1 sigma), and windows with every strategy; below, mean signed "
-        "gradients beside the weights of the unbiased linear estimator of least variance."
+        f"Figure B6. Normalised spectra of {found.n_stars} {found.stars} test stars in the {frame} frame, the absolute gradient "
+        f"of {plain(found.label)} with respect to them (median and 1 sigma), and windows with every strategy; below, mean signed "
+        f"gradients{beside}."
     )
     figures = [
         FigureFile(save(saliency_maps(found, lines, weights=weights), out / "figures", "figure-b6")["png"], caption)
@@ -215,12 +241,13 @@ def _saliency_section(found: Saliency, test: PhysicalTest | None, out: Path) -> 
         "The gradient says what would move the network, not what moved it: where stars do not differ it may be anything. "
         "'Effect' weighs it with how much the flux of these stars varies."
     ]
-    if test is not None:
+    if test is not None and test.responses:
         figures.append(
             FigureFile(
                 save(response_matrix(test.responses), out / "figures", "response")["png"],
                 f"Response of the predicted {plain(found.label)} to one label of synthetic spectra at a time, {test.n_stars} "
-                "stars: a perfect network has 1 for its own label and 0 for all others.",
+                "stars, those of other regimes than the metal-poor ones a random sample: a perfect network has 1 "
+                "for its own label and 0 for all others.",
             )
         )
         paragraphs.append(

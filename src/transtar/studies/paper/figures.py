@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ...evaluate import select, summarise
-from ...glossary import plain
+from ...glossary import COLUMNS, plain
 from ...models.lora import LoRASettings, add_lora
 from ...models.mlp import build_mlp
 from ...models.residual import ResidualSettings, build_head
@@ -28,6 +28,7 @@ from ...report import (
     save,
 )
 from ...train import Pretrain, settings_from_dict
+from ...train.split import POOR_LIMIT
 from ..experiments import SIZES, hidden_name, rank_name
 from ..jobs import Job
 from ..plane import reference_plane
@@ -45,14 +46,18 @@ def figures_sections(
     summary = [row | {"source": "any"} for row in summarise(select(results, target=study.target.survey, split="test"))]
     reference = None if study.plane is None else reference_plane(study, out)
     own = [job for job in jobs if job.variant == "default"]
+    wanted = study.experiments
+    assert wanted is not None
     compared = [_one_to_one(panels.comparison(study, predictions, "default"), out, "figure-2", _COMPARED)]
     if study.subset is not None:
         clean = panels.comparison(study, predictions, study.subset.name)
         compared.append(_one_to_one(clean, out, "figure-d7", f"{_COMPARED} Stars of the subset '{study.subset.name}'."))
-    sizes = [
-        _curve(study, summary, out),
-        _one_to_one(panels.by_size(study, predictions, out / "runs"), out, "figure-a1", _BY_SIZE),
-    ]
+    sizes: list[FigureFile | None] = []
+    if wanted.sizes:
+        sizes = [
+            _curve(study, summary, out),
+            _one_to_one(panels.by_size(study, predictions, out / "runs"), out, "figure-a1", _BY_SIZE),
+        ]
     rates = [_one_to_one(panels.rates(study, predictions), out, "figure-a4", _BY_RATE)]
     if reference is not None:
         runs = out / "runs"
@@ -60,7 +65,7 @@ def figures_sections(
         if (stricter := of_subset_plane(study)) is not None:
             fewer = panels.planes(stricter, own, reference, out)
             compared.append(_planes(fewer, reference, out, "figure-d8", f"{_PLANES} Stars of the stricter selection."))
-        if study.rest:
+        if wanted.sizes:
             found = panels.planes_by_size(study, predictions, runs, reference)
             sizes.append(_planes(found, reference, out, "figure-a2", _PLANES_BY_SIZE))
         found = panels.planes_by_rate(study, jobs, reference, out)
@@ -76,12 +81,12 @@ def figures_sections(
 
 
 _COMPARED = (
-    "Predicted against reference labels of the same test stars, one seed; dashed 1:1, dotted 0.2 dex off it. N: stars, R2, and "
-    "sigma after clipping at 3 sigma."
+    "Predicted against reference labels of the same test stars, one seed; dashed 1:1, dotted 0.2 dex off it (200 K, 0.3 in log "
+    "g). N: stars, R2, and sigma after clipping at 3 sigma."
 )
 _BY_SIZE = (
-    "Figure A1. As Figure 2, by number of fine-tuning stars: [Fe/H] and [alpha/Fe], each by its adapter, of all stars that were "
-    "not learnt from (unlike all other figures, which show test stars)."
+    "Figure A1. As Figure 2, by number of fine-tuning stars: each label by its adapter, of all stars that neither it nor its "
+    "pre-training has learnt from (unlike all other figures, which show test stars)."
 )
 _BY_RATE = "Figure A4. As Figure 2: networks from scratch by learning rate."
 _PLANES = (
@@ -89,7 +94,8 @@ _PLANES = (
     "stars, from which MMD^2 (gamma = 2) is taken."
 )
 _PLANES_BY_SIZE = (
-    "Figure A2. As Figure 3, by number of fine-tuning stars: all stars with reference labels that were not learnt from."
+    "Figure A2. As Figure 3, by number of fine-tuning stars: all stars with reference labels that neither the adapters nor the "
+    "pre-training have learnt from."
 )
 _PLANES_BY_RATE = "Figure A5. As Figure 3: networks from scratch by learning rate."
 
@@ -100,12 +106,13 @@ def _figure(figure: Figure, out: Path, name: str, caption: str) -> FigureFile:
     return FigureFile(save(figure, out / "figures", name)["png"], text)
 
 
-def _one_to_one(rows: list[list[Panel]], out: Path, name: str, caption: str) -> FigureFile | None:
+def _one_to_one(rows: Sequence[Sequence[Panel | None]], out: Path, name: str, caption: str) -> FigureFile | None:
     if not any(rows):
         return None
-    # Panels of one column stand under each other, whatever is missing.
     columns = max(map(len, rows))
     placed = [panel for row in rows for panel, _ in zip_longest(row, range(columns))]
+    if not any(placed):
+        return None
     return _figure(one_to_one(placed, columns), out, name, caption)
 
 
@@ -118,6 +125,9 @@ def _planes(found: list[Plane], reference, out: Path, name: str, caption: str) -
 
 def _curve(study: Study, summary: list[dict], out: Path) -> FigureFile | None:
     chosen = adapters(study, max(study.sizes))
+    # On one axis of sigma there is room for one unit.
+    first = COLUMNS[next(iter(chosen))].unit if chosen else ""
+    chosen = {label: strategy for label, strategy in chosen.items() if COLUMNS[label].unit == first}
     own = select(summary, variant=SIZES)
     if not (own and chosen):
         return None
@@ -143,8 +153,9 @@ def _weights(study: Study, summary: list[dict], out: Path) -> FigureFile | None:
             rows += [row | more for row in own]
     if not rows:
         return None
-    rows += select(summary, label=label, variant=SIZES, strategy="zero-shot")
-    rows += select(summary, label=label, variant=SIZES, strategy="full", n_finetune=size)
+    beside = SIZES if wanted.sizes else "default"
+    rows += select(summary, label=label, variant=beside, strategy="zero-shot")
+    rows += select(summary, label=label, variant=beside, strategy="full", n_finetune=size)
     caption = (
         f"R2 of {plain(label)} against the number of weights that train, {size} fine-tuning stars: residual heads by hidden size "
         "(H), LoRA by rank (R, alpha twice the rank); bars are standard deviations over seeds."
@@ -162,9 +173,10 @@ def trainable_weights(study: Study, strategy: str, width: int) -> int:
     return sum(p.numel() for p in adapted.parameters() if p.requires_grad)
 
 
-def split_figure(splits: Sequence[Split], out: Path) -> FigureFile:
-    """Draw how cool the metal-poor stars are on both sides of each split."""
+def split_figure(study: Study, splits: Sequence[Split], out: Path) -> FigureFile | None:
+    """Draw how cool the metal-poor stars are on both sides of each split; None where there are none."""
+    if not all((split.feh < POOR_LIMIT).any() for split in splits):
+        return None
+    cut = FINE_TUNING_FROM if "desi-finetuning" in study.selections else None
     caption = "Effective temperatures of stars with [Fe/H] < -1 to learn from and to be judged on, on both splits."
-    return FigureFile(
-        save(poor_temperatures(splits, cut=FINE_TUNING_FROM), out / "figures", "teff-matched")["png"], caption
-    )
+    return FigureFile(save(poor_temperatures(splits, cut=cut), out / "figures", "teff-matched")["png"], caption)

@@ -25,7 +25,7 @@ from ..spec import Study
 def splits(job: Job, prepared: PreparedSet) -> tuple[Split, Split]:
     """The study's own split and the matched one, as a run of the study sees them."""
     found = []
-    for split, name in (("test", "the paper's split"), ("matched", "matched in Teff")):
+    for split, name in (("test", OWN), ("matched", "matched in Teff")):
         pool, judged = divide(replace(job, split=split))
         rows = np.concatenate([pool, judged])
         teff, feh = (prepared.columns[label][rows].astype(np.float64) for label in ("teff", "feh"))
@@ -51,6 +51,8 @@ def counted(split: Split) -> str:
     )
 
 
+OWN = "the study's own split"
+
 COLUMNS = ("label", "strategy", "split", "regime", "r2", "r2_err", "sigma", "bias", "n_seeds", "n_test")
 
 
@@ -59,7 +61,7 @@ def compare(study: Study, predictions: Sequence[dict], seeds: Sequence[int]) -> 
     size, rows = max(study.sizes), []
     models = {entry["model"] for entry in predictions if entry["variant"] == MATCHED}
     for model in [name for name in study.models if name in models]:
-        for variant, split in (("default", "paper"), (MATCHED, "matched")):
+        for variant, split in (("default", "own"), (MATCHED, "matched")):
             own = select(predictions, model=model, variant=variant, n_finetune=(0, size), target=study.target.survey)
             own = [
                 entry
@@ -96,16 +98,16 @@ def comparison_html(rows: Sequence[dict]) -> str:
     for label in dict.fromkeys(row["label"] for row in poor):
         for strategy in in_order([row["strategy"] for row in poor if row["label"] == label]):
             cells = []
-            for split in ("paper", "matched"):
+            for split in ("own", "matched"):
                 own = select(poor, label=label, strategy=strategy, split=split)
                 cells += _cells(own[0]) if own else ["–"] * 3
             body.append([f"{plain(label)}, {strategy}", *cells])
     header = [
         "",
-        *(f"{what}, {split}" for split in ("the paper's split", "matched") for what in ("R2", "sigma", "bias")),
+        *(f"{what}, {split}" for split in (OWN, "matched") for what in ("R2", "sigma", "bias")),
     ]
     return rows_html(
-        header, body, "Metal-poor test stars ([Fe/H] < -1) on the paper's split and on one matched in Teff."
+        header, body, "Metal-poor test stars ([Fe/H] < -1) on the study's own split and on one matched in Teff."
     )
 
 

@@ -15,6 +15,9 @@ from ..pipeline import PIPELINE, shown
 from ..plane import AXES, plane_labels
 from ..spec import Study, adapters
 
+MOST_COLUMNS = 6
+"""Panels in a row, the reference of a plane not counted."""
+
 FINE_TUNED = "fine-tuned"
 """Title of the column in which each label has its own adapter."""
 
@@ -28,7 +31,7 @@ def columns_of(study: Study) -> list[tuple[str, dict[str, str]]]:
     return [*columns, (FINE_TUNED, {label: chosen[label] for label in labels if label in chosen})]
 
 
-def comparison(study: Study, predictions: Iterable[dict], variant: str) -> list[list[Panel]]:
+def comparison(study: Study, predictions: Iterable[dict], variant: str) -> list[list[Panel | None]]:
     """Rows of Figure 2 (or D7, for the variant of a subset): a label each, a column for each way to it."""
     own = select(predictions, target=study.target.survey, variant=variant)
     rows = []
@@ -36,12 +39,13 @@ def comparison(study: Study, predictions: Iterable[dict], variant: str) -> list[
         row = []
         for title, strategies in columns_of(study):
             found = select(own, label=label, strategy=strategies.get(label), n_finetune=(0, max(study.sizes)))
-            found = [entry for entry in found if entry["seed"] in (study.seeds[0], -1)]
-            if found:
-                name = f"{title}: {strategies[label]}" if title == FINE_TUNED else title
-                row.append(panel(name, found[0]))
+            found = [entry for entry in found if entry["seed"] == study.seeds[0]]
+            name = f"{title}: {strategies.get(label)}" if title == FINE_TUNED else title
+            row.append(panel(name, found[0]) if found else None)
         rows.append(row)
-    return rows
+    # Columns that no label has are left out, so that those of one title stand under each other.
+    there = [number for number in range(len(rows[0])) if any(row[number] for row in rows)] if rows else []
+    return [[row[number] for number in there] for row in rows]
 
 
 def rates(study: Study, predictions: Iterable[dict]) -> list[list[Panel]]:
@@ -51,7 +55,7 @@ def rates(study: Study, predictions: Iterable[dict]) -> list[list[Panel]]:
     rows = []
     for label in AXES:
         row = []
-        for rate in study.experiments.rates:
+        for rate in at_most(study.experiments.rates):
             found = select(predictions, variant=rate_name(rate), label=label, strategy="scratch", seed=seed)
             row += [panel(f"learning rate {rate:g}", entry) for entry in found]
         rows.append(row)
@@ -83,7 +87,15 @@ def _of_sizes(study: Study, predictions: Iterable[dict], label: str) -> list[tup
     own = select(
         predictions, variant=SIZES, label=label, seed=study.experiments.seeds[0], strategy=("zero-shot", strategy)
     )
-    return sorted(((entry["n_finetune"], entry) for entry in own), key=lambda pair: pair[0])
+    by_number = {entry["n_finetune"]: entry for entry in own}
+    return [(n, by_number[n]) for n in at_most(sorted(by_number))]
+
+
+def at_most(values: Sequence, most: int = MOST_COLUMNS) -> list:
+    """As many values as fit into a row of panels: all, or the first, the last and some evenly between them."""
+    if len(values) <= most:
+        return list(values)
+    return [values[round(place)] for place in np.linspace(0, len(values) - 1, most)]
 
 
 def panel(title: str, entry: dict) -> Panel:
@@ -118,7 +130,7 @@ def planes_by_rate(study: Study, jobs: Sequence[Job], reference: np.ndarray, out
     assert study.experiments is not None
     run = ("scratch", max(study.sizes), study.experiments.seeds[0])
     panels = []
-    for rate in study.experiments.rates:
+    for rate in at_most(study.experiments.rates):
         own = [job for job in jobs if job.variant == rate_name(rate)]
         stars = plane_labels(study, own, out).stars(run, run) if own else None
         if stars is not None:
@@ -146,5 +158,7 @@ def planes_by_size(study: Study, predictions: Sequence[dict], runs: Path, refere
 def plane(title: str, stars: np.ndarray, reference: np.ndarray) -> Plane:
     """One panel of the plane, with its squared discrepancy from the reference; stars that lack a label are left out."""
     stars = stars[np.isfinite(stars).all(axis=1)]
+    if len(stars) < 2:
+        return Plane(title, stars[:, 0], stars[:, 1])
     found = squared_mmd(stars, reference, GAMMA)
     return Plane(title, stars[:, 0], stars[:, 1], found.value, found.error)

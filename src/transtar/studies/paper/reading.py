@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...evaluate import select
+from ...evaluate import regimes, select
+from ...evaluate.regimes import MIN_STARS
 from ...glossary import plain
 from ..paired import Scored, score_strategies
 from ..pipeline import PIPELINE
@@ -32,6 +33,7 @@ class Ranking:
         By strategy.
     best : str
         Highest mean R2 of `TRAINED`.
+    n_stars : int
     tied : list of str
         Others of them that are not told apart from it: their paired difference is within two standard errors (stars and seeds
         together), or within what the seeds alone scatter.
@@ -41,6 +43,7 @@ class Ranking:
     regime: str
     scored: dict[str, Scored]
     best: str
+    n_stars: int
     tied: list[str]
 
 
@@ -51,22 +54,29 @@ def apart(one: Scored, other: Scored) -> bool:
 
 
 def rank(entries: Iterable[dict], label: str, regime: str, size: int) -> Ranking | None:
-    """Rank the strategies of one label at one number of fine-tuning stars; None where fewer than two can be scored."""
+    """Rank the strategies of one label at one number of fine-tuning stars.
+
+    None where fewer than two can be scored, or the regime has fewer than `MIN_STARS` stars.
+    """
     own = [e for e in select(entries, label=label, n_finetune=(0, size)) if e["strategy"] in (*TRAINED, *NULL_MODELS)]
+    n_stars = int(regimes(own[0]["reference"], 0)[regime].sum()) if own else 0
+    if n_stars < MIN_STARS:
+        return None
     scored = {name: one for name, one in score_strategies(own, regime).items() if np.isfinite(one.r2).all()}
     competing = [name for name in TRAINED if name in scored]
     if len(competing) < 2:
         return None
     best = max(competing, key=lambda name: scored[name].r2.mean())
     tied = [name for name in competing if name != best and not apart(scored[best], scored[name])]
-    return Ranking(label, regime, scored, best, tied)
+    return Ranking(label, regime, scored, best, n_stars, tied)
 
 
 def sentences(ranking: Ranking) -> str:
     """One regime of one label in a sentence or two."""
     scored, best = ranking.scored, ranking.best
     top = scored[best]
-    text = f"{plain(ranking.label)}, {REGIMES[ranking.regime]}: {best} has the highest R2, {_value(top.r2.mean(), top.error)}"
+    which = f"{REGIMES[ranking.regime]} ({ranking.n_stars})"
+    text = f"{plain(ranking.label)}, {which}: {best} has the highest R2, {_value(top.r2.mean(), top.error)}"
     worse = [name for name in TRAINED if name in scored and name not in (best, *ranking.tied)]
     if worse:
         text += f"; significantly lower: {_gaps(scored, best, worse)}"
@@ -97,8 +107,12 @@ def readings(study: Study, entries: list[dict]) -> list[str]:
     """Sentences on every label and regime at the study's largest number of fine-tuning stars."""
     size = max(study.sizes)
     labels = list(dict.fromkeys(entry["label"] for entry in entries))
-    found = (rank(entries, label, regime, size) for label in labels for regime in REGIMES)
-    return [sentences(ranking) for ranking in found if ranking is not None]
+    found = {(label, regime): rank(entries, label, regime, size) for label in labels for regime in REGIMES}
+    few = f"too few stars (fewer than {MIN_STARS}) or strategies to compare."
+    return [
+        f"{plain(label)}, {REGIMES[regime]}: {few}" if ranking is None else sentences(ranking)
+        for (label, regime), ranking in found.items()
+    ]
 
 
 def findings(study: Study, entries: list[dict]) -> list[tuple[str, str, str]]:
@@ -128,25 +142,34 @@ def _first(study: Study, entries: list[dict], known: dict[tuple[str, str], Ranki
         "Pre-trained networks agree better with APOGEE than networks from scratch and than DESI's pipeline, even without "
         "fine-tuning; some 2,000 stars improve them further."
     )
-    parts, holds = [], []
+    parts: list[str] = []
+    holds: list[bool] = []
+    against: list[bool] = []
+
+    def compare(label: str, one: str, other: str, scored: dict[str, Scored]) -> None:
+        parts.append(f"{plain(label)}, {one} minus {other} {_value(*scored[one].minus(scored[other]))}")
+        holds.append(_beats(scored[one], scored[other]))
+        against.append(_beats(scored[other], scored[one]))
+
     for (label, regime), ranking in known.items():
         scored = ranking.scored
         if regime != "all" or not {"zero-shot", "scratch"} <= set(scored):
             continue
-        zero, scratch = scored["zero-shot"], scored["scratch"]
-        gain, error = zero.minus(scratch)
+        compare(label, "zero-shot", "scratch", scored)
         adapters = [name for name in ADAPTERS if name in scored]
-        parts.append(f"{plain(label)}: zero-shot minus scratch {_value(gain, error)}")
-        holds.append(gain > 0 and apart(zero, scratch))
         if adapters:
-            best = max(adapters, key=lambda name: scored[name].r2.mean())
-            parts[-1] += f", {best} minus zero-shot {_value(*scored[best].minus(zero))}"
-            holds.append(_beats(scored[best], zero))
-            parts[-1] += f", {best} minus scratch {_value(*scored[best].minus(scratch))}"
-    pipeline = any(entry["strategy"] == PIPELINE for entry in entries)
-    if pipeline and study.simulate is not None:
+            compare(label, max(adapters, key=lambda name: scored[name].r2.mean()), "zero-shot", scored)
+        own = select(entries, label=label, strategy=PIPELINE)
+        if own and study.simulate is None:
+            # One set of labels has no seeds: it is told apart by its stars alone.
+            pipeline = score_strategies(own)[PIPELINE]
+            gain, error = scored["zero-shot"].minus(pipeline)
+            parts.append(f"{plain(label)}, zero-shot minus the survey's pipeline {_value(gain, error)}")
+            holds.append(gain > 2 * error)
+            against.append(gain < -2 * error)
+    if study.simulate is not None and any(entry["strategy"] == PIPELINE for entry in entries):
         parts.append("the pipeline is simulated here, and is not compared")
-    return said, "; ".join(parts) + ".", _verdict(holds)
+    return said, "; ".join(parts) + ".", _verdict(holds, against)
 
 
 def _second(inputs: list[str]) -> tuple[str, str, str]:
@@ -174,13 +197,14 @@ def _third(known: dict[tuple[str, str], Ranking]) -> list[tuple[str, str, str]]:
         one = ranking.scored[claimed]
         gaps = ", ".join(f"{claimed} minus {name} {_value(*one.minus(ranking.scored[name]))}" for name in others)
         ahead = [_beats(one, ranking.scored[name]) for name in others]
-        behind = any(_beats(ranking.scored[name], one) for name in others)
-        verdict = "contradicted" if behind else _verdict(ahead)
-        found.append((said, f"R2 of {REGIMES[regime]}: {gaps}.", verdict))
+        behind = [_beats(ranking.scored[name], one) for name in others]
+        found.append((said, f"R2 of {REGIMES[regime]}: {gaps}.", _verdict(ahead, behind)))
     return found
 
 
-def _verdict(holds: list[bool]) -> str:
+def _verdict(holds: list[bool], against: list[bool]) -> str:
     if not holds:
         return "not tested"
+    if any(against):
+        return "contradicted in part" if any(holds) else "contradicted"
     return "confirmed" if all(holds) else "confirmed in part" if any(holds) else "not confirmed"

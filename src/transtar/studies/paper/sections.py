@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...datasets import read_set
@@ -11,7 +11,6 @@ from ..experiments import MATCHED
 from ..jobs import Job
 from ..spec import Study
 from . import matched
-from .explained import explained_sections
 from .figures import figures_sections, split_figure
 from .reading import findings, readings
 from .tables import tables_section
@@ -23,7 +22,6 @@ def paper_sections(
     predictions: Sequence[dict],
     results: list[dict],
     out: Path,
-    say: Callable[[str], None],
 ) -> list[Section]:
     """Write the paper's tables and figures, and say in words what they show.
 
@@ -38,8 +36,6 @@ def paper_sections(
     results : list of dict
         Rows of results.csv.
     out : Path
-    say : callable
-        Told what takes longer.
 
     Returns
     -------
@@ -49,8 +45,6 @@ def paper_sections(
     sections = [_words(study, own), tables_section(study, jobs, results, out)]
     sections += figures_sections(study, jobs, predictions, results, out)
     sections += _confounder(study, jobs, predictions, out)
-    if study.explain is not None:
-        sections += explained_sections(study, [job for job in jobs if job.variant == "default"], out, say)
     return sections
 
 
@@ -78,11 +72,13 @@ def _confounder(study: Study, jobs: Sequence[Job], predictions: Sequence[dict], 
     rows = matched.compare(study, predictions, study.experiments.seeds)
     matched.write_comparison(rows, out / "tables" / "teff-matched.csv")
     paragraphs = [
+        *(matched.counted(part)[:1].upper() + matched.counted(part)[1:] + "." for part in parts),
         "The paper learns from all stars with Teff > 4500 K and [Fe/H] < -0.7, so that what is left to be judged on below [Fe/H] "
         "= -1 is cooler than any star that was learnt from. Its metal-poor column asks for an extrapolation in Teff.",
-        *(matched.counted(part)[:1].upper() + matched.counted(part)[1:] + "." for part in parts),
-        "On the matched split each bin of [Fe/H] is divided evenly in Teff, at most half of it to learn from; the number of "
-        "stars learnt from is the same. The metal-poor test stars are not the same ones, nor is the spread of their [Fe/H], by "
-        "which R2 is measured: sigma and bias can be compared, R2 with care.",
+        "On the matched split each bin of [Fe/H] is divided evenly in Teff: as many stars to learn from as before, but at most "
+        "half of those of each bin below -0.7, which more metal-rich ones make up for. The metal-poor test stars are not the "
+        "same ones, nor is the spread of their [Fe/H], by which R2 is measured: sigma and bias can be compared, R2 with care.",
     ]
-    return [Section("Metal-poor, or cool?", paragraphs, [matched.comparison_html(rows)], [split_figure(parts, out)])]
+    figure = split_figure(study, parts, out)
+    figures = [] if figure is None else [figure]
+    return [Section("Metal-poor, or cool?", paragraphs, [matched.comparison_html(rows)], figures)]

@@ -41,7 +41,9 @@ def tables_section(study: Study, jobs: Iterable[Job], results: list[dict], out: 
     own = select(summary, variant=SIZES)
     if own:
         counts = fine_tuning_counts([job for job in jobs if job.variant == SIZES])
-        found += [_table_a1(study, own, labels, counts, out), _table_a2(own, labels, counts, out)]
+        if any(label in adapters(study, max(study.sizes)) for label in labels):
+            found.append(_table_a1(study, own, labels, counts, out))
+        found.append(_table_a2(own, labels, counts, out))
     return Section("The paper's tables", tables=found)
 
 
@@ -49,8 +51,8 @@ def _table_1(study: Study, summary: list[dict], labels: list[str], out: Path) ->
     size = max(study.sizes)
     blocks = [strategies_by_input(summary, label, size, TABLE_1, unranked=NULL_MODELS) for label in labels]
     caption = (
-        f"Table 1. R2 (all / metal-poor / metal-rich test stars) by strategy and input, {size} fine-tuning stars at most: mean "
-        f"over {_seeds(study.seeds)} and its standard deviation. {MARKED}"
+        f"Table 1. R2 (all / metal-poor / metal-rich test stars) by strategy and input, {size} fine-tuning stars at most: "
+        f"{_averaged(len(study.seeds))}. {MARKED}"
     )
     return _written(blocks, out, "table-1", caption)
 
@@ -65,7 +67,7 @@ def _table_a1(study: Study, summary: list[dict], labels: list[str], counts, out:
         by.append(f"{plain(label)} by {chosen[label]}")
     caption = (
         f"Table A1. R2 (all / metal-poor / metal-rich test stars) by input and number of fine-tuning stars, {', '.join(by)}: "
-        f"mean over {_seeds(study.experiments.seeds)} and its standard deviation; without fine-tuning stars zero-shot. {MARKED}"
+        f"{_averaged(len(study.experiments.seeds))}; without fine-tuning stars zero-shot. {MARKED}"
     )
     return _written(blocks, out, "table-a1", caption)
 
@@ -76,8 +78,8 @@ def _table_a2(summary: list[dict], labels: list[str], counts, out: Path) -> str:
     ]
     n_seeds = max(row["n_seeds"] for row in summary)
     caption = (
-        "Table A2. R2 (all / metal-poor / metal-rich test stars) by strategy and number of fine-tuning stars: mean over "
-        f"{n_seeds} seed{'s' if n_seeds > 1 else ''} and its standard deviation; without fine-tuning stars zero-shot. {MARKED}"
+        "Table A2. R2 (all / metal-poor / metal-rich test stars) by strategy and number of fine-tuning stars: "
+        f"{_averaged(n_seeds)}; without fine-tuning stars zero-shot. {MARKED}"
     )
     return _written(blocks, out, "table-a2", caption)
 
@@ -91,8 +93,8 @@ def _sizes(summary: list[dict]) -> list[int]:
     return sorted({row["n_finetune"] for row in summary}, reverse=True)
 
 
-def _seeds(seeds: list[int]) -> str:
-    return f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
+def _averaged(n_seeds: int) -> str:
+    return f"mean over {n_seeds} seeds and its standard deviation" if n_seeds > 1 else "one seed"
 
 
 def fine_tuning_counts(jobs: Iterable[Job]) -> dict[int, tuple[int, int]]:
