@@ -5,6 +5,7 @@ import pytest
 from transtar.errors import SettingsError
 from transtar.studies import load_study
 from transtar.studies.experiments import MATCHED, SIZES, build_experiments
+from transtar.studies.spec import settings_for
 
 
 def studies(*changes):
@@ -34,10 +35,41 @@ def test_a_width_that_is_the_default_is_the_run_of_the_study():
     assert found["hidden-384"].strategies["residual"] == found["default"].strategies["residual"]
 
 
-def test_a_rate_is_not_overruled_by_one_for_the_size():
-    found = studies(("strategies.scratch.by_size", {24: {"learning_rate": 0.5}}))
-    assert found["rate-0.0001"].strategies["scratch"]["learning_rate"] == 1e-4
-    assert "by_size" not in found["rate-0.0001"].strategies["scratch"]
+@pytest.mark.parametrize("special", ["by_size", "by_model"])
+def test_a_rate_is_not_overruled_by_a_special_one(special):
+    """Neither where the rate is that of the study otherwise."""
+    key = 24 if special == "by_size" else "feh"
+    found = studies((f"strategies.scratch.{special}", {key: {"learning_rate": 0.5, "epochs": 7}}))
+    for rate in (1e-3, 1e-4):
+        settings = settings_for(found[f"rate-{rate:g}"], "scratch", "feh", 24)
+        assert (settings["learning_rate"], settings["epochs"]) == (rate, 7)
+
+
+def test_stars_outside_a_run_are_labelled_where_figures_show_them():
+    found = studies()
+    assert {name for name, study in found.items() if study.rest} == {SIZES, MATCHED}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("split", "validation"), "for test stars, not for split 'validation'"),
+        (("sizes", []), "need sizes"),
+        (("explain", {"regime": "blue"}), "unknown key blue"),
+        (("explain", {"seeds": 0}), "seeds must be a number of planes"),
+        (("explain", 5), "expected model, regime and seeds, got '5'"),
+        (("explain.model", "teff"), "unknown key teff"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_before_anything_is_trained(change, message):
+    with pytest.raises(SettingsError, match=message):
+        studies(change)
+
+
+def test_models_of_several_labels_are_refused():
+    both = {"feh": ["feh"], "alphafe": ["alphafe"], "both": ["feh", "alphafe"]}
+    with pytest.raises(SettingsError, match="one label each, not both"):
+        studies(("models", both))
 
 
 @pytest.mark.parametrize(

@@ -258,3 +258,42 @@ def test_a_prior_that_does_not_fit(study, finished, tmp_path):
     assert "predicts feh, not teff" in study(tmp_path, *changes, code=1)
     changes = ("--set", f"prior={{feh: {prior}}}", "preprocessing={frame: observed}")
     assert "frame is rest against observed" in study(tmp_path, *changes, code=1)
+
+
+def test_experiments_between_any_two_surveys(study, folder, tmp_path):
+    """One label, no plane, no pipeline, few metal-poor stars, and a learning rate at which a run diverges."""
+    wanted = {"seeds": [0], "sizes": [6, 12], "hidden": [2], "ranks": [1], "rates": [1e-3, 1e15], "matched": ["feh"]}
+    more = STUDY | {
+        "seeds": [0],
+        "strategies": {"residual": FEW, "lora": FEW, "full": FEW, "scratch": FEW | {"validation_fraction": 0.0}},
+        "experiments": wanted,
+        "explain": {"regime": "rich", "seeds": 1},
+    }
+    (folder / "experiments.yaml").write_text(yaml.safe_dump(more))
+    said = study(tmp_path / "out", name="experiments.yaml")
+    assert (
+        "failed, and left out: scratch of feh, seed 0, n = 12, variant rate-1e+15: training diverged in epoch" in said
+    )
+    rows = read_results(tmp_path / "out")
+    variants = {row["variant"] for row in rows if row["strategy"] == "scratch"}
+    assert {"default", "sizes", "rate-0.001", "teff-matched"} <= variants
+    assert "rate-1e+15" not in variants
+    for name in ("table-1", "table-a1", "table-a2", "teff-matched"):
+        assert (tmp_path / "out" / "tables" / f"{name}.csv").stat().st_size > 100
+    figures = {path.stem for path in (tmp_path / "out" / "figures").glob("figure-*.png")}
+    assert figures == {f"figure-{name}" for name in ("2", "4", "5", "a1", "a3", "a4", "b6")}
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "s own split" in report
+
+
+def test_a_run_of_the_study_itself_that_fails_ends_it_after_all_others(study, folder, tmp_path):
+    more = STUDY | {
+        "strategies": {"residual": FEW, "scratch": FEW | {"learning_rate": 1e15, "validation_fraction": 0.0}}
+    }
+    (folder / "failing.yaml").write_text(yaml.safe_dump(more))
+    said = study(tmp_path / "out", name="failing.yaml", code=1)
+    assert "scratch of feh, seed 0, n = 12, variant default: training diverged" in said
+    assert "(and 1 more runs; what was done is kept)" in said
+    done = [path for path in (tmp_path / "out" / "runs").glob("*.parquet")]
+    # Two pre-trainings and two residual heads.
+    assert len(done) == 4

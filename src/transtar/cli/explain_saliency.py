@@ -100,6 +100,7 @@ def _physical_test(arguments: argparse.Namespace, named: dict, chosen, labels: d
     import numpy as np
     from tqdm import tqdm
 
+    from ..errors import InputError
     from ..explain.moved import NEEDED, STEPS, move_labels
     from ..explain.response import physical_test
     from ..explain.results import write_test

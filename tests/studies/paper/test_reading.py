@@ -19,7 +19,7 @@ def test_a_clear_winner_is_named_and_the_others_are_significantly_lower():
     assert ranking.best == "lora"
     assert ranking.tied == []
     text = readings(STUDY, entries)[0]
-    assert text.startswith("[Fe/H], all test stars: lora has the highest R2, 0.99")
+    assert text.startswith("[Fe/H], all test stars (400): lora has the highest R2, 0.99")
     assert "significantly lower: residual by 0.0" in text
     assert "not significantly" not in text
 
@@ -75,7 +75,26 @@ def test_the_first_finding_is_about_both_labels_and_leaves_a_simulated_pipeline_
     assert ours.count("zero-shot minus scratch") == 2
     assert "pipeline is simulated" in ours
     worse = made_entries(good) + made_entries(good | {"zero-shot": 0.6}, "alphafe")
-    assert findings(STUDY, worse)[0][2] == "confirmed in part"
+    assert findings(STUDY, worse)[0][2] == "contradicted in part"
+    unclear = made_entries(good) + made_entries(good | {"zero-shot": 0.4}, "alphafe")
+    assert findings(STUDY, unclear)[0][2] == "confirmed in part"
+
+
+def test_a_pipeline_that_is_not_simulated_is_compared():
+    real = replace(STUDY, simulate=None)
+    good = {"zero-shot": 0.2, "scratch": 0.4, "residual": 0.1}
+    pipeline = made_entries({"pipeline": 0.5}, seeds=(0,))
+    _, ours, verdict = findings(real, made_entries(good) + pipeline)[0]
+    assert "zero-shot minus the survey's pipeline 0.400" in ours
+    assert verdict == "confirmed"
+    better = made_entries({"pipeline": 0.01}, seeds=(0,))
+    assert findings(real, made_entries(good) + better)[0][2] == "contradicted in part"
+
+
+def test_too_few_stars_are_not_ranked():
+    text = readings(STUDY, made_entries(EVEN, n=32))
+    assert text[1] == "[Fe/H], metal-poor stars: too few stars (fewer than 10) or strategies to compare."
+    assert "(32)" in text[0]
 
 
 def test_one_input_tests_nothing_of_the_second_finding():
