@@ -81,7 +81,11 @@ def test_redrawing_trains_nothing_and_gives_the_same(finished, monkeypatch):
     """From stored results alone: the spectra of the plane and the models are not looked at."""
     before = (finished / "results.csv").read_bytes(), (finished / "tables" / "table-1.csv").read_bytes()
     shutil.rmtree(finished / "figures")
-    for name in ("transtar.train.fleet.training", "transtar.train.fit.train", "transtar.studies.jobs.load_estimator"):
+    for name in (
+        "transtar.train.fleet.training",
+        "transtar.train.fit.training",
+        "transtar.studies.rows.load_estimator",
+    ):
         monkeypatch.setattr(name, lambda *arguments, **more: pytest.fail("something was trained"), raising=False)
     assert main(["study", "paper", "--scale", "tiny", "--workers", "1", "--out", str(finished)]) == 0
     assert ((finished / "results.csv").read_bytes(), (finished / "tables" / "table-1.csv").read_bytes()) == before

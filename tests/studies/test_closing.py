@@ -5,9 +5,9 @@ import pytest
 from sklearn.metrics import r2_score
 
 from transtar.studies.closing import closing_lines
+from transtar.studies.load import build_study
 from transtar.studies.paired import score_strategies
 from transtar.studies.plane import HALVES, REFERENCE, TRUE, TRUTH
-from transtar.studies.spec import build_study
 
 SIDE = {"survey": "lamost", "spectra": "s", "labels": "l"}
 STUDY = {

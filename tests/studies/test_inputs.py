@@ -4,7 +4,7 @@ import pytest
 
 from transtar.errors import InputError, SettingsError
 from transtar.studies.inputs import check_inputs, locate, selection_folder, set_folder, universe_of
-from transtar.studies.spec import build_study
+from transtar.studies.load import build_study
 
 SIDE = {"survey": "lamost", "spectra": "universe/lamost/spectra", "labels": "selections/pretraining-feh"}
 MOCK = {

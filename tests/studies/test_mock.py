@@ -11,7 +11,7 @@ from transtar.evaluate import read_results
 from transtar.models import load_estimator
 from transtar.simulate.lines import load_lines
 from transtar.simulate.train_models import ERRORS, LABELS
-from transtar.studies.spec import build_study, load_study
+from transtar.studies.load import build_study, load_study
 
 SAMPLE = {"survey": "miles", "spectra": "s", "labels": "l"}
 

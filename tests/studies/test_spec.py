@@ -5,7 +5,8 @@ import yaml
 
 from transtar.errors import InputError, SettingsError
 from transtar.studies import load_study, shipped_studies
-from transtar.studies.spec import adapters, data_path, merge, settings_for
+from transtar.studies.load import merge
+from transtar.studies.spec import adapters, data_path, settings_for
 
 SIDE = {"survey": "lamost", "spectra": "s", "labels": "l.csv"}
 MINIMAL = {"title": "t", "source": SIDE, "target": SIDE, "models": {"feh": ["feh"]}}

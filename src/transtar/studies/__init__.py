@@ -1,7 +1,8 @@
 """Studies: a file that says what to compare, and the runs, tables and figures that follow."""
 
+from .load import load_study, shipped_studies
 from .outputs import CLOSING
 from .run import run_study
-from .spec import DATA_VARIABLE, Study, load_study, shipped_studies
+from .spec import DATA_VARIABLE, Study
 
 __all__ = ["CLOSING", "DATA_VARIABLE", "Study", "load_study", "run_study", "shipped_studies"]

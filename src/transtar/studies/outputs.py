@@ -23,12 +23,14 @@ from .closing import closing_lines
 from .element import element_section
 from .experiments import experiment_studies
 from .inputs import locate
-from .jobs import Job, divide, read_rest, read_run
+from .job import Job
 from .pages import CHOSEN, write_pages
 from .paper import explained_sections, paper_sections
 from .pipeline import PIPELINE, pipeline_values, rows_of
 from .plane import plane_section
+from .rows import divide
 from .spec import Study, adapters, of_subset, of_subset_plane
+from .stored import read_rest, read_run
 
 ENSEMBLE_SEED = -1
 """Seed of rows that average the predictions of all seeds."""

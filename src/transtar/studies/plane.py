@@ -17,9 +17,10 @@ from ..files import write_text
 from ..labels import read_labels
 from ..report import FigureFile, Plane, Section, abundance_plane, in_order, rows_html, save
 from .inputs import locate
-from .jobs import Job, read_plane
+from .job import Job
 from .pipeline import PIPELINE, read_table, rows_of, shown
 from .spec import Study
+from .stored import read_plane
 
 AXES = ("feh", "alphafe")
 

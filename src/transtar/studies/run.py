@@ -20,9 +20,11 @@ from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
 from .element import element_model
 from .experiments import experiment_studies
 from .inputs import check_inputs, make_inputs, prepared_set, samples_of, set_folder
-from .jobs import Job, going_on, is_done, load_prior, prior_hash
+from .job import Job
+from .jobs import going_on, load_prior, prior_hash
 from .outputs import write_outputs
 from .spec import Study, adapters, settings_for
+from .stored import is_done
 from .workers import train_jobs
 
 NOT_TRAINED = ("zero-shot",)

@@ -1,18 +1,14 @@
-"""Study files: what is trained on what, measured where, as plain YAML that is checked key by key."""
+"""What a study is: what is trained on what, and measured where."""
 
 from __future__ import annotations
 
 import os
-from copy import deepcopy
-from dataclasses import dataclass, field, fields, replace
-from importlib.resources import files as package_files
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ..errors import InputError, SettingsError, check_keys
-from .experiments import Experiments, build_experiments, experiment_studies
+from ..errors import InputError
+from .experiments import Experiments
 
 DATA_VARIABLE = "TRANSTAR_DATA"
 
@@ -233,166 +229,6 @@ class Study:
     scales: dict[str, dict] = field(default_factory=dict)
 
 
-def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | None = None) -> dict[str, Study]:
-    """Read a study file.
-
-    Parameters
-    ----------
-    name : str
-        Name of a study that ships with transtar, or path of a YAML file. A file may hold only what differs from another
-        study, which it names by ``extends``.
-    scale : str, optional
-        One of the study's scales.
-    changes : dict, optional
-        Settings to override; keys may be dotted (``pretrain.epochs``).
-
-    Returns
-    -------
-    dict of str to Study
-        The study as ``default``, each of its variants, and each of its experiments.
-
-    Raises
-    ------
-    InputError
-        If there is no such study or it is not YAML.
-    SettingsError
-        On an unknown key, scale or value.
-    """
-    content = _read(name)
-    if scale is not None:
-        scales = content.get("scales", {})
-        check_keys([scale], scales, f"study {name}, scales")
-        content = merge(content, scales[scale] or {})
-    for key, value in (changes or {}).items():
-        _set(content, key.split("."), value, name)
-    default = build_study(content, f"study {name}")
-    studies = {"default": default}
-    for variant, deviation in default.variants.items():
-        if deviation is not None:
-            studies[variant] = replace(
-                build_study(merge(content, deviation), f"study {name}, variant {variant}"),
-                experiments=None,
-                explain=None,
-            )
-    return studies | experiment_studies(default)
-
-
-def shipped_studies() -> list[str]:
-    """Names of the studies that ship with transtar."""
-    return sorted(
-        p.name.removesuffix(".yaml") for p in package_files(__package__).iterdir() if p.name.endswith(".yaml")
-    )
-
-
-def build_study(content: dict, where: str) -> Study:
-    """Check plain data and make a `Study` of it."""
-    check_keys(content, (f.name for f in fields(Study)), where)
-    content = deepcopy(content)
-    for side in ("source", "target"):
-        if not isinstance(content.get(side), dict):
-            raise SettingsError(f"{where}: needs '{side}' with survey, spectra and labels")
-    own = content.get("sources") or {}
-    if not (isinstance(own, dict) and all(isinstance(changes, dict) for changes in own.values())):
-        raise SettingsError(f"{where}, sources: expected for each model what differs from 'source', got '{own}'")
-    content["sources"] = {
-        model: _sample(Sample, merge(content["source"], changes), f"{where}, sources.{model}")
-        for model, changes in own.items()
-    }
-    for side in ("source", "target"):
-        content[side] = _sample(Sample, content[side], f"{where}, {side}")
-    if content.get("lines") is not None:
-        content["lines"] = _sample(Sample, content["lines"], f"{where}, lines")
-    if content.get("element") is not None:
-        given = content["element"]
-        if not isinstance(given, dict) or set(given) != {"model", "column"}:
-            raise SettingsError(f"{where}, element: expected model and column, got '{given}'")
-        content["element"] = ElementCheck(**given)
-    if content.get("subset") is not None:
-        content["subset"] = _subset(content["subset"], f"{where}, subset")
-    if content.get("plane") is not None:
-        content["plane"] = _sample(PlaneSample, content["plane"], f"{where}, plane")
-    if content.get("experiments") is not None:
-        content["experiments"] = build_experiments(content["experiments"], f"{where}, experiments")
-    if content.get("explain") is not None:
-        content["explain"] = _explain(content["explain"], f"{where}, explain")
-    try:
-        study = Study(**content)
-    except TypeError as error:
-        raise SettingsError(f"{where}: {error}") from None
-    _check_kinds(study, where)
-    if study.split not in SPLITS:
-        raise SettingsError(f"{where}: split '{study.split}' is none of {', '.join(SPLITS)}")
-    _check_experiments(study, where)
-    if not (study.models and study.seeds):
-        raise SettingsError(f"{where}: needs at least one model and one seed")
-    for name in ("prior", "sources"):
-        check_keys(getattr(study, name), study.models, f"{where}, {name}")
-    _check_samples(study, where)
-    for strategy, settings in study.strategies.items():
-        if settings is not None and not isinstance(settings, dict):
-            raise SettingsError(f"{where}, strategies.{strategy}: expected settings, got '{settings}'")
-    return study
-
-
-def _sample(kind: type, content: Any, where: str) -> Any:
-    if not isinstance(content, dict):
-        raise SettingsError(f"{where}: expected survey, spectra and labels, got '{content}'")
-    check_keys(content, (f.name for f in fields(kind)), where)
-    for name, value in content.items():
-        wanted, what = (dict, "settings") if name in ("mock", "keep") else (str, "text")
-        if value is not None and not isinstance(value, wanted):
-            raise SettingsError(f"{where}: {name} must be {what}, not '{value}'")
-    try:
-        sample = kind(**content)
-    except TypeError as error:
-        raise SettingsError(f"{where}: {error}") from None
-    if sample.mock is None and not (sample.spectra and sample.labels):
-        raise SettingsError(f"{where}: needs spectra and labels (or mock, for mock stars)")
-    if isinstance(sample, PlaneSample) and not sample.reference:
-        raise SettingsError(f"{where}: needs 'reference', a table with feh and alphafe to compare the plane with")
-    return sample
-
-
-def _explain(content: Any, where: str) -> Explain:
-    if not isinstance(content, dict):
-        raise SettingsError(f"{where}: expected model, regime and seeds, got '{content}'")
-    check_keys(content, (f.name for f in fields(Explain)), where)
-    wanted = Explain(**content)
-    check_keys([wanted.regime], REGIMES, f"{where}.regime")
-    if not isinstance(wanted.seeds, int) or wanted.seeds < 1:
-        raise SettingsError(f"{where}: seeds must be a number of planes, not '{wanted.seeds}'")
-    return wanted
-
-
-def _check_experiments(study: Study, where: str) -> None:
-    """Experiments and explanations draw test stars, by models of one label each."""
-    wanted = study.explain
-    if wanted is not None:
-        check_keys([wanted.model], study.models, f"{where}, explain.model")
-    if wanted is None and study.experiments is None:
-        return
-    if study.split != "test":
-        raise SettingsError(f"{where}: experiments and explain are for test stars, not for split '{study.split}'")
-    if not study.sizes:
-        raise SettingsError(f"{where}: experiments and explain need sizes")
-    joint = [name for name, labels in study.models.items() if len(labels) > 1]
-    if joint:
-        raise SettingsError(f"{where}: experiments and explain need models of one label each, not {', '.join(joint)}")
-
-
-def _subset(content: Any, where: str) -> Subset:
-    if not isinstance(content, dict) or not content.get("stars"):
-        raise SettingsError(
-            f"{where}: expected settings with 'stars', a table of the stars that count, got '{content}'"
-        )
-    check_keys(content, (f.name for f in fields(Subset)), where)
-    for name, value in content.items():
-        wanted, what = (dict, "a label and a column") if name.endswith("pipeline") else (str, "text")
-        if value is not None and not isinstance(value, wanted):
-            raise SettingsError(f"{where}: {name} must be {what}, not '{value}'")
-    return Subset(**content)
-
-
 def of_subset(study: Study) -> Study:
     """The study as its test stars in the subset are judged."""
     assert study.subset is not None
@@ -406,47 +242,6 @@ def of_subset_plane(study: Study) -> Study | None:
         return None
     plane = replace(study.plane, labels=study.subset.plane)
     return replace(study, plane=plane, pipeline=study.subset.plane_pipeline)
-
-
-def _check_samples(study: Study, where: str) -> None:
-    own = [(f"sources.{model}", sample) for model, sample in study.sources.items()]
-    for name, sample in (("source", study.source), *own, ("lines", study.lines), ("plane", study.plane)):
-        if sample is not None and sample.keep:
-            raise SettingsError(f"{where}, {name}: keep is for the target alone")
-    for label, limits in study.target.keep.items():
-        if not (isinstance(limits, list | tuple) and len(limits) == 2):
-            raise SettingsError(f"{where}, target: keep of {label} must be a range [low, high], not '{limits}'")
-    if study.lines is not None and (study.source.mock is None or study.source.mock.get("lines", "default") is not None):
-        raise SettingsError(f"{where}: lines needs a source of mock stars whose own lines are null")
-
-
-def _check_kinds(study: Study, where: str) -> None:
-    """Values that are dictionaries or lists of the right things, and labels that the models have."""
-    for name, kind in (("seeds", list), ("sizes", list), ("variants", dict), ("selections", dict), ("prior", dict)):
-        given = getattr(study, name)
-        if not isinstance(given, kind):
-            what = "a list" if kind is list else "names and settings"
-            raise SettingsError(f"{where}: {name} must be {what}, not '{given}'")
-    for name, value in (("simulate", study.simulate), *((f"selections.{k}", v) for k, v in study.selections.items())):
-        if value is not None and not isinstance(value, dict):
-            raise SettingsError(f"{where}, {name}: expected settings, got '{value}'")
-    if not isinstance(study.catalogs, list):
-        raise SettingsError(f"{where}: catalogs must be a list of files and folders, not '{study.catalogs}'")
-    if study.selections and not study.catalogs:
-        raise SettingsError(f"{where}: selections need 'catalogs', the files and folders that they read")
-    labels = {label for names in study.models.values() for label in names}
-    if study.plane is not None and not {"feh", "alphafe"} <= labels:
-        raise SettingsError(f"{where}: plane needs models of feh and alphafe, not {', '.join(sorted(labels))}")
-    check_keys(study.pipeline, labels, f"{where}, pipeline")
-    if study.subset is not None:
-        check_keys([*study.subset.pipeline, *study.subset.plane_pipeline], labels, f"{where}, subset")
-    for size, chosen in study.adapter.items():
-        if not isinstance(chosen, str | dict):
-            raise SettingsError(
-                f"{where}, adapter of {size}: expected a strategy, or one for each label, got '{chosen}'"
-            )
-        if isinstance(chosen, dict):
-            check_keys(chosen, labels, f"{where}, adapter of {size}")
 
 
 def adapters(study: Study, size: int) -> dict[str, str]:
@@ -480,44 +275,3 @@ def data_path(name: str) -> str:
     elif not path.exists() and not any(folder.glob(name)):
         raise InputError(f"{path}: not found; set {DATA_VARIABLE} to the folder that holds {name}")
     return str(path)
-
-
-def merge(content: dict, changes: dict) -> dict:
-    """`content` with `changes` laid over it, key by key; `models`, `sources` and `prior` are replaced as a whole."""
-    merged = dict(content)
-    for key, value in changes.items():
-        old: Any = merged.get(key)
-        deeper = isinstance(old, dict) and isinstance(value, dict) and key not in ("models", "sources", "prior")
-        merged[key] = merge(old, value) if deeper else value
-    return merged
-
-
-def _read(name: str) -> dict:
-    if name in shipped_studies():
-        text = (package_files(__package__) / f"{name}.yaml").read_text(encoding="utf-8")
-    elif Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
-    else:
-        raise InputError(f"{name}: neither a study file nor one of {', '.join(shipped_studies())}")
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{name}: not YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{name}: holds no settings")
-    parent = content.pop("extends", None)
-    return content if parent is None else merge(_read(str(parent)), content)
-
-
-def _set(content: dict, keys: list[str], value: Any, name: str) -> None:
-    check_keys(keys[:1], (f.name for f in fields(Study)), f"study {name}, --set")
-    for key in keys[:-1]:
-        content[key] = dict(content.get(key) or {})
-        content = content[key]
-    if keys == ["models"] and isinstance(value, str):
-        names = [part.strip() for part in value.split(",")]
-        check_keys(names, content["models"], f"study {name}, --set models")
-        value = {key: content["models"][key] for key in names}
-        for each in ("prior", "sources"):
-            content[each] = {key: own for key, own in (content.get(each) or {}).items() if key in names}
-    content[keys[-1]] = value

@@ -15,7 +15,8 @@ from tqdm import tqdm
 from ..datasets import read_set
 from ..files import discard_temporaries
 from ..train import Strategy, TrainSettings, group_members, make_strategy
-from .jobs import Job, run_jobs
+from .job import Job
+from .jobs import run_jobs
 
 FLEET_MEMORY = 6e8
 """Bytes that runs trained together may take: some ten adapters at the paper's numbers; a kill costs no more than these."""

@@ -31,7 +31,8 @@ from ...models import Estimator, load_estimator
 from ...report import FigureFile, Section, draw_landscapes, in_order, rows_html, save
 from ...report.response import response_matrix
 from ...report.saliency import saliency_maps
-from ..jobs import Job, divide
+from ..job import Job
+from ..rows import divide
 from ..spec import Study
 
 LANDSCAPES = "landscape.npz"

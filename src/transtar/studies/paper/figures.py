@@ -30,7 +30,7 @@ from ...report import (
 from ...train import Pretrain, settings_from_dict
 from ...train.split import POOR_LIMIT
 from ..experiments import SIZES, hidden_name, rank_name
-from ..jobs import Job
+from ..job import Job
 from ..plane import reference_plane
 from ..spec import Study, adapters, of_subset_plane
 from . import panels

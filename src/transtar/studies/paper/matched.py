@@ -17,8 +17,9 @@ from ...glossary import plain
 from ...report import Split, in_order, rows_html
 from ...train.split import POOR_LIMIT
 from ..experiments import MATCHED
-from ..jobs import Job, divide
+from ..job import Job
 from ..paired import Scored, score_strategies
+from ..rows import divide
 from ..spec import Study
 
 

@@ -10,10 +10,11 @@ import numpy as np
 from ...evaluate import GAMMA, evaluate, select, squared_mmd
 from ...report import Panel, Plane
 from ..experiments import SIZES, rate_name
-from ..jobs import Job, read_rest
+from ..job import Job
 from ..pipeline import PIPELINE, shown
 from ..plane import AXES, plane_labels
 from ..spec import Study, adapters
+from ..stored import read_rest
 
 MOST_COLUMNS = 6
 """Panels in a row, the reference of a plane not counted."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...datasets import read_set
 from ...report import Section, rows_html
 from ..experiments import MATCHED
-from ..jobs import Job
+from ..job import Job
 from ..spec import Study
 from . import matched
 from .figures import figures_sections, split_figure

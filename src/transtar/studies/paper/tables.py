@@ -13,7 +13,8 @@ from ...glossary import plain
 from ...report import Section, Table, inputs_by_size, strategies_by_input, strategies_by_size, to_html, write_tables
 from ...train.split import POOR_LIMIT
 from ..experiments import SIZES
-from ..jobs import Job, divide, taught
+from ..job import Job
+from ..rows import divide, taught
 from ..spec import Study, adapters
 
 NULL_MODELS = ("recalibrate", "ridge")
