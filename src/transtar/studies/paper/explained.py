@@ -209,8 +209,8 @@ def _landscape_section(found: dict[str, Landscape], stars: _Stars, out: Path) ->
     paragraphs = [
         "Only the weights that were fine-tuned move: the head's, LoRA's two factors, or all; biases stay. Each plane is spanned "
         "by two random directions whose filters have the length of those of the weights (Li et al. 2018): alpha = 1 adds to each "
-        "filter a random vector as long as itself. The paper's text centres on the pre-trained weights; around an adapter that is "
-        "zero at its start the surface is flat, and so the centre here is the fine-tuned network.",
+        "filter a random vector as long as itself. The paper's text centres on the pre-trained weights; around an adapter that "
+        "is zero at its start the surface is flat, and so the centre here is the fine-tuned network.",
         "A minimum away from the centre means that other weights than those that the fine-tuning stars chose would have served "
         "these stars better. All networks are those of one seed.",
     ]
