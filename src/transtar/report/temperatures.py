@@ -88,6 +88,8 @@ def poor_temperatures(splits: Sequence[Split], poor_below: float = POOR_BELOW, c
             kind = f"[Fe/H] < {poor_below:g}".replace("-", "−")
             upper.legend(loc="upper right", handlelength=1.2, title=kind, title_fontsize=7.5, alignment="left")
             lower.set_xlabel(display("teff"))
+        # Room for the legends above the highest bin.
+        grid[0, 0].set_ylim(0, 1.45 * grid[0, 0].get_ylim()[1])
         grid[0, 0].set_ylabel(f"stars per {BIN:.0f} K")
         grid[1, 0].set_ylabel(f"{display('feh')} (dex)")
     return figure

@@ -58,9 +58,15 @@ def rates(study: Study, predictions: Iterable[dict]) -> list[list[Panel]]:
         row = []
         for rate in at_most(study.experiments.rates):
             found = select(predictions, variant=rate_name(rate), label=label, strategy="scratch", seed=seed)
-            row += [panel(f"learning rate {rate:g}", entry) for entry in found]
+            row += [panel(_rate_title(rate), entry) for entry in found]
         rows.append(row)
     return [row for row in rows if row]
+
+
+def _rate_title(rate: float) -> str:
+    power = round(np.log10(rate))
+    exact = np.isclose(rate, 10.0**power, rtol=1e-9)
+    return f"rate $10^{{{power}}}$" if exact else f"rate {rate:g}"
 
 
 def by_size(study: Study, predictions: Iterable[dict], runs: Path) -> list[list[Panel]]:
@@ -135,7 +141,7 @@ def planes_by_rate(study: Study, jobs: Sequence[Job], reference: np.ndarray, out
         own = [job for job in jobs if job.variant == rate_name(rate)]
         stars = plane_labels(study, own, out).stars(run, run) if own else None
         if stars is not None:
-            panels.append(plane(f"learning rate {rate:g}", stars, reference))
+            panels.append(plane(_rate_title(rate), stars, reference))
     return panels
 
 
