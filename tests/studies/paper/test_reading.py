@@ -51,7 +51,7 @@ def test_regimes_are_read_apart():
 
 def test_a_null_model_that_is_as_good_is_named():
     text = readings(STUDY, made_entries(EVEN | {"recalibrate": 0.05, "ridge": 0.4}))[0]
-    assert "does not beat the null model recalibrate" in text
+    assert "Not significantly above the null model recalibrate by −0." in text
     assert "ridge" not in text
 
 

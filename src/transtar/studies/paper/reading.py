@@ -87,7 +87,9 @@ def sentences(ranking: Ranking) -> str:
         text += "One seed only: nothing is known of the scatter over seeds. "
     rivals = [name for name in NULL_MODELS if name in scored and not _beats(scored[best], scored[name])]
     if rivals:
-        text += f"It does not beat the null model {' and '.join(rivals)} ({_gaps(scored, best, rivals)}). "
+        text += (
+            f"Not significantly above the null model{'s' if len(rivals) > 1 else ''} {_gaps(scored, best, rivals)}. "
+        )
     return text.strip()
 
 
