@@ -84,14 +84,15 @@ def test_counts_and_the_same_divided_by_the_maximum_of_each_column():
     assert [axes.get_ylabel() for axes in figure.axes[6:]] == ["stars per cell", "column-normalised"]
 
 
-def test_six_columns_share_a_page_and_no_text_pushes_them_apart():
-    models = [plane("a", mmd=-0.0012, mmd_error=0.0034) for _ in range(5)]
+def test_seven_columns_share_a_page_and_no_text_pushes_them_apart():
+    """Six numbers of fine-tuning stars and the reference, as in the paper's Figure A2."""
+    models = [plane("a", mmd=-0.0012, mmd_error=0.0034) for _ in range(6)]
     figure = normalised_plane(plane("reference"), models, ((-2, 1), (-0.5, 0.6)))
     figure.draw_without_rendering()
     assert figure.get_size_inches()[0] == pytest.approx(7.1)
-    assert min(axes.get_position().width for axes in figure.axes[:12]) > 0.12
+    assert min(axes.get_position().width for axes in figure.axes[:14]) > 0.1
     assert figure.axes[0].get_xlim() == (-2, 1)
-    with pytest.raises(InputError, match="7 panels in a row"):
+    with pytest.raises(InputError, match="8 panels in a row"):
         normalised_plane(plane("reference"), [*models, plane("b")])
     with pytest.raises(InputError, match="no star of the reference"):
         normalised_plane(plane("reference"), models, ((-9, -8), (0, 1)))

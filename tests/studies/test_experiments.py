@@ -17,7 +17,8 @@ def test_every_experiment_is_a_variant_with_its_own_seeds_and_strategy():
     wanted = {"default", SIZES, "hidden-2", "hidden-384", "rank-1", "rate-0.001", "rate-0.0001", MATCHED}
     assert set(found) == wanted
     assert found["default"].seeds == [0]
-    assert all(study.seeds == [3, 4] for name, study in found.items() if name != "default")
+    assert all(study.seeds == [3, 4] for name, study in found.items() if name not in ("default", MATCHED))
+    assert found[MATCHED].seeds == [0]
     assert found[SIZES].sizes == [12, 24]
     assert found[SIZES].strategies == found["default"].strategies
     assert found["hidden-2"].strategies["residual"]["head"] == {"hidden": 2}

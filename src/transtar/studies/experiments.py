@@ -22,7 +22,7 @@ class Experiments:
     Parameters
     ----------
     seeds : list of int
-        Of all of them.
+        Of all of them, but for the matched split.
     sizes : list of int
         Numbers of fine-tuning stars (Tables A1 and A2, Figures 4, A1 and A2); zero-shot, 0, is always there.
     hidden : list of int
@@ -35,7 +35,7 @@ class Experiments:
         Learning rates of networks from scratch (Figures A4 and A5).
     matched : list of str
         Models that are adapted and judged once more on a split in which fine-tuning and test stars of every regime have
-        one distribution of Teff; see `transtar.train.matched_split`.
+        one distribution of Teff, with the seeds of the study; see `transtar.train.matched_split`.
     """
 
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
@@ -122,7 +122,7 @@ def experiment_studies(study: Study) -> dict[str, Study]:
     if wanted.matched:
         # Zero-shot is judged on stars of both parts of the study's own split.
         models = _models(study, wanted.matched)
-        found[MATCHED] = replace(plain, split="matched", rest=True, sizes=largest, models=models)
+        found[MATCHED] = replace(plain, split="matched", rest=True, sizes=largest, models=models, seeds=study.seeds)
     taken = sorted(set(found) & set(study.variants))
     if taken:
         raise SettingsError(f"study: variants {', '.join(taken)} have names of experiments")

@@ -69,7 +69,7 @@ def _confounder(study: Study, jobs: Sequence[Job], predictions: Sequence[dict], 
     if not runs:
         return []
     parts = matched.splits(runs[0], read_set(runs[0].target))
-    rows = matched.compare(study, predictions, study.experiments.seeds)
+    rows = matched.compare(study, predictions, study.seeds)
     matched.write_comparison(rows, out / "tables" / "teff-matched.csv")
     paragraphs = [
         *(matched.counted(part)[:1].upper() + matched.counted(part)[1:] + "." for part in parts),
