@@ -90,7 +90,7 @@ def test_seven_columns_share_a_page_and_no_text_pushes_them_apart():
     figure = normalised_plane(plane("reference"), models, ((-2, 1), (-0.5, 0.6)))
     figure.draw_without_rendering()
     assert figure.get_size_inches()[0] == pytest.approx(7.1)
-    assert min(axes.get_position().width for axes in figure.axes[:14]) > 0.1
+    assert min(axes.get_position().width for axes in figure.axes[:14]) > 0.095
     assert figure.axes[0].get_xlim() == (-2, 1)
     with pytest.raises(InputError, match="8 panels in a row"):
         normalised_plane(plane("reference"), [*models, plane("b")])
