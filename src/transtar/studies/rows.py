@@ -83,13 +83,13 @@ def stars_of(job: Job) -> tuple[PreparedSet, np.ndarray, np.ndarray]:
 def met(target_folder: str, source_folder: str) -> np.ndarray:
     """Whether the source has a spectrum of each star of the target, too: those of the pool were not kept out of it."""
     target, source = load_set(target_folder), load_set(source_folder)
-    met = np.isin(star_names(target.columns), star_names(source.columns))
+    known = np.isin(star_names(target.columns), star_names(source.columns))
     if all(name in part.columns for part in (target, source) for name in ("ra", "dec")):
         # Of no epoch: motion is not known here, and the radius allows for it.
         ours, theirs = (Positions(part.columns["ra"], part.columns["dec"], 0.0).at(0.0) for part in (target, source))
         for found, _, _ in near_pairs(ours, theirs, MET_WITHIN):
-            met[found] = True
-    return met
+            known[found] = True
+    return known
 
 
 def taught(job: Job, target: PreparedSet, pool: np.ndarray) -> np.ndarray:

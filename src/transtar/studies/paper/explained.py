@@ -59,7 +59,7 @@ def explained_sections(study: Study, jobs: Sequence[Job], out: Path, say: Callab
     wanted = study.explain
     assert wanted is not None
     seed = study.seeds[0]
-    saved = [job for job in jobs if job.saved and job.seed == seed]
+    saved = [job for job in jobs if job.saved]
     if not saved:
         return []
     start = next(job for job in jobs if job.strategy == "pretrain" and (job.model, job.seed) == (wanted.model, seed))

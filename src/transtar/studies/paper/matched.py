@@ -19,8 +19,11 @@ from ...train.split import POOR_LIMIT
 from ..experiments import MATCHED
 from ..job import Job
 from ..paired import Scored, score_strategies
+from ..pipeline import PIPELINE
 from ..rows import divide
 from ..spec import Study
+
+OWN = "the study's own split"
 
 
 def splits(job: Job, prepared: PreparedSet) -> tuple[Split, Split]:
@@ -46,13 +49,9 @@ def counted(split: Split) -> str:
         f"{np.median(ours):.0f}); {len(theirs)} to be judged on, of {theirs.min():.0f} to {theirs.max():.0f} K "
         f"(median {np.median(theirs):.0f}), "
     )
-    every = "all" if cooler == len(theirs) else str(cooler)
-    return text + (
-        f"{every} of them cooler than any of the former" if cooler else "none of them cooler than all of the former"
-    )
+    how_many = {0: "none", len(theirs): "all"}.get(cooler, str(cooler))
+    return f"{text}{how_many} of them cooler than the coolest of the former"
 
-
-OWN = "the study's own split"
 
 COLUMNS = ("label", "strategy", "split", "regime", "r2", "r2_err", "sigma", "bias", "n_seeds", "n_test")
 
@@ -64,11 +63,7 @@ def compare(study: Study, predictions: Sequence[dict], seeds: Sequence[int]) -> 
     for model in [name for name in study.models if name in models]:
         for variant, split in (("default", "own"), (MATCHED, "matched")):
             own = select(predictions, model=model, variant=variant, n_finetune=(0, size), target=study.target.survey)
-            own = [
-                entry
-                for entry in own
-                if entry["seed"] in seeds and entry["source"] + entry["strategy"] != "nonepipeline"
-            ]
+            own = [entry for entry in own if entry["seed"] in seeds and entry["strategy"] != PIPELINE]
             for label in dict.fromkeys(entry["label"] for entry in own):
                 for regime in ("poor", "all"):
                     entries = [entry for entry in own if entry["label"] == label]
