@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transtar.errors import InputError, SettingsError
-from transtar.labels.columns import Column
 from transtar.labels.cuts import parse_cut, passes
+from transtar.tables import Column
 
 BIG = 2**62 + 1
 
@@ -74,7 +74,9 @@ def test_bad_cuts(entry, message):
 
 
 def test_columns_that_cannot_be_cut():
-    with pytest.raises(InputError, match=r"a\.fits: column X: could not convert string to float"):
-        passes(parse_cut({"column": "X", "above": 3}, ""), column(["hot"]), "a.fits")
+    with pytest.raises(InputError, match=r"a\.fits: column X: could not convert 'hot' to a number"):
+        passes(
+            parse_cut({"column": "X", "above": 3}, ""), Column(np.array(["hot"]), where="a.fits: column X"), "a.fits"
+        )
     with pytest.raises(InputError, match=r"a\.fits: column X holds \(5,\) values in a row"):
         passes(parse_cut({"column": "X", "above": 3}, ""), column(np.zeros((2, 5))), "a.fits")

@@ -56,6 +56,7 @@ def world(tmp_path_factory):
                "RA": moved(gaia, 1999.5)[0][:N], "DEC": moved(gaia, 1999.5)[1][:N]}  # fmt: skip
     for name in ("TEFF", "LOGG", "FE_H", "M_H", "ALPHA_M", "MG_FE"):
         columns[name], columns[f"{name}_ERR"] = np.arange(N) / 100.0, np.full(N, 0.1)
+    columns["TEFF"] = 5000 + np.arange(N) / 100.0
     fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU(Table(columns))]).writeto(folder / "allstar.fits")
     return SimpleNamespace(folder=folder, gaia=gaia, ids=np.asarray(gaia["source_id"])[:N], lamost=lamost)
 

@@ -83,7 +83,7 @@ def test_a_column_that_turns_to_decimals_late(tmp_path):
         ("id,colour\n1,1\n", "no label column.*columns found: id, colour"),
         ("id,feh_err\n1,1\n", "no label column"),
         ("id,feh,[Fe/H]\n1,1,1\n", "feh and .* both mean feh"),
-        ("id,feh\n1.5,1\n", "column id: identifiers are stored as floating point"),
+        ("id,feh\n1.5,1\n", "column id: '1.5' is not an integer"),
         (f"id,feh\n{2**63},1\n", "column id: "),
         ("id,feh\n1,high\n", "column feh: could not convert"),
         ("id,feh\n1\n", "cannot be read as a CSV"),

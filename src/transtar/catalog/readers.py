@@ -4,65 +4,101 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyWarning
 
 from ..errors import InputError
-from ..glossary import COLUMNS, describe, is_known
-from .schema import METADATA_KEY, as_integers, as_numpy
+from ..glossary import describe, is_known
+from ..tables import Column, canonical_label, key_column, read_table
+from ..tables.names import two_columns
+from ..telling import tell
+from .schema import METADATA_KEY
 from .writers import check_suffix
 
 
-def read_catalog(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def read_catalog(path: str | os.PathLike, columns: Mapping[str, str] | None = None) -> dict[str, np.ndarray]:
     """Read a table of one row per spectrum.
 
     Parameters
     ----------
     path : path
-        A .parquet, .fits or .csv file, written by transtar or not. Of a FITS file the first table is read.
+        A table that transtar wrote, or any other that `transtar.tables.open_table` reads.
+    columns : mapping of str to str, optional
+        Which column is which, where names do not tell, or tell it twice: ``{"feh": "FE_H"}``.
 
     Returns
     -------
     dict of str to ndarray, shape (n,) or (n, ...)
-        Columns in the order of the file. Names are kept, but for those that are the glossary's when in lower case.
-        `id` is int64, exact to the last digit, -1 where missing; strings are str arrays; missing numbers are NaN.
+        Columns in the order of the file. Labels have their canonical names, as `transtar.labels.read_labels` gives them, and are
+        in K and dex; keys are `id`, `file` and `star`; other names are kept, but for those that are the glossary's when in lower
+        case. `id` is int64, exact to the last digit, -1 where missing; strings are str arrays; what is missing is NaN, and of
+        `flags` 0.
 
     Raises
     ------
     InputError
         If the file is missing, is no such table, holds a column twice, or its ids are not integers.
     """
-    path = Path(path)
-    suffix = check_suffix(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    if not path.stat().st_size:
-        raise InputError(f"{path}: empty file")
-    try:
-        found = {".parquet": _read_parquet, ".fits": _read_fits, ".csv": _read_csv}[suffix](path)
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, fits.VerifyError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read as a {suffix[1:]} table ({reason})") from None
-    columns: dict[str, np.ndarray] = {}
-    for given, array in found.items():
-        lower = given.lower()
+    table, found = read_table(path, columns, empty=True)
+    # Transtar's own catalogs have an id beside whatever their survey calls it.
+    ours = {"survey", "flags"} <= set(table.names)
+    keys = {}
+    for key in ("id", "file", "star"):
+        try:
+            name = key_column(key, table.names, () if ours else None, table.chosen, str(path))
+        except InputError:
+            # Without the key rows may still be told by another one; if not, the join says so.
+            continue
+        if name in found:
+            keys[name] = key
+    if len(keys) > 1 and "id" in keys.values():
+        name = next(name for name, key in keys.items() if key == "id")
+        try:
+            found[name].ids()
+        except InputError as error:
+            # Rows are told by the file or the star as well.
+            tell(f"{error}; it is passed over")
+            del keys[name]
+    out: dict[str, np.ndarray] = {}
+    for given, column in found.items():
+        lower = given.rpartition("#")[0].lower() or given.lower()
+        label = canonical_label(lower)
         # A survey may have SURVEY beside transtar's own survey.
-        name = lower if is_known(lower) and lower not in found else given
-        if name in columns:
-            raise InputError(f"{path}: column {name} occurs twice")
-        if name in COLUMNS and COLUMNS[name].dtype.startswith("int"):
-            array = as_integers(array, COLUMNS[name].dtype, f"{path}: column {name}")
-        elif name in COLUMNS and COLUMNS[name].dtype == "str" and array.dtype.kind != "U":
-            array = array.astype(str)
-        columns[name] = array
-    return columns
+        name = (
+            keys.get(given) or label or (lower if is_known(lower) and (lower not in found or given == lower) else given)
+        )
+        if name in out:
+            first = next(other for other in found if other != given and _means(other, name, keys))
+            raise two_columns(str(path), first, given, name)
+        out[name] = _values(column, name, label, is_key=given in keys)
+    return out
+
+
+def _means(given: str, name: str, keys: Mapping[str, str]) -> bool:
+    plain = given.rpartition("#")[0].lower() or given.lower()
+    return keys.get(given) == name or canonical_label(plain) == name or plain == name
+
+
+def _values(column: Column, name: str, label: str | None, is_key: bool) -> np.ndarray:
+    if column.is_vector:
+        return column.values
+    if is_key:
+        return column.ids() if name == "id" else column.text()
+    known = describe(name).dtype if is_known(name) else ""
+    if label is not None or known.startswith("float"):
+        values = column.numbers(label)
+        # What is text has no type of its own.
+        own = known if column.is_text else column.data.dtype
+        return values.astype(own if column.is_text or column.data.dtype.kind == "f" else np.float64)
+    if known.startswith("int"):
+        # A row without flags has none that anybody set.
+        return np.where(column.missing, 0 if name == "flags" else -1, column.ids()).astype(known)
+    return column.text() if known == "str" else column.natural()
 
 
 def read_metadata(path: str | os.PathLike) -> dict:
@@ -85,61 +121,3 @@ def read_metadata(path: str | os.PathLike) -> dict:
         return json.loads(text)
     except (pa.ArrowException, OSError, ValueError, IndexError) as error:
         raise InputError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
-
-
-def _read_parquet(path: Path) -> dict[str, np.ndarray]:
-    table = pq.read_table(path)
-    return {name: as_numpy(column) for name, column in zip(table.column_names, table.columns, strict=True)}
-
-
-def _read_csv(path: Path) -> dict[str, np.ndarray]:
-    with path.open(encoding="utf-8-sig") as file:
-        skip = 0
-        line = file.readline()
-        while line.startswith("#"):
-            skip, line = skip + 1, file.readline()
-    # Names and keys that look like numbers stay text: a file may be called 00012, and a float would round an id.
-    kinds = {}
-    names = [name.strip().strip('"') for name in line.split(",")]
-    for name in names:
-        known = COLUMNS.get(name.lower())
-        if known is not None and known.dtype in ("str", "int64"):
-            kinds[name] = pa.string()
-    table = pa.csv.read_csv(
-        path,
-        read_options=pa.csv.ReadOptions(skip_rows=skip),
-        convert_options=pa.csv.ConvertOptions(column_types=kinds),
-    )
-    columns = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        name = name.strip()
-        array = as_numpy(column)
-        lower = name.lower()
-        if is_known(lower) and describe(lower).dtype.startswith("float"):
-            # A column without a single value has Arrow's type null.
-            array = np.full(len(column), np.nan, "float32") if pa.types.is_null(column.type) else array
-            array = array.astype(describe(lower).dtype)
-        columns[name] = array
-    return columns
-
-
-def _read_fits(path: Path) -> dict[str, np.ndarray]:
-    with warnings.catch_warnings(), fits.open(path, memmap=False) as file:
-        # What is wrong with a file is said once, as an error.
-        warnings.simplefilter("ignore", AstropyWarning)
-        tables = [hdu for hdu in file if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
-        if not tables:
-            raise InputError(f"{path}: holds no table")
-        data = tables[0].data
-        columns = {}
-        for column in tables[0].columns:
-            array = np.asarray(data[column.name])
-            if array.dtype.kind in "SU":
-                array = np.char.rstrip(np.char.decode(array, "ascii") if array.dtype.kind == "S" else array)
-            elif array.dtype.kind in "if":
-                array = array.astype(array.dtype.newbyteorder("="))
-                if array.dtype.kind == "i" and isinstance(column.null, int | np.integer):
-                    missing = array == column.null
-                    array = np.where(missing, -1, array) if column.name.lower() in COLUMNS else array
-            columns[column.name] = array
-        return columns

@@ -9,6 +9,7 @@ from importlib import import_module
 
 from .. import __version__
 from ..errors import SettingsError, TranstarError
+from ..telling import show_on_stderr
 
 VERBS = (
     "simulate", "fetch", "select", "calibrate", "prepare", "pretrain", "finetune", "predict", "evaluate", "explain", "study",
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 on success, 1 on a failure (told in one line on standard error), 2 on wrong use, 130 when interrupted.
     """
     parsed = build_parser().parse_args(arguments)
+    show_on_stderr()
     try:
         return parsed.run(parsed) or 0
     except KeyboardInterrupt:

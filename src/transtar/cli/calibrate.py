@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..errors import InputError
-from .common import say
+from .common import add_columns, say
 
 HELP = "correct a survey's [Fe/H] by a reference"
 
@@ -29,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--teff", type=float, nargs=2, default=(4000.0, 6700.0), help="range in K in which the fit holds"
     )
     parser.add_argument("--logg", type=float, nargs=2, default=(0.0, 5.4), help="range of log g in which the fit holds")
+    add_columns(parser)
     parser.add_argument(
         "--out", required=True, type=Path, help="YAML file of coefficients, as settings of selections take"
     )
@@ -41,9 +42,14 @@ def run(arguments: argparse.Namespace) -> int:
     from ..labels.calibration import calibrate, fit_calibration, write_calibration
     from ..labels.join import match_ids
     from ..labels.kinds import read_measured
+    from ..tables import Choice
 
-    catalog = read_measured(arguments.catalog, [f"{name}{arguments.suffix}" for name in ("feh", "teff", "logg")])
-    reference = read_measured(arguments.reference, ["feh"])
+    columns = Choice.parse(arguments.columns, free=True)
+    catalog = read_measured(
+        arguments.catalog, [f"{name}{arguments.suffix}" for name in ("feh", "teff", "logg")], columns
+    )
+    reference = read_measured(arguments.reference, ["feh"], columns)
+    columns.require_used([arguments.catalog, arguments.reference])
     key = next((name for name in ("source_id", "id") if name in catalog and name in reference), None)
     if key is None:
         raise InputError(f"{arguments.catalog} and {arguments.reference} share no identifier (source_id, or id)")

@@ -78,6 +78,18 @@ def count_argument(text: str) -> int | None:
     return int(text)
 
 
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """The argument of every verb that reads a table."""
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=COLUMN",
+        help="which column of a table is which, where its names do not tell, or tell it twice: feh=FE_H id=recno",
+    )
+
+
 def add_training(parser: argparse.ArgumentParser) -> None:
     """Arguments of every verb that trains."""
     parser.add_argument("--epochs", type=int, help="passes over the training stars; the strategy's own if not given")

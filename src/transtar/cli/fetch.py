@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .common import count_argument, say
+from .common import add_columns, count_argument, say
 
 HELP = "spectra of a list of stars from an archive, cached"
 
@@ -25,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", type=Path, help="label table: by its identifiers, or by ra and dec if it has none")
     parser.add_argument("--position", nargs=2, type=float, metavar=("RA", "DEC"), help="a place on the sky in degrees")
     parser.add_argument("--out", required=True, type=Path, help="folder for spectra/, found.csv and missing.csv")
+    add_columns(parser)
     sparcl = parser.add_argument_group("sparcl")
     sparcl.add_argument("--radius", type=float, default=1.0, help="around positions, in arcsec")
     sparcl.add_argument(
@@ -88,6 +89,7 @@ def _sparcl(arguments: argparse.Namespace) -> int:
     from ..errors import SettingsError
     from ..fetch import Answers, Patience, Search, Service, Sparcl, fetch_sparcl, from_ids, from_positions, from_table
     from ..fetch.sparcl import SERVER
+    from ..tables import Choice
 
     limit = _limit(arguments.limit)
     if arguments.ids is not None:
@@ -95,7 +97,9 @@ def _sparcl(arguments: argparse.Namespace) -> int:
             raise SettingsError("--id-field position goes with --table")
         ask = from_ids(arguments.ids, arguments.id_field)
     elif arguments.table is not None:
-        ask = from_table(arguments.table, arguments.id_field)
+        columns = Choice.parse(arguments.columns)
+        ask = from_table(arguments.table, arguments.id_field, columns)
+        columns.require_used([arguments.table])
     elif arguments.position is not None:
         ask = from_positions([tuple(arguments.position)])
     else:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from .common import load_models, say, say_left_out
+from .common import add_columns, load_models, say, say_left_out
 
 HELP = "spectra to a catalog of labels"
 
@@ -23,6 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--velocities", metavar="FILE[:COLUMN]", help="radial velocities in km/s to use instead of the survey's"
     )
     parser.add_argument("--stars", type=Path, metavar="FILE", help="only native spectra of the stars in this table")
+    add_columns(parser)
     parser.add_argument("--out", required=True, type=Path, help="catalog: .parquet, .fits or .csv")
 
 
@@ -74,10 +76,13 @@ def _native(arguments, model, skipped: list[str], left_out: dict[str, int]) -> I
     from ..labels import StarList, VelocityReport, read_velocities
     from ..preprocess import Preprocessing
     from ..surveys import find_files, find_star_files, get_survey, stream
+    from ..tables import Choice
 
-    survey = get_survey(arguments.survey)
-    wanted = None if arguments.stars is None else StarList.read(arguments.stars)
-    velocities = None if arguments.velocities is None else read_velocities(arguments.velocities)
+    survey, columns = get_survey(arguments.survey), Choice.parse(arguments.columns)
+    how: dict[str, Any] = {"columns": columns, "ids": survey.id_columns}
+    wanted = None if arguments.stars is None else StarList.read(arguments.stars, **how)
+    velocities = None if arguments.velocities is None else read_velocities(arguments.velocities, **how)
+    columns.require_used([table for table in (arguments.stars, arguments.velocities) if table is not None])
     settings = model.preprocessing or Preprocessing()
     with tqdm(unit="spectra", desc="predict", disable=None, leave=False) as bar:
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .common import read_preprocessing, say, say_left_out
+from .common import add_columns, read_preprocessing, say, say_left_out
 
 HELP = "native spectra to a prepared set"
 
@@ -14,7 +14,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--survey", required=True, help="survey the spectra come from, such as lamost or miles")
     parser.add_argument("--spectra", required=True, nargs="+", help="files, folders or quoted patterns")
-    parser.add_argument("--labels", type=Path, help="CSV, FITS or parquet with file or id, and labels")
+    parser.add_argument("--labels", type=Path, help="table (CSV, FITS, VOTable, parquet) with file or id, and labels")
     parser.add_argument(
         "--match-radius",
         type=float,
@@ -29,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--velocities", metavar="FILE[:COLUMN]", help="radial velocities in km/s to use instead of the survey's"
     )
     parser.add_argument("--stars", type=Path, metavar="FILE", help="only spectra of the stars in this table")
+    add_columns(parser)
     parser.add_argument("--out", required=True, type=Path, help="folder of the prepared set")
 
 
@@ -38,8 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ..datasets import prepare
     from ..surveys import get_survey
+    from ..tables import Choice
 
-    settings = read_preprocessing(arguments.preprocessing)
+    settings, columns = read_preprocessing(arguments.preprocessing), Choice.parse(arguments.columns)
     with tqdm(unit="spectra", desc="prepare", disable=None, leave=False) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -56,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
             velocities=arguments.velocities,
             stars=arguments.stars,
             match_radius=arguments.match_radius,
+            columns=columns,
             on_skip=lambda _, message: bar.write(f"skipped: {message}"),
             progress=progress,
         )

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from .common import parse_assignments, say
+from .common import add_columns, parse_assignments, say
 
 HELP = "stars from catalogs by named, counted cuts"
 
@@ -31,6 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="settings of the selection to override",
     )
+    add_columns(parser)
     parser.add_argument(
         "--out", required=True, type=Path, help="table to write (.csv, .parquet or .fits); the cuts go beside it"
     )
@@ -42,11 +43,14 @@ def run(arguments: argparse.Namespace) -> int:
     from ..labels.select import select
     from ..labels.selection import load_selection
     from ..report.selection import to_text, write_selection
+    from ..tables import Choice
 
     # A misspelt name should not cost the reading of gigabytes.
     check_suffix(arguments.out)
     selection = load_selection(arguments.selection, parse_assignments(arguments.set))
-    selected = select(selection, arguments.catalogs, on_step=step_bar())
+    columns = Choice.parse(arguments.columns, free=True)
+    selected = select(selection, arguments.catalogs, step_bar(), columns)
+    columns.require_used(arguments.catalogs)
     for line in selected.lines:
         say(line)
     print(f"{selection.title} ({selection.source})")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,6 +70,7 @@ def prepare(
     velocities=None,
     stars=None,
     match_radius: float | None = None,
+    columns: Mapping[str, str] | None = None,
     batch_size: int = 512,
     threads: int | None = None,
     on_skip: Callable[[str, str], None] | None = None,
@@ -95,6 +97,8 @@ def prepare(
     match_radius : float, optional
         In arcsec: labels are joined by position, not by file, identifier or star (see `transtar.labels.match_spectra`). The table
         then needs ra and dec, and no key.
+    columns : mapping of str to str, optional
+        Which column of the tables is which, where names do not tell: ``{"feh": "FE_H"}`` (see `transtar.labels.read_labels`).
     batch_size : int
         Spectra in memory at a time.
     threads : int, optional
@@ -120,15 +124,16 @@ def prepare(
     # Tables are read first: a misspelt column should not cost an hour of reading spectra.
     if match_radius is not None and labels is None:
         raise SettingsError("match_radius: there are no labels to match")
-    table = None if labels is None else read_labels(labels, keyless=match_radius is not None)
+    how: dict[str, Any] = {"columns": columns, "ids": survey.id_columns}
+    table = None if labels is None else read_labels(labels, keyless=match_radius is not None, **how)
     names = [] if table is None else [name for name in LABELS if name in table]
     theirs = None
     if table is not None and match_radius is not None:
         check_radius(match_radius)
-        theirs = table_positions(table, str(labels))
-    split_table = None if split is None else read_split(split)
-    velocity_table = None if velocities is None else read_velocities(velocities)
-    wanted = None if stars is None else StarList.read(stars)
+        theirs = table_positions(table.columns, str(labels))
+    split_table = None if split is None else read_split(split, **how)
+    velocity_table = None if velocities is None else read_velocities(velocities, **how)
+    wanted = None if stars is None else StarList.read(stars, **how)
 
     def skip(path: Path, message: str) -> None:
         report.skipped.append((str(path), message))
@@ -181,21 +186,21 @@ def prepare(
             if report.left_out:
                 why += f"; rows left out: {', '.join(f'{n} {reason}' for reason, n in report.left_out.items())}"
             raise InputError(f"none of the {len(files)} files could be used{why}")
-        columns = writer.columns()
+        found = writer.columns()
         if velocity_table is not None:
             velocity_report.require_match(str(velocities))
             report.lines.append(str(velocity_report))
         if theirs is not None and match_radius is not None:
-            rows, line = match_spectra(theirs, columns, survey.name, match_radius, Path(labels).name)
-            columns.update(_found(table, names, rows))
+            rows, line = match_spectra(theirs, found, survey.name, match_radius, Path(labels).name)
+            found.update(_found(table, names, rows))
             report.lines.append(line)
         else:
-            columns.update(_labels(columns, table, names, tuple(keys), report))
-        columns["split"] = _split(columns, split_table, tuple(keys))
-        writer.finish(columns, names)
+            found.update(_labels(found, table, names, tuple(keys), report))
+        found["split"] = _split(found, split_table, tuple(keys))
+        writer.finish(found, names)
     report.n_spectra = done
-    report.flags = count(columns["flags"])
-    report.labels = {name: int(np.isfinite(columns[name]).sum()) for name in names}
+    report.flags = count(found["flags"])
+    report.labels = {name: int(np.isfinite(found[name]).sum()) for name in names}
     return report
 
 

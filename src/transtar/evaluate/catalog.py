@@ -15,6 +15,7 @@ from ..files import write_json
 from ..flags import NO_LABEL, Flag, count, has
 from ..glossary import LABELS, plain
 from ..labels import KEY_PARTS, join, read_labels
+from ..surveys import get_survey, survey_names
 from .regimes import evaluate, regimes
 
 
@@ -188,15 +189,31 @@ def write_metrics(path: str | os.PathLike, metrics: Mapping[str, Mapping[str, Ma
 
 
 def evaluate_files(
-    catalog: str | os.PathLike, labels: str | os.PathLike, out: str | os.PathLike, label: Sequence[str] | None = None
+    catalog: str | os.PathLike,
+    labels: str | os.PathLike,
+    out: str | os.PathLike,
+    label: Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Score a catalog file against a label file, and write ``metrics.json`` into the folder `out`.
+
+    Parameters
+    ----------
+    catalog, labels, out : path
+    label : sequence of str, optional
+        As in `evaluate_catalog`.
+    columns : mapping of str to str, optional
+        Which column of the tables is which, where names do not tell (see `transtar.labels.read_labels`).
 
     Raises
     ------
     InputError
         If a file cannot be read; else as `evaluate_catalog`.
     """
-    evaluation = evaluate_catalog(read_catalog(catalog), read_labels(labels), label)
+    table = read_catalog(catalog, columns)
+    surveys = set(np.asarray(table.get("survey", ())).astype(str).tolist())
+    name = surveys.pop() if len(surveys) == 1 else ""
+    own = get_survey(name).id_columns if name in survey_names() else None
+    evaluation = evaluate_catalog(table, read_labels(labels, columns=columns, ids=own), label)
     write_metrics(Path(out) / "metrics.json", evaluation.metrics)
     return evaluation

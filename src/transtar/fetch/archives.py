@@ -16,14 +16,13 @@ from urllib.parse import urlencode
 import numpy as np
 
 from ..errors import InputError, TranstarError, missing_package
-from ..labels.columns import read_columns
 from ..labels.lamost import FILE_PARTS
 from ..labels.lamost import file_names as lamost_files
-from ..labels.names import key_columns
 from ..labels.tables import read_stars
 from ..surveys import find_files, get_survey, read
 from ..surveys.gaia_xp import source_ids
-from ..surveys.identifiers import NO_ID, to_int64
+from ..tables import read_table
+from ..tables.ids import NO_ID, to_int64
 from .ask import is_identifier, plain_list
 from .output import write_csv
 
@@ -123,9 +122,9 @@ def _from_numbers(texts: Sequence[str], where: str) -> Stars:
 
 
 def _from_table(path: Path) -> Stars:
-    columns = read_columns(path)
+    table, columns = read_table(path)
     lower = {name.lower(): name for name in columns}
-    n = len(next(iter(columns.values())).values)
+    n = len(next(iter(columns.values())))
     file, folder = [""] * n, [""] * n
     if set(FILE_PARTS) <= set(lower):
         parts = [columns[lower[name]].text() for name in FILE_PARTS]
@@ -135,7 +134,8 @@ def _from_table(path: Path) -> Stars:
             folder = [
                 f"{day}/{plan}" if day and plan else "" for day, plan in zip(days, parts[1].tolist(), strict=True)
             ]
-    if key_columns(list(columns)):
+    names = table.keys()
+    if names:
         # Checks the columns and says what is wrong; its rows are sorted, those here are not.
         read_stars(path)
     elif not any(file):
@@ -143,11 +143,9 @@ def _from_table(path: Path) -> Stars:
             f"{path}: no column tells which stars are meant (obsid, source_id, designation, file, or lmjd, planid, spid and "
             f"fiberid); columns found: {', '.join(columns)}"
         )
-    names = key_columns(list(columns))
     ids, star = np.full(n, NO_ID, dtype=np.int64), [""] * n
     if "id" in names:
-        column = columns[names["id"]]
-        ids = to_int64(column.values, f"{path}: column {names['id']}", column.missing)
+        ids = columns[names["id"]].ids()
     if "star" in names:
         star = [text.removeprefix("LAMOST").strip() for text in columns[names["star"]].text().tolist()]
     if "file" in names:

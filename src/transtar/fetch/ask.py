@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError, SettingsError
-from ..labels.columns import Column, read_columns
-from ..labels.names import KEY_PARTS, key_columns
-from ..surveys.identifiers import to_int64
+from ..tables import KEY_PARTS, Column, Table, read_table, to_int64
+from ..tables.names import SPELLINGS
 from .sparcl import whole
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 ID_FIELDS = ("specid", "targetid")
-
-_RIGHT_ASCENSION = ("ra", "target_ra", "raj2000", "ra_icrs", "radeg")
-_DECLINATION = ("dec", "target_dec", "dej2000", "de_icrs", "decdeg")
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ def from_ids(given: Sequence[str], id_field: str | None = None) -> Ask:
     return _joined(asks)
 
 
-def from_table(path: Path, id_field: str | None = None) -> Ask:
+def from_table(path: Path, id_field: str | None = None, choice: Mapping[str, str] | None = None) -> Ask:
     """Read a label table: by its identifiers, where it has a column of them, else by ra and dec (degrees).
 
     Parameters
@@ -86,29 +82,26 @@ def from_table(path: Path, id_field: str | None = None) -> Ask:
     path : Path
     id_field : {'specid', 'targetid', 'position'}, optional
         What the identifiers are, if the column does not say; 'position' passes them over.
+    choice : mapping of str to str, optional
+        Which column is which, where names do not tell (see `transtar.tables.open_table`).
 
     Raises
     ------
     InputError
         If it has neither, or is no table.
     """
-    columns = read_columns(path)
+    table, columns = read_table(path, choice)
     if id_field != "position":
-        name = _id_column(columns)
+        name = _id_column(table)
         if name is not None:
             return _of_column(path, columns, name, id_field)
-    lower = {name.lower(): name for name in columns}
-    ra, dec = (
-        next((lower[name] for name in names if name in lower), None) for names in (_RIGHT_ASCENSION, _DECLINATION)
-    )
+    ra, dec = (table.find(*SPELLINGS[what], what=what) for what in ("ra", "dec"))
     if ra is None or dec is None:
         raise InputError(
             f"{path}: no column of identifiers (sparcl_id, specid, targetid, id) nor ra and dec; columns found: "
             f"{', '.join(columns)}"
         )
-    pairs = zip(
-        columns[ra].numbers(f"{path}: {ra}").tolist(), columns[dec].numbers(f"{path}: {dec}").tolist(), strict=True
-    )
+    pairs = zip(columns[ra].numbers("ra").tolist(), columns[dec].numbers("dec").tolist(), strict=True)
     return from_positions([pair for pair in pairs if np.isfinite(pair).all()], str(path))
 
 
@@ -147,13 +140,13 @@ def _split(text: str) -> tuple[Path, str | None]:
 def _from_file(path: Path, column: str | None, id_field: str | None) -> Ask:
     if column is None and (texts := plain_list(path)) is not None:
         return _of_texts(texts, str(path), id_field or "specid")
-    columns = read_columns(path)
-    if column is not None and column not in columns:
-        same = [name for name in columns if name.lower() == column.lower()]
-        if not same:
-            raise InputError(f"{path}: no column {column}; columns found: {', '.join(columns)}")
-        column = same[0]
-    name = column or _id_column(columns)
+    table, columns = read_table(path)
+    if column is not None:
+        found = table.find(column)
+        if found is None:
+            raise InputError(f"{path}: no column {column}; {table.found}")
+        column = found
+    name = column or _id_column(table)
     if name is None:
         raise InputError(
             f"{path}: no column of identifiers; name it as FILE:COLUMN; columns found: {', '.join(columns)}"
@@ -182,24 +175,19 @@ def plain_list(path: Path) -> list[str] | None:
     return texts if texts and is_identifier(texts[0]) else None
 
 
-def _id_column(columns: dict[str, Column]) -> str | None:
-    lower = {name.lower(): name for name in columns}
-    named = next((lower[name] for name in ("sparcl_id", *ID_FIELDS) if name in lower), None)
-    return named or key_columns(list(columns)).get("id")
+def _id_column(table: Table) -> str | None:
+    return table.find("sparcl_id", *ID_FIELDS) or table.keys().get("id")
 
 
 def _of_column(path: Path, columns: dict[str, Column], name: str, id_field: str | None) -> Ask:
     column = columns[name]
     upper = {other.upper(): other for other in columns}
     keys = {part: columns[upper[part]].text().tolist() for part in KEY_PARTS if part in upper}
-    if column.values.dtype.kind in "OSU" and UUID.fullmatch(str(column.text()[0])):
+    if column.is_text and UUID.fullmatch(str(column.text()[0])):
         return _distinct("sparcl_id", [text.lower() for text in column.text().tolist()], keys, f"{path}: {name}")
     by = id_field or (name.lower() if name.lower() in ID_FIELDS else "specid")
-    if column.values.dtype.kind == "u":
-        numbers = [whole(value, f"{path}: {name}") for value in column.values.tolist()]
-        values = [-1 if gone else number for number, gone in zip(numbers, column.missing.tolist(), strict=True)]
-    else:
-        values = to_int64(column.values, f"{path}: column {name}", column.missing).tolist()
+    # SPARCL's specids of SDSS are unsigned, whatever the column is called.
+    values = to_int64(column.values, column.where, column.missing, unsigned=by == "specid").tolist()
     return _distinct(by, values, keys, f"{path}: {name}")
 
 

@@ -1,17 +1,19 @@
 """Label tables: reading them with canonical names and exact identifiers, and joining them to spectra."""
 
+from ..glossary import LABELS
+from ..tables import KEY_PARTS, canonical_label
 from .join import JoinReport, join, look_up
-from .names import KEY_PARTS, LABELS, canonical_label
 from .places import match_spectra, table_positions
 from .positions import PositionReport, Positions, match_positions
 from .stars import StarList
-from .tables import read_labels, read_split, read_stars, read_velocities
+from .tables import Keyed, read_labels, read_split, read_stars, read_velocities
 from .velocities import VelocityReport, find_velocities
 
 __all__ = [
     "KEY_PARTS",
     "LABELS",
     "JoinReport",
+    "Keyed",
     "PositionReport",
     "Positions",
     "StarList",

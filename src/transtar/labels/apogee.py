@@ -12,8 +12,8 @@ from types import MappingProxyType
 import numpy as np
 
 from ..errors import InputError, SettingsError
+from ..tables.fits import FitsTable
 from .catalogs import Catalog, from_fits
-from .fits_columns import FitsTable
 
 KIND = "apogee-dr17"
 GAIA_ID = ("GAIAEDR3_SOURCE_ID",)
@@ -93,10 +93,7 @@ def alpha_fe(catalog: Catalog, rows: np.ndarray, definition: str) -> tuple[np.nd
 
 def dex(catalog: Catalog, name: str, rows: np.ndarray) -> np.ndarray:
     """A label at some rows as float64, NaN for the sentinels -9999.99 and the like."""
-    values = catalog.numbers(name)[rows]
-    limit = 1e6 if name.startswith("TEFF") else 90
-    with np.errstate(invalid="ignore"):
-        return np.where(np.abs(values) < limit, values, np.nan)
+    return catalog.numbers(name)[rows]
 
 
 def labels(catalog: Catalog, rows: np.ndarray, alphafe: str = "aspcap") -> dict[str, np.ndarray]:

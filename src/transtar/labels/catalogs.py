@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..surveys.identifiers import to_int64
-from .columns import Column
-from .fits_columns import FitsTable, read_column
+from ..tables import Column, find
+from ..tables.fits import FitsTable, read_columns
 
-SUFFIXES = (".fits", ".fits.gz", ".fit", ".csv", ".csv.gz", ".ecsv", ".parquet")
+SUFFIXES = (
+    ".fits", ".fits.gz", ".fit", ".csv", ".csv.gz", ".ecsv", ".parquet", ".tsv", ".tsv.gz", ".vot", ".vot.gz", ".xml",
+)  # fmt: skip
 FOLDERS = ("lamost", "desi", "apogee", "compilations")
 """Subfolders of a folder that are searched, too."""
 
@@ -55,11 +56,14 @@ class Catalog:
         return ", ".join(str(path) for path in self.paths)
 
     def find(self, name: str) -> str | None:
-        """The column of that name as it is spelt in the file, or None; case matters only where names differ by it alone."""
-        if name in self.names:
-            return name
-        lower = name.lower()
-        return next((known for known in self.names if known.lower() == lower), None)
+        """The column of that name as it is spelt in the file, or None; case matters only where names differ by it alone.
+
+        Raises
+        ------
+        InputError
+            If two columns could be it.
+        """
+        return find(self.names, name, where=str(self))
 
     def column(self, *names: str) -> Column:
         """The first column that exists of `names`.
@@ -82,20 +86,19 @@ class Catalog:
         return self.read(found)
 
     def numbers(self, *names: str) -> np.ndarray:
-        """A column as float64, NaN where missing."""
-        return self.column(*names).numbers(f"{self}: column {names[0]}")
+        """A column as float64 in our unit, NaN where missing; see `transtar.tables.Column.numbers`."""
+        return self.column(*names).numbers()
 
     def ids(self, *names: str) -> np.ndarray:
         """A column of identifiers as int64, -1 where missing."""
-        column = self.column(*names)
-        return to_int64(column.values, f"{self}: column {names[0]}", column.missing)
+        return self.column(*names).ids()
 
     def gaia_ids(self, *names: str) -> np.ndarray:
         """A column of Gaia source_ids as int64, -1 where there is no match."""
-        return to_gaia_ids(self.column(*names), f"{self}: column {names[0]}")
+        return to_gaia_ids(self.column(*names))
 
 
-def to_gaia_ids(column: Column, where: str) -> np.ndarray:
+def to_gaia_ids(column: Column) -> np.ndarray:
     """Gaia source_ids of DR3 as int64, -1 where there is no match.
 
     Raises
@@ -103,19 +106,16 @@ def to_gaia_ids(column: Column, where: str) -> np.ndarray:
     InputError
         If they are no integers, have lost digits, or are called Gaia DR1 or DR2, whose identifiers are others.
     """
-    if column.values.dtype.kind in "OSU":
-        text = column.text()
-        lower = np.char.lower(text)
-        older = np.char.startswith(lower, "gaia dr1") | np.char.startswith(lower, "gaia dr2")
-        if older.any():
-            raise InputError(f"{where}: '{text[older][0]}' is not of Gaia DR3, whose source_ids are others")
-    ids = to_int64(column.values, where, column.missing)
+    if column.any_text(r"^\s*gaia dr[12]\b"):
+        older = next(text for text in column.text().tolist() if text.lower().startswith(("gaia dr1", "gaia dr2")))
+        raise InputError(f"{column.where}: '{older}' is not of Gaia DR3, whose source_ids are others")
+    ids = column.ids()
     return np.where(ids >= SMALLEST_GAIA_ID, ids, -1)
 
 
 def from_memory(kind: str, path: Path, columns: dict[str, Column], notes: Sequence[str] = ()) -> Catalog:
     """A catalog whose columns are in memory already."""
-    rows = len(next(iter(columns.values())).values)
+    rows = len(next(iter(columns.values())))
     return Catalog(kind, (path,), rows, tuple(columns), columns.__getitem__, tuple(notes))
 
 
@@ -132,9 +132,16 @@ def from_fits(kind: str, path: Path, tables: Mapping[str, FitsTable], prefix: bo
         listed = ", ".join(f"{hdu} {rows}" for hdu, rows in lengths.items())
         raise InputError(f"{path}: HDUs that must match row by row differ in length ({listed}); fetch it again")
     places = {
-        f"{hdu}.{name}" if prefix else name: (table, name) for hdu, table in tables.items() for name in table.names
+        f"{hdu}.{name}" if prefix else name: (table, place)
+        for hdu, table in tables.items()
+        for place, name in enumerate(table.names)
     }
-    return Catalog(kind, (path,), next(iter(lengths.values())), tuple(places), lambda n: read_column(path, *places[n]))
+
+    def read(name: str) -> Column:
+        table, place = places[name]
+        return Column(*read_columns(path, table, [place])[0], table.units[place], name, f"{path}: column {name}")
+
+    return Catalog(kind, (path,), next(iter(lengths.values())), tuple(places), read)
 
 
 def join_parts(parts: Sequence[Catalog]) -> Catalog:
@@ -148,10 +155,13 @@ def join_parts(parts: Sequence[Catalog]) -> Catalog:
 
     def read(name: str) -> Column:
         columns = [_column_or_blank(part, name) for part in parts]
-        return Column(
-            np.concatenate([column.values for column in columns]),
-            np.concatenate([column.missing for column in columns]),
-        )
+        units = {column.unit for column, part in zip(columns, parts, strict=True) if part.find(name)}
+        if len(units) > 1:
+            told = ", ".join(f"{unit or 'none'} in {part}" for unit, part in zip(units, parts, strict=False))
+            raise InputError(f"column {name} has several units ({told}); give catalogs of one unit")
+        missing = np.concatenate([column.missing for column in columns])
+        where = f"{', '.join(str(part) for part in parts)}: column {name}"
+        return Column(np.concatenate([column.values for column in columns]), missing, units.pop(), name, where)
 
     paths = tuple(path for part in parts for path in part.paths)
     notes = tuple(note for part in parts for note in part.notes)

@@ -5,14 +5,17 @@ Soubiran et al. 2016, A&A 591, A118; Suda et al. 2008, PASJ 60, 1159.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
+from ..tables import Column, canonical_label, find
+from ..tables.names import two_columns
 from .catalogs import Catalog, from_memory, to_gaia_ids
-from .columns import Column
-from .names import canonical_label
 from .places import named_places
 
 KIND = "compilation"
@@ -29,46 +32,67 @@ def recognise(names: set[str]) -> bool:
     return any(canonical_label(name) == "feh" for name in names) and not keys & names
 
 
-def open_catalog(path: Path, columns: dict[str, Column]) -> Catalog:
+def open_catalog(
+    path: Path,
+    columns: dict[str, Column],
+    position: Mapping[str, Any] = MappingProxyType({}),
+    also: Collection[str] = (),
+) -> Catalog:
     """One row for each star: the mean of its entries, label by label, and the position of the first.
 
     Entries with the same Gaia identifier are one star; without a column of identifiers those of the same name, or, if there are
     no names, the same position.
+
+    Parameters
+    ----------
+    path : Path
+    columns : dict of str to Column
+        Of the file.
+    position : mapping, optional
+        Columns of positions that the user names (see `transtar.labels.places.changed_place`).
+    also : collection of str
+        Further columns, in lower case, that are kept: the value of the first entry of each star.
 
     Raises
     ------
     InputError
         If no column has Gaia identifiers, and none positions.
     """
-    lower = {name.lower(): name for name in columns}
-    key = next((lower[spelling] for spelling in GAIA_SPELLINGS if spelling in lower), None)
-    places = named_places(columns, str(path))
+    key = find(list(columns), *GAIA_SPELLINGS, what="source_id", where=str(path))
+    places = named_places(columns, str(path), position)
     if key is None and not {"ra", "dec"} <= set(places):
         raise InputError(
             f"{path}: a compilation needs Gaia DR3 identifiers in a column {' or '.join(GAIA_SPELLINGS[:3])}, or ra and dec; "
             f"columns found: {', '.join(columns)}; match it with Gaia first"
         )
     if key is not None:
-        ids = to_gaia_ids(columns[key], f"{path}: column {key}")
+        ids = to_gaia_ids(columns[key])
         known, lacking = ids >= 0, "Gaia identifier"
         stars, first, star = np.unique(ids[known], return_index=True, return_inverse=True)
         out = {"source_id": stars}
     else:
         known, lacking = np.isfinite(places["ra"]) & np.isfinite(places["dec"]), "position"
-        name = next((lower[spelling] for spelling in _NAMES if spelling in lower), None)
+        name = find(list(columns), *_NAMES, where=str(path))
         place = np.char.add(places["ra"].astype("U32"), np.char.add(" ", places["dec"].astype("U32")))
         called = place if name is None else columns[name].text()
         stars, first, star = np.unique(
             np.where(called == "", place, called)[known], return_index=True, return_inverse=True
         )
         out = {}
-    out |= {name: values[known][first] for name, values in places.items()}
+    kept = {
+        column: values[known][first]
+        for name, values in places.items()
+        for column in {name, str(position.get(name, name))}
+    }
+    sources: dict[str, str] = {}
     for name, column in columns.items():
-        label = canonical_label(name)
-        if label is None or label in out:
+        label = canonical_label(name.rpartition("#")[0] or name)
+        if label is None or column.is_vector:
             continue
-        values = column.numbers(f"{path}: column {name}")[known]
-        values = np.where(np.abs(values) < (1e6 if label.startswith("teff") else 90), values, np.nan)
+        if label in sources:
+            raise two_columns(str(path), sources[label], name, label)
+        sources[label] = name
+        values = column.numbers(label)[known]
         out[label] = _mean(values, star, len(stars))
         if label == "feh":
             spread = _spread(values, star, len(stars))
@@ -80,9 +104,12 @@ def open_catalog(path: Path, columns: dict[str, Column]) -> Catalog:
         f"{repeated} stars have several entries, which are averaged ({int((spread > DISAGREEMENT).sum())} of them differ "
         f"by more than {DISAGREEMENT} dex in [Fe/H])"
     )
-    table = {name: Column(values, np.zeros(len(values), dtype=bool)) for name, values in out.items()}
-    table["label_source"] = Column(np.full(len(stars), path.stem.split(".")[0]), np.zeros(len(stars), dtype=bool))
-    return from_memory(KIND, path, table, [note])
+    out["label_source"] = np.full(len(stars), path.stem.split(".")[0])
+    out = {**kept, **out}
+    rows = np.flatnonzero(known)[first]
+    asked = {name: column.take(rows) for name, column in columns.items() if name.lower() in also and name not in out}
+    table = {name: Column(values, name=name, where=f"{path}: column {name}") for name, values in out.items()}
+    return from_memory(KIND, path, asked | table, [note])
 
 
 def _mean(values: np.ndarray, star: np.ndarray, n: int) -> np.ndarray:

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, SettingsError, check_keys
-from ..surveys.identifiers import to_int64
+from ..tables import Column, meaning
 from .catalogs import SMALLEST_GAIA_ID
-from .columns import Column
 from .kinds import BITS
 
 _LIMITS = {"above": (">", np.greater), "at_least": (">=", np.greater_equal),
@@ -86,11 +85,11 @@ def passes(cut: Cut, column: Column, where: str) -> np.ndarray:
     ndarray of bool, shape (n,)
         NaN and missing values pass none but ``true_or_missing`` and ``not_equals``.
     """
-    if column.values.ndim > 1:
+    if column.is_vector:
         raise InputError(
             f"{where}: column {cut.column} holds {column.values.shape[1:]} values in a row; a cut needs one"
         )
-    keep = np.ones(len(column.values), dtype=bool)
+    keep = np.ones(len(column), dtype=bool)
     for operator, value in cut.asks:
         keep &= _holds(operator, value, cut, column, f"{where}: column {cut.column}")
     return keep
@@ -98,30 +97,29 @@ def passes(cut: Cut, column: Column, where: str) -> np.ndarray:
 
 def _holds(operator: str, value: Any, cut: Cut, column: Column, where: str) -> np.ndarray:
     if operator in ("true", "true_or_missing"):
-        if column.values.dtype.kind in "OSU":
-            true = np.isin(np.char.lower(column.text()), ("true", "t", "1"))
-        else:
-            true = (np.nan_to_num(column.values.astype(float)) != 0) & ~column.missing
-        return true | column.missing if operator == "true_or_missing" else true
+        return column.truths() | column.missing if operator == "true_or_missing" else column.truths()
     if operator == "gaia_id":
-        return to_int64(column.values, where, column.missing) >= SMALLEST_GAIA_ID
+        return column.ids() >= SMALLEST_GAIA_ID
     if operator == "no_bits":
         mask = sum(1 << bit for bit in _bits(cut.column, value, where))
-        return (to_int64(column.values, where, column.missing) & mask) == 0
+        # A row whose bits nobody knows is not known to be without them.
+        return ((column.ids() & mask) == 0) & ~column.missing
     if operator in ("equals", "not_equals"):
-        same = column.text() == value if isinstance(value, str) else _compare(np.equal, column, value, where)
+        same = column.text() == value if isinstance(value, str) else _compare(np.equal, column, value)
         return same if operator == "equals" else ~same
     if operator == "finite":
-        return np.isfinite(column.numbers(where))
-    return _compare(_LIMITS[operator][1], column, value, where)
+        return np.isfinite(column.numbers())
+    return _compare(_LIMITS[operator][1], column, value)
 
 
-def _compare(what: Callable[..., np.ndarray], column: Column, value: float, where: str) -> np.ndarray:
-    if column.values.dtype.kind in "iu" and isinstance(value, int):
-        # Identifiers beyond 2**53 have neighbours of the same value in floating point.
-        return what(column.values, value) & ~column.missing
+def _compare(what: Callable[..., np.ndarray], column: Column, value: float) -> np.ndarray:
+    if meaning(column.name) is None and isinstance(value, int):
+        natural = column.natural()
+        if natural.dtype.kind in "iu":
+            # Identifiers beyond 2**53 have neighbours of the same value in floating point.
+            return what(natural, value) & ~column.missing
     with np.errstate(invalid="ignore"):
-        return what(column.numbers(where), value)
+        return what(column.numbers(), value)
 
 
 def _bits(column: str, names: Any, where: str) -> list[int]:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, missing_package
+from ..tables import Column, from_arrow
 from . import gaia
 from .catalogs import Catalog, from_memory
-from .columns import Column, from_arrow
 from .places import Place, read_positions
 from .positions import Positions, near_pairs
 

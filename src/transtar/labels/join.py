@@ -89,6 +89,8 @@ def join(
         raise InputError(f"the table has no column {', '.join(absent)}; columns found: {', '.join(table)}")
     tried = []
     for key, wanted in {"file": file, "id": ids, "star": star}.items():
+        if wanted is not None and key in getattr(table, "unusable", {}):
+            tried.append(f"{key} ({table.unusable[key]})")  # type: ignore[attr-defined]
         if wanted is None or key not in table:
             continue
         ours, theirs = comparable(wanted, key), comparable(table[key], key)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, TranstarError
 from ..flags import Flag
+from ..tables import Column, Table, find, meaning, open_table
+from ..tables.content import first_bytes
+from ..tables.fits import MAGIC, list_tables
 from . import apogee, compilations, gaia, hats, lamost, mws
 from .catalogs import Catalog, find_files, from_memory, is_hats, join_parts
-from .fits_columns import first_bytes, list_tables
-from .partial import column_names, read_some
 from .places import PLACES, Place
 
 KINDS = MappingProxyType({
@@ -72,7 +74,11 @@ def gaia_ids_if_any(catalog: Catalog) -> np.ndarray:
 
 
 def open_catalogs(
-    paths: Iterable[str | Path], kinds: Iterable[str], also: Iterable[str] = ()
+    paths: Iterable[str | Path],
+    kinds: Iterable[str],
+    also: Iterable[str] = (),
+    columns: Mapping[str, str] | None = None,
+    positions: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> tuple[dict[str, Catalog], list[str], list[str]]:
     """Find the catalogs of some kinds among files and folders.
 
@@ -84,6 +90,10 @@ def open_catalogs(
         Wanted kinds, keys of `KINDS`. Files of another kind are passed over.
     also : iterable of str
         Columns that cuts need.
+    columns : mapping of str to str, optional
+        Which column is which, where names do not tell (see `transtar.tables.open_table`).
+    positions : mapping, optional
+        By kind, columns of positions that the user names.
 
     Returns
     -------
@@ -112,7 +122,7 @@ def open_catalogs(
     others, lines = [], []
     for file, named in find_files(plain):
         try:
-            catalog = open_catalog(file, told.get(file), also)
+            catalog = open_catalog(file, told.get(file), also, columns, positions)
         except TranstarError as error:
             # In a folder there may lie anything; only what the user named must be readable.
             if named:
@@ -141,7 +151,13 @@ def _needs_naming(file: Path, kind: str) -> bool:
     return kind == "spectra" or (kind == "compilation" and file.parent.name != "compilations")
 
 
-def open_catalog(path: Path, kind: str | None = None, also: Iterable[str] = ()) -> Catalog:
+def open_catalog(
+    path: Path,
+    kind: str | None = None,
+    also: Iterable[str] = (),
+    columns: Mapping[str, str] | None = None,
+    positions: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> Catalog:
     """Open one catalog of any kind.
 
     Raises
@@ -156,7 +172,7 @@ def open_catalog(path: Path, kind: str | None = None, also: Iterable[str] = ()) 
                 f"{path}: a folder; of a {kind} catalog name the file (a HATS folder is taken as gaia={path})"
             )
         return hats.open_catalog(path, wanted | set(gaia.COLUMNS))
-    if first_bytes(path, 9) == b"SIMPLE  =":
+    if first_bytes(path, 9) == MAGIC:
         tables = list_tables(path)
         if mws.recognise(tables):
             return mws.open_catalog(path, tables, kind)
@@ -164,7 +180,8 @@ def open_catalog(path: Path, kind: str | None = None, also: Iterable[str] = ()) 
             return apogee.open_catalog(path, tables)
         if {"SPTAB", "FIBERMAP"} & set(tables):
             raise InputError(f"{path}: no HDU RVTAB (HDUs: {', '.join(tables)}); use mwsall-*.fits")
-    names = column_names(path)
+    table = open_table(path, columns)
+    names = table.names
     if {"role", "component", "in_lamost"} <= set(names):
         raise InputError(f"{path}: the true labels of a mock universe, which no selection may use")
     kind = kind or _recognise({name.lower() for name in names})
@@ -173,11 +190,21 @@ def open_catalog(path: Path, kind: str | None = None, also: Iterable[str] = ()) 
         raise InputError(
             f"{path}: a catalog of no kind that is known ({'; '.join(KINDS.values())}); columns found: {few}"
         )
+    also = frozenset(wanted)
     wanted |= {name.lower() for name in _COLUMNS.get(kind, names)}
-    columns = read_some(path, lambda name: name.lower() in wanted)
+    found = _read(table, wanted)
     if kind == "compilation":
-        return compilations.open_catalog(path, columns)
-    return from_memory(kind, path, columns)
+        return compilations.open_catalog(path, found, positions.get(kind, {}), also)
+    return from_memory(kind, path, found)
+
+
+def _read(table: Table, wanted: Collection[str]) -> dict[str, Column]:
+    """Columns by name in lower case, those with a name that occurs twice (``feh#1``), too."""
+    found = table.columns(lambda name: name.lower() in wanted or name.lower().rpartition("#")[0] in wanted)
+    if not found:
+        # Without a column there is no number of rows, either.
+        raise InputError(f"{table.path}: none of the columns needed; {table.found}")
+    return found
 
 
 def _recognise(names: set[str]) -> str | None:
@@ -246,13 +273,15 @@ def keys(catalog: Catalog, by: str) -> np.ndarray:
     return np.where(ids >= 0, text, "")
 
 
-def read_measured(path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
+def read_measured(path: Path, columns: Sequence[str], choice: Mapping[str, str] | None = None) -> dict[str, np.ndarray]:
     """Some columns of numbers of any table, with its identifiers.
 
     Parameters
     ----------
     path : Path
     columns : sequence of str
+    choice : mapping of str to str, optional
+        Which column is which, where names do not tell (see `transtar.tables.open_table`).
 
     Returns
     -------
@@ -265,15 +294,21 @@ def read_measured(path: Path, columns: Sequence[str]) -> dict[str, np.ndarray]:
     InputError
         If a column, or any identifier, is missing.
     """
-    keys = {"source_id": ("source_id", "gaia_source_id"), "id": ("id", "obsid", "targetid")}
+    keys = {"source_id": ("source_id", "gaia_source_id"), "id": ("obsid", "targetid", "id")}
     wanted = {*columns, "split", *(spelling for spellings in keys.values() for spelling in spellings)}
-    catalog = from_memory("measured", path, read_some(path, lambda name: name.lower() in wanted))
-    out = {name: catalog.numbers(name) for name in columns}
+    table = open_table(path, choice)
+    wanted = {name.lower() for name in wanted}
+    if not any(find(table.names, *spellings, where=str(path)) for spellings in keys.values()):
+        raise InputError(f"{path}: no column source_id, id, obsid or TARGETID; {table.found}")
+    catalog = from_memory("measured", path, _read(table, wanted))
+    out = {}
+    for name in columns:
+        # A survey's own column of a label: feh_desi.
+        label = meaning(name) or meaning(name.rpartition("_")[0])
+        out[name] = catalog.column(name).numbers(label)
     for key, spellings in keys.items():
         if any(catalog.find(spelling) for spelling in spellings):
             out[key] = catalog.gaia_ids(*spellings) if key == "source_id" else catalog.ids(*spellings)
     if catalog.find("split"):
         out["split"] = catalog.column("split").text()
-    if not keys.keys() & out.keys():
-        raise InputError(f"{path}: no column source_id, id, obsid or TARGETID")
     return out

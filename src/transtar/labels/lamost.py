@@ -54,8 +54,7 @@ def observations(catalog: Catalog, rows: np.ndarray) -> dict[str, np.ndarray]:
     for name in ("teff", "logg", "feh", "alpha_m"):
         for suffix in ("", "_err"):
             if catalog.find(name + suffix) is not None:
-                values = catalog.numbers(name + suffix)[rows]
-                out[f"{name}_lamost{suffix}"] = np.where(values > -9990, values, np.nan)
+                out[f"{name}_lamost{suffix}"] = catalog.numbers(name + suffix)[rows]
     return out
 
 

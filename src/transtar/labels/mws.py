@@ -13,8 +13,8 @@ from types import MappingProxyType
 import numpy as np
 
 from ..errors import InputError
+from ..tables.fits import FitsTable
 from .catalogs import Catalog, from_fits
-from .fits_columns import FitsTable
 
 HDUS = ("RVTAB", "SPTAB", "FIBERMAP", "SCORES", "GAIA")
 GAIA_ID = ("GAIA.SOURCE_ID",)
@@ -110,7 +110,7 @@ def observations(catalog: Catalog, rows: np.ndarray) -> dict[str, np.ndarray]:
         out[f"{name}_desi"] = catalog.numbers(f"SPTAB.{name}")[rows]
         out[f"{name}_desi_rvs"] = catalog.numbers(f"RVTAB.{name}")[rows]
     if catalog.find("SPTAB.COVAR") is not None:
-        covariance = catalog.column("SPTAB.COVAR").values[rows].reshape(len(rows), -1)
+        covariance = catalog.column("SPTAB.COVAR").values[rows].reshape(len(rows), -1).astype(np.float64)
         for name, place in _COVARIANCE.items():
             with np.errstate(invalid="ignore"):
                 out[f"{name}_desi_err"] = np.sqrt(covariance[:, place])

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, SettingsError, check_keys
+from ..tables import Column, find
+from ..tables.names import SPELLINGS
 from .catalogs import Catalog
-from .columns import Column
 from .positions import Positions, match_positions
 
 
@@ -65,16 +66,6 @@ PLACES: Mapping[str, Place] = MappingProxyType({
 """By kind of catalog."""
 
 
-SPELLINGS = MappingProxyType({
-    "ra": ("ra", "_ra", "ra_icrs", "_ra.icrs", "_raj2000", "raj2000", "radeg", "ra_deg"),
-    "dec": ("dec", "_de", "de", "decl", "de_icrs", "_de.icrs", "_dej2000", "dej2000", "dedeg", "dec_deg"),
-    "pmra": ("pmra", "pm_ra"),
-    "pmdec": ("pmdec", "pmde", "pm_dec", "pm_de"),
-    "epoch": ("ref_epoch", "epoch"),
-})  # fmt: skip
-"""Columns of tables of no fixed layout, in lower case: those of VizieR, SIMBAD and SAGA; degrees go before hours."""
-
-
 def changed_place(place: Place, changes: Mapping[str, Any], where: str) -> Place:
     """A place with other columns or another epoch, as a selection file names them.
 
@@ -122,23 +113,20 @@ def read_positions(catalog: Catalog, place: Place, rows: np.ndarray | None = Non
     """
     every = slice(None) if rows is None else rows
 
-    def column(names: tuple[str, ...]) -> np.ndarray | None:
+    def column(names: tuple[str, ...], what: str) -> np.ndarray | None:
         found = next((name for name in names if catalog.find(name) is not None), None)
-        return None if found is None else catalog.numbers(found)[every]
+        return None if found is None else catalog.column(found).numbers(what)[every]
 
-    ra, dec = catalog.numbers(*place.ra)[every], catalog.numbers(*place.dec)[every]
-    epochs = column(place.epoch_column)
-    with np.errstate(invalid="ignore"):
-        epoch = place.epoch if epochs is None else np.where((epochs > 1800) & (epochs < 2100), epochs, place.epoch)
-        # -9999 and the like are no positions.
-        ra = np.where((ra >= -360) & (ra <= 360), ra, np.nan)
-    motion = {
-        name: _sensible(column(getattr(place, name))) for name in ("pmra", "pmdec", "parallax", "radial_velocity")
-    }
-    return Positions(ra, dec, epoch, **motion)
+    ra, dec = (catalog.column(*names).numbers(what)[every] for names, what in ((place.ra, "ra"), (place.dec, "dec")))
+    epochs = column(place.epoch_column, "epoch")
+    epoch = place.epoch if epochs is None else np.where(np.isfinite(epochs), epochs, place.epoch)
+    motion = {name: column(getattr(place, name), name) for name in ("pmra", "pmdec", "parallax")}
+    return Positions(ra, dec, epoch, **motion, radial_velocity=column(place.radial_velocity, "velocity"))
 
 
-def named_places(columns: Mapping[str, Column], where: str) -> dict[str, np.ndarray]:
+def named_places(
+    columns: Mapping[str, Column], where: str, named: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, np.ndarray]:
     """Positions and motions of a table of no fixed layout.
 
     Parameters
@@ -146,59 +134,45 @@ def named_places(columns: Mapping[str, Column], where: str) -> dict[str, np.ndar
     columns : mapping of str to Column, shape (n,)
     where : str
         File, for messages.
+    named : mapping, optional
+        Columns that the user names, as in `changed_place`; they go before all spellings.
 
     Returns
     -------
     dict of str to ndarray, shape (n,), float64
         Those of ra, dec (degrees, from hours or sexagesimal text, too), pmra, pmdec (mas/yr) and epoch (Julian year) that
-        `SPELLINGS` finds; NaN where unknown.
+        `transtar.tables.names.SPELLINGS` finds; NaN where unknown.
 
     Raises
     ------
     InputError
-        If text is no angle.
+        If text is no angle, a unit cannot be converted, or a column that the user names is not there.
     """
-    lower = {name.lower(): name for name in columns}
     out = {}
-    for name, spellings in SPELLINGS.items():
-        spelt = next((lower[spelling] for spelling in spellings if spelling in lower), None)
-        if spelt is None:
-            continue
-        column, told = columns[spelt], f"{where}: column {spelt}"
-        text = column.text() if column.values.dtype.kind in "OSU" else np.zeros(0, "U1")
-        if name in ("ra", "dec") and any(mark in entry for entry in text.tolist() for mark in ":h "):
-            out[name] = _sexagesimal(text, name == "ra", told)
-        else:
-            out[name] = column.numbers(told)
+    for name in ("ra", "dec", "pmra", "pmdec", "epoch"):
+        given = named.get(name)
+        spelt = find(list(columns), *([given] if isinstance(given, str) else SPELLINGS[name]), what=name, where=where)
+        if spelt is not None:
+            out[name] = columns[spelt].numbers(name)
+        elif isinstance(given, str):
+            raise InputError(f"{where}: no column {given}, which position names; columns found: {', '.join(columns)}")
     return out
 
 
-def _sexagesimal(text: np.ndarray, hours: bool, where: str) -> np.ndarray:
-    from astropy.coordinates import Angle
-
-    out = np.full(len(text), np.nan)
-    try:
-        out[text != ""] = Angle(text[text != ""].tolist(), "hourangle" if hours else "deg").degree
-    except ValueError as error:
-        raise InputError(f"{where}: no angle ({' '.join(str(error).split())})") from None
-    return out
-
-
-def table_positions(table: Mapping[str, np.ndarray], where: str) -> Positions:
-    """Positions of a table of labels, as `transtar.labels.read_labels` gives it; of epoch 2000 unless it has a column.
+def table_positions(columns: Mapping[str, Column], where: str) -> Positions:
+    """Positions of the columns of a table, as a `transtar.labels.Keyed` has them; of epoch 2000 unless it has a column.
 
     Raises
     ------
     InputError
         If it has no ra and dec.
     """
-    columns = {name: Column(values, np.zeros(len(values), dtype=bool)) for name, values in table.items()}
     found = named_places(columns, where)
     if not {"ra", "dec"} <= set(found):
-        raise InputError(f"{where}: no columns ra and dec to match by position; columns found: {', '.join(table)}")
+        raise InputError(f"{where}: no columns ra and dec to match by position; columns found: {', '.join(columns)}")
     epochs = found.get("epoch")
-    epoch = 2000.0 if epochs is None else np.where((epochs > 1800) & (epochs < 2100), epochs, 2000.0)
-    return Positions(found["ra"], found["dec"], epoch, _sensible(found.get("pmra")), _sensible(found.get("pmdec")))
+    epoch = 2000.0 if epochs is None else np.where(np.isfinite(epochs), epochs, 2000.0)
+    return Positions(found["ra"], found["dec"], epoch, found.get("pmra"), found.get("pmdec"))
 
 
 EPOCHS = MappingProxyType({"desi": 2015.5, "desi-brz": 2015.5, "gaia-xp": 2016.0})
@@ -245,11 +219,3 @@ def match_spectra(
             f"no spectrum has a row of {where} within {radius:g} arcsec; {report.alone} of {len(ours)} have none near"
         )
     return rows, f"labels: {report.describe('spectra', where)}"
-
-
-def _sensible(values: np.ndarray | None) -> np.ndarray | None:
-    if values is None:
-        return None
-    with np.errstate(invalid="ignore"):
-        # The fastest star moves by 10,400 mas a year; sentinels are -9999, -9999.99 or 1e20.
-        return np.where((np.abs(values) < 20000) & (np.trunc(values) != -9999) & (values != -999), values, np.nan)

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..tables import meaning
 from . import kinds
 from .calibration import calibrate, load_calibration
 from .catalogs import Catalog
-from .columns import Column
 from .cuts import Cut, passes
 from .join import match_ids
 from .places import Place, changed_place, read_positions
@@ -88,7 +88,10 @@ class _Work:
 
 
 def select(
-    selection: Selection, paths: Iterable[str | Path], on_step: Callable[[str], object] = lambda what: None
+    selection: Selection,
+    paths: Iterable[str | Path],
+    on_step: Callable[[str], object] = lambda what: None,
+    columns: Mapping[str, str] | None = None,
 ) -> Selected:
     """Apply a selection to catalogs.
 
@@ -100,6 +103,8 @@ def select(
         Files or folders, each file told apart by content (see `transtar.labels.kinds.open_catalogs`).
     on_step : callable
         Called with a few words on what is done next.
+    columns : mapping of str to str, optional
+        Which column of a catalog is which, where names do not tell: ``{"feh": "FE_H"}``.
 
     Returns
     -------
@@ -111,7 +116,8 @@ def select(
         If a catalog is missing or cannot be used, or a cut leaves no row.
     """
     on_step("opening catalogs")
-    catalogs, others, lines = kinds.open_catalogs(paths, selection.kinds, selection.columns)
+    positions = {table.kind: table.position for table in selection.tables.values() if table.position}
+    catalogs, others, lines = kinds.open_catalogs(paths, selection.kinds, selection.columns, columns, positions)
     result = Selected(selection, lines=lines)
     tables: dict[str, Catalog] = {}
     for name, cuts in selection.tables.items():
@@ -275,7 +281,7 @@ def _joined(rows: _Rows, cut: Cut, tables: Mapping[str, Catalog]) -> np.ndarray:
         raise InputError(f"cut on {cut.column}: matched rows have the tables {', '.join(rows.of)}, not {name}")
     catalog, place = tables[name], rows.of[name]
     whole = catalog.column(column)
-    part = Column(whole.values[place], whole.missing[place])
+    part = whole.take(place)
     inner = Cut(column, cut.asks)
     return passes(inner, part, str(catalog)) & (place >= 0)
 
@@ -414,11 +420,11 @@ def _asked(catalog: Catalog, place: np.ndarray, names: tuple[str, ...], table: s
         column = catalog.column(name)
         there = place >= 0
         missing = column.missing[place] | ~there
-        if column.values.ndim > 1:
+        if column.is_vector:
             raise InputError(
                 f"{catalog}: column {name} holds {column.values.shape[1:]} values in a row; only one can be kept"
             )
-        values = column.text() if column.values.dtype.kind in "OSU" else column.values
+        values = column.numbers() if meaning(column.name) else column.natural()
         values = values.astype(np.int64) if values.dtype.kind in "biu" else values
         blank = "" if values.dtype.kind == "U" else np.nan if values.dtype.kind == "f" else -1
         out[f"{name.rpartition('.')[2]}_{table}".lower()] = np.where(missing, blank, values[place])

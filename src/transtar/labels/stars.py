@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,9 +10,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..spectra import SpectrumBatch
-from ..surveys.identifiers import NO_ID
+from ..tables.ids import NO_ID
+from ..tables.names import KEY_PARTS
 from .join import comparable, join
-from .names import KEY_PARTS
 from .tables import read_stars
 from .velocities import near
 
@@ -47,9 +47,11 @@ class StarList:
         self._by_id["_row"] = np.arange(n)
 
     @classmethod
-    def read(cls, path: str | Path) -> StarList:
+    def read(
+        cls, path: str | Path, *, columns: Mapping[str, str] | None = None, ids: Sequence[str] | None = None
+    ) -> StarList:
         """Read the list from a table; see `read_stars`."""
-        return cls(Path(path).name, read_stars(path))
+        return cls(Path(path).name, read_stars(path, columns=columns, ids=ids))
 
     def __len__(self) -> int:
         return len(self.met)

@@ -3,80 +3,117 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError
 from ..grids import SPEED_OF_LIGHT
-from ..surveys.identifiers import to_int64
-from .columns import Column, read_columns
-from .names import KEY_PARTS, canonical_label, key_columns
+from ..tables import KEY_PARTS, Column, Table, canonical_label, key_column, open_table, read_table
+from ..tables.ids import MISSING_TEXT
+from ..tables.names import SPELLINGS, two_columns
 
 SPLITS = ("pool", "test")
-_VELOCITY_SPELLINGS = ("velocity", "rv", "vrad", "radial_velocity", "rv_adop")
-_REDSHIFTS = ("z", "rr_z")
+_KEYS = ("id", "file", "star")
 
 
-def read_labels(path: str | os.PathLike, extra: Sequence[str] = (), *, keyless: bool = False) -> dict[str, np.ndarray]:
+class Keyed(dict[str, np.ndarray]):
+    """Columns of a table whose rows are told by keys (id, file, star).
+
+    Parameters
+    ----------
+    columns : dict of str to Column
+        As the file has them, with units.
+    unusable : dict of str to str
+        Keys that the file has and that cannot be used, and why: it matters only if no other key will do.
+    source : str
+        The file, for messages.
+    """
+
+    def __init__(
+        self, values: Mapping[str, np.ndarray] = {}, columns: Mapping[str, Column] = {}, source: str = ""
+    ) -> None:
+        super().__init__(values)
+        self.columns = dict(columns)
+        self.unusable: dict[str, str] = {}
+        self.source = source
+
+
+def read_labels(
+    path: str | os.PathLike,
+    extra: Sequence[str] = (),
+    *,
+    keyless: bool = False,
+    columns: Mapping[str, str] | None = None,
+    ids: Sequence[str] | None = None,
+) -> Keyed:
     """Read a table of stellar labels.
 
     Parameters
     ----------
     path : path
-        CSV, ECSV, FITS or parquet.
+        CSV, ECSV, FITS, VOTable or parquet; see `transtar.tables.open_table`.
     extra : sequence of str
         Further columns that are labels under their own names (``age``, say).
     keyless : bool
         Whether the table may do without a key.
+    columns : mapping of str to str, optional
+        Which column is which, where names do not tell or tell it twice: ``{"feh": "FE_H"}``.
+    ids : sequence of str, optional
+        What the survey at hand calls its own identifier (`transtar.surveys.Survey.id_columns`), which goes before a bare
+        ``id``; None if the survey is not known.
 
     Returns
     -------
     dict of str to ndarray, each of shape (n_rows,)
-        Keys, those that exist: ``id`` (int64, -1 where missing; from id, obsid, TARGETID, miles_id or source_id, the
-        first of these), ``file`` (str, base name), ``star`` (str, designation without 'LAMOST'). Labels under canonical
-        names and their errors with ``_err`` (float64). Other columns keep name and type; where they have no value
-        they hold NaN, -1 or the empty string.
+        Keys, those that exist: ``id`` (int64, -1 where missing; the survey's own, else obsid, TARGETID, miles_id,
+        specobjid or specid, else id, else Gaia's source_id), ``file`` (str, base name), ``star`` (str, designation without
+        'LAMOST'). Labels under canonical names and their errors with ``_err`` (float64, in K and dex whatever the unit in
+        the file). Other columns keep name and type; where they have no value they hold NaN, -1 or the empty string.
 
-        Labels that cannot be are NaN: not finite; teff not within 0 to 1e6 K; others at or beyond -90
-        or 90, which covers -9999, -999 and 99.99; errors that are negative or at or beyond 9999.
+        What is missing is NaN: not finite; -9999, -999, 99.99 and the like where they lie outside the range of the label, Teff
+        0. So is what cannot be a value of the label at all, which is told.
 
     Raises
     ------
     InputError
         If the file cannot be read, has no rows, no key or no label column (the message lists those found), two columns
-        for the same label, or identifiers that are not 64-bit integers.
+        for the same label, a unit that cannot be converted, or values that are no numbers.
     """
-    path = Path(path)
-    columns = read_columns(path)
-    table, used = ({}, set()) if keyless and not key_columns(list(columns)) else _keys(columns, path)
+    table, found = read_table(path, columns)
+    out, used = _keys(table, found, ids, keyless)
     sources: dict[str, str] = {}
-    for name in columns:
+    for name in found:
         if name in used:
             continue
-        label = name.lower() if name in extra else canonical_label(name)
+        label = name.lower() if name in extra else canonical_label(name.rpartition("#")[0] or name)
         if label in sources and label is not None:
-            raise InputError(f"{path}: columns {sources[label]} and {name} both mean {label}; drop or rename one")
-        if label is not None:
+            raise two_columns(str(path), sources[label], name, label)
+        if label is not None and not found[name].is_vector:
             sources[label] = name
     if not any(not label.endswith("_err") for label in sources):
-        raise InputError(f"{path}: no label column (teff, logg, feh, alphafe, mg_fe, ...); {_found(columns)}")
+        raise InputError(f"{path}: no label column (teff, logg, feh, alphafe, mg_fe, ...); {table.found}")
     for label, name in sources.items():
-        table[label] = _sensible(columns[name].numbers(f"{path}: column {name}"), label, label in extra)
-    for name, column in columns.items():
-        if name not in used and name not in sources.values() and name and name not in table:
-            table[name] = _as_is(column)
-    return table
+        column = found[name]
+        out[label] = _free(column.numbers("")) if label in extra else column.numbers(label)
+    for name, column in found.items():
+        if name not in used and name not in sources.values() and not name.startswith("#") and name not in out:
+            out[name] = column.natural()
+    return out
 
 
-def read_split(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def read_split(
+    path: str | os.PathLike, *, columns: Mapping[str, str] | None = None, ids: Sequence[str] | None = None
+) -> Keyed:
     """Read which spectra may be learnt from and which are kept for the test.
 
     Parameters
     ----------
     path : path
         Table with a key column (file, id or star, as in `read_labels`) and ``split``, each 'pool' or 'test'.
+    columns, ids
+        As in `read_labels`.
 
     Returns
     -------
@@ -89,42 +126,48 @@ def read_split(path: str | os.PathLike) -> dict[str, np.ndarray]:
     InputError
         If a column is missing, or a value is neither 'pool' nor 'test'.
     """
-    path = Path(path)
-    columns = read_columns(path)
-    table, _ = _keys(columns, path)
-    table |= _key_parts(columns)
-    if "split" not in columns:
-        raise InputError(f"{path}: no column split; {_found(columns)}")
-    split = columns["split"].text()
+    table = open_table(path, columns)
+    name = table.find("split")
+    found = _some(table, columns, ids, ["split"] if name is None else [name])
+    out, _ = _keys(table, found, ids)
+    out |= _key_parts(found)
+    if name is None:
+        raise InputError(f"{path}: no column split; {table.found}")
+    split = found[name].text()
     strange = sorted(set(split.tolist()) - set(SPLITS))
     if strange:
         raise InputError(f"{path}: split must be pool or test, found {', '.join(repr(value) for value in strange[:5])}")
-    return {**table, "split": split}
+    out["split"] = split
+    return out
 
 
-def read_velocities(source: str | os.PathLike) -> dict[str, np.ndarray]:
+def read_velocities(
+    source: str | os.PathLike, *, columns: Mapping[str, str] | None = None, ids: Sequence[str] | None = None
+) -> Keyed:
     """Read radial velocities from ``FILE`` or ``FILE:COLUMN``.
 
     Parameters
     ----------
     source : str or path
-        Table with a key column (as in `read_labels`) and a velocity in km/s: the column named, or the first of
-        velocity, rv, vrad, radial_velocity, rv_adop (case does not matter), or Z of redrock. Columns z and rr_z
-        are redshifts: the velocity is c z, where there are columns SPECTYPE and ZWARN of stars without warning only. In
-        FITS files of DESI the column may stand in any table that matches the first row by row (RV_ADOP of SPTAB
-        beside RVTAB).
+        Table with a key column (as in `read_labels`) and a velocity, in km/s or the unit that the file states: the
+        column named, or the first of velocity, rv, vrad, radial_velocity, rv_adop (case does not matter), or Z of redrock.
+        Columns z and rr_z are redshifts: the velocity is c z, where there are columns SPECTYPE and ZWARN of stars without
+        warning only. In FITS files of DESI the column may stand in any table that matches the first row by row (RV_ADOP of
+        SPTAB beside RVTAB).
+    columns, ids
+        As in `read_labels`.
 
     Returns
     -------
     dict of str to ndarray
-        The key columns and ``velocity`` (float64, km/s; NaN where missing or not between -3000 and 3000,
-        which covers the sentinels -9999 and the like); ``SURVEY``, ``PROGRAM``, ``HEALPIX`` if there. Rows are sorted
-        by ``id``, so that `find_velocities` is quick in large tables.
+        The key columns and ``velocity`` (float64, km/s; NaN where missing or not between -3000 and 3000, and for -999,
+        9999 and the like); ``SURVEY``, ``PROGRAM``, ``HEALPIX`` if there. Rows are sorted by ``id``, so that
+        `find_velocities` is quick in large tables.
 
     Raises
     ------
     InputError
-        If the file or a column is missing.
+        If the file or a column is missing, or the unit is none of a velocity.
     """
     name, wanted = str(source), None
     if not os.path.exists(name):
@@ -132,35 +175,43 @@ def read_velocities(source: str | os.PathLike) -> dict[str, np.ndarray]:
         if colon and os.sep not in after and before:
             name, wanted = before, after
     path = Path(name)
-    columns = read_columns(path, also=wanted)
-    table, _ = _keys(columns, path)
-    lower = {column.lower(): column for column in columns}
-    if wanted is None:
-        # A column z alone may be anything; beside redrock's own it is a redshift.
-        redrock = ("z",) if {"zwarn", "spectype"} <= set(lower) else ()
-        match = next((lower[spelling] for spelling in (*_VELOCITY_SPELLINGS, *redrock) if spelling in lower), None)
+    table = open_table(path, columns, also=wanted)
+    if wanted is not None:
+        match = table.find(wanted)
     else:
-        match = wanted if wanted in columns else lower.get(wanted.lower())
+        # A column z alone may be anything; beside redrock's own it is a redshift.
+        redrock = ("z",) if table.find("zwarn") and table.find("spectype") else ()
+        match = table.find("velocity", *SPELLINGS["velocity"], *redrock, what="velocity")
     if match is None:
-        raise InputError(f"{path}: no velocity column {wanted or '(give it as FILE:COLUMN)'}; {_found(columns)}")
-    velocity = columns[match].numbers(f"{path}: column {match}")
-    if match.lower() in _REDSHIFTS:
-        velocity = _of_stars(SPEED_OF_LIGHT * velocity, columns, lower, path)
-    table |= _key_parts(columns)
-    table["velocity"] = np.where(np.abs(velocity) < 3000, velocity, np.nan)
-    if "id" in table:
-        order = np.argsort(table["id"], kind="stable")
-        table = {name: values[order] for name, values in table.items()}
-    return table
+        raise InputError(f"{path}: no velocity column {wanted or '(give it as FILE:COLUMN)'}; {table.found}")
+    found = _some(table, columns, ids, [match, *filter(None, (table.find("zwarn"), table.find("spectype")))])
+    out, _ = _keys(table, found, ids)
+    column = found[match]
+    if match.lower() in SPELLINGS["redshift"] and match not in table.chosen:
+        out["velocity"] = _of_stars(SPEED_OF_LIGHT * column.numbers("redshift"), found, table)
+        with np.errstate(invalid="ignore"):
+            out["velocity"] = np.where(np.abs(out["velocity"]) < 3000, out["velocity"], np.nan)
+    else:
+        out["velocity"] = column.numbers("velocity")
+    out |= _key_parts(found)
+    if "id" in out:
+        order = np.argsort(out["id"], kind="stable")
+        for key, values in out.items():
+            out[key] = values[order]
+    return out
 
 
-def read_stars(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def read_stars(
+    path: str | os.PathLike, *, columns: Mapping[str, str] | None = None, ids: Sequence[str] | None = None
+) -> Keyed:
     """Read which stars, or spectra, are meant.
 
     Parameters
     ----------
     path : path
         Table with a key column (as in `read_labels`).
+    columns, ids
+        As in `read_labels`.
 
     Returns
     -------
@@ -172,22 +223,41 @@ def read_stars(path: str | os.PathLike) -> dict[str, np.ndarray]:
     InputError
         If the file cannot be read or has no key.
     """
-    path = Path(path)
-    columns = read_columns(path)
-    table, _ = _keys(columns, path)
-    table |= _key_parts(columns)
+    table = open_table(path, columns)
+    found = _some(table, columns, ids, [])
+    out, _ = _keys(table, found, ids)
+    out |= _key_parts(found)
     # Sorted by the first key, which is the id wherever there is one.
-    rows = np.unique(np.rec.fromarrays(list(table.values())), return_index=True)[1]
-    return {name: values[rows] for name, values in table.items()}
+    rows = np.unique(np.rec.fromarrays(list(out.values())), return_index=True)[1]
+    for key, values in out.items():
+        out[key] = values[rows]
+    return out
 
 
-def _of_stars(velocity: np.ndarray, columns: dict[str, Column], lower: dict[str, str], path: Path) -> np.ndarray:
+def _some(
+    table: Table, choice: Mapping[str, str] | None, ids: Sequence[str] | None, names: Iterable[str]
+) -> dict[str, Column]:
+    """The columns named, and all that may be keys: a large table has many others."""
+    wanted = set(names)
+    for key in _KEYS:
+        try:
+            name = key_column(key, table.names, ids, table.chosen)
+        except InputError:
+            continue
+        if name is not None:
+            wanted.add(name)
+    wanted |= {name for name in table.names if name.upper() in KEY_PARTS}
+    return table.columns(lambda name: name in wanted)
+
+
+def _of_stars(velocity: np.ndarray, columns: dict[str, Column], table: Table) -> np.ndarray:
     """NaN where redrock says that it is no star or that its redshift is doubtful."""
     keep = np.isfinite(velocity)
-    if "zwarn" in lower:
-        keep &= columns[lower["zwarn"]].numbers(f"{path}: column {lower['zwarn']}") == 0
-    if "spectype" in lower:
-        keep &= columns[lower["spectype"]].text() == "STAR"
+    warning, kind = table.find("zwarn"), table.find("spectype")
+    if warning is not None:
+        keep &= columns[warning].numbers() == 0
+    if kind is not None:
+        keep &= columns[kind].text() == "STAR"
     return np.where(keep, velocity, np.nan)
 
 
@@ -197,51 +267,43 @@ def _key_parts(columns: dict[str, Column]) -> dict[str, np.ndarray]:
     for name, column in columns.items():
         if name in KEY_PARTS or name.upper() not in columns:
             upper[name.upper()] = column
-    return {name: _as_is(upper[name]) for name in KEY_PARTS if name in upper}
+    return {name: upper[name].natural() for name in KEY_PARTS if name in upper}
 
 
-def _keys(columns: dict[str, Column], path: Path) -> tuple[dict[str, np.ndarray], set[str]]:
+def _keys(
+    table: Table, columns: dict[str, Column], ids: Sequence[str] | None, keyless: bool = False
+) -> tuple[Keyed, set[str]]:
     """Key columns in canonical form, and the names they had in the file."""
-    names = key_columns(list(columns))
-    if not names:
+    out, used = Keyed(columns=columns, source=str(table.path)), set()
+    for key in _KEYS:
+        try:
+            name = key_column(key, table.names, ids, table.chosen, str(table.path))
+            if name is not None and name in columns:
+                out[key] = _key(key, columns[name])
+                used.add(name)
+        except InputError as error:
+            out.unusable[key] = str(error)
+    if not out and not keyless:
+        if out.unusable:
+            raise InputError(next(iter(out.unusable.values())))
         raise InputError(
-            f"{path}: no column tells which spectrum a row is for (file, id, obsid, TARGETID, miles_id, source_id or "
-            f"designation); {_found(columns)}"
+            f"{table.path}: no column tells which spectrum a row is for (file, id, obsid, TARGETID, miles_id, specobjid, "
+            f"source_id or designation); choose one, as with --columns id=NAME; {table.found}"
         )
-    table: dict[str, np.ndarray] = {}
-    if "id" in names:
-        column = columns[names["id"]]
-        table["id"] = to_int64(column.values, f"{path}: column {names['id']}", column.missing)
-    if "file" in names:
-        table["file"] = np.array([os.path.basename(name) for name in columns[names["file"]].text().tolist()], dtype=str)
-    if "star" in names:
-        stars = columns[names["star"]].text().tolist()
-        table["star"] = np.array([star.removeprefix("LAMOST").strip() for star in stars], dtype=str)
-    return table, set(names.values())
+    return out, used
 
 
-def _sensible(values: np.ndarray, label: str, free: bool) -> np.ndarray:
-    """NaN for sentinels; a label without known range (`free`) loses only -999, -9999 and what is not finite."""
+def _key(key: str, column: Column) -> np.ndarray:
+    if key == "id":
+        return column.ids()
+    if key == "file":
+        return np.array([os.path.basename(name) for name in column.text().tolist()], dtype=str)
+    stars = [star.removeprefix("LAMOST").strip() for star in column.text().tolist()]
+    return np.array(["" if star.lower() in MISSING_TEXT else star for star in stars], dtype=str)
+
+
+def _free(values: np.ndarray) -> np.ndarray:
+    """A label without known range loses only -999, -9999 and what is not finite."""
     with np.errstate(invalid="ignore"):
-        if label.endswith("_err"):
-            good = (values >= 0) & (values < 9999)
-        elif free:
-            good = ~np.isin(np.trunc(values), (-999, -9999))
-        elif label == "teff":
-            good = (values > 0) & (values < 1e6)
-        else:
-            good = np.abs(values) < 90
-    return np.where(good & np.isfinite(values), values, np.nan)
-
-
-def _as_is(column: Column) -> np.ndarray:
-    kind = column.values.dtype.kind
-    if kind in "OSU":
-        return column.text()
-    if kind == "b" or not column.missing.any():
-        return column.values
-    return np.where(column.missing, column.values.dtype.type(np.nan if kind == "f" else -1), column.values)
-
-
-def _found(columns: dict[str, Column]) -> str:
-    return f"columns found: {', '.join(columns)}"
+        good = np.isfinite(values) & ~np.isin(np.trunc(values), (-999, -9999))
+    return np.where(good, values, np.nan)

@@ -41,6 +41,9 @@ class Survey:
     file_names : callable, optional
         Takes a list of stars (columns as from `transtar.labels.read_stars`) and returns for each the name of its native file,
         below the root of the archive, '' where unknown; None if the list cannot tell.
+    id_columns : tuple of str
+        What tables call the survey's own identifier of a spectrum, in lower case: it goes before a bare ``id``, which may be a
+        running number.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Survey:
     resolution: float | None = None
     citation: str = ""
     file_names: Callable[[Mapping[str, np.ndarray]], np.ndarray | None] | None = None
+    id_columns: tuple[str, ...] = ()
 
 
 _REGISTERED: dict[str, Survey] = {}

@@ -19,10 +19,10 @@ from ..errors import InputError
 from ..flags import Flag
 from ..grids import SPEED_OF_LIGHT
 from ..spectra import SpectrumBatch, check_wave
+from ..tables.ids import to_int64
 from .base import Survey
 from .desi_cameras import Camera, merge
 from .fits_parts import Part, open_fits
-from .identifiers import to_int64
 from .native import text
 
 CAMERAS = ("B", "R", "Z")
@@ -326,6 +326,7 @@ SURVEY = Survey(
     resolution=2500.0,
     citation=_CITATION,
     file_names=coadd_names,
+    id_columns=("targetid",),
 )
 
 ALL_CAMERAS = Survey(
@@ -338,4 +339,5 @@ ALL_CAMERAS = Survey(
     resolution=2500.0,
     citation=_CITATION,
     file_names=coadd_names,
+    id_columns=("targetid",),
 )

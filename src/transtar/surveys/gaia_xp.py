@@ -19,8 +19,8 @@ import numpy as np
 
 from ..errors import InputError, missing_package
 from ..spectra import SpectrumBatch
+from ..tables.ids import NO_ID, to_int64
 from .base import Survey
-from .identifiers import NO_ID, to_int64
 from .native import read_bytes
 
 SAMPLING_NM = np.arange(336.0, 1021.0, 2.0)
@@ -249,4 +249,5 @@ SURVEY = Survey(
     frame="observed",
     resolution=50.0,
     citation="De Angeli et al. 2023, A&A 674, A2; Montegriffo et al. 2023, A&A 674, A3",
+    id_columns=("source_id", "gaia_source_id", "dr3_source_id", "gaiadr3"),
 )

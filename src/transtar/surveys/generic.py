@@ -21,9 +21,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..spectra import FRAMES, SpectrumBatch, check_wave
+from ..tables.ids import NO_ID, to_int64
 from .air import MEDIA, air_to_vacuum
 from .base import Survey
-from .identifiers import NO_ID, to_int64
 
 ALIASES = {
     "wavelength": "wave",

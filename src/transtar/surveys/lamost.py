@@ -15,9 +15,9 @@ import numpy as np
 from ..errors import InputError
 from ..grids import SPEED_OF_LIGHT, LogGrid
 from ..spectra import SpectrumBatch, check_wave
+from ..tables.ids import NO_ID
 from .air import air_to_vacuum
 from .base import Survey
-from .identifiers import NO_ID
 from .native import number, read_fits, text
 
 if TYPE_CHECKING:
@@ -184,4 +184,5 @@ SURVEY = Survey(
     sky_lines=((5570.0, 5590.0),),
     resolution=1800.0,
     citation="Cui et al. 2012, RAA 12, 1197; Zhao et al. 2012, RAA 12, 723; Luo et al. 2015, RAA 15, 1095",
+    id_columns=("obsid",),
 )

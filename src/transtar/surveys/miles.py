@@ -10,9 +10,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..spectra import SpectrumBatch, check_wave
+from ..tables.ids import NO_ID
 from .air import air_to_vacuum
 from .base import Survey
-from .identifiers import NO_ID
 from .native import number, read_fits, text
 
 
@@ -90,4 +90,5 @@ SURVEY = Survey(
         "Sanchez-Blazquez et al. 2006, MNRAS 371, 703; Falcon-Barroso et al. 2011, A&A 532, A95; "
         "Cenarro et al. 2007, MNRAS 374, 664"
     ),
+    id_columns=("miles_id",),
 )

@@ -18,11 +18,11 @@ from ..errors import InputError
 from ..flags import Flag
 from ..grids import SPEED_OF_LIGHT, LogGrid
 from ..spectra import SpectrumBatch
+from ..tables.ids import NO_ID
 from .base import Survey
 from .desi import KEYS, MAX_STELLAR_VELOCITY, RESTRICTED
 from .generic import build
 from .generic_binary import parse_parquet
-from .identifiers import NO_ID
 from .native import read_bytes
 
 SDSS_GRID = LogGrid("sdss", 3.5500, 1e-4, 4750)
@@ -158,4 +158,5 @@ SURVEY = Survey(
     frame="observed",
     sky_lines=((5570.0, 5590.0),),
     citation="Juneau et al. 2024, arXiv:2401.05576 (SPARCL), and the release that the spectra are from",
+    id_columns=("specid", "specobjid", "targetid"),
 )

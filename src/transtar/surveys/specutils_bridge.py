@@ -8,8 +8,8 @@ import numpy as np
 
 from ..errors import InputError, missing_package
 from ..spectra import SpectrumBatch
+from ..tables.ids import NO_ID, to_int64
 from .air import MEDIA, air_to_vacuum
-from .identifiers import NO_ID, to_int64
 
 
 def _specutils() -> Any:

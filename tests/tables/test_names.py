@@ -1,7 +1,7 @@
 import pytest
 
 from transtar.labels import canonical_label
-from transtar.labels.names import key_columns
+from transtar.tables.names import key_columns
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""ECSV: a CSV with a header that states types and units (https://docs.astropy.org/en/stable/io/ascii/ecsv.html).
+
+The rows are read as those of any text. astropy's reader makes objects of the columns (SkyCoord, Time, Quantity), fails
+for all columns if it cannot make one, and knows no ``null``, which Gaia's bulk files have.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..errors import InputError
+from .content import open_bytes
+from .text import Layout
+
+MAGIC = b"# %ECSV"
+_LARGEST = 1 << 22
+"""Bytes of a header at most."""
+
+
+class _Plain(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads whatever astropy writes as plain values, and makes no objects."""
+
+
+def _plain(loader: Any, _: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node)
+
+
+_Plain.add_multi_constructor("", _plain)
+_Plain.add_multi_constructor("!", _plain)
+_Plain.add_multi_constructor("tag:", _plain)
+
+
+def read_layout(path: Path) -> Layout:
+    """Names, units and separator of an ECSV file.
+
+    Raises
+    ------
+    InputError
+        If its header is none.
+    """
+    lines, size, skipped, names_line = [], 0, 0, b""
+    with open_bytes(path) as file:
+        for line in file:
+            if not line.startswith(b"#"):
+                names_line = line
+                break
+            skipped += 1
+            size += len(line)
+            if size > _LARGEST:
+                raise InputError(
+                    f"{path}: the ECSV header has more than {_LARGEST} bytes; write the table as CSV or FITS"
+                )
+            lines.append(line)
+    header = parse_header(b"".join(line.removeprefix(b"#").removeprefix(b" ") for line in lines), str(path))
+    separator = str(header.get("delimiter", " "))
+    separator = separator if separator in (",", "|", ";", "\t") else " "
+    names = [column["name"] for column in header["datatype"]]
+    found = _names(names_line.decode("utf-8", "replace"), separator)
+    if found != names:
+        raise InputError(
+            f"{path}: the line of names of this ECSV file ({', '.join(found)[:80]}) is not what its header announces "
+            f"({', '.join(names)[:80]}); write it anew"
+        )
+    units = {column["name"]: unit_of(column) for column in header["datatype"]}
+    return Layout(
+        tuple(names), separator, skipped + 1, {name: unit for name, unit in units.items() if unit}, strict=True
+    )
+
+
+def parse_header(content: bytes, where: str) -> dict[str, Any]:
+    """The YAML of an ECSV header, which parquet files of astropy have, too, with a list `datatype` of named columns.
+
+    Raises
+    ------
+    InputError
+    """
+    # The first line, '%ECSV 1.0', is a comment of its own kind.
+    content = re.sub(rb"(?m)^%ECSV.*$", b"", content)
+    try:
+        header = yaml.load(content, Loader=_Plain)
+        columns = header["datatype"]
+        if not columns or any(not isinstance(column["name"], str) for column in columns):
+            raise ValueError("no columns")
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not an ECSV header ({' '.join(str(error).split())[:200]}); write it anew") from None
+    return header
+
+
+def unit_of(column: dict[str, Any]) -> str:
+    """Unit of a column of a header, plain or as astropy's object."""
+    unit = column.get("unit", "")
+    return str(unit.get("unit", "") if isinstance(unit, dict) else unit or "")
+
+
+def _names(line: str, separator: str) -> list[str]:
+    from .text import _fields
+
+    return _fields(line.rstrip("\r\n"), separator)

@@ -1,0 +1,271 @@
+"""Single columns of FITS tables, binary or ASCII, so that a catalog of many gigabytes needs the memory of a few columns.
+
+astropy reads the headers. Columns are taken from the file itself: astropy copies all of a table's columns on the way
+to one, compares TNULL with scaled values, and takes a blank of an ASCII table for zero.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, TranstarError
+from .content import EXPANSION, FREE, GZIP_MAGIC, open_bytes, too_large
+
+MAGIC = b"SIMPLE  ="
+_BLOCK = 1 << 26
+"""Bytes of rows in memory at a time."""
+
+
+@dataclass(frozen=True)
+class FitsTable:
+    """Where a table lies in its file, and what its columns are.
+
+    Parameters
+    ----------
+    rows : int
+    names : tuple of str
+        As in the file: one may occur twice.
+    record : dtype
+        Of one row, big-endian; fields are called by their place.
+    offset : int
+        First byte of the data.
+    units : tuple of str
+    logical : frozenset of int
+        Places of logical columns.
+    nulls : dict of int to int or str
+        TNULL by place.
+    scales : dict of int to (float, float)
+        TSCAL and TZERO by place.
+    ascii : bool
+        Whether numbers are written as text.
+    unread : dict of int to str
+        Columns that cannot be read, by place, and why.
+    """
+
+    rows: int
+    names: tuple[str, ...]
+    record: np.dtype
+    offset: int
+    units: tuple[str, ...] = ()
+    logical: frozenset[int] = frozenset()
+    nulls: dict[int, Any] = field(default_factory=dict)
+    scales: dict[int, tuple[float, float]] = field(default_factory=dict)
+    ascii: bool = False
+    unread: dict[int, str] = field(default_factory=dict)
+
+
+def list_tables(path: Path) -> dict[str, FitsTable]:
+    """Tables of a file, gzipped or not, by name of the HDU (its number where it has no name, or one that was there before).
+
+    Raises
+    ------
+    InputError
+        If the file is not FITS, or is cut short.
+    """
+    from astropy.io import fits
+
+    found: dict[str, FitsTable] = {}
+    try:
+        with warnings.catch_warnings():
+            # Unknown units and the like are told where a column is used.
+            warnings.simplefilter("ignore")
+            with fits.open(path, memmap=True) as hdus:
+                for number, hdu in enumerate(hdus):
+                    if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
+                        name = hdu.name if hdu.name and hdu.name not in found else str(number)
+                        found[name] = _describe(hdu, isinstance(hdu, fits.TableHDU))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (TranstarError, MemoryError):
+        raise
+    except Exception as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"{path}: truncated or damaged FITS file ({what}); fetch it again") from error
+    end = max((table.offset + table.rows * table.record.itemsize for table in found.values()), default=0)
+    size = path.stat().st_size
+    if not _is_gzip(path) and end > size:
+        raise InputError(f"{path}: truncated FITS file ({size} bytes of {end}); fetch it again")
+    if end > max(FREE, EXPANSION * size):
+        raise InputError(too_large(path, end))
+    return found
+
+
+def _describe(hdu: Any, is_ascii: bool) -> FitsTable:
+    header = hdu.header
+    n, width = int(header["TFIELDS"]), int(header["NAXIS1"])
+    cards = [{key: header.get(f"{key}{i}") for key in _KEYS} for i in range(1, n + 1)]
+    names = tuple(str(card["TTYPE"] or f"column {i}").strip() for i, card in enumerate(cards, 1))
+    units = tuple(str(card["TUNIT"] or "").strip() for card in cards)
+    unread: dict[int, str] = {}
+    if is_ascii:
+        formats, offsets = [], []
+        for card in cards:
+            found = re.fullmatch(r"([AIFED])(\d+)(?:\.\d+)?", str(card["TFORM"]).strip().upper())
+            if found is None:
+                raise InputError(f"TFORM '{card['TFORM']}' of an ASCII table")
+            formats.append(f"S{found[2]}")
+            offsets.append(int(card["TBCOL"]) - 1)
+    else:
+        formats, offsets, place = [], [], 0
+        for i, card in enumerate(cards):
+            form, size, why = _binary_format(str(card["TFORM"]), card["TDIM"])
+            if why:
+                unread[i] = why
+            formats.append(form)
+            offsets.append(place)
+            place += size
+        if place != width:
+            raise InputError(f"columns of {place} bytes in rows of {width}")
+    if header.get("ZTABLE") is True:
+        unread = dict.fromkeys(range(n), "compressed (ZTABLE): unpack the file with funpack")
+    record = np.dtype({"names": [str(i) for i in range(n)], "formats": formats, "offsets": offsets, "itemsize": width})
+    scales = {i: (float(card["TSCAL"] or 1), float(card["TZERO"] or 0)) for i, card in enumerate(cards)}
+    if header["NAXIS2"] < 0:
+        raise InputError(f"NAXIS2 = {header['NAXIS2']}")
+    return FitsTable(
+        rows=int(header["NAXIS2"]),
+        names=names,
+        record=record,
+        offset=int(hdu.fileinfo()["datLoc"]),
+        units=units,
+        logical=frozenset(i for i, card in enumerate(cards) if re.fullmatch(r"\d*L", str(card["TFORM"]).strip())),
+        nulls={i: card["TNULL"] for i, card in enumerate(cards) if card["TNULL"] is not None},
+        scales={i: scale for i, scale in scales.items() if scale != (1.0, 0.0)},
+        ascii=is_ascii,
+        unread=unread,
+    )
+
+
+_KEYS = ("TTYPE", "TFORM", "TUNIT", "TNULL", "TSCAL", "TZERO", "TDIM", "TBCOL")
+_CODES = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8", "C": ">c8", "M": ">c16"}
+
+
+def _binary_format(form: str, dimensions: Any) -> tuple[Any, int, str]:
+    """Format of numpy for a TFORM, its size in bytes, and why it cannot be read, if it cannot."""
+    found = re.match(r"\s*(\d*)([LXBIJKAEDCMPQ])", form)
+    if found is None:
+        raise InputError(f"TFORM '{form}'")
+    repeat, code = int(found[1] or 1), found[2]
+    if code in "PQ":
+        size = repeat * (8 if code == "P" else 16)
+        return f"V{size}", size, "an array of another length in each row"
+    if code == "X":
+        size = (repeat + 7) // 8
+        return f"V{size}", size, "an array of bits"
+    shape = tuple(int(length) for length in re.findall(r"\d+", str(dimensions)))[::-1] if dimensions else ()
+    if code == "A":
+        if len(shape) > 1 and int(np.prod(shape)) == repeat:
+            return np.dtype((f"S{shape[-1]}", shape[:-1])), repeat, ""
+        return (f"S{repeat}" if repeat else "V0"), repeat, "" if repeat else "empty"
+    size = np.dtype(_CODES[code]).itemsize * repeat
+    if code in "CM":
+        return f"V{size}", size, "complex numbers"
+    if repeat == 0:
+        return "V0", 0, "empty"
+    if repeat == 1 and not shape:
+        return _CODES[code], size, ""
+    fits = shape if shape and int(np.prod(shape)) == repeat else (repeat,)
+    return np.dtype((_CODES[code], fits)), size, ""
+
+
+def read_columns(path: Path, table: FitsTable, places: Sequence[int]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Read some columns in one pass; undefined logicals, blanks of ASCII tables and what equals TNULL are missing.
+
+    Parameters
+    ----------
+    path : Path
+    table : FitsTable
+        Of this file, as from `list_tables`.
+    places : sequence of int
+        From 0.
+
+    Returns
+    -------
+    list of (ndarray, ndarray of bool)
+        Values, logicals as bool, strings as bytes, vectors as arrays of more dimensions; and where there are none.
+
+    Raises
+    ------
+    InputError
+        If the file is cut short, or a column is of a kind that no table of stars needs.
+    """
+    for place in places:
+        if place in table.unread:
+            raise InputError(f"{path}: column {table.names[place]} is {table.unread[place]}")
+    raw = _raw(path, table, places)
+    return [_finish(values, table, place) for values, place in zip(raw, places, strict=True)]
+
+
+def _raw(path: Path, table: FitsTable, places: Sequence[int]) -> list[np.ndarray]:
+    names = [str(place) for place in places]
+    if not table.rows or not table.record.itemsize:
+        return [np.zeros(table.rows, table.record)[name] for name in names]
+    if not _is_gzip(path):
+        records = np.memmap(path, table.record, "r", table.offset, (table.rows,))
+        return [np.array(records[name]) for name in names]
+    out = [np.empty((table.rows, *table.record[name].shape), table.record[name].base) for name in names]
+    step = max(1, _BLOCK // table.record.itemsize)
+    with open_bytes(path) as file:
+        _skip(path, file, table.offset)
+        for first in range(0, table.rows, step):
+            number = min(step, table.rows - first)
+            content = _exactly(path, file, number * table.record.itemsize)
+            block = np.frombuffer(content, table.record)
+            for values, name in zip(out, names, strict=True):
+                values[first : first + number] = block[name]
+    return out
+
+
+def _skip(path: Path, file: Any, n: int) -> None:
+    while n:
+        n -= len(_exactly(path, file, min(n, _BLOCK)))
+
+
+def _exactly(path: Path, file: Any, n: int) -> bytes:
+    content = file.read(n)
+    if len(content) < n:
+        raise InputError(f"{path}: truncated FITS file; fetch it again")
+    return content
+
+
+def _finish(raw: np.ndarray, table: FitsTable, place: int) -> tuple[np.ndarray, np.ndarray]:
+    if table.ascii:
+        text = np.char.strip(raw)
+        null = str(table.nulls[place]).strip().encode() if place in table.nulls else b""
+        missing = (text == b"") | (text == null)
+        if place not in table.scales:
+            return np.where(missing, b"", text), missing
+        scale, zero = table.scales[place]
+        return np.where(missing, b"nan", text).astype("U").astype(np.float64) * scale + zero, missing
+    if place in table.logical:
+        return raw == b"T", ~np.isin(raw, (b"T", b"F")) if raw.ndim == 1 else np.zeros(len(raw), bool)
+    values = raw.astype(raw.dtype.newbyteorder("="))
+    missing = np.zeros(len(values), dtype=bool)
+    if place in table.nulls and values.ndim == 1 and values.dtype.kind in "iu":
+        # Of the stored integers, not of the scaled values.
+        missing = values == int(table.nulls[place])
+    if place in table.scales and values.dtype.kind in "iuf":
+        values = _scale(values, *table.scales[place])
+    return values, missing
+
+
+def _scale(values: np.ndarray, scale: float, zero: float) -> np.ndarray:
+    kind = values.dtype
+    if scale == 1 and kind.kind == "i" and zero == 2.0 ** (8 * kind.itemsize - 1):
+        # Unsigned integers, which FITS has not: exact, where floating point would lose digits.
+        return (values ^ np.iinfo(kind).min).view(f"u{kind.itemsize}")
+    if scale == 1 and kind == np.uint8 and zero == -128:
+        return (values ^ 128).view(np.int8)
+    return values * scale + zero
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == GZIP_MAGIC

@@ -1,0 +1,152 @@
+"""Which column of a table is which: canonical names of labels, keys and positions, and the spellings they are found under."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+
+from ..errors import InputError
+from ..glossary import ELEMENTS, LABELS
+from .ids import UNSIGNED
+
+_LABEL_SPELLINGS = {
+    "t_eff": "teff",
+    "log_g": "logg",
+    "fe_h": "feh",
+    "alpha_fe": "alphafe",
+    "a_fe": "alphafe",
+    "afe": "alphafe",
+    "mh": "m_h",
+    "param_m_h": "m_h",
+    "param_alpha_m": "alpha_m",
+    **{f"{element.lower()}fe": f"{element.lower()}_fe" for element in ELEMENTS if len(element) == 2},
+}
+
+KEY_PARTS = ("SURVEY", "PROGRAM", "HEALPIX")
+"""Columns that with TARGETID make the compound key of a DESI spectrum."""
+
+# Identifiers of a spectrum, each a survey's own; then a bare id, which may be a running number; then those of a star.
+_SPECTRUM_IDS = ("obsid", "targetid", "miles_id", "specobjid", "specid")
+_STAR_IDS = ("source_id", "gaia_source_id", "dr3_source_id", "gaiadr3")
+_FILE_SPELLINGS = ("file", "filename", "file_name")
+_STAR_SPELLINGS = ("star", "designation", "desig", "lamost_id")
+
+SPELLINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "ra": ("ra", "_ra", "ra_icrs", "_ra.icrs", "_raj2000", "raj2000", "radeg", "ra_deg", "target_ra"),
+    "dec": ("dec", "_de", "de", "decl", "de_icrs", "_de.icrs", "_dej2000", "dej2000", "dedeg", "decdeg", "dec_deg",
+            "target_dec"),
+    "pmra": ("pmra", "pm_ra"),
+    "pmdec": ("pmdec", "pmde", "pm_dec", "pm_de"),
+    "parallax": ("parallax", "plx"),
+    "epoch": ("ref_epoch", "epoch"),
+    "velocity": ("velocity", "rv", "vrad", "radial_velocity", "rv_adop", "hrv", "vhelio", "vhelio_avg", "rv_helio"),
+    "redshift": ("z", "rr_z", "redshift"),
+})  # fmt: skip
+"""Columns of positions and velocities, in lower case, the preferred first: those of surveys, VizieR, SIMBAD and SAGA."""
+
+_MEANINGS = {spelling: meaning for meaning, spellings in SPELLINGS.items() for spelling in spellings}
+
+_ERROR = re.compile(
+    r"(?:e|err|error|sigma|sig|unc)_(?P<after>.+)|(?P<before>.+)_(?:err|error|e|sigma|sig|unc|uncertainty)"
+)
+
+
+def canonical_label(name: str) -> str | None:
+    """Canonical name of a label column or of its error (with ``_err``), or None if it is neither.
+
+    ``TEFF``, ``[Fe/H]``, ``FE_H``, ``__Fe_H_``, ``log_g``, ``e_teff``, ``FE_H_ERR`` and the like are known.
+    """
+    plain = _plain(name)
+    label = _label(plain)
+    if label is not None:
+        return label
+    found = _ERROR.fullmatch(plain)
+    label = _label(found["after"] or found["before"]) if found else None
+    return None if label is None else f"{label}_err"
+
+
+def meaning(name: str) -> str | None:
+    """What a column is, by its name: a label, its error, or a key of `SPELLINGS`; None if it is none of them.
+
+    The name of a table before a dot (``RVTAB.VRAD``) does not matter.
+    """
+    return _MEANINGS.get(name.lower()) or canonical_label(name) or (
+        meaning(name.partition(".")[2]) if "." in name else None
+    )  # fmt: skip
+
+
+def key_column(
+    key: str,
+    names: Sequence[str],
+    own: Sequence[str] | None = None,
+    chosen: Collection[str] = (),
+    where: str = "the table",
+) -> str | None:
+    """The column that identifies a spectrum; None if there is none.
+
+    Parameters
+    ----------
+    key : {'id', 'file', 'star'}
+    names : sequence of str
+        Columns of the table.
+    own : sequence of str, optional
+        Identifiers of the survey whose spectra are at hand (`transtar.surveys.Survey.id_columns`), which go before all
+        others; None if the survey is not known.
+    chosen : collection of str
+        Names that the user chose a column for; they go before any spelling.
+    where : str
+        File, for the message.
+
+    Raises
+    ------
+    InputError
+        If two columns could be it.
+    """
+    if key in chosen:
+        return key
+    plain: dict[str, list[str]] = {}
+    for name in names:
+        plain.setdefault(_plain(name), []).append(name)
+    spellings = {"file": _FILE_SPELLINGS, "star": _STAR_SPELLINGS}.get(key) or _ids(plain, own, where)
+    found = next((plain[spelling] for spelling in spellings if spelling in plain), None)
+    if found is not None and len(found) > 1:
+        raise two_columns(where, found[0], found[1], key)
+    return None if found is None else found[0]
+
+
+def _ids(plain: Mapping[str, list[str]], own: Sequence[str] | None, where: str) -> tuple[str, ...]:
+    if own is not None:
+        return (*own, "id", *_SPECTRUM_IDS, *_STAR_IDS)
+    rivals = [spelling for spelling in _SPECTRUM_IDS if spelling in plain]
+    if len(rivals) > 1 and not set(rivals) <= set(UNSIGNED):
+        raise two_columns(where, plain[rivals[0]][0], plain[rivals[1]][0], "id")
+    return (*_SPECTRUM_IDS, "id", *_STAR_IDS)
+
+
+def key_columns(
+    names: Sequence[str], own: Sequence[str] | None = None, chosen: Collection[str] = (), where: str = "the table"
+) -> dict[str, str]:
+    """All that `key_column` finds: canonical name ('id', 'file', 'star') to the name in the table."""
+    found = {key: key_column(key, names, own, chosen, where) for key in ("id", "file", "star")}
+    return {key: name for key, name in found.items() if name is not None}
+
+
+def two_columns(where: str, first: str, second: str, what: str) -> InputError:
+    """The error for two columns that mean one thing; it says how to choose."""
+    same = first.partition("#")[0]
+    twice = same and same == second.partition("#")[0]
+    both = (
+        f"column {same} occurs twice ({first}, {second})" if twice else f"columns {first} and {second} both mean {what}"
+    )
+    return InputError(f"{where}: {both}; choose one, as with --columns {what}={first}")
+
+
+def _label(plain: str) -> str | None:
+    plain = _LABEL_SPELLINGS.get(plain, plain)
+    return plain if plain in LABELS else None
+
+
+def _plain(name: str) -> str:
+    # VizieR writes [Fe/H] as __Fe_H_ or _[Fe/H]_ where a format does not have brackets.
+    return re.sub("_+", "_", re.sub(r"[\[\]\s]", "", name).replace("/", "_")).strip("_").lower()

@@ -1,0 +1,90 @@
+"""Parquet tables, and columns that Arrow has in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .content import FREE, check_expansion
+from .ecsv import parse_header, unit_of
+
+MAGIC = b"PAR1"
+
+
+def open_parquet(path: Path) -> tuple[list[str], dict[int, str], int]:
+    """Names of the columns of a file, units by place, and the number of rows.
+
+    Raises
+    ------
+    InputError
+        If the file claims more rows than it can hold.
+    """
+    import pyarrow.parquet as pq
+
+    about = pq.read_metadata(path)
+    schema = pq.read_schema(path)
+    check_expansion(path, sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups)))
+    if about.num_rows * 8 > max(FREE, 20000 * path.stat().st_size):
+        raise InputError(
+            f"{path}: {path.stat().st_size} bytes that claim to hold {about.num_rows} rows; fetch it again"
+        )
+    units = {}
+    described = {}
+    if b"table_meta_yaml" in (schema.metadata or {}):
+        header = parse_header(schema.metadata[b"table_meta_yaml"], str(path))
+        described = {column["name"]: unit_of(column) for column in header["datatype"]}
+    for place, field in enumerate(schema):
+        unit = (field.metadata or {}).get(b"unit", b"").decode("utf-8", "replace") or described.get(field.name, "")
+        if unit:
+            units[place] = unit
+    return list(schema.names), units, about.num_rows
+
+
+def read_parquet(path: Path, places: Sequence[int]) -> list[Any]:
+    """Columns of a file by place, as Arrow has them."""
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(path)
+    names = file.schema_arrow.names
+    some = [names[place] for place in places]
+    if len(set(names)) == len(names) and not any("." in name for name in some):
+        table = file.read(columns=some)
+        return [table.column(name) for name in some]
+    # By name it is not clear which of two columns is meant.
+    table = file.read()
+    return [table.column(place) for place in places]
+
+
+def to_numpy(column: Any) -> tuple[Any, np.ndarray] | None:
+    """Values of a column of Arrow, and where there are none; None if each row holds several values.
+
+    Text stays with Arrow; other types than numbers and text become text.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not isinstance(column, pa.ChunkedArray):
+        column = pa.chunked_array([column])
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    if pa.types.is_nested(kind):
+        return None
+    gone = pc.is_null(column).to_numpy()
+    if pa.types.is_floating(kind):
+        return column.to_numpy(), gone
+    if pa.types.is_integer(kind):
+        # Filled before the conversion: numpy has no integer null, and floats would lose digits.
+        return column.fill_null(0).to_numpy(), gone
+    if pa.types.is_boolean(kind):
+        return column.fill_null(False).to_numpy(), gone
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return column.cast(pa.string()), gone
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return np.array([b"" if value is None else value for value in column.to_pylist()], dtype=bytes), gone
+    return np.array(["" if value is None else str(value) for value in column.to_pylist()], dtype=str), gone

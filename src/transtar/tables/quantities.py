@@ -1,0 +1,218 @@
+"""What numbers of a column can be: units, physical ranges, and numbers that stand for 'missing'."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+
+import numpy as np
+
+from ..errors import InputError
+from ..glossary import LABELS
+from ..telling import tell
+
+_SENTINELS = np.array(sorted(
+    {float(nines + point) for n in range(1, 7) for nines in ["9" * n] for point in ("", ".9", ".99", ".999", ".9999")}
+    - {9.0}
+))  # fmt: skip
+"""99, 999, 9999, 99.99 and the like, with either sign, stand for 'missing' in catalogs."""
+
+_FILLERS = (-32768.0, -2147483648.0, 2147483647.0, -9223372036854775808.0, -9.0, -8888.0, -88.0)
+_HUGE = 1e19
+"""Nothing in a table of stars is as large; 1e20 and 1e30 are fillers, infinity is no number."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What a column of numbers holds.
+
+    Parameters
+    ----------
+    name : str
+    unit : str
+        Ours, as astropy spells it; 'dex' for logarithms.
+    usual : (float, float)
+        Within it a number that looks like a sentinel (-999, 9999, 99.99) is a value; outside it is 'missing'.
+    possible : (float, float)
+        A number outside is no value of this quantity, whatever it looks like.
+    zero : bool
+        Whether zero stands for 'missing'.
+    """
+
+    name: str
+    unit: str
+    usual: tuple[float, float]
+    possible: tuple[float, float]
+    zero: bool = False
+
+
+_DEX = Quantity("", "dex", (-8.9, 8.9), (-9, 9))
+
+QUANTITIES: Mapping[str, Quantity] = MappingProxyType({
+    one.name: one
+    for one in (
+        Quantity("teff", "K", (500, 9998), (200, 1e6), zero=True),
+        Quantity("teff_err", "K", (0, 998), (0, 1e5)),
+        # The poorest star known has less than -7.
+        Quantity("feh", "dex", (-8.5, 2), (-8.5, 3)),
+        Quantity("m_h", "dex", (-8.5, 2), (-8.5, 3)),
+        # White dwarfs reach 9.5.
+        Quantity("logg", "dex", (-3, 9.8), (-5, 9.8)),
+        # The fastest stars known move at 1,000 km/s or so; 3,000 km/s is far beyond any that is bound to our Galaxy.
+        Quantity("velocity", "km/s", (-998, 998), (-3000, 3000)),
+        Quantity("redshift", "", (-0.9, 20), (-1, 20)),
+        Quantity("ra", "deg", (0, 360), (-360, 360)),
+        Quantity("dec", "deg", (-90, 90), (-90, 90)),
+        # The fastest star moves by 10.4 arcsec a year.
+        Quantity("pmra", "mas/yr", (-998, 998), (-20000, 20000)),
+        Quantity("pmdec", "mas/yr", (-998, 998), (-20000, 20000)),
+        # Spurious ones of Gaia are large and negative, too.
+        Quantity("parallax", "mas", (-98, 998), (-2000, 2000)),
+        Quantity("epoch", "yr", (1800, 2100), (1800, 2100), zero=True),
+    )
+})  # fmt: skip
+"""By meaning (see `transtar.tables.names.meaning`); labels that are not here are in dex."""
+
+
+def quantity(meaning: str | None) -> Quantity | None:
+    """What a column of that meaning holds; None if nothing is known of it."""
+    if meaning is None:
+        return None
+    if meaning in QUANTITIES:
+        return QUANTITIES[meaning]
+    if meaning in LABELS:
+        return replace(_DEX, name=meaning)
+    if meaning.endswith("_err") and meaning.removesuffix("_err") in LABELS:
+        return Quantity(meaning, "dex", (0, 9.8), (0, 90))
+    return None
+
+
+def clean(values: np.ndarray, what: Quantity, unit: str, where: str) -> np.ndarray:
+    """Numbers in our unit, NaN where they stand for 'missing' or cannot be.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,), float64
+        As in the file; NaN where missing.
+    what : Quantity
+    unit : str
+        As the file states it; none is ours.
+    where : str
+        File and column, for messages.
+
+    Returns
+    -------
+    ndarray, shape (n,), float64
+
+    Raises
+    ------
+    InputError
+        If the unit is none of this quantity, or no value at all can be one.
+    """
+    scale, offset = conversion(unit, what, where)
+    with np.errstate(invalid="ignore", over="ignore"):
+        ours = values * scale + offset if (scale, offset) != (1, 0) else values.astype(np.float64, copy=True)
+        outside = np.isfinite(values) & ~((ours >= what.usual[0]) & (ours <= what.usual[1]))
+    blank = np.zeros(len(values), dtype=bool)
+    rows = np.flatnonzero(outside)
+    if len(rows):
+        blank[rows] = is_sentinel(values[rows]) | ((values[rows] == 0) & what.zero)
+    blank |= ~np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        impossible = ~blank & ~((ours >= what.possible[0]) & (ours <= what.possible[1]))
+    number, known = int(impossible.sum()), int((~blank).sum())
+    if number:
+        low, high = (f"{bound:g}" for bound in what.possible)
+        shown = f"{what.unit or 'without unit'}"
+        first = f"{values[np.flatnonzero(impossible)[0]]:g}"
+        if number == known and number > 2:
+            raise InputError(
+                f"{where}: none of {known} values is a {what.name or 'value'} between {low} and {high} ({shown}), the first is "
+                f"{first}; is it in another unit?"
+            )
+        tell(f"{where}: {number} of {known} values count as missing, as they are not between {low} and {high} ({shown}); "
+             f"the first: {first}")  # fmt: skip
+    if (scale, offset) != (1, 0):
+        tell(f"{where}: converted from {unit} to {what.unit}")
+        kept = is_sentinel(values) & (np.abs(values) > 998) & ~blank & ~impossible
+        if kept.any():
+            tell(
+                f"{where}: {int(kept.sum())} values look like 'missing' ({values[kept][0]:g} {unit}) and are taken as they are"
+            )
+    return np.where(blank | impossible, np.nan, ours)
+
+
+def is_sentinel(values: np.ndarray) -> np.ndarray:
+    """Numbers that stand for 'missing' in catalogs, single precision allowed for."""
+    size = np.abs(values)
+    place = np.clip(np.searchsorted(_SENTINELS, size * (1 - 1e-6)), 0, len(_SENTINELS) - 1)
+    with np.errstate(invalid="ignore"):
+        nines = np.abs(size - _SENTINELS[place]) <= 1e-6 * size
+        return nines | (size >= _HUGE) | np.isin(values, _FILLERS)
+
+
+def conversion(unit: str, what: Quantity, where: str) -> tuple[float, float]:
+    """Factor and summand from a file's unit to ours.
+
+    Raises
+    ------
+    InputError
+        If the unit is no unit of this quantity.
+    """
+    found = _conversion(" ".join(unit.split()), what.unit, what.name)
+    if found is None:
+        ours = what.unit or "no unit"
+        raise InputError(
+            f"{where}: the unit '{unit}' cannot be converted to {ours}; correct the unit in the file, or name another column "
+            "with --columns"
+        )
+    return found
+
+
+# What writers of tables mean by other spellings than astropy's.
+_SPELLINGS = {
+    "kelvin": "K", "degk": "K", "deg k": "K", "[k]": "", "km/sec": "km/s", "kms": "km/s", "kms-1": "km/s", "km/s/": "km/s",
+    "degree": "deg", "degrees": "deg", "deg.": "deg", "radian": "rad", "radians": "rad", "arcseconds": "arcsec",
+    "mas/year": "mas/yr", "mas/a": "mas/yr", "mas year-1": "mas/yr", "mas/julianyear": "mas/yr", "marcsec/yr": "mas/yr",
+    "milliarcsec/year": "mas/yr", '"/yr': "arcsec/yr", "arcsec/year": "arcsec/yr", "arcsec/a": "arcsec/yr",
+    "marcsec": "mas", "milliarcsec": "mas", "julian years": "yr", "time[julian years]": "yr", "jyear": "yr", "year": "yr",
+    "years": "yr", "h": "hourangle", "hr": "hourangle", "hour": "hourangle", "hours": "hourangle", "hms": "hourangle",
+    '"h:m:s"': "hourangle", "h:m:s": "hourangle", '"d:m:s"': "deg", "d:m:s": "deg", "dms": "deg",
+}  # fmt: skip
+_NO_UNIT = frozenset(("", "-", "--", "---", "none", "unitless", "dimensionless", "1", "n/a", "null", "[-]", "unknown"))
+_DEX_SPELLINGS = frozenset(("dex", "[sun]", "sun", "solar", "dex(1)", "[dex]", "log", "log10", "[solar]"))
+_GRAVITY = re.compile(
+    r"(?:log10|log|lg|dex)?\s*[\[(]?\s*(?:(?P<length>cm|m)\s*[./*\s]?\s*s(?:ec)?\s*(?:\*\*|\^)?\s*[({]?-?2[)}]?|cgs|g)\s*[\])]?"
+)
+
+
+@lru_cache(maxsize=1024)
+def _conversion(unit: str, ours: str, name: str) -> tuple[float, float] | None:
+    lower = unit.lower()
+    if lower in _NO_UNIT:
+        return 1.0, 0.0
+    if ours == "dex":
+        if lower in _DEX_SPELLINGS:
+            return 1.0, 0.0
+        gravity = _GRAVITY.fullmatch(lower) if name.startswith("logg") else None
+        if gravity is None:
+            return None
+        # log g in m/s2 is smaller by 2 than in cm/s2.
+        return 1.0, 2.0 if gravity["length"] == "m" and not name.endswith("_err") else 0.0
+    from astropy import units as u
+
+    for dialect in (None, "cds", "vounit", "fits"):
+        try:
+            parsed = u.Unit(_SPELLINGS.get(lower, unit), format=dialect, parse_strict="raise")
+            return float(parsed.to(u.Unit(ours))), 0.0
+        except (u.UnitConversionError, TypeError, ValueError):
+            continue
+    return None
+
+
+def is_unit(text: str, what: Quantity) -> bool:
+    """Whether a text is a unit of this quantity, and not something else in brackets."""
+    return bool(text.strip()) and _conversion(" ".join(text.split()), what.unit, what.name) is not None

@@ -1,0 +1,276 @@
+"""Tables as text: names in the first line, then rows, separated by commas, semicolons, bars, tabs or blanks.
+
+Answers of VizieR (asu-tsv: comments, names, units, dashes) and ECSV are read, too. pyarrow splits the rows; every
+value stays text until it is known what the column is, so that identifiers and names keep all their digits.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..errors import InputError
+from ..telling import tell
+from .content import open_bytes
+
+_LONGEST = 1 << 20
+"""Bytes of a first line at most; what is longer is no line of names."""
+_SAMPLE = 50
+"""Rows that tell the separator."""
+_RULE = re.compile(r"[-+|\t; ,:]*--[-+|\t; ,:]*")
+"""A line drawn with dashes, at least two of them together: a lone one stands for 'missing'."""
+_SEPARATORS = ("\t", "|", ";", ",")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file of text is laid out.
+
+    Parameters
+    ----------
+    names : tuple of str
+    separator : str
+        One of the four of `_SEPARATORS`, or ' ' for any number of blanks.
+    first : int
+        Lines before the first row.
+    units : dict of str to str
+        By name, as far as the file states them.
+    encoding : str
+    strict : bool
+        Whether each blank separates.
+    """
+
+    names: tuple[str, ...]
+    separator: str
+    first: int
+    units: dict[str, str] = field(default_factory=dict)
+    encoding: str = "utf-8"
+    strict: bool = False
+
+
+def read_layout(path: Path) -> Layout:
+    """Find names, separator and units of a table of text.
+
+    Raises
+    ------
+    InputError
+        If it has no line of names, or is no text.
+    """
+    with open_bytes(path) as file:
+        comments, lines, skipped = _head(path, file)
+    if not lines:
+        raise InputError(f"{path}: the table has no rows; columns found: none")
+    text, encoding = _decode(lines)
+    header, rows = text[0], text[1:]
+    if "\r" in header:
+        raise InputError(
+            f"{path}: its lines end in CR alone, as on old Macintoshes; save it with Unix or Windows line ends"
+        )
+    separator = _separator(header, [row for row in rows if not _RULE.fullmatch(row)])
+    names = _fields(header, separator)
+    units: dict[str, str] = {}
+    first = skipped + 1
+    above = _fields(rows[0], separator) if rows else []
+    if len(rows) > 1 and _RULE.fullmatch(rows[1]) and len(above) == len(names) and not any(map(_is_number, above)):
+        # VizieR: names, units, dashes.
+        units = {name: unit for name, unit in zip(names, above, strict=True) if unit}
+        first += 2
+    elif rows and _RULE.fullmatch(rows[0]):
+        first += 1
+    if all(name == "" or _is_number(name) for name in names):
+        # Without a line of names, or with one that is a comment, as numpy and TOPCAT write it.
+        named = _fields(comments[-1].lstrip("#").strip(), separator) if comments else []
+        if len(named) != len(names) or any(map(_is_number, named)):
+            raise InputError(
+                f"{path}: the first line, '{header[:60]}', names no columns; begin with a line such as 'obsid,teff,logg,feh'"
+            )
+        names, first, units = named, skipped, {}
+    return Layout(tuple(names), separator, first, units, encoding)
+
+
+def _head(path: Path, file: BinaryIO) -> tuple[list[str], list[bytes], int]:
+    """The last comments before the table, its first lines, and the number of lines before it."""
+    comments: list[str] = []
+    lines: list[bytes] = []
+    skipped = 0
+    while len(lines) <= _SAMPLE:
+        line = file.readline(_LONGEST + 1)
+        if not line:
+            break
+        if not lines:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+            if line.startswith(b"#") or not line.strip():
+                while len(line) > _LONGEST and not line.endswith(b"\n"):
+                    line = file.readline(_LONGEST + 1)
+                comments = [line[:10000].decode("utf-8", "replace").rstrip("\r\n")] if line.strip() else comments
+                skipped += 1
+                continue
+            if len(line) > _LONGEST:
+                raise InputError(f"{path}: the first line has more than {_LONGEST} bytes; is it a table?")
+        if len(line) > _LONGEST:
+            break
+        if line.strip() and not line.startswith(b"#"):
+            lines.append(line.rstrip(b"\r\n"))
+    return comments, lines, skipped
+
+
+def _decode(lines: Sequence[bytes]) -> tuple[list[str], str]:
+    try:
+        return [line.decode("utf-8") for line in lines], "utf-8"
+    except UnicodeDecodeError:
+        return [line.decode("latin-1") for line in lines], "latin-1"
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    if separator == " ":
+        return [name.strip() for name in next(csv.reader([line.strip()], delimiter=" ", skipinitialspace=True), [])]
+    return [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
+
+
+def _separator(header: str, rows: Sequence[str]) -> str:
+    """The one that cuts names and rows into equally many fields; the most of them where several do."""
+    best, most = ",", 1
+    for separator in (*_SEPARATORS, " "):
+        number = len(_fields(header, separator))
+        # Blanks stand in names of stars, too: they separate only where nothing else does.
+        if number <= most or (separator == " " and most > 1):
+            continue
+        if all(len(_fields(row, separator)) == number for row in rows[:20]):
+            best, most = separator, number
+    if most > 1:
+        return best
+    # No separator fits every row: the commonest in the line of names, so that the message names the row that differs.
+    counts = {separator: header.count(separator) for separator in _SEPARATORS}
+    commonest = max(counts, key=lambda separator: counts[separator])
+    return commonest if counts[commonest] else ","
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
+
+
+def read_rows(path: Path, layout: Layout, wanted: Sequence[str], names: Sequence[str]) -> Any:
+    """Read some columns, all as text.
+
+    Parameters
+    ----------
+    path : Path
+    layout : Layout
+    wanted : sequence of str
+        Some of `names`.
+    names : sequence of str
+        Of all columns, each once.
+
+    Returns
+    -------
+    pyarrow.Table
+
+    Raises
+    ------
+    InputError
+        If a row has more or fewer fields than the line of names.
+    """
+    import pyarrow as pa
+
+    for encoding in dict.fromkeys((layout.encoding, "latin-1")):
+        try:
+            found = _parse(path, layout, wanted, names, encoding)
+        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+            if encoding != "latin-1" and "utf" in str(error).lower():
+                continue
+            raise InputError(f"{path}: cannot be read as a CSV table ({_reason(error)})") from None
+        if encoding == "latin-1":
+            tell(f"{path}: not UTF-8; its letters are read as Latin-1")
+        return found
+    raise AssertionError("latin-1 decodes anything")
+
+
+def _parse(path: Path, layout: Layout, wanted: Sequence[str], names: Sequence[str], encoding: str) -> Any:
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    strange: list[str] = []
+
+    def on_invalid(row: Any) -> str:
+        text = (row.text or "").strip()
+        if text.startswith("#") or _RULE.fullmatch(text) or not text:
+            return "skip"
+        strange.append(f"row {text[:40]!r} has {row.actual_columns} fields, the line of names {row.expected_columns}")
+        return "error"
+
+    with open_bytes(path) as file:
+        for _ in islice(file, layout.first):
+            pass
+        rest = io.BufferedReader(_Uncommented(file), 1 << 20)
+        stream: Any = _single_blanks(rest) if layout.separator == " " and not layout.strict else rest
+        size = 1 << 26
+        reading = arrow_csv.ReadOptions(column_names=list(names), block_size=size, encoding=encoding, use_threads=False)
+        parsing = arrow_csv.ParseOptions(
+            delimiter=layout.separator,
+            invalid_row_handler=on_invalid,
+            newlines_in_values=False,
+            ignore_empty_lines=True,
+        )
+        converting = arrow_csv.ConvertOptions(
+            include_columns=list(wanted), column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False,
+            null_values=[],
+        )  # fmt: skip
+        try:
+            return arrow_csv.read_csv(stream, reading, parsing, converting)
+        except pa.ArrowInvalid as error:
+            if "Empty CSV" in str(error):
+                return pa.table({name: pa.array([], pa.string()) for name in wanted})
+            raise pa.ArrowInvalid(strange[0]) from None if strange else error
+
+
+class _Uncommented(io.RawIOBase):
+    """A stream without the lines that begin with #."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._ready = file, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        while not self._ready:
+            block = self._file.read(1 << 20)
+            if not block:
+                return 0
+            # Whole lines only, so that each begins where the block or a line feed says.
+            block += self._file.readline()
+            if block.startswith(b"#") or b"\n#" in block:
+                block = re.sub(rb"(?m)^#[^\n]*(?:\n|\Z)", b"", block)
+            self._ready = block
+        part, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def _single_blanks(file: BinaryIO) -> BinaryIO:
+    """The same rows with one blank between any two fields."""
+    content = file.read()
+    if b'"' not in content:
+        content = re.sub(rb"[ \t]+", b" ", content)
+        return io.BytesIO(re.sub(rb"(?m)^ +| +(?=\r?$)", b"", content))
+    out = io.StringIO()
+    write = csv.writer(out, delimiter=" ", lineterminator="\n")
+    lines = (line.strip() for line in content.decode("utf-8", "surrogateescape").splitlines())
+    for row in csv.reader(lines, delimiter=" ", skipinitialspace=True):
+        if row:
+            write.writerow(row)
+    return io.BytesIO(out.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()).removeprefix("CSV parse error: ")[:300]

@@ -1,0 +1,115 @@
+"""VOTables in any of their serialisations, by astropy; nothing outside the file is ever asked for."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..telling import tell
+from .content import read_bytes
+
+_START = re.compile(
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE[^>]*>\s*)?<(?:[\w.-]+:)?VOTABLE[\s>]", re.DOTALL
+)
+_OUTSIDE = re.compile(rb"<(?:[\w.-]+:)?STREAM\b[^<]*?\bhref\s*=", re.IGNORECASE)
+_STREAM = re.compile(rb"<(?:[\w.-]+:)?STREAM\b[^>]*>([^<]*)<")
+
+
+def recognise(start: bytes) -> bool:
+    """Tell a VOTable by its first element, or XML at least."""
+    plain = start.removeprefix(b"\xef\xbb\xbf")
+    return _START.match(plain) is not None or plain.lstrip().startswith(b"<?xml")
+
+
+def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarray, np.ndarray] | None]]:
+    """Names, units and columns of the first table that has rows; None for a column that holds several values in a row.
+
+    Raises
+    ------
+    InputError
+        If it is no VOTable, has no table with rows, reports an error of the service, or keeps its data elsewhere.
+    """
+    from astropy.io.votable import parse
+
+    content = read_bytes(path).removeprefix(b"\xef\xbb\xbf")
+    if _START.match(content[: 1 << 20]) is None and b"VOTABLE" not in content[: 1 << 16].upper():
+        raise InputError(f"{path}: an XML file, but no VOTable; write the table as VOTable, CSV or FITS")
+    if b"<!ENTITY" in content or b"\0" in content[:64]:
+        raise InputError(f"{path}: a VOTable that defines entities of its own, or is not UTF-8; write it anew")
+    if _OUTSIDE.search(content):
+        raise InputError(
+            f"{path}: a VOTable whose data lie at another address (href); fetch them, and write the table as one file"
+        )
+    with warnings.catch_warnings():
+        # Half of all services break some rule of the standard.
+        warnings.simplefilter("ignore")
+        try:
+            whole = parse(io.BytesIO(content), verify="ignore", filename=str(path))
+        except Exception as error:
+            what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            raise InputError(f"{path}: cannot be read as a VOTable ({what})") from None
+        tables = [table for table in whole.iter_tables() if len(table.array)]
+        if not tables:
+            raise InputError(f"{path}: no table with rows in this VOTable{_status(whole)}")
+        table = tables[0]
+        if len(tables) > 1:
+            name = table.name or table.ID or "the first"
+            tell(f"{path}: {len(tables)} tables with rows; read is {name}, with {len(table.array)} rows")
+        nulls = _nulls_of_text(content, whole, table)
+        columns = [_column(table, place, nulls) for place in range(len(table.fields))]
+    return [one.name or one.ID for one in table.fields], [_unit(one) for one in table.fields], columns
+
+
+def _status(whole: Any) -> str:
+    for resource in whole.resources:
+        for info in resource.infos:
+            if info.name == "QUERY_STATUS" and str(info.value).upper() == "ERROR":
+                return f"; the service says: {' '.join(str(info.content or 'error').split())[:200]}"
+    return ""
+
+
+def _unit(one: Any) -> str:
+    return "" if one.unit is None else str(one.unit)
+
+
+def _column(table: Any, place: int, nulls: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
+    one = table.fields[place]
+    column = table.array[one.ID]
+    gone = np.ma.getmaskarray(column)
+    values = np.ma.getdata(column)
+    if values.ndim > 1 or gone.ndim > 1 or values.dtype.kind not in "biufSUO":
+        return None
+    if values.dtype.kind == "O":
+        if not all(isinstance(value, str | bytes) for value in values.tolist()):
+            return None
+        values = np.array([value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values])
+    gone = gone | nulls.get(place, False)
+    return np.asarray(values).astype(values.dtype.newbyteorder("=")), np.asarray(gone, bool)
+
+
+def _nulls_of_text(content: bytes, whole: Any, table: Any) -> dict[int, np.ndarray]:
+    """Null bits of text in BINARY2, which astropy passes over (its issue 8995): by place of the column."""
+    text = [place for place, one in enumerate(table.fields) if one.datatype in ("char", "unicodeChar")]
+    if getattr(table, "format", None) != "binary2" and b"<BINARY2" not in content:
+        return {}
+    every = list(whole.iter_tables())
+    streams = _STREAM.findall(content)
+    if not text or len(every) != 1 or len(streams) != 1:
+        return {}
+    stream = io.BytesIO(base64.b64decode(streams[0]))
+    parsers = [one.converter.binparse for one in table.fields]
+    width = (len(parsers) + 7) // 8
+    rows = np.zeros((len(table.array), len(parsers)), dtype=bool)
+    for row in range(len(rows)):
+        bits = np.unpackbits(np.frombuffer(stream.read(width), np.uint8))[: len(parsers)]
+        rows[row] = bits.astype(bool)
+        for parser in parsers:
+            parser(stream.read)
+    return {place: rows[:, place] for place in text}
