@@ -11,7 +11,7 @@ from ..errors import InputError
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?")
 _PARTS = re.compile(
     r"(?P<sign>[+-]?)\s*(?P<first>\d{1,3})\s*(?P<mark>[:hHdD°\s])\s*(?P<minute>\d{1,2})\s*(?:[:mM'′\s]\s*"
-    r"(?P<second>\d{1,2}(?:\.\d*)?)?\s*(?:[sS\"″]|'')?)?"
+    r"(?P<second>\d{1,2}(?:\.\d*)?)?\s*(?:[s\"″]|'')?)?"
 )
 
 

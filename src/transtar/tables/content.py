@@ -17,7 +17,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 FREE = 1 << 28
 """Content of so many bytes is read whatever the size of the file."""
-EXPANSION = 200
+EXPANSION = 100
 """Beyond `FREE` a file may grow by this factor; tables of stars shrink to a tenth or so."""
 
 _OPENERS: dict[bytes, tuple[str, Callable[..., BinaryIO]]] = {

@@ -57,11 +57,11 @@ def canonical_label(name: str) -> str | None:
 
     ``TEFF``, ``[Fe/H]``, ``FE_H``, ``__Fe_H_``, ``log_g``, ``e_teff``, ``FE_H_ERR`` and the like are known.
     """
-    plain = _plain(name)
-    label = _label(plain)
+    bare = plain(name)
+    label = _label(bare)
     if label is not None:
         return label
-    found = _ERROR.fullmatch(plain)
+    found = _ERROR.fullmatch(bare)
     label = _label(found["after"] or found["before"]) if found else None
     return None if label is None else f"{label}_err"
 
@@ -69,8 +69,9 @@ def canonical_label(name: str) -> str | None:
 def meaning(name: str) -> str | None:
     """What a column is, by its name: a label, its error, or a key of `SPELLINGS`; None if it is none of them.
 
-    The name of a table before a dot (``RVTAB.VRAD``) does not matter.
+    The name of a table before a dot (``RVTAB.VRAD``) does not matter, and neither does the number of a name that occurs twice.
     """
+    name = re.sub(r"#\d+$", "", name)
     return _MEANINGS.get(name.lower()) or canonical_label(name) or (
         meaning(name.partition(".")[2]) if "." in name else None
     )  # fmt: skip
@@ -105,22 +106,22 @@ def key_column(
     """
     if key in chosen:
         return key
-    plain: dict[str, list[str]] = {}
+    spelt: dict[str, list[str]] = {}
     for name in names:
-        plain.setdefault(_plain(name), []).append(name)
-    spellings = {"file": _FILE_SPELLINGS, "star": _STAR_SPELLINGS}.get(key) or _ids(plain, own, where)
-    found = next((plain[spelling] for spelling in spellings if spelling in plain), None)
+        spelt.setdefault(plain(name), []).append(name)
+    spellings = {"file": _FILE_SPELLINGS, "star": _STAR_SPELLINGS}.get(key) or _ids(spelt, own, where)
+    found = next((spelt[spelling] for spelling in spellings if spelling in spelt), None)
     if found is not None and len(found) > 1:
         raise two_columns(where, found[0], found[1], key)
     return None if found is None else found[0]
 
 
-def _ids(plain: Mapping[str, list[str]], own: Sequence[str] | None, where: str) -> tuple[str, ...]:
+def _ids(spelt: Mapping[str, list[str]], own: Sequence[str] | None, where: str) -> tuple[str, ...]:
     if own is not None:
         return (*own, "id", *_SPECTRUM_IDS, *_STAR_IDS)
-    rivals = [spelling for spelling in _SPECTRUM_IDS if spelling in plain]
+    rivals = [spelling for spelling in _SPECTRUM_IDS if spelling in spelt]
     if len(rivals) > 1 and not set(rivals) <= set(UNSIGNED):
-        raise two_columns(where, plain[rivals[0]][0], plain[rivals[1]][0], "id")
+        raise two_columns(where, spelt[rivals[0]][0], spelt[rivals[1]][0], "id")
     return (*_SPECTRUM_IDS, "id", *_STAR_IDS)
 
 
@@ -142,11 +143,18 @@ def two_columns(where: str, first: str, second: str, what: str) -> InputError:
     return InputError(f"{where}: {both}; choose one, as with --columns {what}={first}")
 
 
-def _label(plain: str) -> str | None:
-    plain = _LABEL_SPELLINGS.get(plain, plain)
-    return plain if plain in LABELS else None
+def error_of(name: str) -> str | None:
+    """The column that this one is the error of, in plain spelling (`plain`); None if it is no error."""
+    found = _ERROR.fullmatch(plain(name))
+    return (found["after"] or found["before"]) if found else None
 
 
-def _plain(name: str) -> str:
+def _label(bare: str) -> str | None:
+    bare = _LABEL_SPELLINGS.get(bare, bare)
+    return bare if bare in LABELS else None
+
+
+def plain(name: str) -> str:
+    """A name without brackets, blanks and case: ``[Fe/H]`` and ``__Fe_H_`` are ``fe_h``."""
     # VizieR writes [Fe/H] as __Fe_H_ or _[Fe/H]_ where a format does not have brackets.
     return re.sub("_+", "_", re.sub(r"[\[\]\s]", "", name).replace("/", "_")).strip("_").lower()

@@ -15,8 +15,7 @@ from ..glossary import LABELS
 from ..telling import tell
 
 _SENTINELS = np.array(sorted(
-    {float(nines + point) for n in range(1, 7) for nines in ["9" * n] for point in ("", ".9", ".99", ".999", ".9999")}
-    - {9.0}
+    {float("9" * n + "." + "9" * m) for n in range(1, 7) for m in range(5) if 2 <= n + m <= 6}
 ))  # fmt: skip
 """99, 999, 9999, 99.99 and the like, with either sign, stand for 'missing' in catalogs."""
 
@@ -148,9 +147,9 @@ def clean(values: np.ndarray, what: Quantity, unit: str, where: str) -> np.ndarr
 def is_sentinel(values: np.ndarray) -> np.ndarray:
     """Numbers that stand for 'missing' in catalogs, single precision allowed for."""
     size = np.abs(values)
-    place = np.clip(np.searchsorted(_SENTINELS, size * (1 - 1e-6)), 0, len(_SENTINELS) - 1)
+    place = np.clip(np.searchsorted(_SENTINELS, size * (1 - 2e-7)), 0, len(_SENTINELS) - 1)
     with np.errstate(invalid="ignore"):
-        nines = np.abs(size - _SENTINELS[place]) <= 1e-6 * size
+        nines = np.abs(size - _SENTINELS[place]) <= 2e-7 * size
         return nines | (size >= _HUGE) | np.isin(values, _FILLERS)
 
 

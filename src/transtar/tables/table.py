@@ -17,7 +17,7 @@ from ..glossary import LABELS
 from . import ecsv, fits, parquet, text, votable
 from .column import Column
 from .content import first_bytes, what_else
-from .names import SPELLINGS, key_columns, meaning, two_columns
+from .names import SPELLINGS, error_of, key_columns, meaning, plain, two_columns
 from .quantities import is_unit, quantity
 
 FORMATS = "CSV, ECSV, FITS, VOTable or parquet"
@@ -307,7 +307,10 @@ def _in_memory(path: Path, names: list[str], units: list[str], columns: list[tup
 
 _DIALECTS = (
     (re.compile(rb"\A(?:Title:.*\n|={20,}|\s*\n)(?s:.*?)Byte-by-byte Description"), "ascii.mrt"),
-    (re.compile(rb"\A(?:\\[^\n]*\n)*\|[^\n]*\|\s*\n\|[^\n]*\|\s*\n"), "ascii.ipac"),
+    (
+        re.compile(rb"\A\|[^\n]*\|\s*\n\|(?:\s*(?:char|int|long|float|real|double|date|[cilfrd])\s*\|)+\s*\n"),
+        "ascii.ipac",
+    ),
     (re.compile(rb"\A\\[^\n]*\n"), "ascii.ipac"),
 )
 
@@ -383,6 +386,10 @@ def _choose(table: Table, choice: Mapping[str, str] | None) -> Table:
             choice.used.add(name)
         new[given] = name
         hidden |= {other for other in table.names if other != given and (other == name or meaning(other) == name)}
+        if name in LABELS and f"{name}_err" not in (choice or {}):
+            # Of errors that of the column chosen: another one's would be wrong without a word.
+            errors = [other for other in table.names if meaning(other) == f"{name}_err"]
+            hidden |= {other for other in errors if error_of(other) != plain(given)}
     hidden -= set(new)
     if not new:
         return table

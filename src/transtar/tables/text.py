@@ -230,7 +230,9 @@ def _parse(path: Path, layout: Layout, wanted: Sequence[str], names: Sequence[st
         except pa.ArrowInvalid as error:
             if "Empty CSV" in str(error):
                 return pa.table({name: pa.array([], pa.string()) for name in wanted})
-            raise pa.ArrowInvalid(strange[0]) from None if strange else error
+            if strange:
+                raise pa.ArrowInvalid(strange[0]) from None
+            raise
 
 
 class _Uncommented(io.RawIOBase):
