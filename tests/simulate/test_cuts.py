@@ -78,7 +78,7 @@ def test_edr(catalogs):
     assert rows.sum() - spoilt in (scale.edr_final, scale.edr_final + 1)
     rv1, sp1 = dr1["RVTAB"].data, dr1["SPTAB"].data
     clean = (rv1["PRIMARY"] == b"T") & (sp1["BESTGRID"] != "s_rdesi1")
-    clean &= (sp1["TEFF"] >= 4000) & (sp1["TEFF"] < 6700) & (sp1["LOGG"] >= 0) & (sp1["LOGG"] < 5.4)
+    clean &= (sp1["TEFF"] >= 4000) & (sp1["TEFF"] < 6600) & (sp1["LOGG"] >= 0) & (sp1["LOGG"] < 5.1)
     kept = np.intersect1d(rv["TARGETID"][rows], rv1["TARGETID"][clean & np.isfinite(sp1["FEH"])])
     assert scale.edr_clean <= len(kept) <= scale.edr_clean + spoilt + 1
 

@@ -83,7 +83,7 @@ def test_abundance_relations():
     assert -0.85 < carbon_depletion(1.0, -2.0) < -0.6
     assert microturbulence(5772, 4.44, 0.0) == pytest.approx(1.067, abs=0.002)
     assert microturbulence(4300, 1.6, -0.5) == pytest.approx(1.5, abs=0.15)
-    assert rotation(5772, 4.44, 1.0, 4.57) == pytest.approx(1.9)
+    assert rotation(5772, 4.44, 1.0, 4.57) == pytest.approx(2.0)
     assert rotation(7000, 4.1, 1.5, 1.0) > 40
     assert rotation(6400, 4.2, 0.8, 12.0) < 5
 

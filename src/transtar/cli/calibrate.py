@@ -24,11 +24,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="_desi",
         help="how the survey's columns end in the catalog, so that feh is feh_desi; may be ''",
     )
-    parser.add_argument("--gravity", type=float, default=3.6, help="giants lie below this log g")
+    parser.add_argument("--gravity", type=float, default=3.5, help="giants lie below this log g")
     parser.add_argument(
-        "--teff", type=float, nargs=2, default=(4000.0, 6700.0), help="range in K in which the fit holds"
+        "--teff", type=float, nargs=2, default=(4000.0, 6600.0), help="range in K in which the fit holds"
     )
-    parser.add_argument("--logg", type=float, nargs=2, default=(0.0, 5.4), help="range of log g in which the fit holds")
+    parser.add_argument("--logg", type=float, nargs=2, default=(0.0, 5.1), help="range of log g in which the fit holds")
     add_columns(parser)
     parser.add_argument(
         "--out", required=True, type=Path, help="YAML file of coefficients, as settings of selections take"

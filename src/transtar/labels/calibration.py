@@ -1,7 +1,8 @@
 """Calibration of [Fe/H] by a quadratic in Teff, one for dwarfs and one for giants.
 
 Koposov et al. 2025 (arXiv:2505.14787): measured minus reference [Fe/H] is c0 + c1 x + c2 x^2 with
-x = log10(Teff / 5000 K) / 0.1, and is taken off.
+x = log10(Teff / 5000 K) / 0.1, and is taken off. The shipped coefficients are those of the released code
+(https://github.com/desimilkyway/dr1_vac_code, feh_correct.py, commit 10b6ab6), which differ from those of its first draft.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Calibration:
     giants, dwarfs : (float, float, float)
         c0, c1, c2; dex.
     teff, logg : (float, float)
-        Range, upper end excluded; there is no calibrated [Fe/H] outside. K and dex.
+        Ranges, lower end included and upper end excluded; there is no calibrated [Fe/H] outside. K and dex.
     source : str
     """
 
@@ -111,12 +112,27 @@ def calibrate(feh: np.ndarray, teff: np.ndarray, logg: np.ndarray, calibration: 
     with np.errstate(invalid="ignore", divide="ignore"):
         inside = (teff >= calibration.teff[0]) & (teff < calibration.teff[1])
         inside &= (logg >= calibration.logg[0]) & (logg < calibration.logg[1])
-        bias = np.where(
-            logg < calibration.gravity,
-            _powers(teff) @ np.array(calibration.giants),
-            _powers(teff) @ np.array(calibration.dwarfs),
-        )
+        bias = calibration_bias(teff, logg, calibration)
     return np.where(inside, np.asarray(feh, np.float64) - bias, np.nan)
+
+
+def calibration_bias(teff: np.ndarray, logg: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """What `calibrate` takes off [Fe/H], whatever the ranges of the calibration.
+
+    Parameters
+    ----------
+    teff, logg : ndarray, shape (n,)
+        As measured; K, dex.
+    calibration : Calibration
+
+    Returns
+    -------
+    ndarray, shape (n,), float64
+        Dex.
+    """
+    powers = _powers(np.asarray(teff, np.float64))
+    giant = np.asarray(logg, np.float64) < calibration.gravity
+    return np.where(giant, powers @ np.array(calibration.giants), powers @ np.array(calibration.dwarfs))
 
 
 def _powers(teff: np.ndarray) -> np.ndarray:
@@ -130,12 +146,14 @@ def fit_calibration(
     logg: np.ndarray,
     reference: np.ndarray,
     *,
-    gravity: float = 3.6,
-    teff_range: tuple[float, float] = (4000.0, 6700.0),
-    logg_range: tuple[float, float] = (0.0, 5.4),
+    gravity: float = 3.5,
+    teff_range: tuple[float, float] = (4000.0, 6600.0),
+    logg_range: tuple[float, float] = (0.0, 5.1),
     source: str = "",
 ) -> Calibration:
     """Fit the quadratics by least absolute deviations, as Koposov et al. do.
+
+    The defaults are the limits of their calibration of the SP pipeline.
 
     Parameters
     ----------

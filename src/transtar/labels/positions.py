@@ -13,8 +13,8 @@ AMBIGUOUS = ("drop", "nearest")
 """What becomes of a row with several candidates: it has no match, or the nearest of them."""
 
 _ARCSEC = np.pi / 648000
-_KM_YEAR_PER_SECOND = 4.740470446
-"""Kilometres a second that one astronomical unit a year is."""
+_KM_YEAR_PER_SECOND = 4.740470464
+"""Kilometres a second that one astronomical unit (IAU 2012) a Julian year is."""
 _PAIRS = 1 << 22
 """Pairs looked at in one go, which bounds the memory."""
 

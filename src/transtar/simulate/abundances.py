@@ -15,8 +15,9 @@ MDF = {
 """Per component: (share, mean, sigma) of Gaussians in [Fe/H].
 
 Thin disc: Casagrande et al. 2011, A&A 530, A138, with the poor tail of its outer parts (Hayden et al. 2015). Thick disc: Bensby
-et al. 2014, A&A 562, A71, with a metal-weak tail (Carollo et al. 2010, ApJ 712, 692). Halo: Gaia-Enceladus (Feuillet et al.
-2020, MNRAS 497, 109) and the rest (Youakim et al. 2020, MNRAS 492, 4986).
+et al. 2014, A&A 562, A71, with a metal-weak tail (Carollo et al. 2010, ApJ 712, 692). Halo: Gaia-Enceladus, between the -1.17
+(sigma 0.34) of Feuillet et al. (2020, MNRAS 497, 109) and the 0.1 to 0.3 dex less that they say others find, and the rest
+(Youakim et al. 2020, MNRAS 492, 4986).
 """
 
 FEH_LIMITS = (-4.0, 0.55)
@@ -94,11 +95,11 @@ def microturbulence(teff, logg, feh) -> np.ndarray:
 def rotation(teff, logg, mass, age) -> np.ndarray:
     """Median equatorial velocity in km/s.
 
-    Stars below the Kraft break spin down with the square root of age from 1.9 km/s of the Sun (Skumanich 1972, ApJ 171, 565);
+    Stars below the Kraft break spin down with the square root of age from 2.0 km/s of the Sun (Skumanich 1972, ApJ 171, 565);
     above 6250 K and 1.1 solar masses they keep their spin (Kraft 1967, ApJ 150, 551; Royer et al. 2007, A&A 463, 671); giants
     turn at 2-4 km/s (de Medeiros et al. 1996, A&A 314, 499).
     """
-    slow = 1.9 * np.sqrt(4.57 / np.maximum(age, 0.1))
+    slow = 2.0 * np.sqrt(4.57 / np.maximum(age, 0.1))
     fast = np.interp(teff, (6250, 6500, 7000, 7500, 9000), (0, 12, 45, 90, 140))
     dwarf = slow + np.where(np.asarray(mass) > 1.1, fast, 0)
     return np.where(np.asarray(logg) < 3.5, 2.5 + 1.5 * (np.asarray(mass) > 2), dwarf)

@@ -58,7 +58,7 @@ def disc_reddening(distance, latitude, scale_height: float = 110.0, density: flo
     latitude : ndarray
         Galactic, in degrees.
     scale_height : float
-        Of the dust in pc (Marshall et al. 2006, A&A 453, 635: 100-130 pc).
+        Of the dust in pc (103 pc in Li et al. 2018, arXiv:1803.10540; Marshall et al. 2006, A&A 453, 635: 100-130 pc).
     density : float
         E(B-V) per kpc in the plane; 0.7 mag/kpc in V at R_V = 3.1 (Spitzer 1978; Vergely et al. 1998, A&A 340, 543).
 

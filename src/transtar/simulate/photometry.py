@@ -2,7 +2,8 @@
 
 Bolometric corrections of Andrae et al. (2018, A&A 616, A8, table 4), colours of Mucciarelli, Bellazzini & Massari (2021, A&A
 653, A90, table 1), r of Riello et al. (2021, A&A 649, A3, table C.2), extinction coefficients of Casagrande & VandenBerg (2018,
-MNRAS 479, L102, table 2) and, for r, Schlafly & Finkbeiner (2011, ApJ 737, 103). Temperatures are held between 3500 and 8000 K.
+MNRAS 479, L102, table 2) and, for r, of the DESI Legacy Imaging Surveys (desiutil.dust; after Schlafly & Finkbeiner 2011, ApJ
+737, 103). Temperatures are held between 3500 and 8000 K.
 """
 
 from __future__ import annotations

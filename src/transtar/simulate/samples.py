@@ -17,7 +17,7 @@ from . import epochs
 from .epochs import at_epoch
 from .native import sizes
 from .native.apogee import simulate_aspcap
-from .native.pipeline import simulate_pipeline
+from .native.pipeline import SP, simulate_pipeline
 from .observations import APOGEE_FAULTS, DESI_FAULTS, EDR_FAULTS, FINAL_FAULTS, apogee_rows, desi_rows, lamost_rows
 from .scales import Scale
 
@@ -236,7 +236,8 @@ def _common_quotas(scale: Scale) -> dict[str, int]:
 def _edr_class(table: Table, seed: tuple[int, ...]) -> tuple[Table, np.ndarray]:
     table, _ = _labelled(table, seed)
     teff, logg = np.asarray(table["sp_teff"]), np.asarray(table["sp_logg"])
-    calibrated = (teff < 6700) & (logg < 5.4) & (teff > 4000)
+    published = SP.published()
+    calibrated = (teff < published.teff[1]) & (logg < published.logg[1]) & (teff > 4000)
     return table, np.select([teff <= 4000, calibrated], ["edr:cool", "edr:clean"], "edr:other")
 
 

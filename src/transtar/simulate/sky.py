@@ -1,7 +1,7 @@
 """Where stars are and how they move: footprints, coordinates, densities, orbits and identifiers.
 
-Densities are those of Juric et al. (2008, ApJ 673, 864, table 10), velocity ellipsoids and lags those of Bensby, Feltzing &
-Lundstrom (2003, A&A 410, 527, table 1) for the discs and of Smith et al. (2009, MNRAS 399, 1223) for the halo.
+Densities are those of Juric et al. (2008, ApJ 673, 864, abstract), lags and the velocity ellipsoids of the discs those of
+Bensby, Feltzing & Lundstrom (2003, A&A 410, 527, table 1), the halo's ellipsoid that of Smith et al. (2009, MNRAS 399, 1223).
 """
 
 from __future__ import annotations

@@ -239,7 +239,7 @@ def calibrated(source: Any) -> tuple[np.ndarray, ...]:
 
 SURVEY = Survey(
     name="gaia-xp",
-    description="Gaia XP spectra, sampled or continuous (R 30 to 100, 336-1020 nm), CSV, FITS or VOTable",
+    description="Gaia XP spectra, sampled or continuous (R 15 to 80, 336-1020 nm), CSV, FITS or VOTable",
     read_file=read_gaia_xp,
     patterns=tuple(
         f"{stem}_*{suffix}"
@@ -247,7 +247,7 @@ SURVEY = Survey(
         for suffix in (".csv", ".csv.gz", ".ecsv", ".fits", ".fits.gz", ".xml", ".vot")
     ),
     frame="observed",
-    resolution=50.0,
+    resolution=25.0,
     citation="De Angeli et al. 2023, A&A 674, A2; Montegriffo et al. 2023, A&A 674, A3",
     id_columns=("source_id", "gaia_source_id", "dr3_source_id", "gaiadr3"),
 )

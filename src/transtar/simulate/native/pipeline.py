@@ -3,7 +3,8 @@
 Everything here is to be called 'simulated pipeline': it says how a catalog errs, not how a code works. Metallicities
 of the RVSpecFit (RV) and FERRE (SP) branches are off by quadratic functions of Teff, one for giants and one for
 dwarfs: those that Koposov et al. 2025 (the DESI DR1 stellar catalogue) fitted in order to take them out, so that
-their recipe restores the truth here. [alpha/Fe] of SP scatters so much that the two sequences of the disc merge.
+their recipe restores the truth here. They are read from `transtar.labels.calibration`, which has them once for all.
+[alpha/Fe] of SP scatters so much that the two sequences of the disc merge.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.table import Table
 
-TEFF_REFERENCE = 5000.0
-LOG_TEFF_SCALE = 0.1
+from ...labels.calibration import Calibration, calibration_bias, load_calibration
 
 
 @dataclass(frozen=True)
@@ -24,38 +24,31 @@ class Faults:
 
     Parameters
     ----------
-    gravity : float
-        Giants lie below this log g.
-    giants, dwarfs : (float, float, float)
-        [Fe/H] measured minus true, in powers of log10(Teff / 5000 K) / 0.1.
-    valid : ((float, float), (float, float))
-        log g and Teff within which the correction is published; the offset is constant outside.
+    calibration : str
+        Name of the published calibration that takes the error of [Fe/H] out, for `load_calibration`.
     teff, logg, feh, alphafe : float
         Scatter at S/N 20 per pixel, K and dex.
     """
 
-    gravity: float
-    giants: tuple[float, float, float]
-    dwarfs: tuple[float, float, float]
-    valid: tuple[tuple[float, float], tuple[float, float]]
+    calibration: str
     teff: float
     logg: float
     feh: float
     alphafe: float
 
+    def published(self) -> Calibration:
+        """The coefficients of the error of [Fe/H], and where they hold."""
+        return load_calibration(self.calibration)
 
-RV = Faults(4.4, (0.197, -0.785, 0.417), (0.038, -0.281, 0.084), ((-0.5, 5.1), (4200.0, 6600.0)), 90.0, 0.2, 0.12, 0.15)
-SP = Faults(
-    3.6, (0.112, 0.195, -0.162), (0.041, -0.095, -0.117), ((0.0, 5.4), (4000.0, 6700.0)), 75.0, 0.15, 0.10, 0.13
-)
+
+RV = Faults("koposov2025-rvs", 90.0, 0.2, 0.12, 0.15)
+SP = Faults("koposov2025-sp", 75.0, 0.15, 0.10, 0.13)
 
 
 def metallicity_bias(teff: np.ndarray, logg: np.ndarray, faults: Faults) -> np.ndarray:
-    """[Fe/H] measured minus true at measured Teff (K) and log g; dex."""
-    low, high = faults.valid[1]
-    x = np.log10(np.clip(teff, low, high) / TEFF_REFERENCE) / LOG_TEFF_SCALE
-    powers = np.stack([np.ones_like(x), x, x**2])
-    return np.where(logg < faults.gravity, np.array(faults.giants) @ powers, np.array(faults.dwarfs) @ powers)
+    """[Fe/H] measured minus true at measured Teff (K) and log g; dex. Constant in Teff outside the published range."""
+    published = faults.published()
+    return calibration_bias(np.clip(teff, *published.teff), logg, published)
 
 
 def simulate_branch(stars: Table, snr: np.ndarray, faults: Faults, rng: np.random.Generator) -> dict[str, np.ndarray]:
