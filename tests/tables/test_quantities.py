@@ -1,5 +1,7 @@
 """Units, ranges, and numbers that stand for 'missing'."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -38,13 +40,32 @@ def test_sentinels_are_missing_where_no_star_has_them(name, values, kept):
 def test_what_cannot_be_is_missing_and_told(caplog):
     np.testing.assert_array_equal(column([5000.0, 6000.0, 5.0], "teff"), [5000, 6000, np.nan])
     assert (
-        "column teff: 1 of 3 values count as missing, as they are not between 200 and 1e+06 (K); the first: 5"
+        "column teff: 1 of 3 values count as missing, as they are not between 200 and 1e+06 K; the first: 5"
         in caplog.text
     )
     with pytest.raises(
-        InputError, match=r"a\.csv: column teff: none of 3 values is a teff between 200 and 1e\+06 \(K\)"
+        InputError, match=r"a\.csv: column teff: none of 3 values is a teff between 200 and 1e\+06 K, the first is 5"
     ):
         column([5.0, 6.0, 5.5], "teff")
+
+
+def test_predictions_that_cannot_be_are_kept_to_be_scored(caplog):
+    given = Column(np.array([-12.0, -0.5, -9999.0]), None, "", "feh", "a.csv: column feh")
+    np.testing.assert_array_equal(given.numbers(keep=True), [-12, -0.5, np.nan])
+    assert "1 of 2 values are taken as they are, though not between -8.5 and 3 dex; the first: -12" in caplog.text
+
+
+def test_the_table_of_the_docs_is_current():
+    page = (Path(__file__).parents[2] / "docs/tables.md").read_text(encoding="utf-8")
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines()]
+    rows = {row[0]: row[1:] for row in cells if len(row) == 4}
+    for shown, name in (("Teff", "teff"), ("log g", "logg"), ("[Fe/H], [M/H]", "feh"), ("other abundances", "mg_fe"),
+                        ("velocity", "velocity"), ("proper motion", "pmra"), ("parallax", "parallax")):  # fmt: skip
+        what = quantity(name)
+        unit, possible, usual = rows[shown]
+        assert unit == what.unit
+        for text, limits in ((possible, what.possible), (usual.partition(";")[0], what.usual)):
+            assert tuple(float(part.replace(",", "")) for part in text.split(" to ")) == limits
 
 
 def test_a_speed_that_looks_like_a_sentinel_in_another_unit_is_told(caplog):

@@ -75,7 +75,7 @@ def read_catalog(path: str | os.PathLike, columns: Mapping[str, str] | None = No
         if name in out:
             first = next(other for other in found if other != given and _means(other, name, keys))
             raise two_columns(str(path), first, given, name)
-        out[name] = _values(column, name, label, is_key=given in keys)
+        out[name] = _values(column, name, "" if ours and label else label, is_key=given in keys)
     return out
 
 
@@ -85,13 +85,15 @@ def _means(given: str, name: str, keys: Mapping[str, str]) -> bool:
 
 
 def _values(column: Column, name: str, label: str | None, is_key: bool) -> np.ndarray:
+    """Values of a column; the label '' is one of ours, in which no number stands for 'missing'."""
     if column.is_vector:
         return column.values
     if is_key:
         return column.ids() if name == "id" else column.text()
     known = describe(name).dtype if is_known(name) else ""
     if label is not None or known.startswith("float"):
-        values = column.numbers(label)
+        # A prediction that cannot be is a failure to be scored, not a star to be left out.
+        values = column.numbers(label, keep=True)
         # What is text has no type of its own.
         own = known if column.is_text else column.data.dtype
         return values.astype(own if column.is_text or column.data.dtype.kind == "f" else np.float64)

@@ -29,6 +29,7 @@ from ..labels.positions import check_radius
 from ..preprocess import GridSpectra, Preprocessing, preprocess
 from ..spectra import SpectrumBatch
 from ..surveys import Survey, find_files, find_star_files, stream
+from ..tables import Choice
 from .prepared import SPLITS, SetWriter
 
 
@@ -134,6 +135,8 @@ def prepare(
     split_table = None if split is None else read_split(split, **how)
     velocity_table = None if velocities is None else read_velocities(velocities, **how)
     wanted = None if stars is None else StarList.read(stars, **how)
+    if isinstance(columns, Choice):
+        columns.require_used([table for table in (labels, split, velocities, stars) if table is not None])
 
     def skip(path: Path, message: str) -> None:
         report.skipped.append((str(path), message))

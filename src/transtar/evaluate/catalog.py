@@ -16,6 +16,7 @@ from ..flags import NO_LABEL, Flag, count, has
 from ..glossary import LABELS, plain
 from ..labels import KEY_PARTS, join, read_labels
 from ..surveys import get_survey, survey_names
+from ..tables import Choice
 from .regimes import evaluate, regimes
 
 
@@ -214,6 +215,9 @@ def evaluate_files(
     surveys = set(np.asarray(table.get("survey", ())).astype(str).tolist())
     name = surveys.pop() if len(surveys) == 1 else ""
     own = get_survey(name).id_columns if name in survey_names() else None
-    evaluation = evaluate_catalog(table, read_labels(labels, columns=columns, ids=own), label)
+    reference = read_labels(labels, columns=columns, ids=own)
+    if isinstance(columns, Choice):
+        columns.require_used([catalog, labels])
+    evaluation = evaluate_catalog(table, reference, label)
     write_metrics(Path(out) / "metrics.json", evaluation.metrics)
     return evaluation

@@ -93,7 +93,10 @@ def read_labels(
         if label is not None and not found[name].is_vector:
             sources[label] = name
     if not any(not label.endswith("_err") for label in sources):
-        raise InputError(f"{path}: no label column (teff, logg, feh, alphafe, mg_fe, ...); {table.found}")
+        raise InputError(
+            f"{path}: no label column (teff, logg, feh, alphafe, mg_fe, ...); choose one, as with --columns teff=NAME; "
+            f"{table.found}"
+        )
     for label, name in sources.items():
         column = found[name]
         out[label] = _free(column.numbers("")) if label in extra else column.numbers(label)
@@ -288,7 +291,8 @@ def _keys(
             raise InputError(next(iter(out.unusable.values())))
         raise InputError(
             f"{table.path}: no column tells which spectrum a row is for (file, id, obsid, TARGETID, miles_id, specobjid, "
-            f"source_id or designation); choose one, as with --columns id=NAME; {table.found}"
+            f"source_id or designation); choose one, as with --columns id=NAME, or match by position with --match-radius where "
+            f"that is possible; {table.found}"
         )
     return out, used
 

@@ -104,21 +104,23 @@ class Column:
             return bool(pc.any(pc.match_substring_regex(self.data, pattern, ignore_case=True)).as_py())
         return any(re.search(pattern, entry, re.IGNORECASE) for entry in self.values.astype(str).tolist())
 
-    def numbers(self, what: str | None = None) -> np.ndarray:
+    def numbers(self, what: str | None = None, *, keep: bool = False) -> np.ndarray:
         """As float64 in our unit, NaN where missing, where a number stands for 'missing' and where it cannot be.
 
         Parameters
         ----------
         what : str, optional
             What the numbers are, a key of `transtar.tables.quantities.QUANTITIES` or a label; if not given the name of the
-            column tells. Of a column that nothing is known of no number counts as 'missing', and no unit is converted.
+            column tells, and '' says that nothing is known. Of a column that nothing is known of no number counts as 'missing', and no unit is converted.
+        keep : bool
+            Whether numbers that cannot be stay (see `transtar.tables.quantities.clean`).
 
         Raises
         ------
         InputError
             If a value is no number, or the unit cannot be converted.
         """
-        what = what or self.chosen or meaning(self.name)
+        what = (self.chosen or meaning(self.name)) if what is None else what
         known = quantity(what)
         if what in ("ra", "dec") and self.is_text and known is not None:
             factor = round(conversion(self.unit, known, self.where)[0], 9) if self.unit else 0.0
@@ -127,7 +129,7 @@ class Column:
             if unit is not None and any(_sexagesimal(entry) for entry in text.tolist()):
                 return clean(to_degrees(text, what == "ra", unit, self.where), known, "", self.where)
         raw = self._floats()
-        return raw if known is None else clean(raw, known, self.unit, self.where)
+        return raw if known is None else clean(raw, known, self.unit, self.where, keep=keep)
 
     def _floats(self) -> np.ndarray:
         if self.is_vector:

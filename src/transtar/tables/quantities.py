@@ -89,7 +89,7 @@ def quantity(meaning: str | None) -> Quantity | None:
     return None
 
 
-def clean(values: np.ndarray, what: Quantity, unit: str, where: str) -> np.ndarray:
+def clean(values: np.ndarray, what: Quantity, unit: str, where: str, *, keep: bool = False) -> np.ndarray:
     """Numbers in our unit, NaN where they stand for 'missing' or cannot be.
 
     Parameters
@@ -101,6 +101,8 @@ def clean(values: np.ndarray, what: Quantity, unit: str, where: str) -> np.ndarr
         As the file states it; none is ours.
     where : str
         File and column, for messages.
+    keep : bool
+        Whether what cannot be stays, as in a catalog that is to be judged: only what stands for 'missing' is NaN.
 
     Returns
     -------
@@ -112,36 +114,31 @@ def clean(values: np.ndarray, what: Quantity, unit: str, where: str) -> np.ndarr
         If the unit is none of this quantity, or no value at all can be one.
     """
     scale, offset = conversion(unit, what, where)
+    converted = (scale, offset) != (1, 0)
     with np.errstate(invalid="ignore", over="ignore"):
-        ours = values * scale + offset if (scale, offset) != (1, 0) else values.astype(np.float64, copy=True)
-        outside = np.isfinite(values) & ~((ours >= what.usual[0]) & (ours <= what.usual[1]))
-    blank = np.zeros(len(values), dtype=bool)
-    rows = np.flatnonzero(outside)
-    if len(rows):
-        blank[rows] = is_sentinel(values[rows]) | ((values[rows] == 0) & what.zero)
-    blank |= ~np.isfinite(values)
-    with np.errstate(invalid="ignore"):
+        ours = values * scale + offset if converted else values.astype(np.float64, copy=True)
+        outside = np.flatnonzero(np.isfinite(values) & ~((ours >= what.usual[0]) & (ours <= what.usual[1])))
+        blank = ~np.isfinite(values)
+        blank[outside] = is_sentinel(values[outside]) | ((values[outside] == 0) & what.zero)
         impossible = ~blank & ~((ours >= what.possible[0]) & (ours <= what.possible[1]))
     number, known = int(impossible.sum()), int((~blank).sum())
     if number:
-        low, high = (f"{bound:g}" for bound in what.possible)
-        shown = f"{what.unit or 'without unit'}"
-        first = f"{values[np.flatnonzero(impossible)[0]]:g}"
+        name, shown = what.name or "value", f" {what.unit}" if what.unit else ""
+        limits = f"{what.possible[0]:g} and {what.possible[1]:g}{shown}"
+        first = f"{values[np.argmax(impossible)]:g}"
         if number == known and number > 2:
             raise InputError(
-                f"{where}: none of {known} values is a {what.name or 'value'} between {low} and {high} ({shown}), the first is "
-                f"{first}; is it in another unit?"
+                f"{where}: none of {known} values is a {name} between {limits}, the first is {first}; is it in another unit?"
             )
-        tell(f"{where}: {number} of {known} values count as missing, as they are not between {low} and {high} ({shown}); "
-             f"the first: {first}")  # fmt: skip
-    if (scale, offset) != (1, 0):
+        then = "are taken as they are, though not" if keep else "count as missing, as they are not"
+        tell(f"{where}: {number} of {known} values {then} between {limits}; the first: {first}")
+    if converted:
         tell(f"{where}: converted from {unit} to {what.unit}")
-        kept = is_sentinel(values) & (np.abs(values) > 998) & ~blank & ~impossible
-        if kept.any():
-            tell(
-                f"{where}: {int(kept.sum())} values look like 'missing' ({values[kept][0]:g} {unit}) and are taken as they are"
-            )
-    return np.where(blank | impossible, np.nan, ours)
+        odd = ~blank & ~impossible & is_sentinel(values) & (np.abs(values) > 998)
+        if odd.any():
+            first = f"{values[np.argmax(odd)]:g}"
+            tell(f"{where}: {int(odd.sum())} values look like 'missing' ({first} {unit}) and are taken as they are")
+    return np.where(blank if keep else blank | impossible, np.nan, ours)
 
 
 def is_sentinel(values: np.ndarray) -> np.ndarray:
