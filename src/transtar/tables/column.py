@@ -111,7 +111,8 @@ class Column:
         ----------
         what : str, optional
             What the numbers are, a key of `transtar.tables.quantities.QUANTITIES` or a label; if not given the name of the
-            column tells, and '' says that nothing is known. Of a column that nothing is known of no number counts as 'missing', and no unit is converted.
+            column tells, and '' says that nothing is known. Of a column that nothing is known of no number counts as 'missing',
+            and no unit is converted.
         keep : bool
             Whether numbers that cannot be stay (see `transtar.tables.quantities.clean`).
 

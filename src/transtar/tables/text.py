@@ -63,7 +63,7 @@ def read_layout(path: Path) -> Layout:
         If it has no line of names, or is no text.
     """
     with open_bytes(path) as file:
-        comments, lines, skipped = _head(path, file)
+        comments, lines, places = _head(path, file)
     if not lines:
         raise InputError(f"{path}: the table has no rows; columns found: none")
     text, encoding = _decode(lines)
@@ -72,17 +72,17 @@ def read_layout(path: Path) -> Layout:
         raise InputError(
             f"{path}: its lines end in CR alone, as on old Macintoshes; save it with Unix or Windows line ends"
         )
-    separator = _separator(header, [row for row in rows if not _RULE.fullmatch(row)])
+    separator = _separator(header, [row for row in rows if row.strip() and not _RULE.fullmatch(row)])
     names = _fields(header, separator)
     units: dict[str, str] = {}
-    first = skipped + 1
     above = _fields(rows[0], separator) if rows else []
+    first = places[0] + 1
     if len(rows) > 1 and _RULE.fullmatch(rows[1]) and len(above) == len(names) and not any(map(_is_number, above)):
         # VizieR: names, units, dashes.
         units = {name: unit for name, unit in zip(names, above, strict=True) if unit}
-        first += 2
+        first = places[2] + 1
     elif rows and _RULE.fullmatch(rows[0]):
-        first += 1
+        first = places[1] + 1
     if all(name == "" or _is_number(name) for name in names):
         # Without a line of names, or with one that is a comment, as numpy and TOPCAT write it.
         named = _fields(comments[-1].lstrip("#").strip(), separator) if comments else []
@@ -90,34 +90,37 @@ def read_layout(path: Path) -> Layout:
             raise InputError(
                 f"{path}: the first line, '{header[:60]}', names no columns; begin with a line such as 'obsid,teff,logg,feh'"
             )
-        names, first, units = named, skipped, {}
+        names, first, units = named, places[0], {}
     return Layout(tuple(names), separator, first, units, encoding)
 
 
-def _head(path: Path, file: BinaryIO) -> tuple[list[str], list[bytes], int]:
-    """The last comments before the table, its first lines, and the number of lines before it."""
+def _head(path: Path, file: BinaryIO) -> tuple[list[str], list[bytes], list[int]]:
+    """The last comment before the table, its first lines, and how many lines of the file stand before each of them."""
     comments: list[str] = []
     lines: list[bytes] = []
-    skipped = 0
+    places: list[int] = []
+    number = -1
     while len(lines) <= _SAMPLE:
         line = file.readline(_LONGEST + 1)
+        number += 1
         if not line:
             break
-        if not lines:
+        if number == 0:
             line = line.removeprefix(b"\xef\xbb\xbf")
-            if line.startswith(b"#") or not line.strip():
-                while len(line) > _LONGEST and not line.endswith(b"\n"):
-                    line = file.readline(_LONGEST + 1)
-                comments = [line[:10000].decode("utf-8", "replace").rstrip("\r\n")] if line.strip() else comments
-                skipped += 1
-                continue
-            if len(line) > _LONGEST:
+        too_long = len(line) > _LONGEST
+        if line.startswith(b"#") and not lines:
+            comments = [line[:10000].decode("utf-8", "replace").rstrip("\r\n")]
+        while len(line) > _LONGEST and not line.endswith(b"\n") and line.startswith(b"#"):
+            line = b"#" + file.readline(_LONGEST)
+        if line.startswith(b"#") or not line.strip(b"\r\n") or (not lines and not line.strip()):
+            continue
+        if too_long:
+            if not lines:
                 raise InputError(f"{path}: the first line has more than {_LONGEST} bytes; is it a table?")
-        if len(line) > _LONGEST:
             break
-        if line.strip() and not line.startswith(b"#"):
-            lines.append(line.rstrip(b"\r\n"))
-    return comments, lines, skipped
+        lines.append(line.rstrip(b"\r\n"))
+        places.append(number)
+    return comments, lines, places
 
 
 def _decode(lines: Sequence[bytes]) -> tuple[list[str], str]:
