@@ -3,6 +3,8 @@
 import gzip
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
 from astropy.table import Table
@@ -116,3 +118,21 @@ def test_a_name_that_occurs_twice(tmp_path):
     ):
         read_labels(tmp_path / "a.fits")
     assert read_labels(tmp_path / "a.fits", columns={"feh": "feh#2"})["feh"].tolist() == [0.2]
+
+
+def test_bombs_are_refused_at_once(tmp_path):
+    """A few kilobytes that claim, and hold, gigabytes of zeros."""
+    Table({"obsid": np.zeros(2, int), "feh": np.zeros(2)}).write(tmp_path / "a.fits")
+    content = (
+        (tmp_path / "a.fits").read_bytes().replace(b"NAXIS2  =                    2", b"NAXIS2  =            100000000")
+    )
+    with gzip.open(tmp_path / "a.fits.gz", "wb") as file:
+        file.write(content)
+        for _ in range(300):
+            file.write(bytes(1 << 20))
+    with pytest.raises(InputError, match=r"a\.fits\.gz: \d+ bytes that decompress to more than 1600 MB"):
+        read_labels(tmp_path / "a.fits.gz")
+    rows = pa.repeat(pa.scalar(0, pa.int8()), 34_000_000)
+    pq.write_table(pa.table({"obsid": rows, "feh": rows}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"a\.parquet: \d+ bytes that claim to hold 34000000 rows"):
+        read_labels(tmp_path / "a.parquet")

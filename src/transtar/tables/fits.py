@@ -6,9 +6,11 @@ to one, compares TNULL with scaled values, and takes a blank of an ASCII table f
 
 from __future__ import annotations
 
+import gzip
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,7 +78,7 @@ def list_tables(path: Path) -> dict[str, FitsTable]:
         with warnings.catch_warnings():
             # Unknown units and the like are told where a column is used.
             warnings.simplefilter("ignore")
-            with fits.open(path, memmap=True) as hdus:
+            with _opened(path) as file, fits.open(file, memmap=file is path) as hdus:
                 for number, hdu in enumerate(hdus):
                     if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
                         name = hdu.name if hdu.name and hdu.name not in found else str(number)
@@ -95,6 +97,25 @@ def list_tables(path: Path) -> dict[str, FitsTable]:
     if end > max(FREE, EXPANSION * size):
         raise InputError(too_large(path, end))
     return found
+
+
+class _LimitedGzip(gzip.GzipFile):
+    """Goes no further than a table of stars could: headers are found by seeking, which decompresses all that is passed over."""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        size = Path(str(self.name)).stat().st_size
+        if whence == 0 and offset > max(FREE, EXPANSION * size):
+            raise InputError(too_large(Path(str(self.name)), offset))
+        return super().seek(offset, whence)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    if not _is_gzip(path):
+        yield path
+        return
+    with _LimitedGzip(path) as file:
+        yield file
 
 
 def _describe(hdu: Any, is_ascii: bool) -> FitsTable:
