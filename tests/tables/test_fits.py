@@ -121,15 +121,13 @@ def test_a_name_that_occurs_twice(tmp_path):
 
 
 def test_bombs_are_refused_at_once(tmp_path):
-    """A few kilobytes that claim, and hold, gigabytes of zeros."""
+    """A few kilobytes that claim to hold gigabytes of zeros."""
     Table({"obsid": np.zeros(2, int), "feh": np.zeros(2)}).write(tmp_path / "a.fits")
     content = (
         (tmp_path / "a.fits").read_bytes().replace(b"NAXIS2  =                    2", b"NAXIS2  =            100000000")
     )
     with gzip.open(tmp_path / "a.fits.gz", "wb") as file:
-        file.write(content)
-        for _ in range(300):
-            file.write(bytes(1 << 20))
+        file.write(content + bytes(1 << 24))
     with pytest.raises(InputError, match=r"a\.fits\.gz: \d+ bytes that decompress to more than 1600 MB"):
         read_labels(tmp_path / "a.fits.gz")
     rows = pa.repeat(pa.scalar(0, pa.int8()), 34_000_000)

@@ -28,7 +28,7 @@ def open_parquet(path: Path) -> tuple[list[str], dict[int, str], int]:
     about = pq.read_metadata(path)
     schema = pq.read_schema(path)
     check_expansion(path, sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups)))
-    if about.num_rows * 8 > max(FREE, 20000 * path.stat().st_size):
+    if about.num_rows * 8 > max(FREE, 1000 * path.stat().st_size):
         raise InputError(
             f"{path}: {path.stat().st_size} bytes that claim to hold {about.num_rows} rows; fetch it again"
         )
