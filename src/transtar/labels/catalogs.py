@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..tables import Column, find
+from ..tables import Column, find, once
 from ..tables.fits import FitsTable, read_columns
 
 SUFFIXES = (
@@ -134,12 +134,13 @@ def from_fits(kind: str, path: Path, tables: Mapping[str, FitsTable], prefix: bo
     places = {
         f"{hdu}.{name}" if prefix else name: (table, place)
         for hdu, table in tables.items()
-        for place, name in enumerate(table.names)
+        for place, name in enumerate(once(table.names))
     }
 
     def read(name: str) -> Column:
         table, place = places[name]
-        return Column(*read_columns(path, table, [place])[0], table.units[place], name, f"{path}: column {name}")
+        values = read_columns(path, table, [place])[0]
+        return Column(*values, table.units[place], name, f"{path}: column {name}", frame=table.frame)
 
     return Catalog(kind, (path,), next(iter(lengths.values())), tuple(places), read)
 
@@ -154,8 +155,10 @@ def join_parts(parts: Sequence[Catalog]) -> Catalog:
     names = tuple(somewhere if first.kind == "compilation" else everywhere)
 
     def read(name: str) -> Column:
-        columns = [_column_or_blank(part, name) for part in parts]
-        units = {column.unit for column, part in zip(columns, parts, strict=True) if part.find(name)}
+        there = {part: part.column(name) for part in parts if part.find(name)}
+        blank = next(iter(there.values())).values[:0]
+        columns = [there.get(part) or _blank(blank, part.rows) for part in parts]
+        units = {column.unit for column in there.values()}
         if len(units) > 1:
             told = ", ".join(f"{unit or 'none'} in {part}" for unit, part in zip(units, parts, strict=False))
             raise InputError(f"column {name} has several units ({told}); give catalogs of one unit")
@@ -168,11 +171,9 @@ def join_parts(parts: Sequence[Catalog]) -> Catalog:
     return Catalog(first.kind, paths, sum(part.rows for part in parts), names, read, notes)
 
 
-def _column_or_blank(catalog: Catalog, name: str) -> Column:
-    found = catalog.find(name)
-    if found is not None:
-        return catalog.read(found)
-    return Column(np.full(catalog.rows, np.nan), np.ones(catalog.rows, dtype=bool))
+def _blank(like: np.ndarray, rows: int) -> Column:
+    """A column without any value, of the type of another one."""
+    return Column(np.zeros((rows, *like.shape[1:]), like.dtype), np.ones(rows, dtype=bool))
 
 
 def is_hats(path: Path) -> bool:

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..errors import InputError, SettingsError, check_keys
 from ..tables import Column, find
-from ..tables.names import SPELLINGS
+from ..tables.names import SPELLINGS, two_columns
+from ..telling import tell
 from .catalogs import Catalog
 from .positions import Positions, match_positions
 
@@ -154,9 +155,40 @@ def named_places(
         spelt = find(list(columns), *([given] if isinstance(given, str) else SPELLINGS[name]), what=name, where=where)
         if spelt is not None:
             out[name] = columns[spelt].numbers(name)
+            if not isinstance(given, str) and name in ("ra", "dec"):
+                _same_place(columns, spelt, name, out[name], where)
         elif isinstance(given, str):
             raise InputError(f"{where}: no column {given}, which position names; columns found: {', '.join(columns)}")
+    if _may_be_hours(out):
+        tell(f"{where}: all right ascensions lie below 24; if they are hours, state the unit of the column")
     return out
+
+
+def _same_place(columns: Mapping[str, Column], spelt: str, name: str, taken: np.ndarray, where: str) -> None:
+    """Refuse a second column of the same meaning that says something else; of another epoch or equinox it is a little off."""
+    for other in columns:
+        if other != spelt and other.lower() in SPELLINGS[name]:
+            try:
+                values = columns[other].numbers(name)
+            except InputError:
+                continue
+            with np.errstate(invalid="ignore"):
+                apart = np.abs(values - taken)
+                if (np.minimum(apart, 360 - apart) > _OTHER_EPOCH).any():
+                    raise two_columns(where, spelt, other, name)
+
+
+def _may_be_hours(places: Mapping[str, np.ndarray]) -> bool:
+    """Whether right ascensions all lie below 24 though the stars lie all over the sky."""
+    if not {"ra", "dec"} <= places.keys() or np.isfinite(places["ra"]).sum() < _FEW:
+        return False
+    ra, dec = places["ra"][np.isfinite(places["ra"])], places["dec"][np.isfinite(places["dec"])]
+    return bool(len(dec) and ra.min() >= 0 and ra.max() < 24 and ra.max() - ra.min() > 12 and np.ptp(dec) > 45)
+
+
+_OTHER_EPOCH = 0.1
+"""Degrees; the fastest star needs 35 years for them."""
+_FEW = 10
 
 
 def table_positions(columns: Mapping[str, Column], where: str) -> Positions:

@@ -13,6 +13,7 @@ from ..grids import SPEED_OF_LIGHT
 from ..tables import KEY_PARTS, Column, Table, canonical_label, key_column, open_table, read_table
 from ..tables.ids import MISSING_TEXT
 from ..tables.names import SPELLINGS, two_columns
+from ..telling import tell
 
 SPLITS = ("pool", "test")
 _KEYS = ("id", "file", "star")
@@ -90,7 +91,9 @@ def read_labels(
         label = name.lower() if name in extra else canonical_label(name.rpartition("#")[0] or name)
         if label in sources and label is not None:
             raise two_columns(str(path), sources[label], name, label)
-        if label is not None and not found[name].is_vector:
+        if label is not None and found[name].is_vector:
+            tell(f"{found[name].where} holds several values in a row and is passed over")
+        elif label is not None:
             sources[label] = name
     if not any(not label.endswith("_err") for label in sources):
         raise InputError(
@@ -184,7 +187,10 @@ def read_velocities(
     else:
         # A column z alone may be anything; beside redrock's own it is a redshift.
         redrock = ("z",) if table.find("zwarn") and table.find("spectype") else ()
-        match = table.find("velocity", *SPELLINGS["velocity"], *redrock, what="velocity")
+        there = [name for name in (table.find(one) for one in SPELLINGS["velocity"]) if name is not None]
+        if len(there) > 1 and there[0].lower() != "velocity":
+            raise two_columns(str(path), there[0], there[1], "velocity")
+        match = next(iter(there), None) or table.find(*redrock)
     if match is None:
         raise InputError(f"{path}: no velocity column {wanted or '(give it as FILE:COLUMN)'}; {table.found}")
     found = _some(table, columns, ids, [match, *filter(None, (table.find("zwarn"), table.find("spectype")))])

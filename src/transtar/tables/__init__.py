@@ -3,7 +3,7 @@
 from .column import Column
 from .ids import NO_ID, to_int64
 from .names import KEY_PARTS, canonical_label, key_column, key_columns, meaning
-from .table import FORMATS, Choice, Table, find, from_arrow, open_table, read_table
+from .table import FORMATS, Choice, Table, find, from_arrow, once, open_table, read_table
 
 __all__ = [
     "FORMATS",
@@ -18,6 +18,7 @@ __all__ = [
     "key_column",
     "key_columns",
     "meaning",
+    "once",
     "open_table",
     "read_table",
     "to_int64",

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import InputError
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?")
+_PACKED = re.compile(r"[+-]?0\d{5,6}(?:\.\d*)?")
 _PARTS = re.compile(
     r"(?P<sign>[+-]?)\s*(?P<first>\d{1,3})\s*(?P<mark>[:hHdD°\s])\s*(?P<minute>\d{1,2})\s*(?:[:mM'′\s]\s*"
     r"(?P<second>\d{1,2}(?:\.\d*)?)?\s*(?:[s\"″]|'')?)?"
@@ -48,6 +49,8 @@ def to_degrees(text: np.ndarray, hours: bool, unit: str, where: str) -> np.ndarr
 
 
 def _angle(entry: str, hours: bool, unit: str, where: str) -> float:
+    if _PACKED.fullmatch(entry):
+        raise InputError(f"{where}: '{entry[:40]}' may be hours, minutes and seconds in one number; write 12:34:56.7")
     if _DECIMAL.fullmatch(entry):
         # No mark says hours: a bare number is in degrees unless the unit says otherwise.
         return float(entry.lower().replace("d", "e")) * (15 if unit == "hourangle" else 1)

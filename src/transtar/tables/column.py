@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -34,6 +34,10 @@ class Column:
         File and column, for messages.
     chosen : str
         What the user said that the column is; else its name tells.
+    frame : str
+        What its coordinates are of, where the file says something else than ICRS or J2000.
+    untyped : bool
+        Whether the format has no types, so that text may be numbers.
     """
 
     data: Any
@@ -42,6 +46,8 @@ class Column:
     name: str = ""
     where: str = "the table"
     chosen: str = ""
+    frame: str = ""
+    untyped: bool = False
 
     def __len__(self) -> int:
         return len(self.data)
@@ -85,7 +91,7 @@ class Column:
     def take(self, rows: np.ndarray) -> Column:
         """The column of some rows."""
         data = self.values[rows]
-        return Column(data, self.missing[rows], self.unit, self.name, self.where, self.chosen)
+        return replace(self, data=data, gone=self.missing[rows])
 
     def text(self) -> np.ndarray:
         """As stripped strings, empty where missing; leading zeros stay."""
@@ -123,18 +129,25 @@ class Column:
         """
         what = (self.chosen or meaning(self.name)) if what is None else what
         known = quantity(what)
+        if what in ("ra", "dec", "pmra", "pmdec") and self.frame:
+            raise InputError(
+                f"{self.where}: coordinates of {self.frame}, not ICRS; convert them first, as with SkyCoord of astropy"
+            )
         if what in ("ra", "dec") and self.is_text and known is not None:
             factor = round(conversion(self.unit, known, self.where)[0], 9) if self.unit else 0.0
             unit = {0.0: "", 1.0: "deg", 15.0: "hourangle"}.get(factor)
             text = self.text()
-            if unit is not None and any(_sexagesimal(entry) for entry in text.tolist()):
+            if unit is not None and any(
+                _sexagesimal(entry) or entry.lstrip("+-").startswith("00") for entry in text.tolist()
+            ):
                 return clean(to_degrees(text, what == "ra", unit, self.where), known, "", self.where)
         raw = self._floats()
         return raw if known is None else clean(raw, known, self.unit, self.where, keep=keep)
 
     def _floats(self) -> np.ndarray:
         if self.is_vector:
-            raise InputError(f"{self.where} holds {self.data.shape[1:]} values in a row; only one can be used")
+            many = self.data.shape[1:] if self.data.shape[1] else "several"
+            raise InputError(f"{self.where} holds {many} values in a row; only one can be used")
         if not self.is_text:
             return np.where(self.missing, np.nan, self.data.astype(np.float64))
         if not isinstance(self.data, np.ndarray):
@@ -145,6 +158,10 @@ class Column:
             except pa.ArrowInvalid:
                 pass
         text = self.text()
+        bad = next((entry for entry in text.tolist() if "_" in entry), None)
+        if bad is not None:
+            # Python reads 5_000 as a number; nobody else does.
+            raise InputError(f"{self.where}: could not convert '{bad[:40]}' to a number")
         # A new array: where all strings are short, the old one has no room for three letters.
         text = np.where(text == "", "nan", text)
         try:
@@ -184,10 +201,12 @@ class Column:
         if not isinstance(self.data, np.ndarray):
             import pyarrow as pa
 
-            try:
-                return to_int64(self._cast(pa.int64()).fill_null(-1).to_numpy(), self.where)
-            except pa.ArrowInvalid:
-                pass
+            # Arrow reads 0x10 as 16.
+            if not self.any_text("x"):
+                try:
+                    return to_int64(self._cast(pa.int64()).fill_null(-1).to_numpy(), self.where)
+                except pa.ArrowInvalid:
+                    pass
         return to_int64(self.values, self.where, self.missing, unsigned=unsigned)
 
     def truths(self) -> np.ndarray:
@@ -199,7 +218,7 @@ class Column:
     def natural(self) -> np.ndarray:
         """In the type that the values have: int64, float64, bool, or str; NaN, -1, False or '' where missing.
 
-        Text is a number only if every value is one, and an integer only if none has leading zeros.
+        What a format without types has is a number only if every value is one, and none has leading zeros.
         """
         if self.is_vector:
             return self.values
@@ -210,20 +229,26 @@ class Column:
             return np.where(
                 self.missing, self.data.dtype.type({"f": np.nan, "b": False, "u": 0}.get(kind, -1)), self.data
             )
-        text = self.text()
-        filled = text[text != ""]
-        if not len(filled) or any(re.match(r"[+-]?0\d", entry) for entry in filled.tolist()):
-            return text if len(filled) else np.full(len(text), np.nan)
-        if np.isin(np.char.lower(filled), ("true", "false")).all():
-            return np.char.lower(text) == "true"
-        for kind, blank in ((np.int64, "-1"), (np.float64, "nan")):
-            try:
-                if kind is np.int64 and not all(re.fullmatch(r"[+-]?\d{1,19}", entry) for entry in filled.tolist()):
-                    continue
-                return np.where(text == "", blank, text).astype(kind)
-            except (ValueError, OverflowError):
-                continue
-        return text
+        if not self.untyped:
+            return self.text()
+        if self.missing.all():
+            return np.full(len(self), np.nan)
+        # 007, 0x10 and 5_000 are names, and so are numbers with more digits than a float holds.
+        if self.any_text(r"^\s*[+-]?0\d|x|_"):
+            return self.text()
+        import pyarrow as pa
+
+        try:
+            return self._cast(pa.int64()).fill_null(-1).to_numpy()
+        except pa.ArrowInvalid:
+            pass
+        if self.any_text(r"\d{17}"):
+            return self.text()
+        try:
+            return self._cast(pa.float64()).to_numpy()
+        except pa.ArrowInvalid:
+            text = np.char.lower(self.text())
+        return text == "true" if np.isin(text, ("true", "false", "")).all() else self.text()
 
 
 def _decode(values: np.ndarray) -> np.ndarray:

@@ -46,9 +46,11 @@ def read_layout(path: Path) -> Layout:
     InputError
         If its header is none.
     """
-    lines, size, skipped, names_line = [], 0, 0, b""
+    lines: list[bytes] = []
+    size, skipped, names_line = 0, 0, b""
     with open_bytes(path) as file:
         for line in file:
+            line = line if lines else line.removeprefix(b"\xef\xbb\xbf")
             if not line.startswith(b"#"):
                 names_line = line
                 break

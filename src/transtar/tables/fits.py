@@ -45,10 +45,12 @@ class FitsTable:
         TNULL by place.
     scales : dict of int to (float, float)
         TSCAL and TZERO by place.
-    ascii : bool
-        Whether numbers are written as text.
+    ascii : str
+        Of an ASCII table, whose numbers are written as text, the letter of the format of each column; else empty.
     unread : dict of int to str
         Columns that cannot be read, by place, and why.
+    frame : str
+        What its coordinates are of, where the header says something else than ICRS or J2000.
     """
 
     rows: int
@@ -59,8 +61,9 @@ class FitsTable:
     logical: frozenset[int] = frozenset()
     nulls: dict[int, Any] = field(default_factory=dict)
     scales: dict[int, tuple[float, float]] = field(default_factory=dict)
-    ascii: bool = False
+    ascii: str = ""
     unread: dict[int, str] = field(default_factory=dict)
+    frame: str = ""
 
 
 def list_tables(path: Path) -> dict[str, FitsTable]:
@@ -159,9 +162,23 @@ def _describe(hdu: Any, is_ascii: bool) -> FitsTable:
         logical=frozenset(i for i, card in enumerate(cards) if re.fullmatch(r"\d*L", str(card["TFORM"]).strip())),
         nulls={i: card["TNULL"] for i, card in enumerate(cards) if card["TNULL"] is not None},
         scales={i: scale for i, scale in scales.items() if scale != (1.0, 0.0)},
-        ascii=is_ascii,
+        ascii="".join(str(card["TFORM"]).strip().upper()[0] for card in cards) if is_ascii else "",
         unread=unread,
+        frame=_frame(header),
     )
+
+
+def _frame(header: Any) -> str:
+    system = str(header.get("RADESYS", header.get("RADECSYS", ""))).strip().upper()
+    equinox = str(header.get("EQUINOX", header.get("EPOCH", ""))).strip().upper().lstrip("JB")
+    modern = system in ("", "ICRS", "FK5") and (
+        equinox in ("", "2000", "2000.0") or system == "ICRS" or not _is_year(equinox)
+    )
+    return "" if modern else f"{system or 'equinox'} {equinox}".strip()
+
+
+def _is_year(text: str) -> bool:
+    return re.fullmatch(r"(1[89]|20)\d\d(\.\d*)?", text) is not None
 
 
 _KEYS = ("TTYPE", "TFORM", "TUNIT", "TNULL", "TSCAL", "TZERO", "TDIM", "TBCOL")
@@ -261,12 +278,18 @@ def _finish(raw: np.ndarray, table: FitsTable, place: int) -> tuple[np.ndarray, 
         text = np.char.strip(raw)
         null = str(table.nulls[place]).strip().encode() if place in table.nulls else b""
         missing = (text == b"") | (text == null)
-        if place not in table.scales:
+        if table.ascii[place] == "A":
             return np.where(missing, b"", text), missing
-        scale, zero = table.scales[place]
-        return np.where(missing, b"nan", text).astype("U").astype(np.float64) * scale + zero, missing
+        scale, zero = table.scales.get(place, (1.0, 0.0))
+        if table.ascii[place] == "I" and (scale, zero) == (1.0, 0.0):
+            return np.where(missing, b"0", text).astype("U").astype(np.int64), missing
+        # Fortran writes 1.0D+03.
+        numbers = np.char.replace(np.char.upper(np.where(missing, b"NAN", text).astype("U")), "D", "E")
+        return numbers.astype(np.float64) * scale + zero, missing
     if place in table.logical:
         return raw == b"T", ~np.isin(raw, (b"T", b"F")) if raw.ndim == 1 else np.zeros(len(raw), bool)
+    if raw.dtype.kind == "S":
+        raw = _to_nul(raw)
     values = raw.astype(raw.dtype.newbyteorder("="))
     missing = np.zeros(len(values), dtype=bool)
     if place in table.nulls and values.ndim == 1 and values.dtype.kind in "iu":
@@ -275,6 +298,15 @@ def _finish(raw: np.ndarray, table: FitsTable, place: int) -> tuple[np.ndarray, 
     if place in table.scales and values.dtype.kind in "iuf":
         values = _scale(values, *table.scales[place])
     return values, missing
+
+
+def _to_nul(text: np.ndarray) -> np.ndarray:
+    """Text without what stands behind a NUL, which is no part of it (FITS standard 4.0, 7.3.3.1)."""
+    letters = np.frombuffer(text.tobytes(), np.uint8).reshape(-1, max(1, text.dtype.itemsize))
+    behind = np.maximum.accumulate(letters == 0, axis=1)
+    if not (behind & (letters != 0)).any():
+        return text
+    return np.frombuffer(np.where(behind, 0, letters).astype(np.uint8).tobytes(), text.dtype).reshape(text.shape)
 
 
 def _scale(values: np.ndarray, scale: float, zero: float) -> np.ndarray:

@@ -26,7 +26,8 @@ UNSIGNED = ("specobjid", "specid")
 _MISSING_NUMBERS = (-1, -9, -99, -999, -9999, -99999)
 
 # Gaia catalogues write designations such as 'Gaia DR3 4611686018427387905' beside the bare number.
-_NUMBER = re.compile(r"(?:Gaia\s+E?DR\d\s+)?([+-]?\d+)(\.0*)?", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:Gaia\s+E?DR3\s+)?([+-]?\d+)(\.0*)?", re.IGNORECASE)
+_OLD_GAIA = re.compile(r"Gaia\s+DR[12]\b", re.IGNORECASE)
 
 
 def to_int64(
@@ -76,7 +77,20 @@ def to_int64(
         raise InputError(f"{where}: an identifier is larger than 2**63 - 1 and does not fit a 64-bit integer")
     result = np.full(values.shape, NO_ID, dtype=np.int64)
     result[~gone] = values[~gone].astype(np.uint64).view(np.int64) if kind == "u" else values[~gone].astype(np.int64)
+    return _checked(result, where)
+
+
+def _checked(result: np.ndarray, where: str) -> np.ndarray:
     result[np.isin(result, _MISSING_NUMBERS)] = NO_ID
+    long = np.unique(result[np.abs(result) >= 10**15])
+    if len(long) >= 3:
+        beyond = np.floor(np.log10(np.abs(long.astype(np.float64)))).astype(np.int64) - 14
+        # Three digits of three identifiers are all zero once in a billion.
+        if beyond.sum() >= 6 and (long % 10**beyond == 0).all():
+            raise InputError(
+                f"{where}: all identifiers end in zeros from the 16th digit on, as a spreadsheet leaves them ({long[-1]}); "
+                "export them as text"
+            )
     return result
 
 
@@ -88,6 +102,8 @@ def _from_text(values: np.ndarray, where: str, gone: np.ndarray, unsigned: bool)
         if gone[row] or value is None or text.lower() in MISSING_TEXT:
             continue
         found = _NUMBER.fullmatch(text)
+        if found is None and _OLD_GAIA.match(text):
+            raise InputError(f"{where}: '{_short(text)}' is not of Gaia DR3, whose source_ids are others")
         if found is None:
             raise InputError(f"{where}: '{_short(text)}' is not an integer of 64 bits{_why(text)}")
         number = int(found[1]) if len(found[1]) < 30 else 2**64
@@ -100,8 +116,7 @@ def _from_text(values: np.ndarray, where: str, gone: np.ndarray, unsigned: bool)
         if not -(2**63) <= number < 2**63:
             raise InputError(f"{where}: '{_short(text)}' does not fit a 64-bit integer")
         result[row] = number
-    result[np.isin(result, _MISSING_NUMBERS)] = NO_ID
-    return result
+    return _checked(result, where)
 
 
 def _why(text: str) -> str:

@@ -13,6 +13,7 @@ from .ids import UNSIGNED
 _LABEL_SPELLINGS = {
     "t_eff": "teff",
     "log_g": "logg",
+    "log(g)": "logg",
     "fe_h": "feh",
     "alpha_fe": "alphafe",
     "a_fe": "alphafe",
@@ -57,6 +58,9 @@ def canonical_label(name: str) -> str | None:
 
     ``TEFF``, ``[Fe/H]``, ``FE_H``, ``__Fe_H_``, ``log_g``, ``e_teff``, ``FE_H_ERR`` and the like are known.
     """
+    if re.fullmatch(r"[a-z]_\[?Fe(/H\])?", name.strip()) and name.strip()[0] != "e":
+        # VizieR's n_Fe, o_Fe, q_[Fe/H]: notes, numbers, marks of a column, not [N/Fe] and [O/Fe].
+        return None
     bare = plain(name)
     label = _label(bare)
     if label is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import InputError
 from .content import FREE, check_expansion
 from .ecsv import parse_header, unit_of
+from .votable import units_of
 
 MAGIC = b"PAR1"
 
@@ -37,8 +38,13 @@ def open_parquet(path: Path) -> tuple[list[str], dict[int, str], int]:
     if b"table_meta_yaml" in (schema.metadata or {}):
         header = parse_header(schema.metadata[b"table_meta_yaml"], str(path))
         described = {column["name"]: unit_of(column) for column in header["datatype"]}
+    if b"IVOA.VOTable-Parquet.content" in (schema.metadata or {}):
+        described |= units_of(schema.metadata[b"IVOA.VOTable-Parquet.content"])
     for place, field in enumerate(schema):
-        unit = (field.metadata or {}).get(b"unit", b"").decode("utf-8", "replace") or described.get(field.name, "")
+        stated = field.metadata or {}
+        unit = (stated.get(b"unit") or stated.get(b"units") or b"").decode("utf-8", "replace") or described.get(
+            field.name, ""
+        )
         if unit:
             units[place] = unit
     return list(schema.names), units, about.num_rows
@@ -59,10 +65,10 @@ def read_parquet(path: Path, places: Sequence[int]) -> list[Any]:
     return [table.column(place) for place in places]
 
 
-def to_numpy(column: Any) -> tuple[Any, np.ndarray] | None:
-    """Values of a column of Arrow, and where there are none; None if each row holds several values.
+def to_numpy(column: Any) -> tuple[Any, np.ndarray]:
+    """Values of a column of Arrow, and where there are none; of shape (n, 0) if each row holds several values.
 
-    Text stays with Arrow; other types than numbers and text become text.
+    Lists of one value are values. Text stays with Arrow; other types than numbers and text become text.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -73,8 +79,16 @@ def to_numpy(column: Any) -> tuple[Any, np.ndarray] | None:
     if pa.types.is_dictionary(kind):
         column = column.cast(kind.value_type)
         kind = column.type
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        lengths = pc.fill_null(pc.list_value_length(column), 0)
+        if (pc.max(lengths).as_py() or 0) <= 1:
+            one = pc.if_else(pc.equal(lengths, 1), column, None)
+            column = pa.chunked_array(
+                [pa.array([None if v is None else v[0] for v in one.to_pylist()], kind.value_type)]
+            )
+            kind = column.type
     if pa.types.is_nested(kind):
-        return None
+        return np.empty((len(column), 0)), np.zeros(len(column), bool)
     gone = pc.is_null(column).to_numpy()
     if pa.types.is_floating(kind):
         return column.to_numpy(), gone

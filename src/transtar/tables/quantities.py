@@ -48,7 +48,7 @@ class Quantity:
     zero: bool = False
 
 
-_DEX = Quantity("", "dex", (-8.9, 8.9), (-9, 9))
+_DEX = Quantity("", "dex", (-5.9, 5.9), (-6, 6))
 
 QUANTITIES: Mapping[str, Quantity] = MappingProxyType({
     one.name: one
@@ -58,6 +58,8 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType({
         # The poorest star known has less than -7.
         Quantity("feh", "dex", (-8.5, 2), (-8.5, 3)),
         Quantity("m_h", "dex", (-8.5, 2), (-8.5, 3)),
+        Quantity("alphafe", "dex", (-2.9, 2.9), (-3, 3)),
+        Quantity("alpha_m", "dex", (-2.9, 2.9), (-3, 3)),
         # White dwarfs reach 9.5.
         Quantity("logg", "dex", (-3, 9.8), (-5, 9.8)),
         # The fastest stars known move at 1,000 km/s or so; 3,000 km/s is far beyond any that is bound to our Galaxy.
@@ -126,7 +128,7 @@ def clean(values: np.ndarray, what: Quantity, unit: str, where: str, *, keep: bo
         name, shown = what.name or "value", f" {what.unit}" if what.unit else ""
         limits = f"{what.possible[0]:g} and {what.possible[1]:g}{shown}"
         first = f"{values[np.argmax(impossible)]:g}"
-        if number == known and number > 2:
+        if number == known and number > 2 and not name.endswith("_err"):
             raise InputError(
                 f"{where}: none of {known} values is a {name} between {limits}, the first is {first}; is it in another unit?"
             )
@@ -180,8 +182,10 @@ _SPELLINGS = {
 }  # fmt: skip
 _NO_UNIT = frozenset(("", "-", "--", "---", "none", "unitless", "dimensionless", "1", "n/a", "null", "[-]", "unknown"))
 _DEX_SPELLINGS = frozenset(("dex", "[sun]", "sun", "solar", "dex(1)", "[dex]", "log", "log10", "[solar]"))
+_SOLAR = frozenset(("[sun]", "sun", "solar", "[solar]"))
+"""Relative to the Sun: so are abundances; log g is not."""
 _GRAVITY = re.compile(
-    r"(?:log10|log|lg|dex)?\s*[\[(]?\s*(?:(?P<length>cm|m)\s*[./*\s]?\s*s(?:ec)?\s*(?:\*\*|\^)?\s*[({]?-?2[)}]?|cgs|g)\s*[\])]?"
+    r"(?:log10|log|lg|dex)?\s*[\[(]?\s*(?:(?P<length>cm|m)\s*[./*\s]?\s*s(?:ec)?\s*(?:\*\*|\^)?\s*[({]?-?2[)}]?|cgs)\s*[\])]?"
 )
 
 
@@ -191,7 +195,7 @@ def _conversion(unit: str, ours: str, name: str) -> tuple[float, float] | None:
     if lower in _NO_UNIT:
         return 1.0, 0.0
     if ours == "dex":
-        if lower in _DEX_SPELLINGS:
+        if lower in _DEX_SPELLINGS and not (name == "logg" and lower in _SOLAR):
             return 1.0, 0.0
         gravity = _GRAVITY.fullmatch(lower) if name.startswith("logg") else None
         if gravity is None:
@@ -203,6 +207,9 @@ def _conversion(unit: str, ours: str, name: str) -> tuple[float, float] | None:
     for dialect in (None, "cds", "vounit", "fits"):
         try:
             parsed = u.Unit(_SPELLINGS.get(lower, unit), format=dialect, parse_strict="raise")
+            if isinstance(parsed, u.function.FunctionUnitBase):
+                # Logarithms and magnitudes are not converted by a factor.
+                return None
             return float(parsed.to(u.Unit(ours))), 0.0
         except (u.UnitConversionError, TypeError, ValueError):
             continue

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import numpy as np
 
 from ..errors import InputError, SettingsError, TranstarError
 from ..glossary import LABELS
+from ..telling import tell
 from . import ecsv, fits, parquet, text, votable
 from .column import Column
 from .content import first_bytes, what_else
-from .names import SPELLINGS, error_of, key_columns, meaning, plain, two_columns
+from .names import SPELLINGS, canonical_label, error_of, key_columns, meaning, plain, two_columns
 from .quantities import is_unit, quantity
 
 FORMATS = "CSV, ECSV, FITS, VOTable or parquet"
@@ -110,14 +112,30 @@ class Table:
             If the table is broken or has no rows.
         """
         names = [name for name in self.names if wanted is None or wanted(name)]
-        # Masks that astropy keeps in columns of their own.
+        # Masks that astropy keeps in columns of their own, and VizieR's marks of limits.
         masks = {name: f"{name}.mask" for name in names if f"{name}.mask" in self.names}
-        found = self.read(list(dict.fromkeys([*names, *masks.values()])))
+        limits = {name: limit for name in names if (limit := self._limit(name)) is not None}
+        found = self.read(list(dict.fromkeys([*names, *masks.values(), *limits.values()])))
         if not empty and (self.rows == 0 or (found and not len(next(iter(found.values()))))):
             raise InputError(f"{self.path}: the table has no rows; {self.found}")
         for name, mask in masks.items():
             found[name] = replace(found[name], gone=found[name].missing | found[mask].truths())
+        for name, limit in limits.items():
+            marks = found[limit].text()
+            marked = np.isin(marks, ("<", ">", "<=", ">=", "≤", "≥")) & ~found[name].missing
+            if marked.any():
+                tell(
+                    f"{self.path}: column {name}: {int(marked.sum())} limits ({limit}) are no values and count as missing"
+                )
+                found[name] = replace(found[name], gone=found[name].missing | marked)
         return {name: found[name] for name in names if name in found}
+
+    def _limit(self, name: str) -> str | None:
+        """The column that marks limits of a label: l_[Fe/H], FE_H_LIM."""
+        if canonical_label(name) is None:
+            return None
+        wanted = {f"l_{plain(name)}", f"{plain(name)}_lim", f"{plain(name)}_limit"}
+        return next((other for other in self.names if plain(other) in wanted), None)
 
     @property
     def found(self) -> str:
@@ -193,15 +211,14 @@ def open_table(path: str | os.PathLike, choice: Mapping[str, str] | None = None,
 
 
 def _open(path: Path, also: str | None) -> Table:
-    start = first_bytes(path, 1 << 16)
+    start = first_bytes(path, 1 << 16).removeprefix(b"\xef\xbb\xbf")
     if start.startswith(fits.MAGIC):
         return _open_fits(path, also)
     if start.startswith(parquet.MAGIC):
         return _open_parquet(path)
     if votable.recognise(start):
-        names, units, columns = votable.read_votable(path)
-        some = {place: column for place, column in enumerate(columns) if column is not None}
-        return _in_memory(path, [names[i] for i in some], [units[i] for i in some], list(some.values()))
+        names, units, columns, frames = votable.read_votable(path)
+        return _in_memory(path, names, units, columns, frames)
     if start.startswith(ecsv.MAGIC):
         return _open_text(path, ecsv.read_layout(path))
     other = what_else(start)
@@ -214,12 +231,14 @@ def _open(path: Path, also: str | None) -> Table:
 
 
 def _open_text(path: Path, layout: text.Layout) -> Table:
-    names = _once(layout.names)
+    names = once(layout.names)
     units = dict(zip(names, [layout.units.get(name, "") for name in layout.names], strict=True))
 
     def read(wanted: Sequence[str]) -> dict[str, Column]:
         found = text.read_rows(path, layout, list(wanted) or list(names[:1]), names)
-        return {name: _named(path, name, found.column(name), None, units[name]) for name in wanted}
+        return {
+            name: replace(_named(path, name, found.column(name), None, units[name]), untyped=True) for name in wanted
+        }
 
     return Table(path, names, read)
 
@@ -230,12 +249,18 @@ def _open_fits(path: Path, also: str | None) -> Table:
     if not filled:
         raise InputError(f"{path}: no table with rows in this FITS file, or it is truncated")
     hdu, first = next(iter(filled.items()))
+    others = [name for name, table in filled.items() if name != hdu and any(map(canonical_label, table.names))]
+    if others and also is None:
+        tell(f"{path}: read is HDU {hdu}; labels stand in {', '.join(others)}, too")
+    for place, why in first.unread.items():
+        if meaning(first.names[place]) is not None:
+            tell(f"{path}: column {first.names[place]} is {why}; it is passed over")
     places = [place for place in range(len(first.names)) if place not in first.unread]
     if not places:
         raise InputError(
             f"{path}: no column of HDU {hdu} can be read; the first is {next(iter(first.unread.values()))}"
         )
-    names = dict(zip(_once([first.names[place] for place in places]), places, strict=True))
+    names = dict(zip(once([first.names[place] for place in places]), places, strict=True))
     beside: dict[str, tuple[fits.FitsTable, int]] = {}
     if also is not None and find(list(names), also) is None:
         beside = _beside(path, filled, also)
@@ -243,7 +268,7 @@ def _open_fits(path: Path, also: str | None) -> Table:
     def read(wanted: Sequence[str]) -> dict[str, Column]:
         here = [name for name in wanted if name in names]
         found = dict(zip(here, fits.read_columns(path, first, [names[name] for name in here]), strict=True))
-        out = {name: _named(path, name, *found[name], first.units[names[name]]) for name in here}
+        out = {name: _named(path, name, *found[name], first.units[names[name]], first.frame) for name in here}
         for name in wanted:
             if name in beside:
                 table, place = beside[name]
@@ -257,10 +282,11 @@ def _beside(path: Path, tables: Mapping[str, fits.FitsTable], name: str) -> dict
     """One column of a table that matches the first of a file row by row."""
     (first_name, first), *others = tables.items()
     for hdu, table in others:
-        place = next((i for i, own in enumerate(table.names) if own.lower() == name.lower()), None)
-        if place is None or place in table.unread:
+        unique = once(table.names)
+        called = find(unique, name, where=f"{path}: HDU {hdu}")
+        if called is None or unique.index(called) in table.unread:
             continue
-        spelt = table.names[place]
+        place, spelt = unique.index(called), called
         if table.rows != first.rows:
             raise InputError(
                 f"{path}: {hdu}, which has the column {spelt}, has {table.rows} rows and {first_name} "
@@ -277,32 +303,38 @@ def _beside(path: Path, tables: Mapping[str, fits.FitsTable], name: str) -> dict
 
 def _open_parquet(path: Path) -> Table:
     given, units, rows = parquet.open_parquet(path)
-    names = _once(given)
+    names = once(given)
     places = {name: place for place, name in enumerate(names)}
 
     def read(wanted: Sequence[str]) -> dict[str, Column]:
         columns = parquet.read_parquet(path, [places[name] for name in wanted])
         out = {}
         for name, column in zip(wanted, columns, strict=True):
-            found = parquet.to_numpy(column)
-            if found is not None:
-                out[name] = _named(path, name, *found, units.get(places[name], ""))
+            out[name] = _named(path, name, *parquet.to_numpy(column), units.get(places[name], ""))
         return out
 
     return Table(path, names, read, rows)
 
 
 def from_arrow(table: Any, path: Path = Path("the table")) -> dict[str, Column]:
-    """Columns of a pyarrow table in memory; those of vectors are left out."""
-    found = {name: parquet.to_numpy(column) for name, column in zip(table.column_names, table.columns, strict=True)}
-    return {name: _named(path, name, *column, "") for name, column in found.items() if column is not None}
+    """Columns of a pyarrow table in memory."""
+    columns = zip(table.column_names, table.columns, strict=True)
+    return {name: _named(path, name, *parquet.to_numpy(column), "") for name, column in columns}
 
 
-def _in_memory(path: Path, names: list[str], units: list[str], columns: list[tuple[Any, np.ndarray]]) -> Table:
-    unique = _once(names)
-    every = {name: _named(path, name, *column, unit) for name, column, unit in zip(unique, columns, units, strict=True)}
+def _in_memory(
+    path: Path,
+    names: Sequence[str],
+    units: Sequence[str],
+    columns: Sequence[tuple[Any, np.ndarray]],
+    frames: Sequence[str] = (),
+) -> Table:
+    every = {
+        name: _named(path, name, *column, unit, frame)
+        for name, column, unit, frame in zip(once(names), columns, units, frames or [""] * len(names), strict=True)
+    }
     rows = len(columns[0][0]) if columns else 0
-    return Table(path, unique, lambda wanted: {name: every[name] for name in wanted}, rows)
+    return Table(path, tuple(every), lambda wanted: {name: every[name] for name in wanted}, rows)
 
 
 _DIALECTS = (
@@ -334,13 +366,16 @@ def _open_by_astropy(path: Path, dialect: str) -> Table:
     return _in_memory(path, list(found.colnames), units, list(zip(values, masks, strict=True)))
 
 
-def _named(path: Path, name: str, data: Any, gone: np.ndarray | None, unit: str) -> Column:
-    return Column(data, gone, unit, name, f"{path}: column {name}")
+def _named(path: Path, name: str, data: Any, gone: np.ndarray | None, unit: str, frame: str = "") -> Column:
+    if isinstance(data, np.ndarray) and data.ndim > 1 and data.shape[1:] == (1,) * (data.ndim - 1):
+        # An array of one value is a value.
+        data = data.reshape(len(data))
+    return Column(data, gone, unit, name, f"{path}: column {name}", frame=frame)
 
 
-def _once(names: Sequence[str]) -> tuple[str, ...]:
+def once(names: Sequence[str]) -> tuple[str, ...]:
     """Names, those that occur twice with their numbers."""
-    given = [name.strip() for name in names]
+    given = [unescape(name.strip()) for name in names]
     seen: dict[str, int] = {}
     out = []
     for place, name in enumerate(given, 1):

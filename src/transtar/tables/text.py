@@ -66,6 +66,10 @@ def read_layout(path: Path) -> Layout:
         comments, lines, places = _head(path, file)
     if not lines:
         raise InputError(f"{path}: the table has no rows; columns found: none")
+    if any("%ECSV" in comment for comment in comments):
+        raise InputError(
+            f"{path}: an ECSV header that does not begin the file; units would be lost: write the file anew"
+        )
     text, encoding = _decode(lines)
     header, rows = text[0], text[1:]
     if "\r" in header:
@@ -109,7 +113,9 @@ def _head(path: Path, file: BinaryIO) -> tuple[list[str], list[bytes], list[int]
             line = line.removeprefix(b"\xef\xbb\xbf")
         too_long = len(line) > _LONGEST
         if line.startswith(b"#") and not lines:
-            comments = [line[:10000].decode("utf-8", "replace").rstrip("\r\n")]
+            comment = line[:10000].decode("utf-8", "replace").rstrip("\r\n")
+            # The last one may hold the names.
+            comments = [*(c for c in comments if "%ECSV" in c), comment]
         while len(line) > _LONGEST and not line.endswith(b"\n") and line.startswith(b"#"):
             line = b"#" + file.readline(_LONGEST)
         if line.startswith(b"#") or not line.strip(b"\r\n") or (not lines and not line.strip()):
@@ -203,10 +209,13 @@ def _parse(path: Path, layout: Layout, wanted: Sequence[str], names: Sequence[st
     from pyarrow import csv as arrow_csv
 
     strange: list[str] = []
+    skipped = 0
 
     def on_invalid(row: Any) -> str:
+        nonlocal skipped
         text = (row.text or "").strip()
-        if text.startswith("#") or _RULE.fullmatch(text) or not text:
+        if _RULE.fullmatch(text) or not text:
+            skipped += 1
             return "skip"
         strange.append(f"row {text[:40]!r} has {row.actual_columns} fields, the line of names {row.expected_columns}")
         return "error"
@@ -214,10 +223,12 @@ def _parse(path: Path, layout: Layout, wanted: Sequence[str], names: Sequence[st
     with open_bytes(path) as file:
         for _ in islice(file, layout.first):
             pass
-        rest = io.BufferedReader(_Uncommented(file), 1 << 20)
+        lines = _Lines(file, len(names) - 1, layout.separator)
+        rest = io.BufferedReader(lines, 1 << 20)
         stream: Any = _single_blanks(rest) if layout.separator == " " and not layout.strict else rest
-        size = 1 << 26
-        reading = arrow_csv.ReadOptions(column_names=list(names), block_size=size, encoding=encoding, use_threads=False)
+        reading = arrow_csv.ReadOptions(
+            column_names=list(names), block_size=1 << 26, encoding=encoding, use_threads=False
+        )
         parsing = arrow_csv.ParseOptions(
             delimiter=layout.separator,
             invalid_row_handler=on_invalid,
@@ -229,20 +240,40 @@ def _parse(path: Path, layout: Layout, wanted: Sequence[str], names: Sequence[st
             null_values=[],
         )  # fmt: skip
         try:
-            return arrow_csv.read_csv(stream, reading, parsing, converting)
+            found = arrow_csv.read_csv(stream, reading, parsing, converting)
         except pa.ArrowInvalid as error:
             if "Empty CSV" in str(error):
                 return pa.table({name: pa.array([], pa.string()) for name in wanted})
             if strange:
                 raise pa.ArrowInvalid(strange[0]) from None
             raise
+    if lines.quoted and lines.number != found.num_rows + skipped:
+        # A quote that is not closed swallows rows up to the next one, and their cells with them.
+        raise pa.ArrowInvalid(
+            f'{lines.number} lines make {found.num_rows} rows: a quote (") is not closed, or a cell has a line feed in quotes'
+        )
+    if lines.rows:
+        tell(f"{path}: {lines.rows} rows that begin with # are taken for comments; the first: {lines.first[:40]!r}")
+    return found
 
 
-class _Uncommented(io.RawIOBase):
-    """A stream without the lines that begin with #."""
+class _Lines(io.RawIOBase):
+    """A stream without the lines that begin with #, which counts the others.
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self._ready = file, b""
+    Parameters
+    ----------
+    file : file object
+    separators : int
+        That a row has; a comment with as many was a row once.
+    separator : str
+    """
+
+    def __init__(self, file: BinaryIO, separators: int, separator: str) -> None:
+        self._file, self._ready, self._separator = file, b"", separator.encode()
+        self._separators = separators
+        self.number = self.rows = 0
+        self.first = ""
+        self.quoted = False
 
     def readable(self) -> bool:
         return True
@@ -255,11 +286,19 @@ class _Uncommented(io.RawIOBase):
             # Whole lines only, so that each begins where the block or a line feed says.
             block += self._file.readline()
             if block.startswith(b"#") or b"\n#" in block:
-                block = re.sub(rb"(?m)^#[^\n]*(?:\n|\Z)", b"", block)
+                block = re.sub(rb"(?m)^#[^\n]*(?:\n|\Z)", self._comment, block)
+            self.quoted |= b'"' in block
+            self.number += sum(1 for line in block.split(b"\n") if line.strip(b"\r"))
             self._ready = block
         part, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
         buffer[: len(part)] = part
         return len(part)
+
+    def _comment(self, found: re.Match[bytes]) -> bytes:
+        if self._separators and found[0].count(self._separator) >= self._separators:
+            self.first = self.first or found[0].decode("utf-8", "replace").strip()
+            self.rows += 1
+        return b""
 
 
 def _single_blanks(file: BinaryIO) -> BinaryIO:
@@ -270,10 +309,10 @@ def _single_blanks(file: BinaryIO) -> BinaryIO:
         return io.BytesIO(re.sub(rb"(?m)^ +| +(?=\r?$)", b"", content))
     out = io.StringIO()
     write = csv.writer(out, delimiter=" ", lineterminator="\n")
-    lines = (line.strip() for line in content.decode("utf-8", "surrogateescape").splitlines())
-    for row in csv.reader(lines, delimiter=" ", skipinitialspace=True):
-        if row:
-            write.writerow(row)
+    for line in content.decode("utf-8", "surrogateescape").split("\n"):
+        # Line by line: a quote that is not closed must not swallow those that follow.
+        if line.strip():
+            write.writerow(_fields(line, " "))
     return io.BytesIO(out.getvalue().encode("utf-8", "surrogateescape"))
 
 

@@ -6,6 +6,7 @@ import base64
 import io
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ def recognise(start: bytes) -> bool:
     return _START.match(plain) is not None or plain.lstrip().startswith(b"<?xml")
 
 
-def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarray, np.ndarray] | None]]:
-    """Names, units and columns of the first table that has rows; None for a column that holds several values in a row.
+def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarray, np.ndarray]], list[str]]:
+    """Names, units, columns and frames of the first table that has rows.
 
     Raises
     ------
@@ -55,43 +56,87 @@ def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarra
         except Exception as error:
             what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             raise InputError(f"{path}: cannot be read as a VOTable ({what})") from None
+        _check_status(path, whole)
         tables = [table for table in whole.iter_tables() if len(table.array)]
         if not tables:
-            raise InputError(f"{path}: no table with rows in this VOTable{_status(whole)}")
+            raise InputError(f"{path}: no table with rows in this VOTable")
         table = tables[0]
         if len(tables) > 1:
             name = table.name or table.ID or "the first"
             tell(f"{path}: {len(tables)} tables with rows; read is {name}, with {len(table.array)} rows")
         nulls = _nulls_of_text(content, whole, table)
         columns = [_column(table, place, nulls) for place in range(len(table.fields))]
-    return [one.name or one.ID for one in table.fields], [_unit(one) for one in table.fields], columns
+    frames = _frames(whole, table)
+    return [one.name or one.ID for one in table.fields], [_unit(one) for one in table.fields], columns, frames
 
 
-def _status(whole: Any) -> str:
-    for resource in whole.resources:
-        for info in resource.infos:
-            if info.name == "QUERY_STATUS" and str(info.value).upper() == "ERROR":
-                return f"; the service says: {' '.join(str(info.content or 'error').split())[:200]}"
-    return ""
+def _resources(parent: Any) -> Iterator[Any]:
+    for resource in parent.resources:
+        yield resource
+        yield from _resources(resource)
+
+
+def _check_status(path: Path, whole: Any) -> None:
+    """What the service says of its answer, before the rows or after them (DALI 1.1, 4.4)."""
+    resources = list(_resources(whole))
+    infos = [*whole.infos, *(info for resource in resources for info in resource.infos)]
+    infos += [info for table in whole.iter_tables() for info in table.infos]
+    for info in infos:
+        status = str(info.value).upper() if str(info.name).upper() == "QUERY_STATUS" else ""
+        said = " ".join(str(info.content or "").split())[:200]
+        if status == "ERROR":
+            raise InputError(f"{path}: the service says: {said or 'error'}; ask it again")
+        if status == "OVERFLOW":
+            tell(
+                f"{path}: the service cut its answer off (OVERFLOW): not all rows are in this file{said and f'; {said}'}"
+            )
+
+
+def _frames(whole: Any, table: Any) -> list[str]:
+    """What the coordinates of each column are of, where that is not ICRS or J2000."""
+    systems = [*whole.coordinate_systems, *(c for resource in _resources(whole) for c in resource.coordinate_systems)]
+    named = {system.ID: _old(system) for system in systems}
+    alone = _old(systems[0]) if len(systems) == 1 else ""
+    return [named.get(one.ref, alone) if one.ref in named or one.ref is None else "" for one in table.fields]
+
+
+def _old(system: Any) -> str:
+    name, equinox = str(system.system or "ICRS"), str(system.equinox or "")
+    of_2000 = equinox.upper().lstrip("J") in ("", "2000", "2000.0")
+    modern = name.upper() in ("ICRS", "BARYCENTRIC") or (name.upper() in ("EQ_FK5", "FK5") and of_2000)
+    return "" if modern else f"{name} {equinox}".strip()
 
 
 def _unit(one: Any) -> str:
     return "" if one.unit is None else str(one.unit)
 
 
-def _column(table: Any, place: int, nulls: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
+def _column(table: Any, place: int, nulls: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     one = table.fields[place]
     column = table.array[one.ID]
-    gone = np.ma.getmaskarray(column)
-    values = np.ma.getdata(column)
-    if values.ndim > 1 or gone.ndim > 1 or values.dtype.kind not in "biufSUO":
-        return None
+    gone, values = np.asarray(np.ma.getmaskarray(column)), np.ma.getdata(column)
     if values.dtype.kind == "O":
-        if not all(isinstance(value, str | bytes) for value in values.tolist()):
-            return None
-        values = np.array([value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values])
-    gone = gone | nulls.get(place, False)
+        plain = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values.tolist()]
+        if not all(isinstance(value, str) for value in plain):
+            # Arrays of another length in each row.
+            return np.empty((len(values), 0)), np.zeros(len(values), bool)
+        values = np.array(plain, dtype=str)
+    if gone.ndim > 1:
+        gone = np.asarray(gone.reshape(len(gone), -1).all(axis=1))
+    gone = np.logical_or(gone, nulls.get(place, False))
     return np.asarray(values).astype(values.dtype.newbyteorder("=")), np.asarray(gone, bool)
+
+
+def units_of(content: bytes) -> dict[str, str]:
+    """Units by name of a VOTable without data, such as parquet files of IRSA and TOPCAT carry in their metadata."""
+    from astropy.io.votable import parse
+
+    if b"<!ENTITY" in content or _OUTSIDE.search(content):
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole = parse(io.BytesIO(content), verify="ignore")
+    return {one.name: _unit(one) for table in whole.iter_tables() for one in table.fields}
 
 
 def _nulls_of_text(content: bytes, whole: Any, table: Any) -> dict[int, np.ndarray]:
