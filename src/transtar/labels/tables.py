@@ -104,7 +104,9 @@ def read_labels(
         column = found[name]
         out[label] = _free(column.numbers("")) if label in extra else column.numbers(label)
     for name, column in found.items():
-        if name not in used and name not in sources.values() and not name.startswith("#") and name not in out:
+        if name in used or name in sources.values() or name.startswith("#") or name in out:
+            continue
+        if not (column.is_vector and (canonical_label(name) or not column.values.size)):
             out[name] = column.natural()
     return out
 

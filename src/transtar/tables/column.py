@@ -95,6 +95,12 @@ class Column:
 
     def text(self) -> np.ndarray:
         """As stripped strings, empty where missing; leading zeros stay."""
+        if not isinstance(self.data, np.ndarray):
+            import pyarrow as pa
+            import pyarrow.compute as pc
+
+            gone = pa.chunked_array([pa.array(self.missing)])
+            return np.array(pc.if_else(gone, "", pc.utf8_trim_whitespace(self.data)).to_pylist(), dtype=str)
         values = self.values
         if not self.is_text:
             values = values.astype(str)
@@ -215,6 +221,9 @@ class Column:
             return np.isin(np.char.lower(self.text()), ("true", "t", "1", "1.0", "yes", "y"))
         return (np.nan_to_num(self.data.astype(float)) != 0) & ~self.missing
 
+    def _is_logical(self) -> bool:
+        return bool(np.isin(np.char.lower(self.text()), ("true", "false", "")).all())
+
     def natural(self) -> np.ndarray:
         """In the type that the values have: int64, float64, bool, or str; NaN, -1, False or '' where missing.
 
@@ -247,8 +256,7 @@ class Column:
         try:
             return self._cast(pa.float64()).to_numpy()
         except pa.ArrowInvalid:
-            text = np.char.lower(self.text())
-        return text == "true" if np.isin(text, ("true", "false", "")).all() else self.text()
+            return self.text() if self.any_text(r"^\s*[^tf\s]|[^a-z\s]") or not self._is_logical() else self.truths()
 
 
 def _decode(values: np.ndarray) -> np.ndarray:

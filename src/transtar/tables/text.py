@@ -288,7 +288,10 @@ class _Lines(io.RawIOBase):
             if block.startswith(b"#") or b"\n#" in block:
                 block = re.sub(rb"(?m)^#[^\n]*(?:\n|\Z)", self._comment, block)
             self.quoted |= b'"' in block
-            self.number += sum(1 for line in block.split(b"\n") if line.strip(b"\r"))
+            if b"\n\n" in block or b"\n\r" in block or block.startswith((b"\n", b"\r")):
+                self.number += sum(1 for line in block.split(b"\n") if line.strip(b"\r"))
+            else:
+                self.number += block.count(b"\n") + (not block.endswith(b"\n"))
             self._ready = block
         part, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
         buffer[: len(part)] = part
