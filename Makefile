@@ -42,7 +42,7 @@ test-slow: $(VENV)/.test  ## run the slow tests
 test-base: $(VENV)/.base  ## what must work without any extra; only in a .venv that has none yet
 	$(BIN)/python -m tests.base_install
 
-test-extras: $(EXTRAS:%=test-extra-%)  ## each extra alone, in an environment of its own that is made anew
+test-extras: $(EXTRAS:%=test-extra-%)  ## each extra alone, in a new environment of its own (test-extra-gaia: one of them)
 
 # Base dependencies, one extra and pytest. Removed afterwards (1.5 GB), but kept for a look where a test fails.
 $(EXTRAS:%=test-extra-%): test-extra-%: $(VENV)/.base
