@@ -5,11 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL := pip install --quiet --disable-pip-version-check -c constraints.txt
+PIP := $(BIN)/python -m $(INSTALL)
 # Asked for by its exact version and before all else: any other way of asking may replace a CPU build by a CUDA one.
 TORCH := $(shell grep '^torch==' constraints.txt)
 WORKERS ?= 2
 ARGS ?=
+# Of the demo: `make demo SCALE=tiny` shows in a minute whether everything works, and goes to a folder of its own.
+SCALE ?=
+DEMO := runs/demo$(SCALE:%=-%)
+# Those that a user installs one by one; tests/test_project.py compares them with pyproject.toml.
+EXTRAS := archives gaia hats specutils
 
 # Real spectra and labels are not part of the project; they are used where they lie beside it.
 DATA := $(wildcard ../shared/data)
@@ -18,20 +24,34 @@ export TRANSTAR_DATA ?= $(abspath $(DATA))
 endif
 export MPLBACKEND := Agg
 
-.PHONY: help demo test test-slow lint bench clean
+.PHONY: help demo test test-slow test-base test-extras $(EXTRAS:%=test-extra-%) lint bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.base  ## mock surveys from nothing to a report, in minutes: runs/demo/report.html
-	$(BIN)/transtar study quickstart --out runs/demo
+	$(BIN)/transtar study quickstart $(SCALE:%=--scale %) --out $(DEMO)
 
 test: $(VENV)/.test  ## run the tests, but for the slow ones (ARGS="-k name" goes to pytest)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(ARGS)
 
 test-slow: $(VENV)/.test  ## run the slow tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m slow $(ARGS)
+
+test-base: $(VENV)/.base  ## what must work without any extra; only in a .venv that has none yet
+	$(BIN)/python -m tests.base_install
+
+test-extras: $(EXTRAS:%=test-extra-%)  ## each extra alone, in a new environment of its own (test-extra-gaia: one of them)
+
+# Base dependencies, one extra and pytest. Removed afterwards (1.5 GB), but kept for a look where a test fails.
+$(EXTRAS:%=test-extra-%): test-extra-%: $(VENV)/.base
+	rm -rf $(VENV)/extras/$*
+	$(BIN)/python -m venv $(VENV)/extras/$*
+	$(VENV)/extras/$*/bin/python -m $(INSTALL) --no-compile $(TORCH)
+	$(VENV)/extras/$*/bin/python -m $(INSTALL) --no-compile -e '.[$*]' pytest
+	OMP_NUM_THREADS=1 $(VENV)/extras/$*/bin/python -m pytest $(ARGS) tests/extras/test_$*.py
+	rm -rf $(VENV)/extras/$*
 
 lint: $(VENV)/.dev  ## check style, format and types
 	$(BIN)/ruff check .

@@ -1,11 +1,13 @@
 """The project as a whole: what is tracked, pinned, packaged, and said of itself."""
 
 import argparse
+import ast
 import os
 import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from transtar.studies import shipped_studies
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+OF_USERS = sorted(set(EXTRAS) - {"all", "test", "dev"})
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,10 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def distributions(requirements: list[str]) -> set[str]:
+    return {normal(re.match(r"[\w.-]+", requirement)[0]) for requirement in requirements}
+
+
 def test_constraints_pin_every_dependency_and_no_build_of_one():
     text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
@@ -49,17 +57,77 @@ def test_constraints_pin_every_dependency_and_no_build_of_one():
     pinned = {normal(line.split("==")[0]) for line in lines}
     assert len(pinned) == len(lines)
     assert not [name for name in pinned if name.startswith("nvidia") or name == "triton"]
-    extras = PROJECT["project"]["optional-dependencies"].values()
-    named = [*PROJECT["project"]["dependencies"], *(dependency for extra in extras for dependency in extra)]
-    named = {normal(re.match(r"[\w.-]+", dependency)[0]) for dependency in named}
-    assert named - {"transtar"} <= pinned
+    named = [*PROJECT["project"]["dependencies"], *(dependency for extra in EXTRAS.values() for dependency in extra)]
+    assert distributions(named) - {"transtar"} <= pinned
+
+
+def imported(node: ast.AST, deferred: bool = False) -> list[tuple[str, bool, int]]:
+    """Packages that code imports: name, whether only when a function is called, and line."""
+    names = []
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.level == 0:
+        names = [node.module]
+    found = [(name.split(".")[0], deferred, node.lineno) for name in names]
+    deferred = deferred or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    for child in ast.iter_child_nodes(node):
+        found += imported(child, deferred)
+    return found
+
+
+def undeclared(code: str, base: set[str], optional: set[str]) -> list[str]:
+    """Imports that a user's installation need not satisfy: those of optional packages must wait for a call."""
+    wrong = []
+    for name, deferred, line in imported(ast.parse(code)):
+        if name in sys.stdlib_module_names or name == "transtar":
+            continue
+        # Several distributions may share a name; one that is not installed is taken to be called as what it provides.
+        of = {normal(distribution) for distribution in PROVIDERS.get(name, [name])}
+        if not of & (base | optional if deferred else base):
+            wrong.append(f"line {line}: {name}")
+    return wrong
+
+
+PROVIDERS = packages_distributions()
+BASE_DEPENDENCIES = distributions(PROJECT["project"]["dependencies"])
+OPTIONAL = distributions([requirement for name in OF_USERS for requirement in EXTRAS[name]])
+
+
+def test_what_the_package_imports_is_declared():
+    modules = sorted((ROOT / "src" / "transtar").rglob("*.py"))
+    assert len(modules) > 100
+    wrong = {}
+    for path in modules:
+        found = undeclared(path.read_text(encoding="utf-8"), BASE_DEPENDENCIES, OPTIONAL)
+        if found:
+            wrong[str(path.relative_to(ROOT))] = found
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("from scipy.stats import t", ["line 1: scipy"]),
+        ("def f():\n    if True:\n        import scipy.ndimage", ["line 3: scipy"]),
+        ("import specutils", ["line 1: specutils"]),
+        ("class A:\n    import specutils", ["line 2: specutils"]),
+        ("def f():\n    import specutils", []),
+        ("import os.path, yaml\nfrom . import scipy\nfrom transtar import flags\nfrom numpy import pi", []),
+    ],
+)
+def test_undeclared_imports_are_found(code, found):
+    assert undeclared(code, BASE_DEPENDENCIES - {"scipy"}, OPTIONAL) == found
 
 
 def test_the_extra_all_holds_every_optional_package_of_users():
-    extras = PROJECT["project"]["optional-dependencies"]
-    (everything,) = extras["all"]
-    inside = set(re.fullmatch(r"transtar\[(.*)\]", everything)[1].split(","))
-    assert inside == set(extras) - {"all", "test", "dev"}
+    (everything,) = EXTRAS["all"]
+    assert sorted(re.fullmatch(r"transtar\[(.*)\]", everything)[1].split(",")) == OF_USERS
+
+
+def test_every_extra_is_tried_alone():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(r"^EXTRAS := (.*)$", makefile, re.MULTILINE)[1].split() == OF_USERS
+    assert sorted(path.stem.removeprefix("test_") for path in (ROOT / "tests/extras").glob("test_*.py")) == OF_USERS
 
 
 def test_versions_agree():

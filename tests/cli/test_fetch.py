@@ -267,14 +267,6 @@ def test_gaia_spectra_at_hand_are_found_and_the_catalog_may_be_asked(transtar, f
     assert why == ["not in any file given", "Gaia DR3 has no XP spectrum of it", "no such source in Gaia DR3"]
 
 
-def test_a_missing_astroquery_names_the_extra(fails, monkeypatch, tmp_path):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "astroquery.utils.tap.core", None)
-    line = fails("fetch", "--service", "lamost", "--ids", 5, "--query", "--out", tmp_path / "out")
-    assert "pip install 'transtar[archives]'" in line
-
-
 def test_the_catalog_of_lamost_tells_names(transtar, monkeypatch, tmp_path):
     from astropy.table import Table
 

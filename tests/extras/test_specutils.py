@@ -1,16 +1,16 @@
+"""The extra `specutils`: `specutils.Spectrum` in and out."""
+
 import sys
 
 import numpy as np
 import pytest
+import specutils
+from astropy import nddata, units
 
 from transtar.errors import InputError, TranstarError
 from transtar.spectra import SpectrumBatch
 from transtar.surveys.air import air_to_vacuum
 from transtar.surveys.specutils_bridge import from_spectrum, to_spectra
-
-specutils = pytest.importorskip("specutils")
-units = pytest.importorskip("astropy.units")
-nddata = pytest.importorskip("astropy.nddata")
 
 WAVE = np.linspace(4000, 5000, 6)
 
