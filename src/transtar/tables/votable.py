@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import InputError
 from ..telling import tell
 from .content import read_bytes
+from .names import meaning
 
 _START = re.compile(
     rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE[^>]*>\s*)?<(?:[\w.-]+:)?VOTABLE[\s>]", re.DOTALL
@@ -64,6 +65,9 @@ def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarra
         if len(tables) > 1:
             name = table.name or table.ID or "the first"
             tell(f"{path}: {len(tables)} tables with rows; read is {name}, with {len(table.array)} rows")
+        for param in table.params:
+            if meaning(param.name) is not None:
+                tell(f"{path}: {param.name} = {param.value} holds for the whole table (PARAM) and is not read as a column")
         nulls = _nulls_of_text(content, whole, table)
         columns = [_column(table, place, nulls) for place in range(len(table.fields))]
     frames = _frames(whole, table)
