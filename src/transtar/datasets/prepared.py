@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError, MismatchError, SettingsError
-from ..files import atomic_folder, read_json, write_json
+from ..files import atomic_folder, check_replaceable, read_json, write_json
 from ..flags import Flag, has
 from ..preprocess import GridSpectra, Preprocessing, require_same
 
@@ -97,7 +97,8 @@ class SetWriter:
     Parameters
     ----------
     path : path
-        Folder to create or replace. A folder that is not a prepared set is never replaced.
+        Folder to create or replace. A folder that is not a prepared set is never replaced, and files in it that are not of a
+        set are kept.
     preprocessing : Preprocessing
     provenance : dict
 
@@ -109,8 +110,7 @@ class SetWriter:
 
     def __init__(self, path, preprocessing: Preprocessing, provenance: dict):
         self.path = Path(path)
-        if self.path.exists() and not (self.path / DESCRIPTION).is_file():
-            raise InputError(f"{self.path}: exists and is not a prepared set; choose another name for --out")
+        check_replaceable(self.path, DESCRIPTION, "a prepared set")
         self.preprocessing = preprocessing
         self.provenance = provenance
         self._batches: list[dict[str, np.ndarray]] = []
@@ -119,7 +119,7 @@ class SetWriter:
 
     def __enter__(self) -> SetWriter:
         self._stack = ExitStack()
-        self._folder = self._stack.enter_context(atomic_folder(self.path))
+        self._folder = self._stack.enter_context(atomic_folder(self.path, own=(SPECTRA, STARS, DESCRIPTION)))
         return self
 
     def append(self, spectra: GridSpectra, columns: dict[str, np.ndarray]) -> None:

@@ -61,7 +61,7 @@ def import_model(folder: str | Path, name: str) -> Path:
     TranstarError
         If the disk is full; a model that stood there stays.
     """
-    from .storage import load_estimator
+    from .storage import FILES, load_estimator
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise InputError(f"'{name}' cannot name a model: letters, digits, '.', '_' and '-' only (--name)")
@@ -69,6 +69,9 @@ def import_model(folder: str | Path, name: str) -> Path:
         raise InputError(f"'{name}' is the name of a model that ships with transtar; choose another (--name)")
     source = find_model(folder)
     load_estimator(source)
-    with atomic_folder(store_folder() / name) as temporary:
-        shutil.copytree(source, temporary, dirs_exist_ok=True)
+    # The model alone: whatever else its folder holds is nobody's business here.
+    with atomic_folder(store_folder() / name, own=FILES) as temporary:
+        for file in FILES:
+            if (source / file).is_file():
+                shutil.copyfile(source / file, temporary / file)
     return store_folder() / name

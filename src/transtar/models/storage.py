@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from .. import files
 from ..errors import InputError
 from ..files import atomic_folder, read_json, write_json
 from .card import model_card
@@ -28,6 +29,8 @@ MIGRATIONS: dict[int, Callable[[dict], dict]] = {}
 
 ADAPTER = "adapter.safetensors"
 WEIGHTS, CONFIG, TRAINED_ON, CARD = "model.safetensors", "config.json", "trained_on.parquet", "README.md"
+FILES = (WEIGHTS, CONFIG, TRAINED_ON, CARD, ADAPTER)
+"""All that a model's folder may hold of transtar's; whatever else lies there is the user's."""
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16}
 _LABEL_FIELDS = ("mean", "std", "min", "max")
@@ -86,7 +89,7 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
         },
         "provenance": list(estimator.provenance),
     }
-    with atomic_folder(folder) as temporary:
+    with atomic_folder(folder, own=FILES) as temporary:
         (temporary / WEIGHTS).write_bytes(save(weights))
         if estimator.adapter is not None:
             (temporary / ADAPTER).write_bytes(save(_adapter_tensors(estimator.adapter, dtype)))
@@ -103,11 +106,7 @@ def check_replaceable(folder: str | Path) -> None:
     InputError
         If `folder` exists and is neither a model nor empty.
     """
-    folder = Path(folder)
-    if folder.is_dir() and ((folder / CONFIG).is_file() or not any(folder.iterdir())):
-        return
-    if folder.exists():
-        raise InputError(f"{folder}: exists and is not a model; choose another name")
+    files.check_replaceable(folder, CONFIG, "a model")
 
 
 def load_estimator(folder: str | Path) -> Estimator:

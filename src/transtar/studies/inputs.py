@@ -157,7 +157,7 @@ def _select(study: Study, name: str, folder: Path, out: Path, say: Say) -> None:
     split = selected.columns.get("split")
     parts = "" if split is None else f" ({', '.join(f'{(split == part).sum()} {part}' for part in ('pool', 'test'))})"
     say(f"selection {name}: {len(selected)} rows{parts}")
-    with atomic_folder(folder) as temporary:
+    with atomic_folder(folder, own=(f"{name}.parquet", f"{name}-cuts.*")) as temporary:
         write_selection(selected, temporary / f"{name}.parquet", name, catalogs)
 
 
