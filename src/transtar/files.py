@@ -185,7 +185,7 @@ def _kind(path: Path) -> str:
     """
     try:
         path.lstat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return "nothing"
     except (OSError, ValueError) as error:
         raise InputError(f"{shown(path)}: cannot be written ({getattr(error, 'strerror', None) or error})") from None

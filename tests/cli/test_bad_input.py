@@ -77,10 +77,12 @@ def test_pretrain(world, fails, tmp_path):
     common = ("pretrain", "--out", tmp_path / "m", "--data")
     assert "is not a prepared set" in fails(*common, tmp_path, "--label", "feh")
     assert "no label 'alphafe'; it has: teff, feh" in fails(*common, world.source, "--label", "alphafe")
-    assert "epochs must be at least 1" in fails(
+    assert "--epochs: must be a whole number from 1" in fails(
         *common, world.source, "--label", "feh", "--epochs", 0, "--lr", 1e-4, code=2
     )
-    assert "learning_rate must be positive" in fails(*common, world.source, "--label", "feh", "--lr", -1, code=2)
+    assert "--lr: must be a number above 0, not -1" in fails(
+        *common, world.source, "--label", "feh", "--lr", -1, code=2
+    )
     (tmp_path / "m").mkdir()
     (tmp_path / "m/thesis.tex").touch()
     assert "exists and is not a model" in fails(*common, world.source, "--label", "feh", "--epochs", 1, "--lr", 1e-4)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, SettingsError
+from . import arguments as values
 from .common import say
 
 HELP = "correct a survey's [Fe/H] by a reference"
@@ -14,23 +14,32 @@ HELP = "correct a survey's [Fe/H] by a reference"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "--catalog", required=True, type=Path, help="table with source_id (or id) and the survey's teff, logg and feh"
+        "--catalog",
+        required=True,
+        type=values.path,
+        help="table with source_id (or id) and the survey's teff, logg and feh",
     )
     parser.add_argument(
-        "--reference", required=True, type=Path, help="table with the same identifiers and feh; may be the same file"
+        "--reference",
+        required=True,
+        type=values.path,
+        help="table with the same identifiers and feh; may be the same file",
     )
     parser.add_argument(
         "--suffix",
+        type=values.any_text,
         default="_desi",
         help="how the survey's columns end in the catalog, so that feh is feh_desi; may be ''",
     )
-    parser.add_argument("--gravity", type=float, default=3.6, help="giants lie below this log g")
+    parser.add_argument("--gravity", type=values.anything, default=3.6, help="giants lie below this log g")
     parser.add_argument(
-        "--teff", type=float, nargs=2, default=(4000.0, 6700.0), help="range in K in which the fit holds"
+        "--teff", type=values.positive, nargs=2, default=(4000.0, 6700.0), help="range in K in which the fit holds"
     )
-    parser.add_argument("--logg", type=float, nargs=2, default=(0.0, 5.4), help="range of log g in which the fit holds")
     parser.add_argument(
-        "--out", required=True, type=Path, help="YAML file of coefficients, as settings of selections take"
+        "--logg", type=values.anything, nargs=2, default=(0.0, 5.4), help="range of log g in which the fit holds"
+    )
+    parser.add_argument(
+        "--out", required=True, type=values.path, help="YAML file of coefficients, as settings of selections take"
     )
 
 
@@ -42,6 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
     from ..labels.join import match_ids
     from ..labels.kinds import read_measured
 
+    for name in ("teff", "logg"):
+        low, high = getattr(arguments, name)
+        if low >= high:
+            raise SettingsError(f"--{name} takes the lower end of a range, then the upper, not {low:g} {high:g}")
     catalog = read_measured(arguments.catalog, [f"{name}{arguments.suffix}" for name in ("feh", "teff", "logg")])
     reference = read_measured(arguments.reference, ["feh"])
     key = next((name for name in ("source_id", "id") if name in catalog and name in reference), None)

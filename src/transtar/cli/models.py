@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from ..errors import SettingsError
+from . import arguments as values
 from .common import load_models, say
 
 HELP = "list, look at and import models"
@@ -14,7 +14,7 @@ HELP = "list, look at and import models"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("action", choices=("list", "show", "import", "path"), help="what to do")
-    parser.add_argument("model", nargs="?", type=Path, help="name or folder of a model")
+    parser.add_argument("model", nargs="?", type=values.path, help="name or folder of a model")
     parser.add_argument("--name", help="with import: the name to give it (default: that of the folder)")
 
 

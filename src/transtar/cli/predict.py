@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 
+from ..skipped import Skipped
+from . import arguments as values
 from .common import load_models, say, say_left_out
 
 HELP = "spectra to a catalog of labels"
@@ -14,16 +15,18 @@ HELP = "spectra to a catalog of labels"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "--model", required=True, nargs="+", type=Path, help="models; those of the same label form an ensemble"
+        "--model", required=True, nargs="+", type=values.path, help="models; those of the same label form an ensemble"
     )
     parser.add_argument("--survey", help="survey of the native spectra")
     parser.add_argument("--spectra", nargs="+", help="files, folders or quoted patterns")
-    parser.add_argument("--data", type=Path, help="prepared set, instead of native spectra")
+    parser.add_argument("--data", type=values.path, help="prepared set, instead of native spectra")
     parser.add_argument(
         "--velocities", metavar="FILE[:COLUMN]", help="radial velocities in km/s to use instead of the survey's"
     )
-    parser.add_argument("--stars", type=Path, metavar="FILE", help="only native spectra of the stars in this table")
-    parser.add_argument("--out", required=True, type=Path, help="catalog: .parquet, .fits or .csv")
+    parser.add_argument(
+        "--stars", type=values.path, metavar="FILE", help="only native spectra of the stars in this table"
+    )
+    parser.add_argument("--out", required=True, type=values.path, help="catalog: .parquet, .fits or .csv")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     models = load_models(arguments.model)
     for model, path in zip(models[1:], arguments.model[1:], strict=True):
         require_same(models[0].preprocessing, str(arguments.model[0]), model.preprocessing, str(path))
-    skipped: list[str] = []
+    skipped = Skipped(say)
     left_out: dict[str, int] = {}
     batches = _native(arguments, models[0], skipped, left_out) if native else _prepared(arguments, models[0])
     metadata = {
@@ -51,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     }
     n = 0
     flags: dict[str, int] = {}
-    with CatalogWriter(arguments.out, metadata) as writer:
+    with skipped, CatalogWriter(arguments.out, metadata) as writer:
         for columns in predict_batches(models, batches):
             writer.append(columns)
             n += len(columns["flags"])
@@ -60,13 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
         if not n:
             raise InputError("no spectrum could be used, so no catalog was written")
     say_left_out(left_out)
-    if skipped:
-        say(f"{len(skipped)} files could not be used (each is told above)")
     print(f"{arguments.out}: {n} rows; flags: {', '.join(f'{k} {name}' for name, k in flags.items()) or 'none'}")
     return 0
 
 
-def _native(arguments, model, skipped: list[str], left_out: dict[str, int]) -> Iterator[tuple]:
+def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Iterator[tuple]:
     from tqdm import tqdm
 
     from ..datasets import preprocess_batch
@@ -81,10 +82,6 @@ def _native(arguments, model, skipped: list[str], left_out: dict[str, int]) -> I
     settings = model.preprocessing or Preprocessing()
     with tqdm(unit="spectra", desc="predict", disable=None, leave=False) as bar:
 
-        def skip(path, message: str) -> None:
-            skipped.append(str(path))
-            bar.write(f"skipped: {message}")
-
         def leave_out(_, counts: dict[str, int]) -> None:
             for reason, n in counts.items():
                 left_out[reason] = left_out.get(reason, 0) + n
@@ -92,17 +89,22 @@ def _native(arguments, model, skipped: list[str], left_out: dict[str, int]) -> I
         if wanted is None:
             files = find_files(survey, arguments.spectra)
         else:
-            files = find_star_files(survey, arguments.spectra, wanted.table, skip)
+            files = find_star_files(survey, arguments.spectra, wanted.table, skipped.add)
         bar.total = len(files)
         report = VelocityReport()
         for batch in stream(
-            survey, files, 2048, on_error=skip, on_left_out=leave_out, keep=None if wanted is None else wanted.wanted
+            survey,
+            files,
+            2048,
+            on_error=skipped.add,
+            on_left_out=leave_out,
+            keep=None if wanted is None else wanted.wanted,
         ):
             try:
                 spectra = preprocess_batch(batch, survey, settings, velocities, velocity_report=report)
             except InputError as error:
                 for name in batch.meta["file"]:
-                    skip(name, f"{name}: {error}")
+                    skipped.add(name, f"{name}: {error}")
                 continue
             yield batch, spectra
             bar.update(len(batch))

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from . import arguments as values
 from .common import parse_assignments, say
 
 HELP = "stars from catalogs by named, counted cuts"
@@ -32,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="settings of the selection to override",
     )
     parser.add_argument(
-        "--out", required=True, type=Path, help="table to write (.csv, .parquet or .fits); the cuts go beside it"
+        "--out", required=True, type=values.path, help="table to write (.csv, .parquet or .fits); the cuts go beside it"
     )
 
 

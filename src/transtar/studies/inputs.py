@@ -16,6 +16,7 @@ from ..files import atomic_folder, content_hash
 from ..preprocess import Preprocessing
 from ..simulate.lines import load_lines
 from ..simulate.mock_sets import MockSettings, mock_batches, mock_settings
+from ..skipped import Skipped
 from ..surveys import get_survey
 from ..train.settings import plain
 from .spec import PlaneSample, Sample, Study, data_path
@@ -200,7 +201,10 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
         return folder
     say(f"preparing {sample.survey} from {sample.spectra}")
     labels = None if isinstance(sample, PlaneSample) else locate(sample.labels, study, out)
-    with tqdm(unit="spectra", desc=f"prepare {sample.survey}", disable=None, leave=False) as bar:
+    with (
+        Skipped(say) as skipped,
+        tqdm(unit="spectra", desc=f"prepare {sample.survey}", disable=None, leave=False) as bar,
+    ):
 
         def progress(done: int, total: int) -> None:
             bar.total = max(total, done)
@@ -215,7 +219,7 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
             split=None if sample.split is None else locate(sample.split, study, out),
             velocities=None if sample.velocities is None else locate(sample.velocities, study, out),
             stars=None if sample.stars is None else locate(sample.stars, study, out),
-            on_skip=lambda path, message: say(f"skipped: {message}"),
+            on_skip=skipped.add,
             progress=progress,
         )
     for line in report.lines:
