@@ -41,14 +41,14 @@ def check_name(name, what: str) -> str:
         wrong = "it is empty"
     elif len(name) > LONGEST_NAME or len(name.encode("utf-8", "replace")) > LONGEST_NAME:
         wrong = f"it is longer than {LONGEST_NAME} bytes"
-    elif name.startswith("."):
-        wrong = "it begins with a dot"
-    elif name != name.strip():
-        wrong = "it begins or ends with a blank"
     elif any(separator in name for separator in FORBIDDEN):
         wrong = "it has a slash or a backslash"
+    elif name.startswith("."):
+        wrong = "it begins with a dot"
     elif not name.isprintable():
         wrong = "it has a character that does not print"
+    elif name != name.strip():
+        wrong = "it begins or ends with a blank"
     if wrong:
         raise SettingsError(f"{what}: '{shown(name)}' cannot be a name: {wrong}")
     return name

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
+from ..checks import MOST_SEED, MOST_STARS, MOST_WORKERS, check_real, check_whole
 from ..errors import SettingsError, shown
 from ..names import check_names
-from ..ranges import MOST_SEED, MOST_STARS, MOST_WORKERS, check_real, check_whole
 
 LONGEST_TEXT = 4096
 """Characters of a value; no path can be longer."""

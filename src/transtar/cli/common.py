@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..checks import MOST_EPOCHS
 from ..errors import InputError, SettingsError, printable, shown
-from ..ranges import MOST_EPOCHS
 from . import arguments as values
 
 if TYPE_CHECKING:

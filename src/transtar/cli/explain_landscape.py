@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..checks import MOST_PLANES
 from . import arguments as values
 from .common import load_models, name_models, say
 
@@ -11,7 +12,7 @@ HELP = "the loss around the fine-tuned weights"
 
 REGIMES = ("poor", "rich", "all")
 
-MOST_PLANES, MOST_POINTS = 1000, 1001
+MOST_POINTS = 1001
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -23,6 +23,7 @@ from .inputs import check_inputs, make_inputs, prepared_set, samples_of, set_fol
 from .job import Job
 from .jobs import going_on, load_prior, prior_hash
 from .outputs import write_outputs
+from .sizes import check_sizes
 from .spec import Study, adapters, settings_for
 from .stored import is_done
 from .workers import train_jobs
@@ -75,6 +76,7 @@ def run_study(
             for sample in samples_of(study):
                 prepared_set(sample, study, out, say)
             _check_labels(study, out)
+        check_sizes(study, variant, out, say)
         jobs += list(plan(study, variant, out, content))
     started = time.monotonic()
     runs = out / "runs"
