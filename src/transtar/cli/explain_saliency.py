@@ -106,7 +106,7 @@ def _physical_test(arguments: argparse.Namespace, named: dict, chosen, labels: d
     from ..explain.results import write_test
     from ..simulate import load_emulator
     from ..simulate.instruments import INSTRUMENTS
-    from ..simulate.lines import load_lines
+    from ..simulate.lines import lines_of_model, load_lines
 
     name = arguments.instrument or chosen.survey
     if name not in INSTRUMENTS:
@@ -118,8 +118,11 @@ def _physical_test(arguments: argparse.Namespace, named: dict, chosen, labels: d
         return None
     lines = arguments.lines
     if lines == "auto":
-        first = next(iter(named.values()))
-        lines = next((step["mock"].get("lines") for step in first.provenance if step.get("mock")), None) or "none"
+        try:
+            lines = lines_of_model(next(iter(named.values())).provenance) or "none"
+        except InputError as error:
+            say(f"no physical test: {error} (--lines)")
+            return None
     drawn = np.random.default_rng(arguments.seed).permutation(len(chosen))[: arguments.stars]
     drawn.sort()
     try:

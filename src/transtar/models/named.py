@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..files import atomic_folder
 
 STORE_VARIABLE = "TRANSTAR_MODELS"
@@ -42,13 +43,15 @@ def find_model(name: str | Path) -> Path:
         If there is neither; the message lists the names.
     """
     folder = Path(name)
-    if folder.is_dir():
-        return folder
+    # A name that no folder can have is one that there is not.
+    with suppress(OSError, ValueError):
+        if folder.is_dir():
+            return folder
     named = named_models()
     if str(name) in named:
         return named[str(name)]
     known = f"; models by name: {', '.join(named)}" if named else ""
-    raise InputError(f"{folder}: no such model folder{known}")
+    raise InputError(f"{shown(folder, 300)}: no such model folder{known}")
 
 
 def import_model(folder: str | Path, name: str) -> Path:

@@ -122,7 +122,9 @@ def _strategies(value: Any, what: str) -> None:
             check_text(key, f"{what}.{name}: each key")
         for part in ("by_size", "by_model"):
             own = (settings or {}).get(part, {})
-            if not isinstance(own, dict) or not all(isinstance(one, dict) for one in own.values()):
+            if not isinstance(own, dict) or not all(
+                isinstance(one, dict) and all(isinstance(key, str) for key in one) for one in own.values()
+            ):
                 raise SettingsError(f"{what}.{name}.{part}: expected settings, got '{shown(own)}'")
             for key in own if part == "by_size" else ():
                 check_whole(key, f"{what}.{name}.by_size: each size")

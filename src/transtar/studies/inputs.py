@@ -11,8 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from ..datasets import SetWriter, prepare, star_columns
-from ..errors import SettingsError
-from ..files import atomic_folder, content_hash
+from ..errors import InputError, SettingsError
+from ..files import atomic_folder, content_hash, read_json
 from ..preprocess import Preprocessing
 from ..simulate.lines import load_lines
 from ..simulate.mock_sets import MockSettings, mock_batches, mock_settings
@@ -195,6 +195,7 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
     """
     folder = set_folder(sample, study, out)
     if (folder / "set.json").is_file():
+        _check_origin(folder, sample)
         return folder
     if sample.mock is not None:
         _mock_set(mock_settings(sample.mock), folder, Preprocessing.from_dict(study.preprocessing), say)
@@ -225,6 +226,20 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
     for line in report.lines:
         say(line)
     return folder
+
+
+def _check_origin(folder: Path, sample: Sample) -> None:
+    """Refuse a set that somebody else has put there: its origin would have files read that the study does not name.
+
+    Raises
+    ------
+    InputError
+    """
+    said = read_json(folder / "set.json")
+    origin = said.get("provenance") if isinstance(said, dict) else None
+    wanted = None if sample.mock is None else plain(mock_settings(sample.mock))
+    if not isinstance(origin, dict) or origin.get("mock") != wanted:
+        raise InputError(f"{folder}: was not made by this study; delete it, or give another --out")
 
 
 def _mock_set(settings: MockSettings, folder: Path, preprocessing: Preprocessing, say: Say) -> None:
