@@ -183,7 +183,7 @@ def name_models(paths: Sequence[Path], models: Iterable[Estimator], survey: str)
     names = []
     for path, model in zip(paths, models, strict=True):
         step = model.provenance[-1] if model.provenance else {}
-        name = str(step.get("strategy") or path.name)
+        name = shown(step.get("strategy") or path.name, 60)
         if step.get("step") == "pretrain" and name == "mlp":
             name = "scratch" if step.get("survey") == survey else "zero-shot"
         names.append(name)

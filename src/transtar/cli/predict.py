@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 
 from ..skipped import Skipped
 from . import arguments as values
@@ -42,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     if native and not (arguments.survey and arguments.spectra):
         raise SettingsError("--survey and --spectra go together")
     check_suffix(arguments.out)
+    _refuse_input(arguments)
     models = load_models(arguments.model)
     for model, path in zip(models[1:], arguments.model[1:], strict=True):
         require_same(models[0].preprocessing, str(arguments.model[0]), model.preprocessing, str(path))
@@ -65,6 +67,18 @@ def run(arguments: argparse.Namespace) -> int:
     say_left_out(left_out)
     print(f"{arguments.out}: {n} rows; flags: {', '.join(f'{k} {name}' for name, k in flags.items()) or 'none'}")
     return 0
+
+
+def _refuse_input(arguments: argparse.Namespace) -> None:
+    """What is read must not be written over: a spectrum, a table, or a part of a set or model."""
+    from ..errors import InputError
+
+    out = arguments.out.absolute()
+    given = [*(arguments.spectra or ()), arguments.stars, arguments.velocities]
+    if any(name is not None and Path(name).absolute() == out for name in given):
+        raise InputError(f"{arguments.out}: is read and cannot be written over; choose another name for --out")
+    if out.exists() and any((out.parent / name).is_file() for name in ("set.json", "config.json")):
+        raise InputError(f"{arguments.out}: belongs to a prepared set or model; choose another name for --out")
 
 
 def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Iterator[tuple]:

@@ -19,7 +19,7 @@ from ..preprocess import Preprocessing
 from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
 from .element import element_model
 from .experiments import experiment_studies
-from .inputs import check_inputs, make_inputs, prepared_set, samples_of, set_folder
+from .inputs import SETS, check_inputs, make_inputs, prepared_set, samples_of, set_folder
 from .job import Job
 from .jobs import going_on, load_prior, prior_hash
 from .outputs import write_outputs
@@ -30,6 +30,18 @@ from .workers import train_jobs
 
 NOT_TRAINED = ("zero-shot",)
 """Strategies that are no runs of their own."""
+
+WRITTEN = (
+    "results.csv",
+    "predictions.parquet",
+    "report.html",
+    "summary.txt",
+    "mmd.csv",
+    "tables",
+    "figures",
+    "settings",
+)
+"""Files and folders of results."""
 
 EXPLAINED = ("residual", "lora", "full", "scratch")
 """Strategies whose networks are kept where they are to be explained."""
@@ -62,6 +74,7 @@ def run_study(
         If data are missing, settings are impossible, or a run fails that is not an experiment's; all others are done first.
     """
     out = Path(out)
+    check_out(out)
     jobs: list[Job] = []
     content = cache(content_of)
     for variant, study in studies.items():
@@ -88,6 +101,22 @@ def run_study(
     if missing:
         say(f"trained in {(time.monotonic() - started) / 60:.1f} minutes")
     return write_outputs(studies, _but_failed(studies["default"], jobs, failed, say), out, say)
+
+
+def check_out(out: Path) -> None:
+    """Refuse a folder in which somebody else's files have the names of a study's results: they would be lost.
+
+    Raises
+    ------
+    InputError
+        If `out` is a file, or has such files and no prepared sets, with which every study begins.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file, not a folder for a study")
+    if not (out / SETS).is_dir():
+        theirs = [name for name in WRITTEN if (out / name).exists()]
+        if theirs:
+            raise InputError(f"{out}: has {', '.join(theirs)} of another origin; choose another name for --out")
 
 
 def _check_labels(study: Study, out: Path) -> None:
