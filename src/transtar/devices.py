@@ -20,12 +20,14 @@ def known_devices() -> list[str]:
     return names
 
 
-def check_device(name) -> str:
-    """Refuse a device that this machine has not.
+def check_device(name, here: bool = True) -> str:
+    """Refuse a device that there is not.
 
     Parameters
     ----------
     name : str
+    here : bool
+        On this machine; else of a kind that torch may have somewhere.
 
     Returns
     -------
@@ -37,12 +39,12 @@ def check_device(name) -> str:
     SettingsError
         Which lists those that there are.
     """
+    kind = isinstance(name, str) and re.fullmatch(r"cpu|(cuda|mps|xpu)(:[0-9]{1,3})?", name)
     # The CPU is always there, and finding out about others is slow.
-    if name == "cpu":
+    if name == "cpu" or (kind and not here):
         return name
     known = known_devices()
     if not isinstance(name, str) or name not in known:
-        kind = isinstance(name, str) and re.fullmatch(r"(cuda|mps|xpu)(:[0-9]{1,3})?", name)
         what = f"this machine has no device '{name}'" if kind else f"there is no device '{shown(name)}'"
         raise SettingsError(f"{what}; devices here: {', '.join(known)}")
     return name

@@ -66,7 +66,7 @@ def check_keys(given, known, what: str) -> None:
     if unknown:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         names = ", ".join(shown(key) for key in unknown[:5]) + more
-        raise SettingsError(f"{what}: unknown key {names}; known keys: {', '.join(map(printable, known))}")
+        raise SettingsError(f"{what}: unknown key {names}; known keys: {', '.join(map(printable, known)) or 'none'}")
 
 
 def missing_package(package: str, extra: str) -> TranstarError:

@@ -7,7 +7,7 @@ import pytest
 from transtar.labels.select import Step
 from transtar.report import Section, paper_table, rows_html, settings_html, summarise, to_html, to_latex, write_report
 from transtar.report.selection import to_latex as cuts_to_latex
-from transtar.report.style import as_text, new_figure, save
+from transtar.report.style import as_text, new_figure, paper_style, save
 
 from .results import results
 
@@ -49,7 +49,8 @@ def test_latex(text):
 
 @pytest.mark.parametrize("text", ["$x_{", "$\\frac{", "a$b", "$"])
 def test_figures(tmp_path, text):
-    figure = new_figure(2, 1)
-    figure.text(0.5, 0.5, as_text(text))
+    with paper_style():
+        figure = new_figure(2, 1)
+        figure.text(0.5, 0.5, as_text(text))
     save(figure, tmp_path, "a", ("png",))
     assert (tmp_path / "a.png").is_file()

@@ -120,6 +120,7 @@ def test_what_is_said(tmp_path, changes, message):
         ({"batch_size": 0}, "batch_size must be"),
         ({"seed": -1}, "seed must be a whole number from 0"),
         ({"device": "banana"}, "there is no device 'banana'; devices here: cpu"),
+        ({"device": "cuda:99"}, "this machine has no device 'cuda:99'; devices here: cpu"),
         ({"schedule": "sine"}, "schedule: unknown key sine; known keys: constant, cosine"),
         ({"weight_decay": float("nan")}, "weight_decay must be a number from 0, not nan"),
         ({"mlp": {"hidden": [10**9]}}, "each width of hidden must be a whole number from 1 to 100000"),

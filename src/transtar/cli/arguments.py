@@ -21,7 +21,7 @@ LONGEST_TEXT = 4096
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line, and takes every option once."""
+    """A parser that says what is wrong in one line, and takes an option of several values once."""
 
     def __init__(self, *arguments, **settings):
         super().__init__(*arguments, **settings)
@@ -31,11 +31,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str):
         """Leave with status 2 and one line."""
-        self.exit(2, f"{self.prog}: {shown(message, 1000)}; see {self.prog} --help\n")
+        verb = " ".join(self.prog.split()[:2])
+        self.exit(2, f"{verb}: {shown(message, 1000)}; see {self.prog} --help\n")
 
 
 class _Once(argparse.Action):
-    """Store a value; of two, the first would be lost without a word. What is of no other kind is text."""
+    """Store a value, by default a text. Of two lists the first would be lost without a word; of single values the last counts."""
 
     def __init__(self, *arguments, **settings):
         super().__init__(*arguments, **settings)
@@ -43,8 +44,8 @@ class _Once(argparse.Action):
 
     def __call__(self, parser, namespace, values, option_string=None):
         given = namespace.__dict__.setdefault("_given", set())
-        if option_string is not None and self.dest in given:
-            raise argparse.ArgumentError(self, "given twice")
+        if option_string is not None and self.nargs == "+" and self.dest in given:
+            raise argparse.ArgumentError(self, "given twice; give all values after one")
         given.add(self.dest)
         setattr(namespace, self.dest, values)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets import read_set
+from ..devices import check_device
 from ..errors import InputError, SettingsError
 from ..files import content_hash
 from ..models import find_model, load_estimator
@@ -170,6 +171,7 @@ def check_settings(study: Study, variant: str) -> None:
         Naming the unknown or impossible setting.
     """
     Preprocessing.from_dict(study.preprocessing)
+    check_device(study.pretrain.get("device", "cpu"))
     for model, labels in study.models.items():
         if model in study.prior:
             going_on(study.pretrain)
@@ -179,7 +181,8 @@ def check_settings(study: Study, variant: str) -> None:
     for strategy in study.strategies:
         for model in study.models:
             for size in study.sizes:
-                make_strategy(strategy, **settings_for(study, strategy, model, size))
+                made = make_strategy(strategy, **settings_for(study, strategy, model, size))
+                check_device(getattr(made, "device", "cpu"))
     if study.element is not None:
         element_model(study.element.model, Preprocessing.from_dict(study.preprocessing))
     for size in study.adapter:

@@ -100,7 +100,7 @@ class TrainSettings:
             raise SettingsError(f"{what}: validation_fraction must be below 1")
         check_keys([self.schedule], SCHEDULES, f"{what}: schedule")
         check_keys([self.input_scale], INPUT_SCALES, f"{what}: input_scale")
-        check_device(self.device)
+        check_device(self.device, here=False)
         for name, kind in _NESTED.items():
             value = getattr(self, name, None)
             if value is not None and not isinstance(value, kind):
