@@ -251,7 +251,7 @@ def test_a_name_that_a_stranger_chose(world, transtar, tmp_path):
     """It stands in a figure, where a dollar would begin a formula, and on a terminal, which would obey it."""
     shutil.copytree(world.model, tmp_path / "model")
     config = json.loads((tmp_path / "model/config.json").read_text())
-    config["provenance"][0]["strategy"] = "$x_{\x1b[31m"
+    config["provenance"][0]["strategy"] = "$x_{$\x1b[31m"
     (tmp_path / "model/config.json").write_text(json.dumps(config))
     (tmp_path / "model/README.md").write_text("\x1b]0;title\x07card\n")
     explain = ("explain", "saliency", "--data", world.target, "--out", tmp_path / "out", "--model")

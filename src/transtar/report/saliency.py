@@ -93,7 +93,7 @@ def saliency_maps(
             ylabel=_gradient(found.label, absolute=True) + f"\n({unit})", xlabel=r"vacuum wavelength ($\mathrm{\AA}$)"
         )
         one.set_ylim(0, None)
-        _place(one, shown, 0.988, 0.93, "top")
+        _place(one, as_text(shown), 0.988, 0.93, "top")
         spectra.set_xlim(found.wave[0], found.wave[-1])
         _mark(spectra, one, marks)
         grid = lower.subplots(2, len(windows), squeeze=False, sharey="row", sharex="col")
