@@ -1,10 +1,21 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from transtar.errors import InputError, TranstarError
-from transtar.files import atomic_folder, atomic_path, content_hash, discard_temporaries, read_json, write_json
+from transtar.files import (
+    MOST_JSON,
+    TEMPORARY,
+    atomic_folder,
+    atomic_path,
+    check_replaceable,
+    content_hash,
+    discard_temporaries,
+    read_json,
+    write_json,
+)
 
 
 def names(folder):
@@ -31,10 +42,108 @@ def current_umask():
 
 def test_atomic_folder_replaces(tmp_path):
     for text in ("one", "two"):
-        with atomic_folder(tmp_path / "f") as temporary:
+        with atomic_folder(tmp_path / "f", own=("o*", "two")) as temporary:
             (temporary / text).touch()
         assert names(tmp_path) == ["f"]
         assert names(tmp_path / "f") == [text]
+
+
+def test_what_is_not_ours_is_kept(tmp_path):
+    """Notes, folders, links and files that came while the new folder was made: all are in it."""
+    old = tmp_path / "f"
+    (old / "plots").mkdir(parents=True)
+    for name in ("one.parquet", "notes.txt", ".hidden", "plots/a.png"):
+        (old / name).write_text("old")
+    (tmp_path / "elsewhere").mkdir()
+    (old / "link").symlink_to(tmp_path / "elsewhere")
+    with atomic_folder(old, own=("*.parquet",)) as temporary:
+        (temporary / "two.parquet").write_text("new")
+        (old / "late.txt").write_text("old")
+    assert names(tmp_path) == ["elsewhere", "f"]
+    assert names(old) == [".hidden", "late.txt", "link", "notes.txt", "plots", "two.parquet"]
+    assert (old / "plots/a.png").read_text() == (old / "late.txt").read_text() == "old"
+    assert (old / "link").is_symlink()
+
+
+def test_a_folder_in_the_way_of_a_file(tmp_path):
+    (tmp_path / "f/set.json").mkdir(parents=True)
+    (tmp_path / "f/set.json/mine").touch()
+    with pytest.raises(InputError, match="in the way"), atomic_folder(tmp_path / "f") as temporary:
+        (temporary / "set.json").touch()
+    assert names(tmp_path / "f/set.json") == ["mine"]
+    assert names(tmp_path) == ["f"]
+
+
+def test_what_could_not_be_moved_over_is_not_deleted(tmp_path, monkeypatch):
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f/notes.txt").write_text("mine")
+    rename = Path.rename
+
+    def refuse(self, target):
+        if self.name == "notes.txt":
+            raise PermissionError(errno.EACCES, "no")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(InputError, match=r"could not be moved over; it lies in .*transtar-old-"):  # noqa: SIM117
+        with atomic_folder(tmp_path / "f"):
+            pass
+    discard_temporaries(tmp_path)
+    assert [path.read_text() for path in tmp_path.rglob("notes.txt")] == ["mine"]
+
+
+def test_links_are_not_followed(tmp_path):
+    """What OUT links to, outside of it, is neither overwritten nor deleted."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/a").write_text("mine")
+    (tmp_path / "file").symlink_to(tmp_path / "outside/a")
+    write_json(tmp_path / "file", 1)
+    assert not (tmp_path / "file").is_symlink()
+    for target in ("outside", "nowhere"):
+        link = tmp_path / f"to-{target}"
+        link.symlink_to(tmp_path / target)
+        with pytest.raises(InputError, match="is a link"), atomic_folder(link, own=("a",)):
+            pass
+        with pytest.raises(InputError, match="is a link"):
+            check_replaceable(link, "a", "a set")
+    assert (tmp_path / "outside/a").read_text() == "mine"
+
+
+def test_what_may_be_replaced(tmp_path, monkeypatch):
+    for name in ("empty", "set", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "set/set.json").touch()
+    (tmp_path / "other/thesis.tex").touch()
+    for name in ("new", "empty", "set"):
+        check_replaceable(tmp_path / name, "set.json", "a set")
+    for name in ("other", "other/thesis.tex", "/"):
+        with pytest.raises(InputError, match="exists and is not a set; choose another name for --out"):
+            check_replaceable(tmp_path / name, "set.json", "a set")
+    for name in ("a\0b", "x" * 300):
+        with pytest.raises(InputError, match="cannot be written"):
+            check_replaceable(tmp_path / name, "set.json", "a set")
+    monkeypatch.chdir(tmp_path / "set")
+    for name in (".", "../set", tmp_path / "set"):
+        with pytest.raises(InputError, match="the command runs in it"):
+            check_replaceable(name, "set.json", "a set")
+
+
+@pytest.mark.parametrize("name", ["", ".", "folder", "x" * 300, "a\0b"])
+def test_a_name_that_no_file_can_have(tmp_path, monkeypatch, name):
+    """Said before the work, not after it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=r"is a folder|cannot be written"), atomic_path(name):
+        pytest.fail("the work has begun")
+    assert names(tmp_path) == ["folder"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.parametrize("manager", [atomic_path, atomic_folder])
+def test_a_folder_that_is_read_only(tmp_path, manager):
+    tmp_path.chmod(0o555)
+    with pytest.raises(InputError, match="x: cannot be written"), manager(tmp_path / "x"):
+        pytest.fail("the work has begun")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, OSError(errno.EIO, "broken")])
@@ -75,13 +184,22 @@ def test_a_parent_that_is_a_file(tmp_path):
 
 
 def test_discard_temporaries(tmp_path):
-    (tmp_path / ".a-xyz.parquet").touch()
-    (tmp_path / ".b-xyz").mkdir()
-    (tmp_path / "keep-me").touch()
-    (tmp_path / ".hidden").touch()
+    """Only what has transtar's own prefix: other hidden files with a hyphen are the user's."""
+    (tmp_path / f"{TEMPORARY}xyz.parquet").touch()
+    (tmp_path / f"{TEMPORARY}b").mkdir()
+    (tmp_path / f"{TEMPORARY}link").symlink_to(tmp_path)
+    kept = [".hidden", ".my-notes.txt", ".pre-commit-config.yaml", "keep-me"]
+    for name in kept:
+        (tmp_path / name).touch()
     discard_temporaries(tmp_path)
-    assert names(tmp_path) == [".hidden", "keep-me"]
+    assert names(tmp_path) == kept
     discard_temporaries(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("manager", [atomic_path, atomic_folder])
+def test_temporaries_have_that_prefix(tmp_path, manager):
+    with manager(tmp_path / "a.fits") as temporary:
+        assert temporary.name.startswith(TEMPORARY)
 
 
 def test_json(tmp_path):
@@ -93,6 +211,23 @@ def test_json(tmp_path):
             read_json(tmp_path / "b.json")
     with pytest.raises(InputError, match="no such file"):
         read_json(tmp_path / "c.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"a": 1, "b": {"a": 1, "a": 2}}', "the key 'a' stands twice"),
+        ("[" * 200_000, "not a JSON file"),
+        ('{"a":' * 200_000, "not a JSON file"),
+        ("9" * 10_000, "not a JSON file"),
+        (" " * (MOST_JSON + 1), "longer than"),
+    ],
+)
+def test_json_of_a_stranger(tmp_path, text, message):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        read_json(tmp_path / "a.json")
+    assert len(str(caught.value)) < 500
 
 
 def test_content_hash():

@@ -1,5 +1,8 @@
 """The errors transtar raises on purpose: one line each, fit to be shown to a user as they stand."""
 
+LONGEST = 80
+"""Characters of a value that a message repeats."""
+
 
 class TranstarError(Exception):
     """Base of every error whose message says what is wrong, where, and what to do."""
@@ -17,6 +20,32 @@ class MismatchError(TranstarError):
     """Two things that must agree (a model and a prepared set, say) and do not."""
 
 
+def shown(value, limit: int = LONGEST) -> str:
+    """A value as a message repeats it: in one line, without control characters, and not longer than `limit`.
+
+    Parameters
+    ----------
+    value : object
+    limit : int
+        Characters.
+
+    Returns
+    -------
+    str
+    """
+    # The few characters shown are cut out first: of a value of megabytes nobody should wait for the rest.
+    text = value[: limit + 1] if isinstance(value, str) else str(value)
+    more = "..." if len(text) > limit else ""
+    return printable(" ".join(text[:limit].split())) + more
+
+
+def printable(text: str) -> str:
+    """`text` with the characters escaped that a terminal would obey rather than show."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 def check_keys(given, known, what: str) -> None:
     """Refuse unknown keys.
 
@@ -31,11 +60,13 @@ def check_keys(given, known, what: str) -> None:
     SettingsError
         If a key is not known; the message lists the known ones.
     """
-    known = sorted(known)
     # Keys of a YAML file need not be text.
+    known = sorted({str(key) for key in known})
     unknown = sorted({str(key) for key in given} - set(known))
     if unknown:
-        raise SettingsError(f"{what}: unknown key {', '.join(unknown)}; known keys: {', '.join(known)}")
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        names = ", ".join(shown(key) for key in unknown[:5]) + more
+        raise SettingsError(f"{what}: unknown key {names}; known keys: {', '.join(map(printable, known)) or 'none'}")
 
 
 def missing_package(package: str, extra: str) -> TranstarError:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from .errors import InputError
+from .errors import InputError, SettingsError
+from .names import check_name
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,31 @@ _DERIVED = {
     "_err": "calibrated 1 sigma uncertainty of {name}: {description}",
     "_ens_std": "standard deviation (n - 1) over the models of an ensemble of {name}: {description}",
 }
+
+
+def check_label(name, what: str) -> str:
+    """Refuse a name that no label can have: one that leads elsewhere, or that of a column which means something else.
+
+    Parameters
+    ----------
+    name : object
+    what : str
+        What names it, for the message.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    SettingsError
+    """
+    check_name(name, what)
+    if name in COLUMNS and name not in LABELS:
+        raise SettingsError(f"{what}: '{name}' is no label but a column of every catalog: {COLUMNS[name].description}")
+    if name.endswith(tuple(_DERIVED)):
+        raise SettingsError(f"{what}: '{name}' is no label, because of its ending")
+    return name
 
 
 def describe(name: str) -> Column:

@@ -77,10 +77,12 @@ def test_pretrain(world, fails, tmp_path):
     common = ("pretrain", "--out", tmp_path / "m", "--data")
     assert "is not a prepared set" in fails(*common, tmp_path, "--label", "feh")
     assert "no label 'alphafe'; it has: teff, feh" in fails(*common, world.source, "--label", "alphafe")
-    assert "epochs must be at least 1" in fails(
+    assert "--epochs: must be a whole number from 1" in fails(
         *common, world.source, "--label", "feh", "--epochs", 0, "--lr", 1e-4, code=2
     )
-    assert "learning_rate must be positive" in fails(*common, world.source, "--label", "feh", "--lr", -1, code=2)
+    assert "--lr: must be a number above 0, not -1" in fails(
+        *common, world.source, "--label", "feh", "--lr", -1, code=2
+    )
     (tmp_path / "m").mkdir()
     (tmp_path / "m/thesis.tex").touch()
     assert "exists and is not a model" in fails(*common, world.source, "--label", "feh", "--epochs", 1, "--lr", 1e-4)
@@ -188,3 +190,72 @@ def test_study(fails, tmp_path, monkeypatch):
     assert "takes key=value" in fails(*common, "lamost-to-miles", "--set", "seeds", code=2)
     assert "unknown key huge" in fails(*common, "lamost-to-miles", "--scale", "huge", code=2)
     assert not (tmp_path / "o").exists() or not any((tmp_path / "o").rglob("*.json"))
+
+
+def outs(tmp_path):
+    """Places to which --out must not lead, and what each holds."""
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis/chapter.tex").write_text("years of work")
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "thesis")
+    return [
+        tmp_path / "thesis",
+        tmp_path / "file",
+        tmp_path / "link",
+        "/",
+        tmp_path / ("x" * 300),
+        tmp_path / "file/below",
+    ]
+
+
+@pytest.mark.parametrize("verb", ["prepare", "pretrain", "finetune", "predict", "simulate", "study"])
+def test_where_out_must_not_lead(world, fails, tmp_path, monkeypatch, verb):
+    """Refused in one line, and what is there stays as it is."""
+    words = {
+        "prepare": ["--survey", "lamost", "--spectra", world.lamost / "spectra/spec-001.fits"],
+        "pretrain": ["--data", world.source, "--label", "feh", "--epochs", 1],
+        "finetune": ["--model", world.model, "--data", world.target, "--strategy", "recalibrate"],
+        "predict": ["--model", world.model, "--data", world.target],
+        "simulate": ["--set", "lamost=20", "common=20", "edr=20", "miles=3"],
+        "study": ["lamost-to-miles"],
+    }[verb]
+    monkeypatch.setenv("TRANSTAR_DATA", str(tmp_path / "nowhere"))
+    for out in outs(tmp_path):
+        fails(verb, *words, "--out", out)
+        assert (tmp_path / "thesis/chapter.tex").read_text() == "years of work"
+        assert (tmp_path / "file").read_text() == "mine"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link", "thesis"]
+        assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]
+    fails(verb, *words, "--out", "", code=2)
+
+
+def test_the_folder_in_which_the_command_runs(world, fails, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    spectra = ("--survey", "lamost", "--spectra", world.lamost / "spectra/spec-001.fits")
+    for out in (".", "./", tmp_path):
+        assert "the command runs in it" in fails("prepare", *spectra, "--out", out)
+
+
+def test_a_catalog_over_what_is_read(world, fails, tmp_path):
+    shutil.copy(world.lamost / "labels.csv", tmp_path / "stars.csv")
+    shutil.copytree(world.target, tmp_path / "set")
+    common = ("predict", "--model", world.model)
+    native = ("--survey", "lamost", "--spectra", world.lamost / "spectra", "--stars", tmp_path / "stars.csv")
+    assert "is read and cannot be written over" in fails(*common, *native, "--out", tmp_path / "stars.csv")
+    for out in ("set/stars.parquet", "set/spectra.parquet"):
+        assert "belongs to a prepared set" in fails(*common, "--data", tmp_path / "set", "--out", tmp_path / out)
+    assert (tmp_path / "stars.csv").read_bytes() == (world.lamost / "labels.csv").read_bytes()
+
+
+def test_a_name_that_a_stranger_chose(world, transtar, tmp_path):
+    """It stands in a figure, where a dollar would begin a formula, and on a terminal, which would obey it."""
+    shutil.copytree(world.model, tmp_path / "model")
+    config = json.loads((tmp_path / "model/config.json").read_text())
+    config["provenance"][0]["strategy"] = "$x_{$\x1b[31m"
+    (tmp_path / "model/config.json").write_text(json.dumps(config))
+    (tmp_path / "model/README.md").write_text("\x1b]0;title\x07card\n")
+    explain = ("explain", "saliency", "--data", world.target, "--out", tmp_path / "out", "--model")
+    for done in (transtar(*explain, tmp_path / "model"), transtar("models", "show", tmp_path / "model")):
+        assert done.code == 0, done.err
+        assert "\x1b" not in done.out + done.err
+    assert list((tmp_path / "out/figures").glob("*.png"))

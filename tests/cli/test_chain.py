@@ -148,6 +148,26 @@ def test_a_missing_velocity_is_a_flag_and_no_label(world, transtar, tmp_path):
     assert catalog["flags"][39] & Flag.NO_VELOCITY
 
 
+@pytest.mark.parametrize("verb", ["prepare", "predict"])
+def test_the_same_fault_of_many_files_is_told_once(world, transtar, tmp_path, verb):
+    """On standard error, with the count; standard output has the result alone."""
+    spectra = [world.lamost / "spectra/spec-001.fits"]
+    for number in range(20):
+        spectra.append(tmp_path / f"bad-{number}.fits")
+        spectra[-1].write_text("no")
+    own = ("--out", tmp_path / "set") if verb == "prepare" else ("--model", world.model, "--out", tmp_path / "c.csv")
+    done = transtar(verb, "--survey", "lamost", "--spectra", *spectra, *own)
+    assert done.code == 0
+    assert done.err.count("not a FITS file") == 1
+    assert f"skipped 20 files, the first: {tmp_path / 'bad-0.fits'}: not a FITS file" in done.err
+    assert done.out.startswith(f"{own[-1]}: 1 ")
+    assert done.out.count("\n") == 1
+    done = transtar(verb, "--survey", "lamost", "--spectra", *spectra[1:], *own[:-1], tmp_path / "other.csv")
+    assert done.code == 1
+    assert done.err.count("skipped 20 files") == 1
+    assert not done.out
+
+
 def test_a_bad_file_is_told_and_left_out(world, transtar, tmp_path):
     (tmp_path / "bad.fits").write_text("no")
     spectra = [world.lamost / "spectra/spec-001.fits", tmp_path / "bad.fits"]
@@ -155,8 +175,8 @@ def test_a_bad_file_is_told_and_left_out(world, transtar, tmp_path):
         "predict", "--model", world.model, "--survey", "lamost", "--spectra", *spectra, "--out", tmp_path / "c.csv"
     )
     assert done.code == 0
-    assert "bad.fits: not a FITS file" in done.err + done.out
-    assert "1 files could not be used" in done.err
+    assert f"skipped: {tmp_path / 'bad.fits'}: not a FITS file" in done.err
+    assert "bad.fits" not in done.out
     assert len(read_catalog(tmp_path / "c.csv")["id"]) == 1
 
 

@@ -73,5 +73,5 @@ def test_predict_for_some_stars(world, transtar, coadds, tmp_path):
                     tmp_path / "stars.csv", "--out", tmp_path / "c.csv")  # fmt: skip
     assert done.code == 0, done.err
     assert read_catalog(tmp_path / "c.csv")["id"].tolist() == [FIRST, FIRST + 2]
-    assert "skipped: sv3/dark/0/5/coadd-sv3-dark-5.fits: not found in" in done.out
+    assert "skipped: sv3/dark/0/5/coadd-sv3-dark-5.fits: not found in" in done.err
     assert "stars: 2 of 3 in stars.csv have spectra here; 1 have none, the first of them id 1" in done.err

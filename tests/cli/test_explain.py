@@ -141,7 +141,7 @@ def test_bad_input(world, adapted, fails, tmp_path):
     assert "no instrument 'hubble'; known instruments: lamost, desi, miles" in explain(
         "--model", world.model, "--instrument", "hubble", code=2
     )
-    assert "--stars takes a positive number" in explain("--model", world.model, "--stars", 0, code=2)
+    assert "--stars: must be a whole number from 1" in explain("--model", world.model, "--stars", 0, code=2)
     assert not (tmp_path / "out").exists()
 
 

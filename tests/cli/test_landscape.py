@@ -105,8 +105,8 @@ def test_bad_input(world, adapted, transtar, fails, tmp_path):
     assert transtar(*common, "--data", world.target, "--regime", "odd").code == 2
     data = ("--data", world.target, "--regime", "all")
     assert "points must be odd" in fails(*common, *data, "--points", 4, code=2)
-    assert "seeds must be positive" in fails(*common, *data, "--seeds", 0, code=2)
-    assert "extent must be positive" in fails(*common, *data, "--extent", -1, code=2)
+    assert "--seeds: must be a whole number from 1" in fails(*common, *data, "--seeds", 0, code=2)
+    assert "--extent: must be a number above 0" in fails(*common, *data, "--extent", -1, code=2)
     assert "is not a prepared set" in fails(*common, "--data", tmp_path)
     assert "no such model" in fails("explain", "landscape", "--model", tmp_path / "no", *data, *out)
     assert f"{adapted / 'lora'}: predicts feh, not teff (--label)" in fails(*common, *data, "--label", "teff")

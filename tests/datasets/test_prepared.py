@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,8 +10,11 @@ from hypothesis import strategies as st
 
 from transtar.datasets import SetWriter, join_sets, read_set, star_names, stream_set, training_arguments, usable
 from transtar.errors import InputError, MismatchError
+from transtar.files import read_json
 from transtar.flags import Flag
 from transtar.preprocess import GridSpectra, Preprocessing
+
+from ..hostile import try_hostile_values
 
 BIG = 2**62 + 1
 SIZE = 1462
@@ -220,3 +224,76 @@ def test_an_empty_selection_of_a_set(tmp_path):
     prepared = read_set(tmp_path / "set")
     assert len(prepared.select(np.zeros(10, bool))) == 0
     assert len(replace(prepared, hash="").grid_spectra()) == 10
+
+
+def test_hostile_values_everywhere(tmp_path):
+    """In any place of a description, whatever stands there is used, or refused in words."""
+    write(tmp_path / "set")
+    content = read_json(tmp_path / "set/set.json")
+
+    def use(changed):
+        (tmp_path / "set/set.json").write_text(json.dumps(changed))
+        made = read_set(tmp_path / "set")
+        if made.labels:
+            made.targets(made.labels)
+
+    refused, faults = try_hostile_values(use, content)
+    assert not faults
+    assert refused > 200
+
+
+@pytest.mark.parametrize("label", ["file", "survey", "../up", "flags", "a/b", "feh_err", "\x1b[31m", 7])
+def test_a_label_that_is_none(tmp_path, label):
+    write(tmp_path / "set")
+    edit(tmp_path / "set", labels=[label])
+    with pytest.raises(InputError, match=r"set\.json: labels: "):
+        read_set(tmp_path / "set")
+
+
+def change(path, name, array):
+    """Put another column into a file of a set."""
+    table = pq.read_table(path)
+    index = table.column_names.index(name)
+    pq.write_table(table.set_column(index, name, array), path)
+
+
+def test_columns_of_another_kind(tmp_path):
+    for name, array in (("feh", ["a"] * 10), ("id", [1.5] * 10), ("flags", ["x"] * 10), ("file", list(range(10)))):
+        write(tmp_path / "set")
+        change(tmp_path / "set/stars.parquet", name, pa.array(array))
+        with pytest.raises(InputError, match=f"column {name} of stars.parquet is of another kind"):
+            read_set(tmp_path / "set")
+    for array in (list(range(10)), [[1.0]] * 10, ["a"] * 10):
+        write(tmp_path / "set")
+        change(tmp_path / "set/spectra.parquet", "flux", pa.array(array))
+        with pytest.raises(InputError, match=r"flux in spectra.parquet is no float32 on 1462 pixels"):
+            read_set(tmp_path / "set")
+
+
+def test_a_set_that_would_exhaust_memory(tmp_path, monkeypatch):
+    """Zeros compress ten thousand times, spectra by less than half; in earnest it is a few hundred kB for gigabytes."""
+    monkeypatch.setattr("transtar.datasets.prepared.MOST_BYTES", 1 << 20)
+    write(tmp_path / "set")
+    n = 20_000
+    kind = pa.list_(pa.float32(), SIZE)
+    zeros = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(SIZE * 1000, np.float32)), SIZE)
+    with pq.ParquetWriter(
+        tmp_path / "set/spectra.parquet", pa.schema({"flux": kind, "ivar": kind}), compression="zstd"
+    ) as out:
+        for _ in range(n // 1000):
+            out.write_table(pa.table({"flux": zeros, "ivar": zeros}))
+    stars = pq.read_table(tmp_path / "set/stars.parquet").take(np.zeros(n, int))
+    pq.write_table(stars, tmp_path / "set/stars.parquet", compression="zstd")
+    edit(tmp_path / "set", n_spectra=n)
+    with pytest.raises(InputError, match="bytes that stand for 233920000; no prepared set is like that"):
+        read_set(tmp_path / "set")
+
+
+def test_notes_in_the_folder_of_a_set_are_kept(tmp_path):
+    write(tmp_path / "set")
+    (tmp_path / "set/notes.txt").write_text("mine")
+    (tmp_path / "set/plots").mkdir()
+    write(tmp_path / "set", n=5)
+    assert len(read_set(tmp_path / "set")) == 5
+    assert (tmp_path / "set/notes.txt").read_text() == "mine"
+    assert (tmp_path / "set/plots").is_dir()

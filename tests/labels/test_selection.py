@@ -5,8 +5,11 @@ import pytest
 import yaml
 
 from transtar.errors import InputError, SettingsError
+from transtar.labels import selection
 from transtar.labels.kinds import KINDS
 from transtar.labels.selection import load_selection, shipped_selections
+
+from ..hostile import try_hostile_values
 
 NAMES = (
     "desi-edr",
@@ -101,3 +104,41 @@ def test_files_that_are_no_selection(tmp_path):
         SettingsError, match="settings of desi-finetuning: unknown key n; known keys: alphafe, metal_rich, seed"
     ):
         load_selection("desi-finetuning", {"n": 3})
+
+
+@pytest.mark.parametrize("name", shipped_selections())
+def test_hostile_values_everywhere(name, monkeypatch):
+    """In any place of a selection, whatever stands there is used, or refused in words."""
+
+    def use(changed):
+        monkeypatch.setattr(selection, "_content", lambda name: changed)
+        load_selection(name)
+
+    refused, faults = try_hostile_values(use, selection._content(name))
+    assert not faults
+    assert refused > 500
+
+
+@pytest.mark.parametrize(
+    ("cut", "message"),
+    [
+        ({"column": "A", "true": False}, "true takes true alone, not 'False'"),
+        ({"column": "A", "above": float("nan")}, "above needs a number"),
+        ({"column": "A", "equals": None}, "equals needs text or a number"),
+        ({"column": 1, "above": 1}, "column of a cut must be text"),
+    ],
+)
+def test_cuts_that_say_nothing(tmp_path, cut, message):
+    content = {"title": "t", "source": "s", "tables": {"desi": {"kind": "desi-edr", "cuts": [cut]}}, "rows": "desi"}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(SettingsError, match=message):
+        load_selection(str(tmp_path / "own.yaml"))
+
+
+def test_a_name_does_not_lead_elsewhere(tmp_path):
+    (tmp_path / "a.yaml").write_text(f"extends: {tmp_path}/a.yaml\n")
+    with pytest.raises(SettingsError, match="extends itself"):
+        load_selection(str(tmp_path / "a.yaml"))
+    for name in ("../selections/desi-edr", "../calibrations/koposov2025-sp", str(tmp_path / "a")):
+        with pytest.raises(InputError, match="no selection"):
+            load_selection(name)

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from transtar.errors import InputError
+from transtar.files import read_json
 from transtar.models import Estimator, ResidualNetwork, ResidualSettings, build_head, storage
 from transtar.preprocess import Preprocessing
 
+from ..hostile import try_hostile_values
 from .examples import N_INPUTS, flux, small_estimator
 
 
@@ -104,7 +106,7 @@ def test_no_folder_and_no_model(tmp_path):
         ({"format_version": 99}, "format 99 is not known"),
         ({"format": "other"}, "not the description"),
         ({"n_inputs": 21}, "has shape"),
-        ({"labels": []}, "20 inputs and 0 labels"),
+        ({"labels": []}, "it has no labels"),
         ({"network": {"kind": "mlp", "hidden": [8, 7]}}, "has shape"),
         ({"network": {"kind": "mlp", "hidden": [8]}}, "does not fit"),
         ({"network": {"kind": "tree"}}, "no network of kind"),
@@ -164,3 +166,52 @@ def test_stated_errors_come_back(tmp_path):
     )
     small_estimator().save(tmp_path / "other")
     assert Estimator.load(tmp_path / "other").label_error is None
+
+
+def test_hostile_values_everywhere(folder):
+    """In any place of a description, whatever stands there is used, or refused in words."""
+    content = read_json(folder / "config.json")
+
+    def use(changed):
+        (folder / "config.json").write_text(json.dumps(changed))
+        Estimator.load(folder)
+
+    refused, faults = try_hostile_values(use, content)
+    assert not faults
+    assert refused > 300
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_inputs": 10**12}, "n_inputs must be a whole number from 1"),
+        ({"n_inputs": 10**9}, "has shape"),
+        ({"network": {"kind": "mlp", "hidden": [100_000, 10_000]}}, "has shape"),
+        ({"surveys": ["../../up"]}, "'../../up' cannot be a name"),
+        ({"surveys": "lamost"}, "surveys must be a list"),
+        ({"provenance": [{"mock": {"lines": ["/etc/passwd"]}}]}, "provenance: mock, lines must be text"),
+    ],
+)
+def test_a_model_of_a_stranger(folder, changes, message):
+    """It takes no memory that its weights do not have, and its names lead nowhere."""
+    (folder / "config.json").write_text(json.dumps(read_json(folder / "config.json") | changes))
+    with pytest.raises(InputError, match=message):
+        Estimator.load(folder)
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "flags", "file", "id", "feh_err", "", "\x1b[31m", "<script>\n"])
+def test_a_label_that_is_none(folder, name):
+    content = read_json(folder / "config.json")
+    content["labels"][0]["name"] = name
+    (folder / "config.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="label: "):
+        Estimator.load(folder)
+
+
+def test_nested_without_end(folder):
+    content = read_json(folder / "config.json")
+    text = json.dumps(content | {"network": "NETWORK"})
+    deep = '{"kind": "residual", "hidden": 1, "base": ' * 900 + '{"kind": "linear"}' + "}" * 900
+    (folder / "config.json").write_text(text.replace('"NETWORK"', deep))
+    with pytest.raises(InputError, match=r"not the description of a model|not a JSON file|does not fit config.json"):
+        Estimator.load(folder)

@@ -7,7 +7,16 @@ from transtar.errors import InputError, MismatchError
 from transtar.preprocess import Preprocessing
 from transtar.simulate import load_emulator
 from transtar.simulate.instruments import LAMOST, MILES
-from transtar.simulate.lines import LABELS, LineCorrection, fit_lines, load_lines, shipped_lines, trusted, twins
+from transtar.simulate.lines import (
+    LABELS,
+    LineCorrection,
+    fit_lines,
+    lines_of_model,
+    load_lines,
+    shipped_lines,
+    trusted,
+    twins,
+)
 from transtar.simulate.mock_sets import MockSettings, mock_set
 
 SETTINGS = Preprocessing()
@@ -123,3 +132,13 @@ def test_other_preprocessing_is_refused(emulator):
     other = Preprocessing(frame="observed")
     with pytest.raises(MismatchError, match="lamost-dr10"):
         mock_set(MockSettings(stars=3), emulator, other)
+
+
+def test_a_model_names_no_file():
+    """Its provenance says which correction its mock stars had; only what ships is read because of that."""
+    assert lines_of_model([]) is None
+    assert lines_of_model([{"mock": {"lines": None}}, {}]) is None
+    assert lines_of_model([{}, {"mock": {"lines": shipped_lines()[0]}}]) == shipped_lines()[0]
+    for name in ("/etc/passwd", "../../secret.npz", "mine.npz"):
+        with pytest.raises(InputError, match=f"the line correction '{name}', which does not ship"):
+            lines_of_model([{"mock": {"lines": name}}])

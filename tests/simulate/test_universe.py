@@ -193,7 +193,7 @@ def test_interrupted_and_taken_up_by_other_workers_it_is_the_same(world, plan, t
     def interrupted(group):
         if len(done) == 2:
             (folder / "desi" / "healpix" / "main").mkdir(parents=True)
-            (folder / "desi" / "healpix" / "main" / ".coadd-x1.fits").write_text("half")
+            (folder / "desi" / "healpix" / "main" / ".transtar-tmp-x1.fits").write_text("half")
             raise KeyboardInterrupt
         done.append(group.part)
         return universe_files.write_group(group)
@@ -205,7 +205,7 @@ def test_interrupted_and_taken_up_by_other_workers_it_is_the_same(world, plan, t
     assert "goes on where it stopped" in said[-1]
     assert not list(folder.rglob(".*"))
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    (folder / "lamost" / ".labels-killed.csv").write_text("half")
+    (folder / "lamost" / ".transtar-tmp-killed.csv").write_text("half")
     monkeypatch.setattr(universe, "FEW", 0)
     simulate_universe(folder, SETTINGS, workers=2)
     assert [p.name for p, when in before.items() if p.stat().st_mtime_ns != when] == ["universe.json"]
@@ -247,7 +247,7 @@ def test_settings():
     for changes, message in (
         ({"lamst": 5}, r"unknown key lamst; known keys: blanketing, clean_removed, common"),
         ({"effects.noise": "loud"}, "effects.noise must be true or false, not loud"),
-        ({"lamost": -5}, "lamost must be a whole number, not -5"),
+        ({"lamost": -5}, "lamost must be a whole number from 0 to 10000000, not -5"),
         ({"lamost": 40, "lamost_apogee": 50}, "lamost_apogee = 50 is more than lamost = 40"),
         ({"desi_declination": [40, 30]}, "desi_declination must be a range within -90 to 90 degrees"),
         ({"desi_declination": 3}, r"desi_declination must be a range \[low, high\]"),

@@ -57,7 +57,7 @@ def test_stars_outside_a_run_are_labelled_where_figures_show_them():
         (("split", "validation"), "for test stars, not for split 'validation'"),
         (("sizes", []), "need sizes"),
         (("explain", {"regime": "blue"}), "unknown key blue"),
-        (("explain", {"seeds": 0}), "seeds must be a number of planes"),
+        (("explain", {"seeds": 0}), "explain: seeds must be a whole number from 1 to 1000, not 0"),
         (("explain", 5), "expected model, regime and seeds, got '5'"),
         (("explain.model", "teff"), "unknown key teff"),
     ],
@@ -77,7 +77,7 @@ def test_models_of_several_labels_are_refused():
     ("content", "message"),
     [
         ({"sizes": 3}, "sizes must be a list of numbers, not '3'"),
-        ({"rates": ["fast"]}, "rates must be a list of numbers"),
+        ({"rates": ["fast"]}, "rates: each must be a number above 0, not 'fast'"),
         ({"matched": [1]}, "matched must be a list of names"),
         ({"widths": [1]}, "unknown key widths"),
         ([1], "expected settings"),

@@ -20,6 +20,7 @@ import yaml
 from transtar.cli import main
 from transtar.datasets import read_set
 from transtar.evaluate import RESULT_COLUMNS
+from transtar.files import read_json, write_json
 from transtar.models import load_estimator
 from transtar.studies.run import content_of
 
@@ -297,3 +298,46 @@ def test_a_run_of_the_study_itself_that_fails_ends_it_after_all_others(study, fo
     done = [path for path in (tmp_path / "out" / "runs").glob("*.parquet")]
     # Two pre-trainings and two residual heads.
     assert len(done) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ('models={"../../../escaped": [feh]}', "'../../../escaped' cannot be a name"),
+        ('variants={"../../../escaped": {preprocessing: {frame: observed}}}', "'../../../escaped' cannot be a name"),
+        ("target.survey=../../../escaped", "'../../../escaped' cannot be a name"),
+        ("source={survey: /tmp/escaped, mock: {stars: 3}}", "'/tmp/escaped' cannot be a name"),
+        ("models={feh: [fe_h]}", "unknown key fe_h"),
+        ("sizes=[0]", "sizes: each must be a whole number from 1"),
+        ("pretrain.epochs=0", "epochs must be a whole number from 1"),
+        ("pretrain.device=banana", "there is no device 'banana'"),
+    ],
+)
+def test_nothing_is_written_outside(folder, study, tmp_path, changes, message):
+    """Nor inside: what cannot be is found before anything is read or written."""
+    before = sorted(tmp_path.parent.rglob("*"))
+    assert message in study(tmp_path / "a/b/out", "--set", changes, code=2)
+    assert sorted(tmp_path.parent.rglob("*")) == before
+
+
+def test_more_stars_than_there_are(folder, study, tmp_path):
+    said = study(tmp_path / "out", "--set", "sizes=[12, 5000]", code=2)
+    assert "study: sizes: 5000 stars to learn from, but the pool of miles has 24; give smaller sizes" in said
+    assert not (tmp_path / "out/runs").exists()
+
+
+def test_a_folder_with_results_of_another_origin(folder, study, tmp_path):
+    (tmp_path / "results.csv").write_text("years of work")
+    assert "has results.csv of another origin; choose another name" in study(tmp_path, code=1)
+    assert "is a file, not a folder" in study(tmp_path / "results.csv", code=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["results.csv"]
+
+
+def test_a_set_that_somebody_else_has_put_there(folder, study, tmp_path):
+    """Its provenance would have a file read that the study does not name."""
+    study(tmp_path / "out", "--set", "sizes=[5000]", code=2)
+    for path in (tmp_path / "out/sets").glob("lamost-*/set.json"):
+        content = read_json(path)
+        content["provenance"]["mock"] = {"lines": str(tmp_path / "any.npz")}
+        write_json(path, content)
+    assert "was not made by this study; delete it" in study(tmp_path / "out", code=1)

@@ -8,20 +8,22 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from .. import __version__
-from ..errors import SettingsError, TranstarError
+from ..errors import SettingsError, TranstarError, shown
 from ..telling import show_on_stderr
+from .arguments import Parser, plain_output
 
 VERBS = (
     "simulate", "fetch", "select", "calibrate", "prepare", "pretrain", "finetune", "predict", "evaluate", "explain", "study",
     "models", "info",
 )  # fmt: skip
 
+LONGEST_LINE = 2000
+"""Characters of an error; more come only from input that is made to be long."""
 
-def build_parser() -> argparse.ArgumentParser:
+
+def build_parser() -> Parser:
     """The parser of the whole command line."""
-    parser = argparse.ArgumentParser(
-        prog="transtar", description="Carry stellar labels from one spectroscopic survey to another."
-    )
+    parser = Parser(prog="transtar", description="Carry stellar labels from one spectroscopic survey to another.")
     parser.add_argument("--version", action="version", version=f"transtar {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name in VERBS:
@@ -46,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 on success, 1 on a failure (told in one line on standard error), 2 on wrong use, 130 when interrupted.
     """
+    plain_output()
     parsed = build_parser().parse_args(arguments)
     show_on_stderr()
     try:
@@ -78,4 +81,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return shown(error, LONGEST_LINE) or type(error).__name__

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, SettingsError
+from . import arguments as values
 from .common import add_columns, say
 
 HELP = "correct a survey's [Fe/H] by a reference"
@@ -14,24 +14,33 @@ HELP = "correct a survey's [Fe/H] by a reference"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "--catalog", required=True, type=Path, help="table with source_id (or id) and the survey's teff, logg and feh"
+        "--catalog",
+        required=True,
+        type=values.path,
+        help="table with source_id (or id) and the survey's teff, logg and feh",
     )
     parser.add_argument(
-        "--reference", required=True, type=Path, help="table with the same identifiers and feh; may be the same file"
+        "--reference",
+        required=True,
+        type=values.path,
+        help="table with the same identifiers and feh; may be the same file",
     )
     parser.add_argument(
         "--suffix",
+        type=values.any_text,
         default="_desi",
         help="how the survey's columns end in the catalog, so that feh is feh_desi; may be ''",
     )
-    parser.add_argument("--gravity", type=float, default=3.5, help="giants lie below this log g")
+    parser.add_argument("--gravity", type=values.anything, default=3.5, help="giants lie below this log g")
     parser.add_argument(
-        "--teff", type=float, nargs=2, default=(4000.0, 6600.0), help="range in K in which the fit holds"
+        "--teff", type=values.positive, nargs=2, default=(4000.0, 6600.0), help="range in K in which the fit holds"
     )
-    parser.add_argument("--logg", type=float, nargs=2, default=(0.0, 5.1), help="range of log g in which the fit holds")
+    parser.add_argument(
+        "--logg", type=values.anything, nargs=2, default=(0.0, 5.1), help="range of log g in which the fit holds"
+    )
     add_columns(parser)
     parser.add_argument(
-        "--out", required=True, type=Path, help="YAML file of coefficients, as settings of selections take"
+        "--out", required=True, type=values.path, help="YAML file of coefficients, as settings of selections take"
     )
 
 
@@ -44,6 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
     from ..labels.kinds import read_measured
     from ..tables import Choice
 
+    for name in ("teff", "logg"):
+        low, high = getattr(arguments, name)
+        if low >= high:
+            raise SettingsError(f"--{name} takes the lower end of a range, then the upper, not {low:g} {high:g}")
     columns = Choice.parse(arguments.columns, free=True)
     catalog = read_measured(
         arguments.catalog, [f"{name}{arguments.suffix}" for name in ("feh", "teff", "logg")], columns

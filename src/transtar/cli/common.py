@@ -8,7 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, SettingsError
+from ..checks import MOST_EPOCHS
+from ..errors import InputError, SettingsError, printable, shown
+from . import arguments as values
 
 if TYPE_CHECKING:
     from ..models import Estimator
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 def say(text: str) -> None:
     """Tell the user something on standard error, so that standard output stays for results."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def say_left_out(counts: dict[str, int]) -> None:
@@ -48,34 +50,23 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, Any]:
     Raises
     ------
     SettingsError
-        If a text has no ``=``.
+        If a text has no ``=``, a value is not YAML, or a key comes twice.
     """
-    import yaml
+    from ..plain_yaml import parse_yaml
 
-    settings = {}
+    settings: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise SettingsError(f"--set takes key=value, not '{text}'")
-        settings[key.strip()] = yaml.safe_load(value)
+        key = key.strip()
+        if not equals or not all(part.strip() for part in key.split(".")):
+            raise SettingsError(f"--set takes key=value, not '{shown(text)}'")
+        if key in settings:
+            raise SettingsError(f"--set: {shown(key)} is given twice")
+        try:
+            settings[key] = parse_yaml(value, f"--set {shown(key)}")
+        except InputError as error:
+            raise SettingsError(str(error)) from None
     return settings
-
-
-def labels_argument(text: str) -> tuple[str, ...]:
-    """``feh,teff`` as a tuple of names."""
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names or len(set(names)) != len(names):
-        raise argparse.ArgumentTypeError(f"takes names of labels separated by commas, each once, not '{text}'")
-    return names
-
-
-def count_argument(text: str) -> int | None:
-    """A positive whole number, or ``all`` as None."""
-    if text == "all":
-        return None
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"takes a positive whole number or 'all', not '{text}'")
-    return int(text)
 
 
 def add_columns(parser: argparse.ArgumentParser) -> None:
@@ -92,11 +83,14 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
 
 def add_training(parser: argparse.ArgumentParser) -> None:
     """Arguments of every verb that trains."""
-    parser.add_argument("--epochs", type=int, help="passes over the training stars; the strategy's own if not given")
-    parser.add_argument("--lr", type=float, help="learning rate; the strategy's own if not given")
-    parser.add_argument("--batch-size", type=int, help="stars in one step; the strategy's own if not given")
-    parser.add_argument("--seed", type=int, default=0, help="decides split, initialisation and order")
-    parser.add_argument("--device", default="cpu", help="torch device to train on, such as cpu or cuda")
+    own = "the strategy's own if not given"
+    parser.add_argument("--epochs", type=values.Whole(1, MOST_EPOCHS), help=f"passes over the training stars; {own}")
+    parser.add_argument("--lr", type=values.positive, help=f"learning rate; {own}")
+    parser.add_argument("--batch-size", type=values.many, help=f"stars in one step; {own}")
+    parser.add_argument("--seed", type=values.seed, default=0, help="decides split, initialisation and order")
+    parser.add_argument(
+        "--device", type=values.device, default="cpu", help="torch device to train on, such as cpu or cuda"
+    )
 
 
 def given_training(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -115,8 +109,8 @@ def read_preprocessing(path: Path | None):
     InputError
         If the file is missing or holds something else.
     """
-    import yaml
-
+    from ..files import read_json
+    from ..plain_yaml import read_yaml
     from ..preprocess import Preprocessing
 
     if path is None:
@@ -126,10 +120,7 @@ def read_preprocessing(path: Path | None):
             path = path / name
     if not path.is_file():
         raise InputError(f"{path}: no such file of settings, model or prepared set")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: neither YAML nor JSON ({' '.join(str(error).split())})") from None
+    content = read_json(path) if path.suffix == ".json" else read_yaml(path, not_yaml="neither YAML nor JSON")
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no settings (expected 'name: value' lines)")
     return Preprocessing.from_dict(content.get("preprocessing", content))
@@ -204,7 +195,7 @@ def name_models(paths: Sequence[Path], models: Iterable[Estimator], survey: str)
     names = []
     for path, model in zip(paths, models, strict=True):
         step = model.provenance[-1] if model.provenance else {}
-        name = str(step.get("strategy") or path.name)
+        name = shown(step.get("strategy") or path.name, 60)
         if step.get("step") == "pretrain" and name == "mlp":
             name = "scratch" if step.get("survey") == survey else "zero-shot"
         names.append(name)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from .common import add_columns, labels_argument
+from . import arguments as values
+from .common import add_columns
 
 HELP = "R2, sigma and bias of a catalog, by regime"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--catalog", required=True, type=Path, help="catalog as written by predict, or any with labels")
-    parser.add_argument("--labels", required=True, type=Path, help="reference labels: CSV, FITS, VOTable or parquet")
-    parser.add_argument("--label", type=labels_argument, help="labels to score; all that both have if not given")
+    parser.add_argument(
+        "--catalog", required=True, type=values.path, help="catalog as written by predict, or any with labels"
+    )
+    parser.add_argument(
+        "--labels", required=True, type=values.path, help="reference labels: CSV, FITS, VOTable or parquet"
+    )
+    parser.add_argument("--label", type=values.labels, help="labels to score; all that both have if not given")
     add_columns(parser)
-    parser.add_argument("--out", required=True, type=Path, help="folder for metrics.json")
+    parser.add_argument("--out", required=True, type=values.path, help="folder for metrics.json")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -24,8 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     from ..evaluate import evaluate_files, format_table
     from ..tables import Choice
 
-    columns = Choice.parse(arguments.columns)
-    result = evaluate_files(arguments.catalog, arguments.labels, arguments.out, arguments.label, columns)
+    result = evaluate_files(
+        arguments.catalog, arguments.labels, arguments.out, arguments.label, Choice.parse(arguments.columns)
+    )
     print(format_table(result))
     print(f"{arguments.out / 'metrics.json'}")
     return 0

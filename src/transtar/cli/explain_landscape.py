@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from ..checks import MOST_PLANES
+from . import arguments as values
 from .common import load_models, name_models, say
 
 HELP = "the loss around the fine-tuned weights"
 
 REGIMES = ("poor", "rich", "all")
 
+MOST_POINTS = 1001
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "--model", required=True, nargs="+", type=Path, help="models to set side by side, by folder or name"
+        "--model", required=True, nargs="+", type=values.path, help="models to set side by side, by folder or name"
     )
-    parser.add_argument("--data", required=True, type=Path, help="prepared set with labels")
-    parser.add_argument("--out", required=True, type=Path, help="folder for landscape.npz, landscape.csv and figures")
-    parser.add_argument("--label", default="feh", help="label whose mean squared error is computed")
+    parser.add_argument("--data", required=True, type=values.path, help="prepared set with labels")
+    parser.add_argument(
+        "--out", required=True, type=values.path, help="folder for landscape.npz, landscape.csv and figures"
+    )
+    parser.add_argument("--label", type=values.label, default="feh", help="label whose mean squared error is computed")
     parser.add_argument("--regime", default="poor", choices=REGIMES, help="stars to take, by [Fe/H] of the set")
     parser.add_argument("--split", default="test", choices=("test", "pool", "all"), help="part of the set")
-    parser.add_argument("--base", type=Path, help="model before fine-tuning: its loss is shown where all weights moved")
-    parser.add_argument("--seeds", type=int, default=5, help="planes, of two random directions each")
-    parser.add_argument("--points", type=int, default=21, help="points along each direction; odd")
-    parser.add_argument("--extent", type=float, default=3.0, help="furthest step, in lengths of each filter of weights")
+    parser.add_argument(
+        "--base", type=values.path, help="model before fine-tuning: its loss is shown where all weights moved"
+    )
+    parser.add_argument(
+        "--seeds", type=values.Whole(1, MOST_PLANES), default=5, help="planes, of two random directions each"
+    )
+    parser.add_argument(
+        "--points", type=values.Whole(3, MOST_POINTS), default=21, help="points along each direction; odd"
+    )
+    parser.add_argument(
+        "--extent", type=values.positive, default=3.0, help="furthest step, in lengths of each filter of weights"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from . import arguments as values
 from .common import load_models, name_models, say
 
 HELP = "gradients by wavelength, and the physical test"
@@ -15,11 +15,11 @@ REGIMES = ("poor", "rich", "all")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "--model", required=True, nargs="+", type=Path, help="models, by folder or name, to set side by side"
+        "--model", required=True, nargs="+", type=values.path, help="models, by folder or name, to set side by side"
     )
-    parser.add_argument("--data", required=True, type=Path, help="prepared set whose stars are looked at")
-    parser.add_argument("--out", required=True, type=Path, help="folder for tables and figures")
-    parser.add_argument("--label", default="feh", help="label whose prediction is explained")
+    parser.add_argument("--data", required=True, type=values.path, help="prepared set whose stars are looked at")
+    parser.add_argument("--out", required=True, type=values.path, help="folder for tables and figures")
+    parser.add_argument("--label", type=values.label, default="feh", help="label whose prediction is explained")
     parser.add_argument(
         "--regime", default="all", choices=REGIMES, help="stars of the saliency maps, by [Fe/H] of the set"
     )
@@ -33,8 +33,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="correction of synthetic lines: name, file, none, or auto: that of the mock stars that the first model learnt from",
     )
-    parser.add_argument("--stars", type=int, default=500, help="stars of the physical test at most, drawn at random")
-    parser.add_argument("--seed", type=int, default=0, help="decides which stars are drawn")
+    parser.add_argument(
+        "--stars", type=values.many, default=500, help="stars of the physical test at most, drawn at random"
+    )
+    parser.add_argument("--seed", type=values.seed, default=0, help="decides which stars are drawn")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -53,8 +55,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ..report.saliency import draw_saliency
     from ..simulate.instruments import INSTRUMENTS
 
-    if arguments.stars < 1:
-        raise SettingsError(f"--stars takes a positive number, not {arguments.stars}")
     if arguments.instrument is not None and arguments.instrument not in INSTRUMENTS:
         raise SettingsError(f"no instrument '{arguments.instrument}'; known instruments: {', '.join(INSTRUMENTS)}")
     models = dict(zip(arguments.model, load_models(arguments.model), strict=True))
@@ -106,7 +106,7 @@ def _physical_test(arguments: argparse.Namespace, named: dict, chosen, labels: d
     from ..explain.results import write_test
     from ..simulate import load_emulator
     from ..simulate.instruments import INSTRUMENTS
-    from ..simulate.lines import load_lines
+    from ..simulate.lines import lines_of_model, load_lines
 
     name = arguments.instrument or chosen.survey
     if name not in INSTRUMENTS:
@@ -118,8 +118,11 @@ def _physical_test(arguments: argparse.Namespace, named: dict, chosen, labels: d
         return None
     lines = arguments.lines
     if lines == "auto":
-        first = next(iter(named.values()))
-        lines = next((step["mock"].get("lines") for step in first.provenance if step.get("mock")), None) or "none"
+        try:
+            lines = lines_of_model(next(iter(named.values())).provenance) or "none"
+        except InputError as error:
+            say(f"no physical test: {error} (--lines)")
+            return None
     drawn = np.random.default_rng(arguments.seed).permutation(len(chosen))[: arguments.stars]
     drawn.sort()
     try:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from .common import add_columns, count_argument, say
+from ..skipped import Skipped
+from . import arguments as values
+from .common import add_columns, say
 
 HELP = "spectra of a list of stars from an archive, cached"
 
@@ -22,12 +25,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--ids", nargs="+", metavar="ID|FILE[:COLUMN]",
         help="identifiers (sparcl: specid, targetid or sparcl_id; lamost: obsid; gaia: source_id), or files of them",
     )  # fmt: skip
-    parser.add_argument("--table", type=Path, help="label table: by its identifiers, or by ra and dec if it has none")
-    parser.add_argument("--position", nargs=2, type=float, metavar=("RA", "DEC"), help="a place on the sky in degrees")
-    parser.add_argument("--out", required=True, type=Path, help="folder for spectra/, found.csv and missing.csv")
+    parser.add_argument(
+        "--table", type=values.path, help="label table: by its identifiers, or by ra and dec if it has none"
+    )
+    parser.add_argument(
+        "--position", nargs=2, type=values.anything, metavar=("RA", "DEC"), help="a place on the sky in degrees"
+    )
+    parser.add_argument("--out", required=True, type=values.path, help="folder for spectra/, found.csv and missing.csv")
     add_columns(parser)
     sparcl = parser.add_argument_group("sparcl")
-    sparcl.add_argument("--radius", type=float, default=1.0, help="around positions, in arcsec")
+    sparcl.add_argument(
+        "--radius", type=values.Real(0, 3600, above=True), default=1.0, help="around positions, in arcsec"
+    )
     sparcl.add_argument(
         "--id-field", choices=("specid", "targetid", "position"),
         help="what numbers are, or 'position' to go by ra and dec; as the column says if not given, else specid",
@@ -42,18 +51,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     sparcl.add_argument("--primary", action="store_true", help="only the best spectrum of each object (specprimary)")
     sparcl.add_argument(
         "--limit",
+        type=values.limit,
         metavar="N|all",
         help="at most so many spectra; must be given where only a release or class is asked for",
     )
     sparcl.add_argument(
-        "--cache", type=Path, help="folder that keeps what the service answered; OUT/cache if not given"
+        "--cache", type=values.path, help="folder that keeps what the service answered; OUT/cache if not given"
     )
     sparcl.add_argument(
         "--refresh", action="store_true", help="search again, also for what was missing; spectra are kept"
     )
-    sparcl.add_argument("--page", type=int, default=100, help="spectra of one question; large ones time out")
-    sparcl.add_argument("--timeout", type=float, default=120.0, help="seconds for one answer")
-    sparcl.add_argument("--tries", type=int, default=5, help="how often a question is asked before giving up")
+    sparcl.add_argument("--page", type=values.many, default=100, help="spectra of one question; large ones time out")
+    sparcl.add_argument(
+        "--timeout", type=values.Real(0, 86_400, above=True), default=120.0, help="seconds for one answer"
+    )
+    sparcl.add_argument(
+        "--tries", type=values.Whole(1, 1000), default=5, help="how often a question is asked before giving up"
+    )
     sparcl.add_argument("--server", help="address of another SPARCL service than NOIRLab's")
     sparcl.add_argument(
         "--allow-pickle", action="store_true",
@@ -91,7 +105,7 @@ def _sparcl(arguments: argparse.Namespace) -> int:
     from ..fetch.sparcl import SERVER
     from ..tables import Choice
 
-    limit = _limit(arguments.limit)
+    limit = None if arguments.limit in (None, math.inf) else arguments.limit
     if arguments.ids is not None:
         if arguments.id_field == "position":
             raise SettingsError("--id-field position goes with --table")
@@ -145,10 +159,9 @@ def _archive(arguments: argparse.Namespace) -> int:
             arguments.service, stars, arguments.have, arguments.out,
             release=(arguments.release or [""])[0], query=ask_tap if arguments.query else None, progress=progress,
         )  # fmt: skip
-    for line in report.skipped[:5]:
-        say(f"skipped: {line}")
-    if len(report.skipped) > 5:
-        say(f"{len(report.skipped) - 5} more files could not be read")
+    with Skipped(say) as skipped:
+        for file, message in report.skipped:
+            skipped.add(file, message)
     if report.missing and not arguments.query:
         say("no archive was asked (--query does): names and addresses are as far as the list tells them")
     files = len({path for paths in report.found.values() for path in paths})
@@ -162,15 +175,6 @@ def _archive(arguments: argparse.Namespace) -> int:
             f"--stars {arguments.out}/found.csv --out sets/{arguments.service}"
         )
     return 0
-
-
-def _limit(text: str | None) -> int | None:
-    from ..errors import SettingsError
-
-    try:
-        return None if text is None else count_argument(text)
-    except argparse.ArgumentTypeError as error:
-        raise SettingsError(f"--limit {error}") from None
 
 
 def _first(missing: list[tuple[str, str, str]]) -> str:
@@ -198,6 +202,6 @@ def _bar() -> Iterator[tuple[Callable[[str, int, int], None], Callable[[str], No
             if bar.disable:
                 say(line)
             else:
-                bar.write(line)
+                bar.write(line, file=sys.stderr)
 
         yield progress, tell

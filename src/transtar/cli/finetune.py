@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from . import arguments as values
 from .common import (
     add_training,
-    count_argument,
     describe_last_step,
     epoch_bar,
     given_training,
@@ -21,9 +20,9 @@ HELP = "adapt a model with a few hundred stars"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--model", required=True, type=Path, help="folder of the model to adapt")
+    parser.add_argument("--model", required=True, type=values.path, help="folder of the model to adapt")
     parser.add_argument(
-        "--data", required=True, type=Path, help="prepared set of the new survey; only its pool is used"
+        "--data", required=True, type=values.path, help="prepared set of the new survey; only its pool is used"
     )
     parser.add_argument(
         "--strategy",
@@ -31,8 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("residual", "lora", "full", "recalibrate", "auto"),
         help="auto compares them, and leaving the model alone, by cross-validation",
     )
-    parser.add_argument("--n", type=count_argument, default="all", help="number of stars to use, or all")
-    parser.add_argument("--out", required=True, type=Path, help="folder of the adapted model")
+    parser.add_argument("--n", type=values.count, default="all", help="number of stars to use, or all")
+    parser.add_argument("--out", required=True, type=values.path, help="folder of the adapted model")
     add_training(parser)
 
 

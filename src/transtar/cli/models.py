@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from ..errors import SettingsError
+from ..errors import SettingsError, printable
+from . import arguments as values
 from .common import load_models, say
 
 HELP = "list, look at and import models"
 
 
+MOST_CARD = 1 << 20
+"""Characters of a card that are shown."""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("action", choices=("list", "show", "import", "path"), help="what to do")
-    parser.add_argument("model", nargs="?", type=Path, help="name or folder of a model")
+    parser.add_argument("model", nargs="?", type=values.path, help="name or folder of a model")
     parser.add_argument("--name", help="with import: the name to give it (default: that of the folder)")
 
 
@@ -26,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         for name, folder in named_models().items():
             (model,) = load_models([folder])
             surveys = "+".join(dict.fromkeys(str(step.get("survey")) for step in model.provenance))
-            print(f"{name:20s} {', '.join(model.label_names):24s} from {surveys:20s} {folder}")
+            print(printable(f"{name:20s} {', '.join(model.label_names):24s} from {surveys:20s} {folder}"))
         return 0
     if arguments.model is None:
         raise SettingsError(f"models {arguments.action} needs the name or folder of a model")
@@ -39,5 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(folder)
         return 0
     load_models([folder])
-    print((folder / "README.md").read_text(encoding="utf-8"))
+    # A stranger's card, on a terminal: shown, not obeyed.
+    with (folder / "README.md").open(encoding="utf-8", errors="replace") as file:
+        print("\n".join(printable(line) for line in file.read(MOST_CARD).splitlines()))
     return 0

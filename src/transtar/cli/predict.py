@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..skipped import Skipped
+from . import arguments as values
 from .common import add_columns, load_models, say, say_left_out
 
 HELP = "spectra to a catalog of labels"
@@ -15,17 +17,19 @@ HELP = "spectra to a catalog of labels"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "--model", required=True, nargs="+", type=Path, help="models; those of the same label form an ensemble"
+        "--model", required=True, nargs="+", type=values.path, help="models; those of the same label form an ensemble"
     )
     parser.add_argument("--survey", help="survey of the native spectra")
     parser.add_argument("--spectra", nargs="+", help="files, folders or quoted patterns")
-    parser.add_argument("--data", type=Path, help="prepared set, instead of native spectra")
+    parser.add_argument("--data", type=values.path, help="prepared set, instead of native spectra")
     parser.add_argument(
         "--velocities", metavar="FILE[:COLUMN]", help="radial velocities in km/s to use instead of the survey's"
     )
-    parser.add_argument("--stars", type=Path, metavar="FILE", help="only native spectra of the stars in this table")
+    parser.add_argument(
+        "--stars", type=values.path, metavar="FILE", help="only native spectra of the stars in this table"
+    )
     add_columns(parser)
-    parser.add_argument("--out", required=True, type=Path, help="catalog: .parquet, .fits or .csv")
+    parser.add_argument("--out", required=True, type=values.path, help="catalog: .parquet, .fits or .csv")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,10 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
     if native and not (arguments.survey and arguments.spectra):
         raise SettingsError("--survey and --spectra go together")
     check_suffix(arguments.out)
+    _refuse_input(arguments)
     models = load_models(arguments.model)
     for model, path in zip(models[1:], arguments.model[1:], strict=True):
         require_same(models[0].preprocessing, str(arguments.model[0]), model.preprocessing, str(path))
-    skipped: list[str] = []
+    skipped = Skipped(say)
     left_out: dict[str, int] = {}
     batches = _native(arguments, models[0], skipped, left_out) if native else _prepared(arguments, models[0])
     metadata = {
@@ -53,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     }
     n = 0
     flags: dict[str, int] = {}
-    with CatalogWriter(arguments.out, metadata) as writer:
+    with skipped, CatalogWriter(arguments.out, metadata) as writer:
         for columns in predict_batches(models, batches):
             writer.append(columns)
             n += len(columns["flags"])
@@ -62,13 +67,23 @@ def run(arguments: argparse.Namespace) -> int:
         if not n:
             raise InputError("no spectrum could be used, so no catalog was written")
     say_left_out(left_out)
-    if skipped:
-        say(f"{len(skipped)} files could not be used (each is told above)")
     print(f"{arguments.out}: {n} rows; flags: {', '.join(f'{k} {name}' for name, k in flags.items()) or 'none'}")
     return 0
 
 
-def _native(arguments, model, skipped: list[str], left_out: dict[str, int]) -> Iterator[tuple]:
+def _refuse_input(arguments: argparse.Namespace) -> None:
+    """What is read must not be written over: a spectrum, a table, or a part of a set or model."""
+    from ..errors import InputError
+
+    out = arguments.out.absolute()
+    given = [*(arguments.spectra or ()), arguments.stars, arguments.velocities]
+    if any(name is not None and Path(name).absolute() == out for name in given):
+        raise InputError(f"{arguments.out}: is read and cannot be written over; choose another name for --out")
+    if out.exists() and any((out.parent / name).is_file() for name in ("set.json", "config.json")):
+        raise InputError(f"{arguments.out}: belongs to a prepared set or model; choose another name for --out")
+
+
+def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Iterator[tuple]:
     from tqdm import tqdm
 
     from ..datasets import preprocess_batch
@@ -78,17 +93,14 @@ def _native(arguments, model, skipped: list[str], left_out: dict[str, int]) -> I
     from ..surveys import find_files, find_star_files, get_survey, stream
     from ..tables import Choice
 
-    survey, columns = get_survey(arguments.survey), Choice.parse(arguments.columns)
+    survey = get_survey(arguments.survey)
+    columns = Choice.parse(arguments.columns)
     how: dict[str, Any] = {"columns": columns, "ids": survey.id_columns}
     wanted = None if arguments.stars is None else StarList.read(arguments.stars, **how)
     velocities = None if arguments.velocities is None else read_velocities(arguments.velocities, **how)
     columns.require_used([table for table in (arguments.stars, arguments.velocities) if table is not None])
     settings = model.preprocessing or Preprocessing()
     with tqdm(unit="spectra", desc="predict", disable=None, leave=False) as bar:
-
-        def skip(path, message: str) -> None:
-            skipped.append(str(path))
-            bar.write(f"skipped: {message}")
 
         def leave_out(_, counts: dict[str, int]) -> None:
             for reason, n in counts.items():
@@ -97,17 +109,22 @@ def _native(arguments, model, skipped: list[str], left_out: dict[str, int]) -> I
         if wanted is None:
             files = find_files(survey, arguments.spectra)
         else:
-            files = find_star_files(survey, arguments.spectra, wanted.table, skip)
+            files = find_star_files(survey, arguments.spectra, wanted.table, skipped.add)
         bar.total = len(files)
         report = VelocityReport()
         for batch in stream(
-            survey, files, 2048, on_error=skip, on_left_out=leave_out, keep=None if wanted is None else wanted.wanted
+            survey,
+            files,
+            2048,
+            on_error=skipped.add,
+            on_left_out=leave_out,
+            keep=None if wanted is None else wanted.wanted,
         ):
             try:
                 spectra = preprocess_batch(batch, survey, settings, velocities, velocity_report=report)
             except InputError as error:
                 for name in batch.meta["file"]:
-                    skip(name, f"{name}: {error}")
+                    skipped.add(name, f"{name}: {error}")
                 continue
             yield batch, spectra
             bar.update(len(batch))

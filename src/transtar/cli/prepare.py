@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from ..skipped import Skipped
+from . import arguments as values
 from .common import add_columns, read_preprocessing, say, say_left_out
 
 HELP = "native spectra to a prepared set"
@@ -14,23 +15,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--survey", required=True, help="survey the spectra come from, such as lamost or miles")
     parser.add_argument("--spectra", required=True, nargs="+", help="files, folders or quoted patterns")
-    parser.add_argument("--labels", type=Path, help="table (CSV, FITS, VOTable, parquet) with file or id, and labels")
+    parser.add_argument(
+        "--labels", type=values.path, help="table (CSV, FITS, VOTable, ...) with file or id, and labels"
+    )
     parser.add_argument(
         "--match-radius",
-        type=float,
+        type=values.Real(0, 3600, above=True),
         metavar="ARCSEC",
         help="join labels by position (columns ra and dec), not by file or id",
     )
-    parser.add_argument("--split", type=Path, help="CSV with file or id, and split (pool or test); else all are pool")
     parser.add_argument(
-        "--preprocessing", type=Path, help="settings as YAML or JSON, or a model or prepared set to take them from"
+        "--split", type=values.path, help="CSV with file or id, and split (pool or test); else all are pool"
+    )
+    parser.add_argument(
+        "--preprocessing",
+        type=values.path,
+        help="settings as YAML or JSON, or a model or prepared set to take them from",
     )
     parser.add_argument(
         "--velocities", metavar="FILE[:COLUMN]", help="radial velocities in km/s to use instead of the survey's"
     )
-    parser.add_argument("--stars", type=Path, metavar="FILE", help="only spectra of the stars in this table")
+    parser.add_argument("--stars", type=values.path, metavar="FILE", help="only spectra of the stars in this table")
     add_columns(parser)
-    parser.add_argument("--out", required=True, type=Path, help="folder of the prepared set")
+    parser.add_argument("--out", required=True, type=values.path, help="folder of the prepared set")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..tables import Choice
 
     settings, columns = read_preprocessing(arguments.preprocessing), Choice.parse(arguments.columns)
-    with tqdm(unit="spectra", desc="prepare", disable=None, leave=False) as bar:
+    with Skipped(say) as skipped, tqdm(unit="spectra", desc="prepare", disable=None, leave=False) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = max(total, done)
@@ -59,14 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
             stars=arguments.stars,
             match_radius=arguments.match_radius,
             columns=columns,
-            on_skip=lambda _, message: bar.write(f"skipped: {message}"),
+            on_skip=skipped.add,
             progress=progress,
         )
     say_left_out(report.left_out)
     for line in report.lines:
         say(line)
-    if report.skipped:
-        say(f"{len(report.skipped)} files could not be used (each is told above)")
     flags = ", ".join(f"{n} {name}" for name, n in report.flags.items()) or "none"
     labels = ", ".join(f"{n} {name}" for name, n in report.labels.items()) or "none"
     print(f"{arguments.out}: {report.n_spectra} spectra; labels: {labels}; flags: {flags}")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from .common import add_training, describe_last_step, epoch_bar, given_training, labels_argument, training_stars
+from . import arguments as values
+from .common import add_training, describe_last_step, epoch_bar, given_training, training_stars
 
 HELP = "prepared sets to a model"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--data", required=True, nargs="+", type=Path, help="prepared sets; only their pool is used")
-    parser.add_argument("--label", required=True, type=labels_argument, help="labels to predict, such as feh,teff")
-    parser.add_argument("--out", required=True, type=Path, help="folder of the model")
+    parser.add_argument(
+        "--data", required=True, nargs="+", type=values.path, help="prepared sets; only their pool is used"
+    )
+    parser.add_argument("--label", required=True, type=values.labels, help="labels to predict, such as feh,teff")
+    parser.add_argument("--out", required=True, type=values.path, help="folder of the model")
     add_training(parser)
 
 

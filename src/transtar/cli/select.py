@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from . import arguments as values
 from .common import add_columns, parse_assignments, say
 
 HELP = "stars from catalogs by named, counted cuts"
@@ -33,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_columns(parser)
     parser.add_argument(
-        "--out", required=True, type=Path, help="table to write (.csv, .parquet or .fits); the cuts go beside it"
+        "--out", required=True, type=values.path, help="table to write (.csv, .parquet or .fits); the cuts go beside it"
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
+from . import arguments as values
 from .common import parse_assignments, say
 
 HELP = "mock surveys as native files, with known truth"
@@ -19,9 +19,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
         help="settings to override, such as lamost=2000, effects.noise=false, resolution=true; a wrong key lists them all",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="one seed, one universe")
-    parser.add_argument("--workers", type=int, help="processes; one per processor if not given")
-    parser.add_argument("--out", required=True, type=Path, help="folder of the universe; taken up again if incomplete")
+    parser.add_argument("--seed", type=values.seed, default=0, help="one seed, one universe")
+    parser.add_argument("--workers", type=values.workers, help="processes; one per processor if not given")
+    parser.add_argument(
+        "--out", required=True, type=values.path, help="folder of the universe; taken up again if incomplete"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from . import arguments as values
 from .common import parse_assignments, say
 
 HELP = "the whole chain, from a study file"
@@ -13,12 +13,14 @@ HELP = "the whole chain, from a study file"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("study", metavar="NAME|FILE.yaml", help="a study that ships with transtar, or a study file")
-    parser.add_argument("--out", required=True, type=Path, help="folder for results.csv, tables, figures, report.html")
+    parser.add_argument(
+        "--out", required=True, type=values.path, help="folder for results.csv, tables, figures, report.html"
+    )
     parser.add_argument("--scale", help="one of the study's scales, such as small")
     parser.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="settings to override, dotted"
     )
-    parser.add_argument("--workers", type=int, help="training processes; one per processor if not given")
+    parser.add_argument("--workers", type=values.workers, help="training processes; one per processor if not given")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -13,13 +13,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError, MismatchError, SettingsError
-from ..files import atomic_folder, read_json, write_json
+from ..files import atomic_folder, check_replaceable, read_json, write_json
 from ..flags import Flag, has
+from ..glossary import check_label
+from ..names import check_names
 from ..preprocess import GridSpectra, Preprocessing, require_same
 
 FORMAT = 1
 SPECTRA, STARS, DESCRIPTION = "spectra.parquet", "stars.parquet", "set.json"
 SPLITS = ("pool", "test")
+
+MOST_BYTES, MOST_COMPRESSED = 1 << 30, 1000
+"""A file that stands for more bytes than the first, and for so many times its own, is made to exhaust memory."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,8 @@ class SetWriter:
     Parameters
     ----------
     path : path
-        Folder to create or replace. A folder that is not a prepared set is never replaced.
+        Folder to create or replace. A folder that is not a prepared set is never replaced, and files in it that are not of a
+        set are kept.
     preprocessing : Preprocessing
     provenance : dict
 
@@ -109,8 +115,7 @@ class SetWriter:
 
     def __init__(self, path, preprocessing: Preprocessing, provenance: dict):
         self.path = Path(path)
-        if self.path.exists() and not (self.path / DESCRIPTION).is_file():
-            raise InputError(f"{self.path}: exists and is not a prepared set; choose another name for --out")
+        check_replaceable(self.path, DESCRIPTION, "a prepared set")
         self.preprocessing = preprocessing
         self.provenance = provenance
         self._batches: list[dict[str, np.ndarray]] = []
@@ -119,7 +124,7 @@ class SetWriter:
 
     def __enter__(self) -> SetWriter:
         self._stack = ExitStack()
-        self._folder = self._stack.enter_context(atomic_folder(self.path))
+        self._folder = self._stack.enter_context(atomic_folder(self.path, own=(SPECTRA, STARS, DESCRIPTION)))
         return self
 
     def append(self, spectra: GridSpectra, columns: dict[str, np.ndarray]) -> None:
@@ -210,6 +215,8 @@ def stream_set(path, batch_size: int = 8192) -> Iterator[PreparedSet]:
     path = Path(path)
     description = _describe(path)
     try:
+        with pq.ParquetFile(path / STARS) as file:
+            _check_size(path / STARS, file, 1)
         stars = pq.read_table(path / STARS)
         if stars.num_rows != description["n_spectra"]:
             raise InputError(
@@ -219,6 +226,7 @@ def stream_set(path, batch_size: int = 8192) -> Iterator[PreparedSet]:
         with pq.ParquetFile(path / SPECTRA) as file:
             if file.metadata.num_rows != stars.num_rows:
                 raise InputError(f"{path}: {SPECTRA} and {STARS} differ in rows; prepare the set again")
+            _check_spectra(path, file, description)
             for batch in file.iter_batches(min(batch_size, stars.num_rows)):
                 yield _to_set(path, pa.Table.from_batches([batch]), stars.slice(start, len(batch)), description)
                 start += len(batch)
@@ -263,9 +271,37 @@ def _describe(path) -> dict:
     damaged = [name for name, kind in kinds.items() if not isinstance(known.get(name), kind)]
     if damaged:
         raise InputError(f"{path}: {DESCRIPTION} lacks a usable {', '.join(damaged)}; prepare the set again")
+    if not isinstance(description.get("provenance", {}), dict) or not isinstance(
+        description.get("flux_sha256", ""), str
+    ):
+        raise InputError(f"{path}: {DESCRIPTION} lacks a usable provenance or flux_sha256; prepare the set again")
+    try:
+        check_names((check_label(label, "labels") for label in description["labels"]), "labels")
+    except SettingsError as error:
+        raise InputError(f"{path}: {DESCRIPTION}: {error}") from None
     if description["format"] > FORMAT:
         raise MismatchError(f"{path}: format {description['format']} is newer than this transtar ({FORMAT}); upgrade")
     return description
+
+
+def _check_spectra(path: Path, file: pq.ParquetFile, description: dict) -> None:
+    """Whether flux and ivar are what `_to_set` takes them for, and fit into memory."""
+    size = _preprocessing(path, description["preprocessing"]).wavelengths.size
+    for name in ("flux", "ivar"):
+        if name in file.schema_arrow.names:
+            kind = file.schema_arrow.field(name).type
+            if not (
+                pa.types.is_fixed_size_list(kind) and pa.types.is_float32(kind.value_type) and kind.list_size == size
+            ):
+                raise InputError(f"{path}: {name} in {SPECTRA} is no float32 on {size} pixels; prepare the set again")
+    _check_size(path / SPECTRA, file, size)
+
+
+def _check_size(path: Path, file: pq.ParquetFile, width: int) -> None:
+    """Refuse a file that a few bytes make large: real spectra are noise, which compresses by less than half."""
+    expanded = 4 * width * file.metadata.num_rows * len(file.schema_arrow.names)
+    if expanded > MOST_BYTES and expanded > MOST_COMPRESSED * path.stat().st_size:
+        raise InputError(f"{path}: {path.stat().st_size} bytes that stand for {expanded}; no prepared set is like that")
 
 
 def _to_set(path: Path, spectra: pa.Table, stars: pa.Table, description: dict) -> PreparedSet:
@@ -276,6 +312,11 @@ def _to_set(path: Path, spectra: pa.Table, stars: pa.Table, description: dict) -
     if absent:
         raise InputError(f"{path}: has no column {', '.join(absent)}; prepare the set again")
     columns = {name: _to_numpy(stars.column(name)) for name in stars.column_names}
+    kinds = {"file": "U", "survey": "U", "id": "i", "flags": "i", "split": "U", "star": "U"}
+    kinds |= dict.fromkeys(("snr", "good_fraction", "velocity", *description["labels"]), "fi")
+    wrong = [name for name, kind in kinds.items() if name in columns and columns[name].dtype.kind not in kind]
+    if wrong:
+        raise InputError(f"{path}: column {', '.join(wrong)} of {STARS} is of another kind; prepare the set again")
     has_ivar = not has(columns["flags"], Flag.NO_IVAR).all()
     return PreparedSet(
         flux=_from_fixed_list(spectra.column("flux")),

@@ -78,13 +78,13 @@ class ArchiveReport:
         Files of each star that has any.
     missing : list of (str, str, str, str)
         What was asked, name of the file, address, and why it is missing.
-    skipped : list of str
+    skipped : list of (str, str)
         Files that could not be read, each a line.
     """
 
     found: dict[int, list[Path]] = field(default_factory=dict)
     missing: list[tuple[str, str, str, str]] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
 
 
 def read_list(given: Sequence[str]) -> Stars:
@@ -239,7 +239,7 @@ def _open_others(
         try:
             ids, names = _contents(service, path)
         except TranstarError as error:
-            report.skipped.append(str(error))
+            report.skipped.append((str(path), str(error)))
             continue
         met = {by_id[number] for number in ids if number in by_id} | {
             by_star[name] for name in names if name in by_star

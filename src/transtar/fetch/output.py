@@ -14,6 +14,9 @@ from ..files import atomic_path
 from ..surveys.sparcl import REAL, TEXT, WHOLE, on_common_pixels
 from .cache import Record
 
+PREFIX = "sparcl-"
+"""How the names of files of spectra begin."""
+
 PER_FILE = 512
 """Spectra of one file."""
 
@@ -44,7 +47,7 @@ class SpectraWriter:
         if key not in self._groups:
             if len(self._groups) == OPEN_GROUPS:
                 self._flush(next(iter(self._groups)))
-            self._groups[key] = (f"sparcl-{self._files:05d}.parquet", record.wave, [])
+            self._groups[key] = (f"{PREFIX}{self._files:05d}.parquet", record.wave, [])
             self._files += 1
         name, _, waiting = self._groups[key]
         waiting.append(record)

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-from ..errors import InputError, SettingsError, check_keys
+from ..errors import InputError, SettingsError, check_keys, shown
 from ..files import write_text
+from ..plain_yaml import read_yaml
 
 TEFF_REFERENCE, LOG_TEFF_SCALE = 5000.0, 0.1
 FEWEST = 20
@@ -57,16 +58,14 @@ def load_calibration(name: str | Path) -> Calibration:
     SettingsError
         If a key is unknown, missing, or not of the right length.
     """
-    folder = package_files("transtar.labels").joinpath("calibrations")
-    try:
-        is_file = Path(name).suffix in (".yaml", ".yml")
-        text = (Path(name) if is_file else folder.joinpath(f"{name}.yaml")).read_text(encoding="utf-8")
-        content = yaml.safe_load(text)
-    except FileNotFoundError:
-        known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-        raise InputError(f"no calibration '{name}'; calibrations: {', '.join(known)}, or a file .yaml") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{name}: not YAML ({' '.join(str(error).split())})") from None
+    folder = Path(str(package_files("transtar.labels").joinpath("calibrations")))
+    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml") and name in known:
+        path = folder / f"{name}.yaml"
+    if path.suffix not in (".yaml", ".yml") or not path.is_file():
+        raise InputError(f"no calibration '{shown(name)}'; calibrations: {', '.join(known)}, or a file .yaml")
+    content = read_yaml(path, str(name))
     return _parse(content, str(name))
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, SettingsError, check_keys
+from ..checks import check_list, check_switch, check_text
+from ..errors import InputError, SettingsError, check_keys, shown
 from ..tables import Column, meaning
 from .catalogs import SMALLEST_GAIA_ID
 from .kinds import BITS
@@ -56,7 +58,8 @@ def parse_cut(entry: Mapping[str, Any], where: str) -> Cut:
         If a key is unknown, or there is no column or no operator, or a bit has an unknown name.
     """
     if not isinstance(entry, Mapping) or "column" not in entry:
-        raise SettingsError(f"{where}: a cut needs a column and one of {', '.join(OPERATORS)}, not {entry}")
+        raise SettingsError(f"{where}: a cut needs a column and one of {', '.join(OPERATORS)}, not {shown(entry)}")
+    check_text(entry["column"], f"{where}: column of a cut")
     check_keys(entry, ("column", "name", "source", "optional", *OPERATORS), f"{where}: cut on {entry['column']}")
     asks = tuple((key, entry[key]) for key in entry if key in OPERATORS)
     if not asks:
@@ -64,8 +67,22 @@ def parse_cut(entry: Mapping[str, Any], where: str) -> Cut:
     for operator, value in asks:
         if operator == "no_bits":
             _bits(str(entry["column"]), value, where)
-        elif operator in _LIMITS and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise SettingsError(f"{where}: cut on {entry['column']}: {operator} needs a number, not '{value}'")
+        elif operator in _LIMITS:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+                raise SettingsError(
+                    f"{where}: cut on {entry['column']}: {operator} needs a number, not '{shown(value)}'"
+                )
+        elif operator in ("equals", "not_equals"):
+            if not isinstance(value, str | int | float) or value != value:
+                raise SettingsError(
+                    f"{where}: cut on {entry['column']}: {operator} needs text or a number, not '{shown(value)}'"
+                )
+        elif value is not True:
+            # Anything else would be taken for true.
+            raise SettingsError(f"{where}: cut on {entry['column']}: {operator} takes true alone, not '{shown(value)}'")
+    for key in ("name", "source"):
+        check_text(entry.get(key, ""), f"{where}: cut on {entry['column']}: {key}")
+    check_switch(entry.get("optional", False), f"{where}: cut on {entry['column']}: optional")
     more = {key: entry[key] for key in ("name", "source", "optional") if key in entry}
     return Cut(str(entry["column"]), asks, **more)
 
@@ -125,7 +142,7 @@ def _compare(what: Callable[..., np.ndarray], column: Column, value: float) -> n
 def _bits(column: str, names: Any, where: str) -> list[int]:
     # On matched rows the name of the table goes before the column's.
     known: Mapping[str, int] = BITS.get(column) or BITS.get(column.partition(".")[2], {})
-    names = [names] if isinstance(names, str) else list(names)
+    names = check_list([names] if isinstance(names, str) else names, f"{where}: bits of {column}")
     check_keys(names, known, f"{where}: bits of {column}")
     return [known[name] for name in names]
 

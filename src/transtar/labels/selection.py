@@ -9,9 +9,10 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ..errors import InputError, SettingsError, check_keys
+from ..checks import check_list, check_mapping, check_real, check_switch, check_text
+from ..errors import InputError, SettingsError, check_keys, shown
+from ..names import check_name
+from ..plain_yaml import read_extending
 from .cuts import Cut, parse_cut
 from .kinds import KINDS
 from .places import PLACES, changed_place
@@ -177,7 +178,7 @@ def load_selection(name: str, changes: Mapping[str, Any] | None = None) -> Selec
         On an unknown key, setting, kind or column.
     """
     content = _content(name)
-    settings = dict(content.get("settings") or {})
+    settings = dict(_names(content, "settings", name))
     changes = dict(changes or {})
     check_keys(changes, settings, f"settings of {name}")
     settings.update(changes)
@@ -187,11 +188,13 @@ def load_selection(name: str, changes: Mapping[str, Any] | None = None) -> Selec
         if not content.get(key):
             raise SettingsError(f"{name}: a selection needs {key}")
     # A selection that extends another takes a table away by 'table: null'.
-    entries = {key: entry for key, entry in content["tables"].items() if entry is not None}
-    tables = {key: _table(entry, f"{name}: table {key}") for key, entry in entries.items()}
-    match = tuple(_match(entry, tables, name) for entry in content.get("match") or ())
+    entries = {key: entry for key, entry in _names(content, "tables", name).items() if entry is not None}
+    tables = {
+        check_name(key, f"{name}: tables"): _table(entry, f"{name}: table {key}") for key, entry in entries.items()
+    }
+    match = tuple(_match(entry, tables, name) for entry in _list(content, "match", name))
     check_keys([content["rows"]], tables, f"{name}: rows")
-    exclude = dict(content.get("exclude") or {})
+    exclude = dict(_names(content, "exclude", name))
     check_keys(exclude, ("split", "keep"), f"{name}: exclude")
     return Selection(
         title=str(content["title"]),
@@ -200,7 +203,7 @@ def load_selection(name: str, changes: Mapping[str, Any] | None = None) -> Selec
         rows=str(content["rows"]),
         match=match,
         cuts=_cuts(content.get("cuts"), f"{name}: cuts"),
-        split=tuple(_part(entry, name) for entry in content.get("split") or ()),
+        split=tuple(_part(entry, name) for entry in _list(content, "split", name)),
         then=_cuts(content.get("then"), f"{name}: then"),
         exclude=exclude,
         settings=settings,
@@ -209,23 +212,19 @@ def load_selection(name: str, changes: Mapping[str, Any] | None = None) -> Selec
 
 def _content(name: str) -> dict[str, Any]:
     """Mapping of a selection file, on top of the one that it extends."""
+    return read_extending(name, _find, _merge, "selection")
+
+
+def _find(name: str) -> Path:
+    """File of a selection."""
     path = Path(name)
-    try:
-        if path.suffix in (".yaml", ".yml"):
-            text = path.read_text(encoding="utf-8")
-        else:
-            entry = package_files("transtar.labels").joinpath("selections", f"{name}.yaml")
-            text = entry.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise InputError(f"no selection '{name}'; selections: {', '.join(_shipped())}, or a file .yaml") from None
-    try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{name}: not YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{name}: a selection is a mapping of title, source, tables, rows, ...")
-    base = content.pop("extends", None)
-    return content if base is None else _merge(_content(str(base)), content)
+    if path.suffix not in (".yaml", ".yml"):
+        # A name and nothing else: it must not lead out of the folder of those that ship.
+        folder = Path(str(package_files("transtar.labels").joinpath("selections")))
+        path = folder / f"{name if name in _shipped() else ''}.yaml"
+    if not path.is_file():
+        raise InputError(f"no selection '{shown(name)}'; selections: {', '.join(_shipped())}, or a file .yaml")
+    return path
 
 
 def _merge(base: dict, top: dict) -> dict:
@@ -248,14 +247,26 @@ def _fill_in(value: Any, settings: Mapping[str, Any], where: str) -> Any:
     return value
 
 
+def _names(content: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
+    """A part of a file that holds things by name; what is not there is empty."""
+    return check_mapping(content.get(key) or {}, f"{where}: {key}")
+
+
+def _list(content: Mapping[str, Any], key: str, where: str) -> list[Any]:
+    """A part of a file that is a list; what is not there is empty."""
+    return check_list(content.get(key) or [], f"{where}: {key}")
+
+
 def _table(entry: Mapping[str, Any], where: str) -> TableCuts:
+    check_mapping(entry, where)
     check_keys(entry, [one.name for one in fields(TableCuts)], where)
     check_keys([entry.get("kind")], KINDS, f"{where}: kind")
     more = {key: entry[key] for key in ("one_per", "highest", "optional") if key in entry}
-    columns = entry.get("columns") or ()
-    if isinstance(columns, str):
-        raise SettingsError(f"{where}: columns is a list of names, not '{columns}'")
-    more["columns"], more["position"] = tuple(map(str, columns)), dict(entry.get("position") or {})
+    columns = [check_text(column, f"{where}: columns: each") for column in _list(entry, "columns", where)]
+    more["columns"], more["position"] = tuple(columns), dict(_names(entry, "position", where))
+    for key in ("one_per", "highest"):
+        check_text(entry.get(key, ""), f"{where}: {key}")
+    check_switch(entry.get("optional", False), f"{where}: optional")
     if more["position"]:
         check_keys([entry["kind"]], PLACES, f"{where}: position")
         changed_place(PLACES[str(entry["kind"])], more["position"], f"{where}: position")
@@ -263,8 +274,14 @@ def _table(entry: Mapping[str, Any], where: str) -> TableCuts:
 
 
 def _match(entry: Mapping[str, Any], tables: Mapping[str, TableCuts], where: str) -> Match:
+    check_mapping(entry, f"{where}: match")
     check_keys(entry, [one.name for one in fields(Match)], f"{where}: match")
-    check_keys(entry.get("tables", ()), tables, f"{where}: match: tables")
+    if not _list(entry, "tables", f"{where}: match"):
+        raise SettingsError(f"{where}: match: needs tables")
+    check_keys(entry["tables"], tables, f"{where}: match: tables")
+    check_switch(entry.get("last", False), f"{where}: match: last")
+    for key in ("source", "of"):
+        check_text(entry.get(key, ""), f"{where}: match: {key}")
     check_keys([entry.get("by", "source_id")], ("source_id", "targetid", "spectrum", "position"), f"{where}: match: by")
     check_keys([entry["of"]] if entry.get("of") else (), tables, f"{where}: match: of")
     near = [key for key in ("radius", "epoch", "ambiguous") if entry.get(key) is not None]
@@ -272,19 +289,18 @@ def _match(entry: Mapping[str, Any], tables: Mapping[str, TableCuts], where: str
         check_keys([entry.get("ambiguous", "drop")], AMBIGUOUS, f"{where}: match: ambiguous")
         for key in ("radius", "epoch"):
             value = entry.get(key, 1.0)
-            if (
-                (value is None and key == "radius")
-                or isinstance(value, bool)
-                or not isinstance(value, int | float | None)
-            ):
-                raise SettingsError(f"{where}: match: {key} must be a number, not '{value}'")
+            if value is not None or key == "radius":
+                check_real(value, f"{where}: match: {key}")
     elif near:
         raise SettingsError(f"{where}: match: {', '.join(near)} is for matches by: position only")
     return Match(**{**entry, "tables": tuple(entry["tables"])})
 
 
 def _part(entry: Mapping[str, Any], where: str) -> Part:
+    check_mapping(entry, f"{where}: split")
     check_keys(entry, [one.name for one in fields(Part)], f"{where}: split")
+    for key in ("name", "source"):
+        check_text(entry.get(key, ""), f"{where}: split: {key}")
     check_keys([entry.get("part")], SPLITS, f"{where}: split: part")
     take = entry.get("take")
     if take is not None and (isinstance(take, bool) or not isinstance(take, int) or take < 1):
@@ -293,4 +309,4 @@ def _part(entry: Mapping[str, Any], where: str) -> Part:
 
 
 def _cuts(entries: Any, where: str) -> tuple[Cut, ...]:
-    return tuple(parse_cut(entry, where) for entry in entries or ())
+    return tuple(parse_cut(entry, where) for entry in check_list(entries or [], f"{where}: cuts"))

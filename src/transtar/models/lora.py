@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..errors import InputError, SettingsError
+from ..checks import MOST_WIDTH, check_real, check_whole
+from ..errors import InputError, SettingsError, shown
 from .mlp import linear_layers
 from .residual import innermost
 
@@ -39,8 +40,10 @@ class LoRASettings:
     output_layer: bool = False
 
     def __post_init__(self) -> None:
-        if self.rank < 1:
-            raise SettingsError(f"lora: rank must be at least 1, not {self.rank}")
+        check_whole(self.rank, "lora: rank", 1, MOST_WIDTH)
+        check_real(self.alpha, "lora: alpha")
+        if not isinstance(self.output_layer, bool):
+            raise SettingsError(f"lora: output_layer must be true or false, not '{shown(self.output_layer)}'")
 
 
 class LoRALinear(nn.Module):

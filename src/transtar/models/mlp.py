@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import nn
 
-from ..errors import SettingsError
+from ..checks import MOST_WEIGHTS, MOST_WIDTH, check_real, check_whole
+from ..errors import SettingsError, shown
+
+MOST_LAYERS = 100
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,17 @@ class MLPSettings:
 
     def __post_init__(self) -> None:
         # A study file or config.json gives a list.
-        object.__setattr__(self, "hidden", tuple(int(width) for width in self.hidden))
-        if not self.hidden or min(self.hidden) < 1:
-            raise SettingsError(f"mlp: hidden must be one or more positive widths, not {list(self.hidden)}")
-        if not 0 <= self.dropout < 1:
-            raise SettingsError(f"mlp: dropout must be in [0, 1), not {self.dropout}")
+        if not isinstance(self.hidden, list | tuple) or not 1 <= len(self.hidden) <= MOST_LAYERS:
+            raise SettingsError(
+                f"mlp: hidden must be a list of 1 to {MOST_LAYERS} positive widths, not {shown(repr(self.hidden))}"
+            )
+        widths = tuple(check_whole(width, "mlp: each width of hidden", 1, MOST_WIDTH) for width in self.hidden)
+        if sum(one * other for one, other in pairwise(widths)) > MOST_WEIGHTS:
+            raise SettingsError(f"mlp: hidden has more than {MOST_WEIGHTS} weights: {shown(widths)}")
+        object.__setattr__(self, "hidden", widths)
+        check_real(self.dropout, "mlp: dropout", 0, 1)
+        if self.dropout == 1 or not isinstance(self.batch_norm, bool):
+            raise SettingsError("mlp: dropout must be below 1, and batch_norm true or false")
 
 
 def build_mlp(n_inputs: int, n_outputs: int, settings: MLPSettings | None = None) -> nn.Sequential:

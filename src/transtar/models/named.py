@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..files import atomic_folder
 
 STORE_VARIABLE = "TRANSTAR_MODELS"
@@ -42,13 +43,15 @@ def find_model(name: str | Path) -> Path:
         If there is neither; the message lists the names.
     """
     folder = Path(name)
-    if folder.is_dir():
-        return folder
+    # A name that no folder can have is one that there is not.
+    with suppress(OSError, ValueError):
+        if folder.is_dir():
+            return folder
     named = named_models()
     if str(name) in named:
         return named[str(name)]
     known = f"; models by name: {', '.join(named)}" if named else ""
-    raise InputError(f"{folder}: no such model folder{known}")
+    raise InputError(f"{shown(folder, 300)}: no such model folder{known}")
 
 
 def import_model(folder: str | Path, name: str) -> Path:
@@ -61,7 +64,7 @@ def import_model(folder: str | Path, name: str) -> Path:
     TranstarError
         If the disk is full; a model that stood there stays.
     """
-    from .storage import load_estimator
+    from .storage import FILES, load_estimator
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise InputError(f"'{name}' cannot name a model: letters, digits, '.', '_' and '-' only (--name)")
@@ -69,6 +72,9 @@ def import_model(folder: str | Path, name: str) -> Path:
         raise InputError(f"'{name}' is the name of a model that ships with transtar; choose another (--name)")
     source = find_model(folder)
     load_estimator(source)
-    with atomic_folder(store_folder() / name) as temporary:
-        shutil.copytree(source, temporary, dirs_exist_ok=True)
+    # The model alone: whatever else its folder holds is nobody's business here.
+    with atomic_folder(store_folder() / name, own=FILES) as temporary:
+        for file in FILES:
+            if (source / file).is_file():
+                shutil.copyfile(source / file, temporary / file)
     return store_folder() / name

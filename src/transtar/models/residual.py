@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..errors import SettingsError
+from ..checks import MOST_WIDTH, check_whole
 from .mlp import MLPSettings, build_mlp, linear_layers
 
 
@@ -24,8 +24,7 @@ class ResidualSettings:
     hidden: int = 384
 
     def __post_init__(self) -> None:
-        if self.hidden < 1:
-            raise SettingsError(f"residual: hidden must be at least 1, not {self.hidden}")
+        check_whole(self.hidden, "residual: hidden", 1, MOST_WIDTH)
 
 
 def build_head(n_inputs: int, n_outputs: int, settings: ResidualSettings | None = None) -> nn.Sequential:

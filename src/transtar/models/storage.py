@@ -12,8 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..errors import InputError
+from .. import files
+from ..checks import check_list, check_mapping, check_text, check_whole
+from ..errors import InputError, SettingsError, shown
 from ..files import atomic_folder, read_json, write_json
+from ..glossary import check_label
+from ..names import check_names
 from .card import model_card
 from .estimator import DOMAIN_CLIP, DOMAIN_FACTOR, DOMAIN_QUANTILE, TRAINED_ON_COLUMNS, Estimator
 from .lora import adapted_layers
@@ -28,6 +32,8 @@ MIGRATIONS: dict[int, Callable[[dict], dict]] = {}
 
 ADAPTER = "adapter.safetensors"
 WEIGHTS, CONFIG, TRAINED_ON, CARD = "model.safetensors", "config.json", "trained_on.parquet", "README.md"
+FILES = (WEIGHTS, CONFIG, TRAINED_ON, CARD, ADAPTER)
+"""All that a model's folder may hold of transtar's; whatever else lies there is the user's."""
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16}
 _LABEL_FIELDS = ("mean", "std", "min", "max")
@@ -86,7 +92,7 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
         },
         "provenance": list(estimator.provenance),
     }
-    with atomic_folder(folder) as temporary:
+    with atomic_folder(folder, own=FILES) as temporary:
         (temporary / WEIGHTS).write_bytes(save(weights))
         if estimator.adapter is not None:
             (temporary / ADAPTER).write_bytes(save(_adapter_tensors(estimator.adapter, dtype)))
@@ -103,11 +109,7 @@ def check_replaceable(folder: str | Path) -> None:
     InputError
         If `folder` exists and is neither a model nor empty.
     """
-    folder = Path(folder)
-    if folder.is_dir() and ((folder / CONFIG).is_file() or not any(folder.iterdir())):
-        return
-    if folder.exists():
-        raise InputError(f"{folder}: exists and is not a model; choose another name")
+    files.check_replaceable(folder, CONFIG, "a model")
 
 
 def load_estimator(folder: str | Path) -> Estimator:
@@ -125,14 +127,15 @@ def load_estimator(folder: str | Path) -> Estimator:
             raise InputError(f"{folder}: not a complete model, {name} is missing")
     config = _migrate(read_json(folder / CONFIG), folder)
     try:
-        n_inputs, labels = int(config["n_inputs"]), config["labels"]
-        if n_inputs < 1 or not labels:
-            raise ValueError(f"{n_inputs} inputs and {len(labels)} labels")
-        network = build_network(config["network"], n_inputs, len(labels))
+        n_inputs, labels = check_whole(config["n_inputs"], "n_inputs"), _labels(config["labels"])
         weights = _read_weights(folder / WEIGHTS)
+        # Without memory at first: a description of a few bytes may ask for any amount, the file of weights has what it has.
+        with torch.device("meta"):
+            network = build_network(config["network"], n_inputs, len(labels))
         expected = {f"network.{name}": tensor.shape for name, tensor in network.state_dict().items()}
         expected |= {"input_mean": torch.Size([n_inputs]), "input_std": torch.Size([n_inputs])}
         _check_shapes(weights, expected, folder)
+        network = build_network(config["network"], n_inputs, len(labels))
         scalers = {name: weights.pop(name).float().numpy() for name in ("input_mean", "input_std")}
         network.load_state_dict({name.removeprefix("network."): tensor for name, tensor in weights.items()})
         ranges = {
@@ -140,10 +143,10 @@ def load_estimator(folder: str | Path) -> Estimator:
         }
         return Estimator(
             network=network,
-            label_names=tuple(str(label["name"]) for label in labels),
+            label_names=check_names((check_label(label["name"], "label") for label in labels), "labels"),
             preprocessing=_read_preprocessing(config["preprocessing"]),
-            surveys=tuple(config["surveys"]),
-            provenance=tuple(config["provenance"]),
+            surveys=check_names(check_list(config["surveys"], "surveys"), "surveys"),
+            provenance=_provenance(config["provenance"]),
             trained_on=_read_trained_on(folder / TRAINED_ON),
             domain_limit=float(config["domain"]["limit"]),
             label_error=_errors(labels),
@@ -151,8 +154,32 @@ def load_estimator(folder: str | Path) -> Estimator:
             **scalers,
             **ranges,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{folder / CONFIG}: not the description of a model ({error!r})") from error
+    except SettingsError as error:
+        raise InputError(f"{folder / CONFIG}: not the description of a model ({error})") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise InputError(f"{folder / CONFIG}: not the description of a model ({shown(repr(error), 200)})") from error
+
+
+def _labels(labels) -> list[dict]:
+    """Descriptions of labels, of which each number is one."""
+    for label in check_list(labels, "labels"):
+        for part in (*_LABEL_FIELDS, "error"):
+            value = check_mapping(label, "each label").get(part, 0.0)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise SettingsError(f"{part} of a label must be a number, not '{shown(value)}'")
+    if not labels:
+        raise SettingsError("it has no labels")
+    return labels
+
+
+def _provenance(steps) -> tuple[dict, ...]:
+    """Steps of training: what is looked up in them is of the kind that it is taken for."""
+    for step in check_list(steps, "provenance"):
+        for name in ("step", "strategy", "survey"):
+            check_text(check_mapping(step, "each step of the provenance").get(name) or "", f"provenance: {name}")
+        mock = check_mapping(step.get("mock") or {}, "provenance: mock")
+        check_text(mock.get("lines") or "", "provenance: mock, lines")
+    return tuple(steps)
 
 
 def _errors(labels: list[dict]) -> np.ndarray | None:
@@ -166,10 +193,10 @@ def _migrate(config, folder: Path) -> dict:
         raise InputError(f"{folder / CONFIG}: not the description of a transtar model")
     version = config.get("format_version")
     while version != FORMAT_VERSION:
-        if version not in MIGRATIONS:
+        if not isinstance(version, int) or version not in MIGRATIONS:
             raise InputError(
-                f"{folder}: model format {version} is not known to this transtar, which reads up to {FORMAT_VERSION}; "
-                f"it was written by transtar {config.get('transtar_version')}"
+                f"{folder}: model format {shown(version)} is not known to this transtar, which reads up to {FORMAT_VERSION}; "
+                f"it was written by transtar {shown(config.get('transtar_version'))}"
             )
         config = MIGRATIONS[version](config)
         version = config["format_version"]
@@ -208,7 +235,9 @@ def _read_adapter(path: Path, network: torch.nn.Module) -> dict[str, np.ndarray]
 def _check_shapes(weights: dict[str, torch.Tensor], expected: dict[str, torch.Size], folder: Path) -> None:
     if set(weights) != set(expected):
         missing, spare = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
-        raise InputError(f"{folder}: {WEIGHTS} does not fit {CONFIG}: missing {missing}, unexpected {spare}")
+        raise InputError(
+            f"{folder}: {WEIGHTS} does not fit {CONFIG}: missing {shown(missing, 300)}, unexpected {shown(spare, 300)}"
+        )
     for name, shape in expected.items():
         if weights[name].shape != shape:
             raise InputError(f"{folder}: {name} has shape {tuple(weights[name].shape)}, {CONFIG} says {tuple(shape)}")

@@ -1,5 +1,7 @@
 """Figures, tables and the HTML report; the numbers come from `transtar.evaluate`."""
 
+# Before anything imports matplotlib.
+from . import backend  # noqa: F401  # isort: skip
 from .arrange import Table, inputs_by_size, paper_table, strategies_by_input, strategies_by_size
 from .figures import Panel, against_sample_size, one_to_one, regime_dots, residuals_against, save
 from .landscape import draw_landscapes

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..errors import InputError
 from ..glossary import COLUMNS, display
-from .style import PAGE_WIDTH, VERMILION, in_order, new_figure, paper_style, strategy_style
+from .style import PAGE_WIDTH, VERMILION, as_text, in_order, new_figure, paper_style, strategy_style
 
 if TYPE_CHECKING:
     from ..explain.landscape import Landscape
@@ -93,7 +93,7 @@ def draw_landscapes(landscapes: Mapping[str, Landscape], seed: int = 0) -> Figur
             title = y + side + _ABOVE + _SURFACE - 0.14
             style = strategy_style(name, number) | {"ls": "", "ms": 4.5}
             figure.add_artist(Line2D([(x + 0.06) / width], [title / height], **style))
-            figure.text((x + 0.16) / width, title / height, name, va="center_baseline", fontsize=8.5)
+            figure.text((x + 0.16) / width, title / height, as_text(name), va="center_baseline", fontsize=8.5)
             contours = place(x, y, side, side)
             _draw_contours(contours, landscapes[name], planes[name], heights[name], norm)
             if column:

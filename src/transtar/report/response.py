@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..explain.moved import STEPS, UNITS
 from ..explain.response import Response
 from ..glossary import COLUMNS
-from .style import PAGE_WIDTH, in_order, new_figure, paper_style
+from .style import PAGE_WIDTH, as_text, in_order, new_figure, paper_style
 
 COLORS = "RdBu_r"
 """Diverging, and safe for colour-blind readers (ColorBrewer)."""
@@ -70,7 +70,7 @@ def response_matrix(responses: Sequence[Response], regimes: Sequence[str] = REGI
         for number, (axes, model) in enumerate(zip(grid.flat, models, strict=False)):
             chosen = {(one.regime, one.moved): one for one in responses if one.model == model}
             _draw(axes, chosen, regimes, moved, limit)
-            axes.set_title(model)
+            axes.set_title(as_text(model))
             axes.set_xticks(range(len(moved)), [f"{_name(name)}\n{_per(name)}" for name in moved])
             axes.tick_params(labelbottom=number + columns >= len(models))
         for unused in grid.flat[len(models) :]:

@@ -17,7 +17,7 @@ from ..explain.response import PhysicalTest
 from ..explain.saliency import Band, Saliency
 from ..glossary import display
 from .response import response_matrix
-from .style import BLACK, GREY, PAGE_WIDTH, VERMILION, in_order, new_figure, paper_style, save, strategy_style
+from .style import BLACK, GREY, PAGE_WIDTH, VERMILION, as_text, in_order, new_figure, paper_style, save, strategy_style
 
 WINDOWS = {
     "Fe I 4065, 4073": (4054.0, 4083.0),
@@ -93,7 +93,7 @@ def saliency_maps(
             ylabel=_gradient(found.label, absolute=True) + f"\n({unit})", xlabel=r"vacuum wavelength ($\mathrm{\AA}$)"
         )
         one.set_ylim(0, None)
-        _place(one, shown, 0.988, 0.93, "top")
+        _place(one, as_text(shown), 0.988, 0.93, "top")
         spectra.set_xlim(found.wave[0], found.wave[-1])
         _mark(spectra, one, marks)
         grid = lower.subplots(2, len(windows), squeeze=False, sharey="row", sharex="col")
@@ -176,7 +176,7 @@ def _handles(names: Sequence[str], weights: np.ndarray | None) -> list[Line2D]:
     handles = []
     for position, name in enumerate(names):
         style = _line_style(name, position)
-        handles.append(Line2D([], [], label=name, color=style["color"], lw=1.3, ls=style["ls"]))
+        handles.append(Line2D([], [], label=as_text(name), color=style["color"], lw=1.3, ls=style["ls"]))
     if weights is not None:
         handles.append(Line2D([], [], label="minimum variance", color=BLACK, lw=1.0, ls=(0, (3, 1.2))))
     return handles

@@ -80,6 +80,11 @@ def strategy_style(name: str, position: int = 0) -> dict[str, Any]:
     return STRATEGIES.get(name) or _SPARE[position % len(_SPARE)]
 
 
+def as_text(name: str) -> str:
+    """A name that others have chosen, for a figure: a dollar sign in it begins no formula."""
+    return name.replace("$", r"\$")
+
+
 def in_order(names: list[str]) -> list[str]:
     """Strategies once each in the order of `STRATEGIES`, then the others as they came."""
     known = [name for name in STRATEGIES if name in names]

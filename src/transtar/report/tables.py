@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -163,7 +164,7 @@ def _latex_cell(table: Table, key: tuple, cell: Mapping[str, Mapping]) -> str:
 def _tex(text: str) -> str:
     if text == MISSING:
         return "--"
-    if text[:1] == "-" and text[1:2].isdigit():
+    if re.fullmatch(r"-[0-9.]+", text):
         return f"${text}$"
     text = latex.escape(text)
     for plain_text, command in (("±", r"$\pm$"), ("alpha", r"$\alpha$")):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.figure import Figure
 
 from ..report.style import BLUE, GREY, PAGE_WIDTH, VERMILION, new_figure, paper_style
 from .emulator import Emulator
 from .emulator_grid import Pairs, smooth
 from .emulator_validation import change, compare_derivatives
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 STARS = (("Sun", (5777.0, 4.44, 0.0)), ("giant", (4350.0, 1.45, -0.6)), ("metal-poor turn-off", (6600.0, 4.3, -2.5)))
 """Names of stars of the pairs, and their Teff, log g and [Fe/H]."""

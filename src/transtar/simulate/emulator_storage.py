@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ..errors import InputError
-from ..files import atomic_folder, read_json, write_json
+from ..files import atomic_folder, check_replaceable, read_json, write_json
 from .emulator import HEADS, Emulator
 from .emulator_network import FEATURES, Head, HeadShape
 from .emulator_range import LABEL_NAMES, GridRange
@@ -39,8 +39,7 @@ def save_emulator(emulator: Emulator, folder: str | Path, card: str) -> None:
     from safetensors.torch import save
 
     folder = Path(folder)
-    if folder.exists() and not (folder / CONFIG).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise InputError(f"{folder}: exists and is not an emulator; choose another name")
+    check_replaceable(folder, CONFIG, "an emulator")
     weights = {
         name: (tensor if name.endswith(".mean") else tensor.to(torch.float16)).cpu().contiguous()
         for name, tensor in emulator.state_dict().items()
@@ -57,7 +56,7 @@ def save_emulator(emulator: Emulator, folder: str | Path, card: str) -> None:
         "heads": {name: emulator.head(name).shape.to_dict() for name in HEADS},
         **emulator.info,
     }
-    with atomic_folder(folder) as temporary:
+    with atomic_folder(folder, own=(WEIGHTS, CONFIG, CARD)) as temporary:
         # Through Python, for the permissions a user's files have: safetensors keeps its own files private.
         (temporary / WEIGHTS).write_bytes(save(weights))
         write_json(temporary / CONFIG, config)

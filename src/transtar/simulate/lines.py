@@ -25,7 +25,7 @@ from zipfile import BadZipFile
 import numpy as np
 from astropy.table import Table
 
-from ..errors import InputError, SettingsError
+from ..errors import InputError, SettingsError, shown
 from ..files import atomic_path
 from ..preprocess import Preprocessing, preprocess
 from . import abundances
@@ -134,6 +134,34 @@ def load_lines(name: str | Path) -> LineCorrection:
             )
     except (OSError, KeyError, ValueError, TypeError, EOFError, BadZipFile) as error:
         raise InputError(f"{path}: not a line correction ({str(error).splitlines()[0]})") from error
+
+
+def lines_of_model(provenance) -> str | None:
+    """Name of the correction of the mock stars that a model has learnt from, as far as it ships with transtar.
+
+    A model says a name, and a stranger's model may say any: no file is read because of it.
+
+    Parameters
+    ----------
+    provenance : sequence of dict
+        Steps of training.
+
+    Returns
+    -------
+    str or None
+        None if there is no correction.
+
+    Raises
+    ------
+    InputError
+        If it does not ship.
+    """
+    name = next((step["mock"].get("lines") for step in provenance if step.get("mock")), None)
+    if name and name not in shipped_lines():
+        raise InputError(
+            f"the model has learnt with the line correction '{shown(name)}', which does not ship; name its file"
+        )
+    return name or None
 
 
 def shipped_lines() -> list[str]:

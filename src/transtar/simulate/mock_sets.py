@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from astropy.table import Table, vstack
 
-from ..errors import SettingsError, check_keys
+from ..checks import MOST_SEED, check_real, check_whole
+from ..errors import SettingsError, check_keys, shown
 from ..preprocess import GridSpectra, Preprocessing, preprocess, require_same
 from ..spectra import SpectrumBatch
 from .effects import Effects
@@ -21,6 +22,9 @@ from .observe import observe
 from .population import draw_stars
 from .selection import LAMOST_LIKE, MILES_LIKE, Population
 from .truth import spectrum_labels
+
+MOST_MOCKS = 10_000_000
+"""Stars of a set; more would not fit a disk."""
 
 BATCH = 1024
 """Stars made at a time."""
@@ -96,14 +100,17 @@ class MockSettings:
             if not isinstance(value, list | tuple):
                 raise SettingsError(f"mock stars: {name} must be a list, not {value}")
             object.__setattr__(self, name, tuple(value))
-        if not all(isinstance(value, int) for value in (self.stars, self.seed)):
-            raise SettingsError(f"mock stars: stars and seed must be whole numbers, not {self.stars}, {self.seed}")
+        check_whole(self.stars, "mock stars: stars", 1, MOST_MOCKS)
+        check_whole(self.seed, "mock stars: seed", 0, MOST_SEED)
         if not all(isinstance(value, bool) for value in (self.noise, self.covering, self.loosened)):
             raise SettingsError("mock stars: noise, covering and loosened must be true or false")
         check_keys(self.line_spreads, LINE_SPREADS, "mock stars, line_spreads")
         if not self.line_spreads or self.stars < len(self.line_spreads):
             raise SettingsError("mock stars: needs a line spread, and a star for each")
-        if len(self.snr) != 2 or not 0 < self.snr[0] <= self.snr[1]:
+        ends = [check_real(end, "mock stars: each end of snr, a positive range,") for end in self.snr]
+        if self.lines is not None and not isinstance(self.lines, str):
+            raise SettingsError(f"mock stars: lines must be a name or a file, not '{shown(self.lines)}'")
+        if len(ends) != 2 or not 0 < ends[0] <= ends[1]:
             raise SettingsError(f"mock stars: snr must be a positive range (low, high), not {self.snr}")
 
 

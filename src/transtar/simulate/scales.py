@@ -7,7 +7,11 @@ from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from ..errors import SettingsError, check_keys
+from ..checks import check_whole
+from ..errors import SettingsError, check_keys, shown
+
+MOST_COUNT = 10_000_000
+"""Stars of a survey, which is thirty times the largest sample of the paper."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,7 @@ class Scale:
     def __post_init__(self) -> None:
         for name in COUNTS:
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise SettingsError(f"scale: {name} must be a whole number, not {value}")
+            check_whole(value, f"scale: {name}", 0, MOST_COUNT)
         for name, least in LEAST.items():
             if getattr(self, name) < least:
                 raise SettingsError(
@@ -160,8 +163,8 @@ def get_scale(name: str) -> Scale:
     SettingsError
         If there is none of that name.
     """
-    if name not in SCALES:
-        raise SettingsError(f"no scale '{name}'; scales: {', '.join(SCALES)}")
+    if not isinstance(name, str) or name not in SCALES:
+        raise SettingsError(f"no scale '{shown(name)}'; scales: {', '.join(SCALES)}")
     return SCALES[name]
 
 
@@ -185,6 +188,8 @@ def resized(scale: Scale, changes: Mapping[str, Any]) -> Scale:
         If a name is unknown or numbers do not go together.
     """
     check_keys(changes, COUNTS, "scale")
+    for name, value in changes.items():
+        check_whole(value, f"scale: {name}", 0, MOST_COUNT)
     values = dict(changes)
     for sample, parts in _PARTS.items():
         old, new = getattr(scale, sample), changes.get(sample)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from ..checks import MOST_SEED, check_mapping, check_real, check_whole
 from ..errors import SettingsError, check_keys
 from .effects import EFFECTS, Effects
 from .population import draw_stars
 from .samples import Draw
-from .scales import COUNTS, Scale, get_scale, resized
+from .scales import COUNTS, MOST_COUNT, Scale, get_scale, resized
 from .selection import DESI_LIKE, LAMOST_LIKE, MILES_LIKE, Population
 
 Range = tuple[float, float]
@@ -54,14 +54,11 @@ class UniverseSettings:
     blanketing: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, lowest in (("seed", 0), ("xp_continuous", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-                raise SettingsError(f"{name} must be a whole number from {lowest}, not {value}")
+        check_whole(self.seed, "seed", 0, MOST_SEED)
+        check_whole(self.xp_continuous, "xp_continuous", 0, MOST_COUNT)
         if not isinstance(self.resolution, bool):
             raise SettingsError(f"resolution must be true or false, not {self.resolution}")
-        if isinstance(self.blanketing, bool) or not isinstance(self.blanketing, int | float) or self.blanketing < 0:
-            raise SettingsError(f"blanketing must be a number from 0, not {self.blanketing}")
+        check_real(self.blanketing, "blanketing", 0, 1000)
         for name, least, most in (("desi_right_ascension", 0, 360), ("desi_declination", -90, 90)):
             value = getattr(self, name)
             try:
@@ -101,9 +98,7 @@ KNOWN = (*COUNTS, *OWN, *(f"effects.{name}" for name in EFFECTS))
 """Every key that may be set."""
 
 
-def universe_settings(
-    scale: str = "small", seed: int = 0, changes: Mapping[str, Any] | None = None
-) -> UniverseSettings:
+def universe_settings(scale: str = "small", seed: int = 0, changes: dict[str, Any] | None = None) -> UniverseSettings:
     """Settings of a scale, with changes.
 
     Parameters
@@ -122,7 +117,7 @@ def universe_settings(
     SettingsError
         If the scale, a key or a value is not possible.
     """
-    changes = changes or {}
+    changes = check_mapping(changes or {}, "mock universe: settings")
     base = get_scale(scale)
     check_keys(changes, KNOWN, "mock universe")
     switches = {name.removeprefix("effects."): v for name, v in changes.items() if name.startswith("effects.")}

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SettingsError, check_keys
+from ..checks import MOST_SEED, MOST_STARS, MOST_WIDTH, check_list
+from ..errors import SettingsError, check_keys, shown
+from .check import check_numbers, check_rates
 
 if TYPE_CHECKING:
     from .spec import Study
@@ -58,15 +60,17 @@ def build_experiments(content: Any, where: str) -> Experiments:
     if not isinstance(content, Mapping):
         raise SettingsError(f"{where}: expected settings, got '{content}'")
     check_keys(content, (f.name for f in fields(Experiments)), where)
-    kinds = {"weights_of": str, "matched": str, "rates": (int, float)}
     for name, value in content.items():
-        kind: Any = kinds.get(name, int)
-        if name == "weights_of":
-            value = [value]
-        if not isinstance(value, list) or not all(isinstance(each, kind) and each is not True for each in value):
-            raise SettingsError(
-                f"{where}: {name} must be a list of {'names' if kind is str else 'numbers'}, not '{value}'"
-            )
+        what = f"{where}: {name}"
+        if name in ("weights_of", "matched"):
+            names = [value] if name == "weights_of" else value
+            if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+                raise SettingsError(f"{what} must be a list of names, not '{shown(value)}'")
+        elif name == "rates":
+            check_rates(value, what)
+        else:
+            low, high = {"seeds": (0, MOST_SEED), "sizes": (1, MOST_STARS)}.get(name, (1, MOST_WIDTH))
+            check_numbers(check_list(value, what, "a list of numbers"), what, low, high)
     return Experiments(**content)
 
 

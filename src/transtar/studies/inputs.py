@@ -11,11 +11,12 @@ import numpy as np
 from tqdm import tqdm
 
 from ..datasets import SetWriter, prepare, star_columns
-from ..errors import SettingsError
-from ..files import atomic_folder, content_hash
+from ..errors import InputError, SettingsError
+from ..files import atomic_folder, content_hash, read_json
 from ..preprocess import Preprocessing
 from ..simulate.lines import load_lines
 from ..simulate.mock_sets import MockSettings, mock_batches, mock_settings
+from ..skipped import Skipped
 from ..surveys import get_survey
 from ..train.settings import plain
 from .spec import PlaneSample, Sample, Study, data_path
@@ -157,7 +158,7 @@ def _select(study: Study, name: str, folder: Path, out: Path, say: Say) -> None:
     split = selected.columns.get("split")
     parts = "" if split is None else f" ({', '.join(f'{(split == part).sum()} {part}' for part in ('pool', 'test'))})"
     say(f"selection {name}: {len(selected)} rows{parts}")
-    with atomic_folder(folder) as temporary:
+    with atomic_folder(folder, own=(f"{name}.parquet", f"{name}-cuts.*")) as temporary:
         write_selection(selected, temporary / f"{name}.parquet", name, catalogs)
 
 
@@ -194,13 +195,17 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
     """
     folder = set_folder(sample, study, out)
     if (folder / "set.json").is_file():
+        _check_origin(folder, sample)
         return folder
     if sample.mock is not None:
         _mock_set(mock_settings(sample.mock), folder, Preprocessing.from_dict(study.preprocessing), say)
         return folder
     say(f"preparing {sample.survey} from {sample.spectra}")
     labels = None if isinstance(sample, PlaneSample) else locate(sample.labels, study, out)
-    with tqdm(unit="spectra", desc=f"prepare {sample.survey}", disable=None, leave=False) as bar:
+    with (
+        Skipped(say) as skipped,
+        tqdm(unit="spectra", desc=f"prepare {sample.survey}", disable=None, leave=False) as bar,
+    ):
 
         def progress(done: int, total: int) -> None:
             bar.total = max(total, done)
@@ -215,12 +220,26 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
             split=None if sample.split is None else locate(sample.split, study, out),
             velocities=None if sample.velocities is None else locate(sample.velocities, study, out),
             stars=None if sample.stars is None else locate(sample.stars, study, out),
-            on_skip=lambda path, message: say(f"skipped: {message}"),
+            on_skip=skipped.add,
             progress=progress,
         )
     for line in report.lines:
         say(line)
     return folder
+
+
+def _check_origin(folder: Path, sample: Sample) -> None:
+    """Refuse a set that somebody else has put there: its origin would have files read that the study does not name.
+
+    Raises
+    ------
+    InputError
+    """
+    said = read_json(folder / "set.json")
+    origin = said.get("provenance") if isinstance(said, dict) else None
+    wanted = None if sample.mock is None else plain(mock_settings(sample.mock))
+    if not isinstance(origin, dict) or origin.get("mock") != wanted:
+        raise InputError(f"{folder}: was not made by this study; delete it, or give another --out")
 
 
 def _mock_set(settings: MockSettings, folder: Path, preprocessing: Preprocessing, say: Say) -> None:

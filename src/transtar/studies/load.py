@@ -8,9 +8,12 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ..errors import InputError, SettingsError, check_keys
+from ..checks import MOST_PLANES, check_mapping, check_real, check_text, check_whole
+from ..errors import InputError, SettingsError, check_keys, shown
+from ..glossary import LABELS
+from ..names import check_name
+from ..plain_yaml import read_extending
+from .check import MOST_RUNS, check_content, check_variant
 from .experiments import build_experiments, experiment_studies
 from .spec import REGIMES, SPLITS, ElementCheck, Explain, PlaneSample, Sample, Study, Subset
 
@@ -36,17 +39,18 @@ def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | No
     Raises
     ------
     InputError
-        If there is no such study or it is not YAML.
+        If there is no such study, or it is not YAML.
     SettingsError
         On an unknown key, scale or value.
     """
-    content = _read(name)
+    content = read_extending(name, _find, merge, "study")
     if scale is not None:
-        scales = content.get("scales", {})
+        scales = content.get("scales") or {}
+        check_content({"scales": scales}, f"study {name}")
         check_keys([scale], scales, f"study {name}, scales")
         content = merge(content, scales[scale] or {})
     for key, value in (changes or {}).items():
-        _set(content, key.split("."), value, name)
+        _set(content, [part.strip() for part in key.split(".")], value, name)
     default = build_study(content, f"study {name}")
     studies = {"default": default}
     for variant, deviation in default.variants.items():
@@ -69,6 +73,7 @@ def shipped_studies() -> list[str]:
 def build_study(content: dict, where: str) -> Study:
     """Check plain data and make a `Study` of it."""
     check_keys(content, (f.name for f in fields(Study)), where)
+    check_content(content, where)
     content = deepcopy(content)
     for side in ("source", "target"):
         if not isinstance(content.get(side), dict):
@@ -87,7 +92,9 @@ def build_study(content: dict, where: str) -> Study:
     if content.get("element") is not None:
         given = content["element"]
         if not isinstance(given, dict) or set(given) != {"model", "column"}:
-            raise SettingsError(f"{where}, element: expected model and column, got '{given}'")
+            raise SettingsError(f"{where}, element: expected model and column, got '{shown(given)}'")
+        for key, value in given.items():
+            check_text(value, f"{where}, element: {key}")
         content["element"] = ElementCheck(**given)
     if content.get("subset") is not None:
         content["subset"] = _subset(content["subset"], f"{where}, subset")
@@ -110,9 +117,11 @@ def build_study(content: dict, where: str) -> Study:
     for name in ("prior", "sources"):
         check_keys(getattr(study, name), study.models, f"{where}, {name}")
     _check_samples(study, where)
-    for strategy, settings in study.strategies.items():
-        if settings is not None and not isinstance(settings, dict):
-            raise SettingsError(f"{where}, strategies.{strategy}: expected settings, got '{settings}'")
+    n_runs = len(study.seeds) * len(study.models) * max(len(study.sizes) * len(study.strategies), 1)
+    if n_runs > MOST_RUNS:
+        raise SettingsError(
+            f"{where}: seeds, sizes, strategies and models make {n_runs} runs; more than {MOST_RUNS} are too many"
+        )
     return study
 
 
@@ -124,10 +133,13 @@ def _sample(kind: type, content: Any, where: str) -> Any:
         wanted, what = (dict, "settings") if name in ("mock", "keep") else (str, "text")
         if value is not None and not isinstance(value, wanted):
             raise SettingsError(f"{where}: {name} must be {what}, not '{value}'")
+    # Nothing is asked for, which takes away what the study that is extended asks for.
+    content = {name: value for name, value in content.items() if name != "keep" or value is not None}
     try:
         sample = kind(**content)
     except TypeError as error:
         raise SettingsError(f"{where}: {error}") from None
+    check_name(sample.survey, f"{where}: survey")
     if sample.mock is None and not (sample.spectra and sample.labels):
         raise SettingsError(f"{where}: needs spectra and labels (or mock, for mock stars)")
     if isinstance(sample, PlaneSample) and not sample.reference:
@@ -141,8 +153,7 @@ def _explain(content: Any, where: str) -> Explain:
     check_keys(content, (f.name for f in fields(Explain)), where)
     wanted = Explain(**content)
     check_keys([wanted.regime], REGIMES, f"{where}.regime")
-    if not isinstance(wanted.seeds, int) or wanted.seeds < 1:
-        raise SettingsError(f"{where}: seeds must be a number of planes, not '{wanted.seeds}'")
+    check_whole(wanted.seeds, f"{where}: seeds", 1, MOST_PLANES)
     return wanted
 
 
@@ -172,7 +183,12 @@ def _subset(content: Any, where: str) -> Subset:
         wanted, what = (dict, "a label and a column") if name.endswith("pipeline") else (str, "text")
         if value is not None and not isinstance(value, wanted):
             raise SettingsError(f"{where}: {name} must be {what}, not '{value}'")
-    return Subset(**content)
+    for name in ("pipeline", "plane_pipeline"):
+        for label, column in check_mapping(content.get(name, {}), f"{where}: {name}").items():
+            check_text(column, f"{where}: {name}.{label}")
+    subset = Subset(**content)
+    check_variant(subset.name, f"{where}: name")
+    return subset
 
 
 def _check_samples(study: Study, where: str) -> None:
@@ -181,24 +197,22 @@ def _check_samples(study: Study, where: str) -> None:
         if sample is not None and sample.keep:
             raise SettingsError(f"{where}, {name}: keep is for the target alone")
     for label, limits in study.target.keep.items():
+        check_keys([label], LABELS, f"{where}, target: keep")
         if not (isinstance(limits, list | tuple) and len(limits) == 2):
-            raise SettingsError(f"{where}, target: keep of {label} must be a range [low, high], not '{limits}'")
+            raise SettingsError(f"{where}, target: keep of {label} must be a range [low, high], not '{shown(limits)}'")
+        low, high = (check_real(limit, f"{where}, target: keep of {label}: each end") for limit in limits)
+        if low >= high:
+            raise SettingsError(f"{where}, target: keep of {label} must be a range [low, high], not '{shown(limits)}'")
     if study.lines is not None and (study.source.mock is None or study.source.mock.get("lines", "default") is not None):
         raise SettingsError(f"{where}: lines needs a source of mock stars whose own lines are null")
 
 
 def _check_kinds(study: Study, where: str) -> None:
-    """Values that are dictionaries or lists of the right things, and labels that the models have."""
-    for name, kind in (("seeds", list), ("sizes", list), ("variants", dict), ("selections", dict), ("prior", dict)):
-        given = getattr(study, name)
-        if not isinstance(given, kind):
-            what = "a list" if kind is list else "names and settings"
-            raise SettingsError(f"{where}: {name} must be {what}, not '{given}'")
-    for name, value in (("simulate", study.simulate), *((f"selections.{k}", v) for k, v in study.selections.items())):
-        if value is not None and not isinstance(value, dict):
-            raise SettingsError(f"{where}, {name}: expected settings, got '{value}'")
-    if not isinstance(study.catalogs, list):
-        raise SettingsError(f"{where}: catalogs must be a list of files and folders, not '{study.catalogs}'")
+    """What goes together with what, and labels that the models have."""
+    if study.simulate is not None and not isinstance(study.simulate, dict):
+        raise SettingsError(f"{where}, simulate: expected settings, got '{shown(study.simulate)}'")
+    if study.subset is not None and study.subset.name in study.variants:
+        raise SettingsError(f"{where}, subset: name '{study.subset.name}' is that of a variant")
     if study.selections and not study.catalogs:
         raise SettingsError(f"{where}: selections need 'catalogs', the files and folders that they read")
     labels = {label for names in study.models.values() for label in names}
@@ -226,32 +240,28 @@ def merge(content: dict, changes: dict) -> dict:
     return merged
 
 
-def _read(name: str) -> dict:
+def _find(name: str) -> Path:
+    """File of a study."""
     if name in shipped_studies():
-        text = (package_files(__package__) / f"{name}.yaml").read_text(encoding="utf-8")
-    elif Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
-    else:
-        raise InputError(f"{name}: neither a study file nor one of {', '.join(shipped_studies())}")
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{name}: not YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{name}: holds no settings")
-    parent = content.pop("extends", None)
-    return content if parent is None else merge(_read(str(parent)), content)
+        return Path(str(package_files(__package__) / f"{name}.yaml"))
+    if not Path(name).is_file():
+        raise InputError(f"{shown(name)}: neither a study file nor one of {', '.join(shipped_studies())}")
+    return Path(name)
 
 
 def _set(content: dict, keys: list[str], value: Any, name: str) -> None:
+    where = f"study {name}, --set {'.'.join(keys)}"
     check_keys(keys[:1], (f.name for f in fields(Study)), f"study {name}, --set")
-    for key in keys[:-1]:
-        content[key] = dict(content.get(key) or {})
-        content = content[key]
     if keys == ["models"] and isinstance(value, str):
         names = [part.strip() for part in value.split(",")]
-        check_keys(names, content["models"], f"study {name}, --set models")
+        check_keys(names, content.get("models") or {}, where)
         value = {key: content["models"][key] for key in names}
         for each in ("prior", "sources"):
             content[each] = {key: own for key, own in (content.get(each) or {}).items() if key in names}
+    for number, key in enumerate(keys[:-1], 1):
+        inner = content.get(key) or {}
+        if not isinstance(inner, dict):
+            raise SettingsError(f"{where}: {'.'.join(keys[:number])} is no settings by name, but '{shown(inner)}'")
+        content[key] = dict(inner)
+        content = content[key]
     content[keys[-1]] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import asdict
 from pathlib import Path
 
@@ -170,8 +171,9 @@ def _variants_sections(
                 what = [row["variant"], row["strategy"], str(row["n_finetune"])]
                 rows.append([*what, *r2, *numbers, _minus_default(judged, row)])
             if rows:
-                text = "\n".join([",".join(header), *(",".join(row) for row in rows)]) + "\n"
-                write_text(out / "tables" / f"variants-{target}-{label}.csv", text)
+                text = io.StringIO()
+                csv.writer(text, lineterminator="\n").writerows([header, *rows])
+                write_text(out / "tables" / f"variants-{target}-{label}.csv", text.getvalue())
                 caption = (
                     f"{plain(label)} of {target}, variant by variant; means over seeds. Differences are paired, star by star and "
                     "seed by seed, where both were judged on the same stars."

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets import read_set
+from ..devices import check_device
 from ..errors import InputError, SettingsError
 from ..files import content_hash
 from ..models import find_model, load_estimator
@@ -19,16 +20,29 @@ from ..preprocess import Preprocessing
 from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
 from .element import element_model
 from .experiments import experiment_studies
-from .inputs import check_inputs, make_inputs, prepared_set, samples_of, set_folder
+from .inputs import SETS, check_inputs, make_inputs, prepared_set, samples_of, set_folder
 from .job import Job
 from .jobs import going_on, load_prior, prior_hash
 from .outputs import write_outputs
+from .sizes import check_sizes
 from .spec import Study, adapters, settings_for
 from .stored import is_done
 from .workers import train_jobs
 
 NOT_TRAINED = ("zero-shot",)
 """Strategies that are no runs of their own."""
+
+WRITTEN = (
+    "results.csv",
+    "predictions.parquet",
+    "report.html",
+    "summary.txt",
+    "mmd.csv",
+    "tables",
+    "figures",
+    "settings",
+)
+"""Files and folders of results."""
 
 EXPLAINED = ("residual", "lora", "full", "scratch")
 """Strategies whose networks are kept where they are to be explained."""
@@ -61,6 +75,7 @@ def run_study(
         If data are missing, settings are impossible, or a run fails that is not an experiment's; all others are done first.
     """
     out = Path(out)
+    check_out(out)
     jobs: list[Job] = []
     content = cache(content_of)
     for variant, study in studies.items():
@@ -75,6 +90,7 @@ def run_study(
             for sample in samples_of(study):
                 prepared_set(sample, study, out, say)
             _check_labels(study, out)
+        check_sizes(study, variant, out, say)
         jobs += list(plan(study, variant, out, content))
     started = time.monotonic()
     runs = out / "runs"
@@ -86,6 +102,22 @@ def run_study(
     if missing:
         say(f"trained in {(time.monotonic() - started) / 60:.1f} minutes")
     return write_outputs(studies, _but_failed(studies["default"], jobs, failed, say), out, say)
+
+
+def check_out(out: Path) -> None:
+    """Refuse a folder in which somebody else's files have the names of a study's results: they would be lost.
+
+    Raises
+    ------
+    InputError
+        If `out` is a file, or has such files and no prepared sets, with which every study begins.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file, not a folder for a study")
+    if not (out / SETS).is_dir():
+        theirs = [name for name in WRITTEN if (out / name).exists()]
+        if theirs:
+            raise InputError(f"{out}: has {', '.join(theirs)} of another origin; choose another name for --out")
 
 
 def _check_labels(study: Study, out: Path) -> None:
@@ -139,6 +171,7 @@ def check_settings(study: Study, variant: str) -> None:
         Naming the unknown or impossible setting.
     """
     Preprocessing.from_dict(study.preprocessing)
+    check_device(study.pretrain.get("device", "cpu"))
     for model, labels in study.models.items():
         if model in study.prior:
             going_on(study.pretrain)
@@ -148,7 +181,8 @@ def check_settings(study: Study, variant: str) -> None:
     for strategy in study.strategies:
         for model in study.models:
             for size in study.sizes:
-                make_strategy(strategy, **settings_for(study, strategy, model, size))
+                made = make_strategy(strategy, **settings_for(study, strategy, model, size))
+                check_device(getattr(made, "device", "cpu"))
     if study.element is not None:
         element_model(study.element.model, Preprocessing.from_dict(study.preprocessing))
     for size in study.adapter:

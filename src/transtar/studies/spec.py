@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from .experiments import Experiments
 
 DATA_VARIABLE = "TRANSTAR_DATA"
@@ -269,9 +269,14 @@ def data_path(name: str) -> str:
     """
     folder = Path(os.environ.get(DATA_VARIABLE, "."))
     path = folder / name
-    if Path(name).is_absolute():
-        if not path.exists():
-            raise InputError(f"{path}: not found")
-    elif not path.exists() and not any(folder.glob(name)):
-        raise InputError(f"{path}: not found; set {DATA_VARIABLE} to the folder that holds {name}")
+    try:
+        if path.exists():
+            return str(path)
+        found = not Path(name).is_absolute() and any(folder.glob(name))
+    except (OSError, ValueError):
+        # No file can have such a name.
+        found = False
+    if not found:
+        where = "" if Path(name).is_absolute() else f"; set {DATA_VARIABLE} to the folder that holds {shown(name)}"
+        raise InputError(f"{shown(path, 300)}: not found{where}")
     return str(path)

@@ -67,7 +67,9 @@ def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarra
             tell(f"{path}: {len(tables)} tables with rows; read is {name}, with {len(table.array)} rows")
         for param in table.params:
             if meaning(param.name) is not None:
-                tell(f"{path}: {param.name} = {param.value} holds for the whole table (PARAM) and is not read as a column")
+                tell(
+                    f"{path}: {param.name} = {param.value} holds for the whole table (PARAM) and is not read as a column"
+                )
         nulls = _nulls_of_text(content, whole, table)
         columns = [_column(table, place, nulls) for place in range(len(table.fields))]
     frames = _frames(whole, table)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ..errors import SettingsError
+from ..checks import check_real, check_whole
+from ..errors import SettingsError, shown
 from ..grids import SPEED_OF_LIGHT
 
 # Rows handled at a time, which bounds the memory of the Fourier transforms.
@@ -54,13 +55,16 @@ class Augmentation:
             value = getattr(self, name)
             if value is None:
                 continue
-            object.__setattr__(self, name, tuple(float(end) for end in value))
-            if len(value) != 2 or not 0 <= value[0] <= value[1] or (name == "noise" and value[0] <= 0):
+            if not isinstance(value, list | tuple) or len(value) != 2:
+                raise SettingsError(f"augmentation: {name} must be a range (low, high), not {shown(repr(value))}")
+            value = tuple(check_real(end, f"augmentation: each end of {name}") for end in value)
+            object.__setattr__(self, name, value)
+            if not 0 <= value[0] <= value[1] or (name == "noise" and value[0] <= 0):
                 raise SettingsError(f"augmentation: {name} must be a positive range (low, high), not {value}")
-        if self.shift_kms < 0 or self.continuum_amplitude < 0 or self.continuum_order < 0:
-            raise SettingsError("augmentation: shift_kms, continuum_order, continuum_amplitude must not be negative")
-        if not 0 <= self.probability <= 1:
-            raise SettingsError(f"augmentation: probability must be in [0, 1], not {self.probability}")
+        for name in ("shift_kms", "continuum_amplitude"):
+            check_real(getattr(self, name), f"augmentation: {name}", 0)
+        check_whole(self.continuum_order, "augmentation: continuum_order", 0, 1000)
+        check_real(self.probability, "augmentation: probability", 0, 1)
 
 
 def augment_flux(flux: torch.Tensor, settings: Augmentation, step: float, generator: torch.Generator) -> torch.Tensor:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..devices import check_device
 from ..errors import InputError, SettingsError, TranstarError
 from ..models.estimator import Estimator, input_scalers
 from ..models.lora import LoRALinear, add_lora, lora_factors, merge_lora
@@ -84,7 +85,7 @@ def begin_fresh(
     if settings.learning_rate is None:
         settings = replace(settings, learning_rate=default_learning_rate(len(training), settings.schedule))
     with _seeded(settings):
-        network = build_mlp(sample.flux.shape[1], len(names), mlp).to(settings.device)
+        network = build_mlp(sample.flux.shape[1], len(names), mlp).to(check_device(settings.device))
         state = torch.get_rng_state()
     blank = _blank(network, training, sample, names, preprocessing, settings.input_scale)
 
@@ -117,7 +118,7 @@ def begin_adaptation(
         strategy = replace(strategy, learning_rate=finetuning_rate(strategy.rate, len(training)))
     n_labels = len(base.label_names)
     with _seeded(strategy):
-        frozen = copy.deepcopy(base.network).requires_grad_(False).to(strategy.device)
+        frozen = copy.deepcopy(base.network).requires_grad_(False).to(check_device(strategy.device))
         rebuild: Callable[[], nn.Module]
         if isinstance(strategy, Residual):
             head = build_head(base.n_inputs, n_labels, strategy.head).to(strategy.device)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from ..devices import check_device
 from .batches import Validation, batches, clean_targets, join, join_labelled
 from .settings import TrainSettings
 from .steps import StepModel
@@ -132,7 +133,7 @@ def training(model: StepModel, runs: Sequence[Run]) -> Generator[None, None, lis
         One per run; the value of the generator.
     """
     common = runs[0].settings
-    device = torch.device(common.device)
+    device = torch.device(check_device(common.device))
     courses = [_Course(run, state) for run, state in zip(runs, model.state, strict=True)]
     optimiser, rates = _optimiser(model, runs)
     orders = [torch.Generator().manual_seed(run.settings.seed) for run in runs]

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
 from typing import Any, ClassVar
 
-from ..errors import SettingsError, check_keys
+from ..checks import MOST_EPOCHS, MOST_SEED, check_real, check_whole
+from ..devices import check_device
+from ..errors import SettingsError, check_keys, shown
 from ..models.lora import LoRASettings
 from ..models.mlp import MLPSettings
 from ..models.residual import ResidualSettings
@@ -19,6 +21,8 @@ PAPER_STARS = 90_106
 
 SCHEDULES = ("constant", "cosine")
 INPUT_SCALES = ("common", "pixel")
+
+_NESTED = {"augmentation": Augmentation, "head": ResidualSettings, "adapter": LoRASettings, "mlp": MLPSettings}
 
 
 @dataclass(frozen=True)
@@ -80,21 +84,27 @@ class TrainSettings:
     poor_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        conditions = {
-            "epochs must be at least 1": self.epochs >= 1,
-            "learning_rate must be positive": self.learning_rate is None or self.learning_rate > 0,
-            "weight_decay must not be negative": self.weight_decay >= 0,
-            "batch_size must be at least 1": self.batch_size >= 1,
-            "validation_fraction must be in [0, 1)": 0 <= self.validation_fraction < 1,
-            "patience must be at least 1": self.patience is None or self.patience >= 1,
-            "average_last must not be negative": self.average_last >= 0,
-            f"input_scale must be one of {', '.join(INPUT_SCALES)}": self.input_scale in INPUT_SCALES,
-            "poor_weight must be positive": self.poor_weight > 0,
-            f"schedule must be one of {', '.join(SCHEDULES)}": self.schedule in SCHEDULES,
-        }
-        for message, holds in conditions.items():
-            if not holds:
-                raise SettingsError(f"{type(self).__name__}: {message}")
+        what = getattr(self, "name", type(self).__name__)
+        check_whole(self.epochs, f"{what}: epochs", 1, MOST_EPOCHS)
+        check_whole(self.batch_size, f"{what}: batch_size")
+        check_whole(self.seed, f"{what}: seed", 0, MOST_SEED)
+        check_whole(self.average_last, f"{what}: average_last", 0)
+        check_real(self.weight_decay, f"{what}: weight_decay", 0)
+        check_real(self.poor_weight, f"{what}: poor_weight", 0, above=True)
+        check_real(self.validation_fraction, f"{what}: validation_fraction", 0, 1)
+        if self.learning_rate is not None:
+            check_real(self.learning_rate, f"{what}: learning_rate", 0, above=True)
+        if self.patience is not None:
+            check_whole(self.patience, f"{what}: patience")
+        if self.validation_fraction == 1:
+            raise SettingsError(f"{what}: validation_fraction must be below 1")
+        check_keys([self.schedule], SCHEDULES, f"{what}: schedule")
+        check_keys([self.input_scale], INPUT_SCALES, f"{what}: input_scale")
+        check_device(self.device, here=False)
+        for name, kind in _NESTED.items():
+            value = getattr(self, name, None)
+            if value is not None and not isinstance(value, kind):
+                raise SettingsError(f"{what}: {name}: expected settings by name, not '{shown(value)}'")
 
 
 def default_learning_rate(n_stars: int, schedule: str = "constant") -> float:
@@ -242,8 +252,11 @@ class Recalibrate:
     term: str | None = None
 
     def __post_init__(self) -> None:
-        if self.shrinkage < 0:
-            raise SettingsError("Recalibrate: shrinkage must not be negative")
+        check_real(self.shrinkage, "recalibrate: shrinkage", 0)
+        if not isinstance(self.slope, bool):
+            raise SettingsError(f"recalibrate: slope must be true or false, not '{shown(self.slope)}'")
+        if self.term is not None and not isinstance(self.term, str):
+            raise SettingsError(f"recalibrate: term must be the name of a label, not '{shown(self.term)}'")
 
 
 @dataclass(frozen=True)
@@ -265,7 +278,10 @@ class Ridge:
     n_alpha: int = 37
 
     def __post_init__(self) -> None:
-        if self.n_alpha < 1 or self.log_alpha_min > self.log_alpha_max:
+        for name in ("log_alpha_min", "log_alpha_max"):
+            check_real(getattr(self, name), f"ridge: {name}", -100, 100)
+        check_whole(self.n_alpha, "ridge: n_alpha", 1, 10_000)
+        if self.log_alpha_min > self.log_alpha_max:
             raise SettingsError("Ridge: needs at least one penalty, and log_alpha_min <= log_alpha_max")
 
 
@@ -273,8 +289,6 @@ Strategy = ZeroShot | Residual | LoRA | Full | Scratch | Recalibrate | Ridge
 
 STRATEGIES: dict[str, Any] = {kind.name: kind for kind in (ZeroShot, Residual, LoRA, Full, Scratch, Recalibrate, Ridge)}
 """Fine-tuning strategies by the name that studies and the command line use."""
-
-_NESTED = {"augmentation": Augmentation, "head": ResidualSettings, "adapter": LoRASettings, "mlp": MLPSettings}
 
 
 def settings_from_dict(kind: type, given: Mapping):

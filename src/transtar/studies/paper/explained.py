@@ -167,13 +167,13 @@ def _physical_test(
 
 def _lines(study: Study, model: Estimator):
     """The line correction of the mock stars that a model, or the one that it began with, has learnt from; None for none."""
-    from ...simulate.lines import load_lines
+    from ...simulate.lines import lines_of_model, load_lines
     from ...simulate.mock_sets import mock_settings
 
     assert study.explain is not None
     sample = study.sources.get(study.explain.model, study.source)
     own = None if sample.mock is None else mock_settings(sample.mock).lines
-    name = own or next((step["mock"].get("lines") for step in model.provenance if step.get("mock")), None)
+    name = own or lines_of_model(model.provenance)
     return None if name is None else load_lines(name)
 
 

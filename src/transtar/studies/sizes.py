@@ -1,0 +1,54 @@
+"""Whether the target has as many stars to learn from as a study asks for, which only the prepared set can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ..datasets import PreparedSet, read_set, star_names, usable
+from ..errors import SettingsError
+from .inputs import set_folder
+from .spec import Study
+
+
+def check_sizes(study: Study, variant: str, out: Path, say: Callable[[str], None]) -> None:
+    """Refuse a number of stars that the pool does not have, and say where flags and missing labels leave fewer than asked for.
+
+    Parameters
+    ----------
+    study : Study
+    variant : str
+        Its name, for messages.
+    out : Path
+        Of the study; the target is prepared.
+    say : callable
+
+    Raises
+    ------
+    SettingsError
+        If a size is larger than the pool.
+    """
+    if not study.sizes:
+        return
+    target = read_set(set_folder(study.target, study, out))
+    pool = target.columns["split"] == "pool"
+    there = len(np.unique(star_names(target.columns)[pool]))
+    size = max(study.sizes)
+    where = "study" if variant == "default" else f"study, variant {variant}"
+    if size > there:
+        raise SettingsError(
+            f"{where}: sizes: {size} stars to learn from, but the pool of {study.target.survey} has {there}; give smaller sizes"
+        )
+    for model, labels in study.models.items():
+        found = _labelled(target, pool, labels)
+        if found < size:
+            say(
+                f"{where}: {model} learns from {found} stars where {size} are asked for; the others are flagged or have no label"
+            )
+
+
+def _labelled(target: PreparedSet, pool: np.ndarray, labels: list[str]) -> int:
+    rows = pool & usable(target) & np.isfinite(target.targets(labels)).any(axis=1)
+    return len(np.unique(star_names(target.columns)[rows]))
