@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from .spectra import SpectrumBatch
     from .studies import load_study, run_study
     from .surveys import Survey, get_survey, register, stream
-    from .train import Augmentation, TrainSettings, choose, finetune, make_strategy, pretrain
+    from .train import Augmentation, TrainSettings, finetune, make_strategy, pretrain
+    from .train.choose import choose
 
 __all__ = [
     "Augmentation",

@@ -75,7 +75,7 @@ def test_settings_of_a_match_by_position(world, tmp_path):
         ({"tables": {"lamost": {"kind": "lamost", "position": {"pos": "x"}}}}, "position: unknown key pos; known keys: dec"),
         ({"tables": {"lamost": {"kind": "lamost", "position": {"epoch": 50}}}}, "epoch must be a Julian year or the name"),
         ({"tables": {"lamost": {"kind": "lamost", "position": {"ra": 5}}}}, "ra must be the name of a column, not '5'"),
-        ({"tables": {"lamost": {"kind": "lamost", "columns": "ra"}}}, "columns is a list of names, not 'ra'"),
+        ({"tables": {"lamost": {"kind": "lamost", "columns": "ra"}}}, "columns must be a list, not 'ra'"),
         ({"tables": {"lamost": {"kind": "selection", "position": {"ra": "x"}}}}, "position: unknown key selection"),
     ],
 )  # fmt: skip
