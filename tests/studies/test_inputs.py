@@ -93,3 +93,15 @@ def test_settings_of_the_universe():
     made = universe_of(study())
     assert (made.scale.lamost, made.seed) == (100, 0)
     assert universe_of(study(simulate=None)) is None
+
+
+def test_columns_are_chosen_in_the_study_file(tmp_path):
+    chosen = study(target=SIDE | {"columns": {"feh": "FE_H"}})
+    assert chosen.target.columns == {"feh": "FE_H"}
+    assert set_folder(chosen.target, chosen, OUT) != set_folder(study().target, study(), OUT)
+    with pytest.raises(SettingsError, match=r"study, target: columns: unknown key fhe; known keys: .*feh"):
+        study(target=SIDE | {"columns": {"fhe": "FE_H"}})
+    with pytest.raises(SettingsError, match="columns must be settings"):
+        study(target=SIDE | {"columns": ["feh"]})
+    with pytest.raises(SettingsError, match="columns: feh"):
+        study(target=SIDE | {"columns": {"feh": 3}})

@@ -303,8 +303,8 @@ def read_measured(path: Path, columns: Sequence[str], choice: Mapping[str, str] 
     catalog = from_memory("measured", path, _read(table, wanted))
     out = {}
     for name in columns:
-        # A survey's own column of a label: feh_desi.
-        label = meaning(name) or meaning(name.rpartition("_")[0])
+        # A survey's own column of a label: feh_desi, feh_desi_rvs.
+        label = next((what for end in range(len(name), 0, -1) if (what := meaning(name[:end].rstrip("_")))), None)
         out[name] = catalog.column(name).numbers(label)
     for key, spellings in keys.items():
         if any(catalog.find(spelling) for spelling in spellings):

@@ -18,6 +18,7 @@ from ..simulate.lines import load_lines
 from ..simulate.mock_sets import MockSettings, mock_batches, mock_settings
 from ..skipped import Skipped
 from ..surveys import get_survey
+from ..tables import Choice
 from ..train.settings import plain
 from .spec import PlaneSample, Sample, Study, data_path
 
@@ -176,6 +177,9 @@ def set_folder(sample: Sample, study: Study, out: Path) -> Path:
     """Folder of a prepared set, named by all that decides it but the content of the data folder."""
     settings = Preprocessing.from_dict(study.preprocessing)
     given = {name: value for name, value in sample.__dict__.items() if name not in ("reference", "truth", "keep")}
+    if not given["columns"]:
+        # Sets of studies that choose none keep their names.
+        del given["columns"]
     own: dict[str, Any] = {"plane": True} if isinstance(sample, PlaneSample) else {}
     if sample.mock is not None:
         own["mock"] = plain(mock_settings(sample.mock))
@@ -220,6 +224,7 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
             split=None if sample.split is None else locate(sample.split, study, out),
             velocities=None if sample.velocities is None else locate(sample.velocities, study, out),
             stars=None if sample.stars is None else locate(sample.stars, study, out),
+            columns=Choice(sample.columns),
             on_skip=skipped.add,
             progress=progress,
         )

@@ -13,6 +13,7 @@ from ..errors import InputError, SettingsError, check_keys, shown
 from ..glossary import LABELS
 from ..names import check_name
 from ..plain_yaml import read_extending
+from ..tables import CHOOSABLE
 from .check import MOST_RUNS, check_content, check_variant
 from .experiments import build_experiments, experiment_studies
 from .spec import REGIMES, SPLITS, ElementCheck, Explain, PlaneSample, Sample, Study, Subset
@@ -130,16 +131,19 @@ def _sample(kind: type, content: Any, where: str) -> Any:
         raise SettingsError(f"{where}: expected survey, spectra and labels, got '{content}'")
     check_keys(content, (f.name for f in fields(kind)), where)
     for name, value in content.items():
-        wanted, what = (dict, "settings") if name in ("mock", "keep") else (str, "text")
+        wanted, what = (dict, "settings") if name in ("mock", "keep", "columns") else (str, "text")
         if value is not None and not isinstance(value, wanted):
             raise SettingsError(f"{where}: {name} must be {what}, not '{value}'")
     # Nothing is asked for, which takes away what the study that is extended asks for.
-    content = {name: value for name, value in content.items() if name != "keep" or value is not None}
+    content = {name: value for name, value in content.items() if name not in ("keep", "columns") or value is not None}
     try:
         sample = kind(**content)
     except TypeError as error:
         raise SettingsError(f"{where}: {error}") from None
     check_name(sample.survey, f"{where}: survey")
+    for name, column in sample.columns.items():
+        check_keys([name], CHOOSABLE, f"{where}: columns")
+        check_text(column, f"{where}: columns: {name}")
     if sample.mock is None and not (sample.spectra and sample.labels):
         raise SettingsError(f"{where}: needs spectra and labels (or mock, for mock stars)")
     if isinstance(sample, PlaneSample) and not sample.reference:

@@ -52,6 +52,8 @@ class Sample:
         Settings of `transtar.simulate.mock_sets.MockSettings`: mock stars in place of files, as a source of labels.
     keep : dict of str to (float, float), optional
         Of the target: ranges of labels; stars outside neither teach nor are judged.
+    columns : dict of str to str, optional
+        Which column of its tables is which, where names do not tell: ``{feh: FE_H}``, as ``--columns`` of the command line.
     """
 
     survey: str
@@ -62,6 +64,7 @@ class Sample:
     stars: str | None = None
     mock: dict[str, Any] | None = None
     keep: dict[str, list[float]] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

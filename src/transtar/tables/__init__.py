@@ -3,9 +3,10 @@
 from .column import Column
 from .ids import NO_ID, to_int64
 from .names import KEY_PARTS, canonical_label, key_column, key_columns, meaning
-from .table import FORMATS, Choice, Table, find, from_arrow, once, open_table, read_table
+from .table import CHOOSABLE, FORMATS, Choice, Table, find, from_arrow, once, open_table, read_table
 
 __all__ = [
+    "CHOOSABLE",
     "FORMATS",
     "KEY_PARTS",
     "NO_ID",

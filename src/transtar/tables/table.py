@@ -24,9 +24,10 @@ from .quantities import is_unit, quantity
 
 FORMATS = "CSV, ECSV, FITS, VOTable or parquet"
 
-_CHOOSABLE = (
+CHOOSABLE = (
     *LABELS, *(f"{label}_err" for label in LABELS), *SPELLINGS, "id", "file", "star", "split", "source_id", "flags", "survey",
 )  # fmt: skip
+"""What a column can be chosen for."""
 
 
 class Choice(dict[str, str]):
@@ -56,10 +57,8 @@ class Choice(dict[str, str]):
             name, equals, column = (part.strip() for part in entry.partition("="))
             if not (equals and name and column):
                 raise SettingsError(f"--columns takes name=COLUMN, such as feh=FE_H, not '{entry}'")
-            if not free and name not in _CHOOSABLE:
-                known = ", ".join(
-                    one for one in _CHOOSABLE if not re.fullmatch(r"\w+_fe(_err)?", one) or one == "mg_fe"
-                )
+            if not free and name not in CHOOSABLE:
+                known = ", ".join(one for one in CHOOSABLE if not re.fullmatch(r"\w+_fe(_err)?", one) or one == "mg_fe")
                 raise SettingsError(f"--columns: unknown name {name}; known names: {known}, and the other elements")
             if name in choice:
                 raise SettingsError(f"--columns: {name} is given twice")
