@@ -201,3 +201,8 @@ def test_a_name_that_occurs_twice_in_a_catalog_of_desi(tmp_path):
         open_catalog(tmp_path / "mws.fits").numbers("SPTAB.FEH")
     with pytest.raises(InputError, match=r"FEH occurs twice"):
         read_velocities(f"{tmp_path / 'mws.fits'}:FEH")
+
+
+def test_one_label_in_two_units(tmp_path):
+    with pytest.raises(InputError, match=r"column Teff occurs twice \(Teff#1, Teff#2\)"):
+        read_labels(written(tmp_path / "a.csv", "obsid,Teff (K),Teff (kK)\n1,5000,5.1\n"))

@@ -1,9 +1,12 @@
 """Every tabular file: opened in one way, by rules that hold for all. The only code that knows a table format."""
 
+from .choice import CHOOSABLE, Choice
 from .column import Column
+from .formats import from_arrow
 from .ids import NO_ID, to_int64
 from .names import KEY_PARTS, canonical_label, key_column, key_columns, meaning
-from .table import CHOOSABLE, FORMATS, Choice, Table, find, from_arrow, once, open_table, read_table
+from .opening import FORMATS, open_table, read_table
+from .table import Table, find, once
 
 __all__ = [
     "CHOOSABLE",

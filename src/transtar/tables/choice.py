@@ -1,0 +1,66 @@
+"""Which column of a table is which, where its names do not tell, or tell it twice: the user says."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..errors import SettingsError
+from ..glossary import LABELS
+from .names import SPELLINGS
+
+CHOOSABLE = (
+    *LABELS, *(f"{label}_err" for label in LABELS), *SPELLINGS, "id", "file", "star", "split", "source_id", "flags", "survey",
+)  # fmt: skip
+"""What a column can be chosen for."""
+
+
+class Choice(dict[str, str]):
+    """Which column of a table is which, as the user says (``--columns feh=FE_H``), and which of it was of use."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.used: set[str] = set()
+
+    @classmethod
+    def parse(cls, texts: Iterable[str], free: bool = False) -> Choice:
+        """Read ``name=COLUMN`` texts.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        free : bool
+            Whether names that mean nothing to transtar are allowed.
+
+        Raises
+        ------
+        SettingsError
+            If a text has no '=', or the name is unknown or given twice.
+        """
+        choice = cls()
+        for entry in texts:
+            name, equals, column = (part.strip() for part in entry.partition("="))
+            if not (equals and name and column):
+                raise SettingsError(f"--columns takes name=COLUMN, such as feh=FE_H, not '{entry}'")
+            if not free and name not in CHOOSABLE:
+                known = ", ".join(one for one in CHOOSABLE if not re.fullmatch(r"\w+_fe(_err)?", one) or one == "mg_fe")
+                raise SettingsError(f"--columns: unknown name {name}; known names: {known}, and the other elements")
+            if name in choice:
+                raise SettingsError(f"--columns: {name} is given twice")
+            choice[name] = column
+        return choice
+
+    def require_used(self, tables: Sequence[str | os.PathLike]) -> None:
+        """Refuse a choice that no table had a column for.
+
+        Raises
+        ------
+        SettingsError
+        """
+        unused = sorted(set(self) - self.used)
+        if unused:
+            told = ", ".join(f"{name}={self[name]}" for name in unused)
+            where = ", ".join(str(table) for table in tables) or "no table was read"
+            raise SettingsError(f"--columns {told}: no such column in {where}")
