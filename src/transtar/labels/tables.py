@@ -11,7 +11,6 @@ import numpy as np
 from ..errors import InputError
 from ..grids import SPEED_OF_LIGHT
 from ..tables import KEY_PARTS, Column, Table, canonical_label, key_column, open_table, read_table
-from ..tables.ids import MISSING_TEXT
 from ..tables.names import SPELLINGS, two_columns
 from ..telling import tell
 
@@ -308,10 +307,12 @@ def _keys(
 def _key(key: str, column: Column) -> np.ndarray:
     if key == "id":
         return column.ids()
+    values = column.text()
     if key == "file":
-        return np.array([os.path.basename(name) for name in column.text().tolist()], dtype=str)
-    stars = [star.removeprefix("LAMOST").strip() for star in column.text().tolist()]
-    return np.array(["" if star.lower() in MISSING_TEXT else star for star in stars], dtype=str)
+        return np.array([os.path.basename(name) for name in values.tolist()], dtype=str)
+    if np.char.startswith(values, "LAMOST").any():
+        values = np.array([star.removeprefix("LAMOST").strip() for star in values.tolist()], dtype=str)
+    return values
 
 
 def _free(values: np.ndarray) -> np.ndarray:

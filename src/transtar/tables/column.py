@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from .angles import to_degrees
-from .ids import MISSING_TEXT, UNSIGNED, to_int64
+from .ids import MISSING_SPELLINGS, MISSING_TEXT, UNSIGNED, to_int64
 from .names import meaning
 from .quantities import clean, conversion, quantity
 
@@ -72,6 +72,13 @@ class Column:
         return self.data
 
     @cached_property
+    def _trimmed(self) -> Any:
+        """Text that Arrow holds, without blanks around it."""
+        import pyarrow.compute as pc
+
+        return pc.utf8_trim_whitespace(self.data)
+
+    @cached_property
     def missing(self) -> np.ndarray:
         """Where there is no value: bool, shape (n,). Blank text and NaN count, and so does what reads null, nan, none or --."""
         gone = np.zeros(len(self), bool) if self.gone is None else np.asarray(self.gone, bool)
@@ -79,9 +86,8 @@ class Column:
             import pyarrow as pa
             import pyarrow.compute as pc
 
-            text = pc.utf8_lower(pc.utf8_trim_whitespace(self.data))
-            blank = pc.fill_null(pc.is_in(text, pa.array(sorted(MISSING_TEXT))), True)
-            return gone | np.asarray(blank.to_numpy(zero_copy_only=False) if hasattr(blank, "chunks") else blank)
+            blank = pc.is_in(self._trimmed, pa.array(MISSING_SPELLINGS))
+            return gone | blank.fill_null(True).to_numpy()
         if self.data.dtype.kind in "SUO":
             return gone | np.isin(np.char.lower(np.char.strip(self.values.astype(str))), list(MISSING_TEXT))
         if self.data.dtype.kind == "f" and self.data.ndim == 1:
@@ -99,8 +105,8 @@ class Column:
             import pyarrow as pa
             import pyarrow.compute as pc
 
-            gone = pa.chunked_array([pa.array(self.missing)])
-            return np.array(pc.if_else(gone, "", pc.utf8_trim_whitespace(self.data)).to_pylist(), dtype=str)
+            filled = pc.if_else(pa.chunked_array([pa.array(self.missing)]), "", self._trimmed)
+            return filled.to_numpy().astype(str)
         values = self.values
         if not self.is_text:
             values = values.astype(str)
@@ -192,8 +198,7 @@ class Column:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        filled = pc.if_else(pa.chunked_array([pa.array(self.missing)]), None, pc.utf8_trim_whitespace(self.data))
-        return pc.cast(filled, kind)
+        return pc.cast(pc.if_else(pa.chunked_array([pa.array(self.missing)]), None, self._trimmed), kind)
 
     def ids(self) -> np.ndarray:
         """As int64, exactly, -1 where missing; see `transtar.tables.ids.to_int64`.

@@ -17,6 +17,7 @@ from . import ecsv, fits, parquet, text, votable
 from .column import Column
 from .content import first_bytes, read_bytes, what_else
 from .names import canonical_label, meaning
+from .quantities import quantity
 from .table import Table, find, once
 
 
@@ -42,14 +43,21 @@ def open_file(path: Path, also: str | None) -> Table:
 
 
 def _open_text(path: Path, layout: text.Layout) -> Table:
+    import pyarrow as pa
+
     names = once(layout.names)
     units = dict(zip(names, [layout.units.get(name, "") for name in layout.names], strict=True))
 
     def read(wanted: Sequence[str]) -> dict[str, Column]:
-        found = text.read_rows(path, layout, list(wanted) or list(names[:1]), names)
-        return {
-            name: replace(_named(path, name, found.column(name), None, units[name]), untyped=True) for name in wanted
-        }
+        numbers = [name for name in wanted if quantity(meaning(name)) is not None]
+        found = text.read_rows(path, layout, list(wanted) or list(names[:1]), names, numbers)
+        out = {}
+        for name in wanted:
+            column, gone = found.column(name), None
+            if column.type == pa.float64():
+                column, gone = column.to_numpy(), column.is_null().to_numpy()
+            out[name] = replace(_named(path, name, column, gone, units[name]), untyped=True)
+        return out
 
     return Table(path, names, read)
 

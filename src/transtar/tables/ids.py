@@ -16,6 +16,9 @@ MISSING_TEXT = frozenset((
 ))  # fmt: skip
 """What tables write where there is no value, in lower case."""
 
+MISSING_SPELLINGS = sorted({how(text) for text in MISSING_TEXT for how in (str, str.upper, str.title)} | {"NaN", "N/a"})
+"""The same in the cases in which they are written."""
+
 EXACT = {2: 2**11, 4: 2**24, 8: 2**53, 12: 2**63, 16: 2**63}
 """From here on floating-point numbers of so many bytes skip integers."""
 

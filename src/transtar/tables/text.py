@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from ..errors import InputError
 from ..telling import tell
 from .content import open_bytes
+from .ids import MISSING_SPELLINGS
 
 _LONGEST = 1 << 20
 """Bytes of a first line at most; what is longer is no line of names."""
@@ -168,8 +169,10 @@ def _is_number(name: str) -> bool:
     return True
 
 
-def read_rows(path: Path, layout: Layout, wanted: Sequence[str], names: Sequence[str]) -> Any:
-    """Read some columns, all as text.
+def read_rows(
+    path: Path, layout: Layout, wanted: Sequence[str], names: Sequence[str], numbers: Sequence[str] = ()
+) -> Any:
+    """Read some columns, as text.
 
     Parameters
     ----------
@@ -179,6 +182,8 @@ def read_rows(path: Path, layout: Layout, wanted: Sequence[str], names: Sequence
         Some of `names`.
     names : sequence of str
         Of all columns, each once.
+    numbers : sequence of str
+        Columns, among those wanted, that are read as float64 if all their values are numbers or stand for 'missing'.
 
     Returns
     -------
@@ -191,6 +196,12 @@ def read_rows(path: Path, layout: Layout, wanted: Sequence[str], names: Sequence
     """
     import pyarrow as pa
 
+    if numbers:
+        try:
+            return _parse(path, layout, wanted, names, layout.encoding, numbers)
+        except (pa.ArrowInvalid, UnicodeDecodeError):
+            # Text where numbers are the rule (12:34:56.7), or whatever is told when all is read as text.
+            pass
     for encoding in dict.fromkeys((layout.encoding, "latin-1")):
         try:
             found = _parse(path, layout, wanted, names, encoding)
@@ -204,7 +215,14 @@ def read_rows(path: Path, layout: Layout, wanted: Sequence[str], names: Sequence
     raise AssertionError("latin-1 decodes anything")
 
 
-def _parse(path: Path, layout: Layout, wanted: Sequence[str], names: Sequence[str], encoding: str) -> Any:
+def _parse(
+    path: Path,
+    layout: Layout,
+    wanted: Sequence[str],
+    names: Sequence[str],
+    encoding: str,
+    numbers: Sequence[str] = (),
+) -> Any:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
@@ -236,8 +254,8 @@ def _parse(path: Path, layout: Layout, wanted: Sequence[str], names: Sequence[st
             ignore_empty_lines=True,
         )
         converting = arrow_csv.ConvertOptions(
-            include_columns=list(wanted), column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False,
-            null_values=[],
+            include_columns=list(wanted), strings_can_be_null=False, null_values=MISSING_SPELLINGS,
+            column_types={name: pa.float64() if name in numbers else pa.string() for name in wanted},
         )  # fmt: skip
         try:
             found = arrow_csv.read_csv(stream, reading, parsing, converting)
