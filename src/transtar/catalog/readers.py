@@ -95,7 +95,7 @@ def _values(column: Column, name: str, label: str | None, is_key: bool) -> np.nd
         # A prediction that cannot be is a failure to be scored, not a star to be left out.
         values = column.numbers(label, keep=True)
         # What is text has no type of its own.
-        own = known if column.is_text else column.data.dtype
+        own = known if column.is_text or column.untyped else column.data.dtype
         return values.astype(own if column.is_text or column.data.dtype.kind == "f" else np.float64)
     if known.startswith("int"):
         # A row without flags has none that anybody set.
