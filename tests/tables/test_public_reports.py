@@ -7,9 +7,13 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from transtar.catalog import read_catalog
 from transtar.errors import InputError
-from transtar.labels import read_labels, read_stars, read_velocities, table_positions
+from transtar.fetch.ask import from_table
+from transtar.labels import read_labels, read_split, read_stars, read_velocities, table_positions
+from transtar.labels.cuts import parse_cut, passes
 from transtar.labels.kinds import open_catalog
+from transtar.tables import Column
 
 BIG = 2**62 + 1
 VOTABLE = '<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">'
@@ -206,3 +210,69 @@ def test_a_name_that_occurs_twice_in_a_catalog_of_desi(tmp_path):
 def test_one_label_in_two_units(tmp_path):
     with pytest.raises(InputError, match=r"column Teff occurs twice \(Teff#1, Teff#2\)"):
         read_labels(written(tmp_path / "a.csv", "obsid,Teff (K),Teff (kK)\n1,5000,5.1\n"))
+
+
+def test_catalogs_of_others_that_look_like_ours(tmp_path, caplog):
+    """Columns survey and flags do not make a catalog of transtar: -9999 is no prediction, and negative flags are none."""
+    rows = "".join(f"{i},lamost,{-9999 if i == 7 else -0.5},{-9999 if i == 3 else 0}\n" for i in range(1, 13))
+    catalog = read_catalog(written(tmp_path / "a.csv", "id,survey,feh,flags\n" + rows))
+    assert np.isnan(catalog["feh"][6])
+    assert not catalog["flags"].any()
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "what"),
+    [
+        ("id,obsid,feh,obsid", "7,101,-1,102", "obsid occurs twice"),
+        ("obsid,split,Split", "1,pool,test", "columns split and Split both mean split"),
+        ("obsid,velocity,Velocity", "1,10,20", "columns velocity and Velocity both mean velocity"),
+        ("obsid,velocity,rv", "1,10,20", "columns velocity and rv both mean velocity"),
+        ("obsid,rv,rv", "1,10,20", r"rv occurs twice \(rv#1, rv#2\); choose one, as with --columns velocity=rv#1"),
+    ],
+)
+def test_no_column_is_chosen_silently(tmp_path, header, row, what):
+    reader = read_split if "split" in header else read_velocities if "v" in header.partition(",")[2] else read_labels
+    with pytest.raises(InputError, match=what):
+        reader(written(tmp_path / "a.csv", f"{header}\n{row}\n"), ids=("obsid",))
+
+
+def test_a_column_chosen_in_place_of_others_keeps_its_rules(tmp_path):
+    big = 11000000000000000123
+    path = written(tmp_path / "a.csv", f"obsid,specobjid,feh,rv [m/s]\n1,{big},-1,1500\n")
+    assert read_labels(path, columns={"id": "specobjid"})["id"].tolist() == [big - 2**64]
+    assert read_velocities(f"{path}:rv [m/s]", ids=("obsid",))["velocity"].tolist() == [1.5]
+    assert read_velocities(path, ids=("obsid",), columns={"velocity": "rv [m/s]"})["velocity"].tolist() == [1.5]
+
+
+def test_cuts_let_no_sentinel_through(caplog):
+    column = Column(np.array([1.2, -9999.0, 1.6, -32768, 1e20, -3]), name="ruwe", where="a.csv: column ruwe")
+    cut = parse_cut({"column": "ruwe", "at_most": 1.4}, "test")
+    assert passes(cut, column, "a.csv").tolist() == [True, False, False, False, False, True]
+    assert "column ruwe: 3 values count as missing; the first: -9999" in caplog.text
+
+
+def test_entries_of_a_star_without_labels_or_position(tmp_path):
+    text = f"source_id,ra,dec,Teff,logg,e_Teff,[Fe/H]\n{BIG},-999,-999,5000,4,50,-1\n{BIG},20,10,0,0,0,-1\n"
+    catalog = open_catalog(written(tmp_path / "c.csv", text), "compilation")
+    found = [catalog.numbers(name)[0] for name in ("ra", "dec", "teff", "logg", "teff_err")]
+    assert found == [20, 10, 5000, 4, 50]
+    two = f"source_id,gaia_source_id,[Fe/H]\n{BIG},{BIG + 1},-1\n"
+    with pytest.raises(InputError, match="columns gaia_source_id and source_id both mean source_id"):
+        open_catalog(written(tmp_path / "d.csv", two), "compilation")
+
+
+def test_fetching_takes_no_number_of_another_archive(tmp_path):
+    text = f"id,source_id,obsid,ra,dec\n1,{BIG},7,10.0,5.0\n"
+    ask = from_table(written(tmp_path / "a.csv", text))
+    assert (ask.by, ask.values) == ("position", [(10.0, 5.0)])
+    with pytest.raises(InputError, match=r"no column of identifiers .* nor ra and dec"):
+        from_table(written(tmp_path / "a.csv", f"source_id,obsid\n{BIG},7\n"))
+
+
+def test_letters_of_a_votable_without_encoding(tmp_path, caplog):
+    fields = FIELDS.replace("/>", "><DESCRIPTION>Müller</DESCRIPTION></FIELD>", 1)
+    (tmp_path / "a.vot").write_bytes(
+        f"{VOTABLE}<RESOURCE><TABLE>{fields}{ROWS}</TABLE></RESOURCE></VOTABLE>".encode("latin-1")
+    )
+    assert read_labels(tmp_path / "a.vot")["id"].tolist() == [7]
+    assert "not UTF-8; its letters are read as Latin-1" in caplog.text

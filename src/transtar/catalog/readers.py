@@ -14,7 +14,7 @@ from astropy.io import fits
 
 from ..errors import InputError
 from ..glossary import describe, is_known
-from ..tables import Column, canonical_label, key_column, read_table
+from ..tables import KEY_PARTS, Column, canonical_label, key_column, read_table
 from ..tables.names import two_columns
 from ..telling import tell
 from .schema import METADATA_KEY
@@ -68,6 +68,8 @@ def read_catalog(path: str | os.PathLike, columns: Mapping[str, str] | None = No
     for given, column in found.items():
         lower = given.rpartition("#")[0].lower() or given.lower()
         label = canonical_label(lower)
+        if lower in found and given != lower and is_known(lower) and given.upper() not in KEY_PARTS:
+            raise two_columns(str(path), lower, given, lower)
         # A survey may have SURVEY beside transtar's own survey.
         name = (
             keys.get(given) or label or (lower if is_known(lower) and (lower not in found or given == lower) else given)
@@ -75,7 +77,7 @@ def read_catalog(path: str | os.PathLike, columns: Mapping[str, str] | None = No
         if name in out:
             first = next(other for other in found if other != given and _means(other, name, keys))
             raise two_columns(str(path), first, given, name)
-        out[name] = _values(column, name, "" if ours and label else label, is_key=given in keys)
+        out[name] = _values(column, name, label, is_key=given in keys)
     return out
 
 
@@ -85,7 +87,6 @@ def _means(given: str, name: str, keys: Mapping[str, str]) -> bool:
 
 
 def _values(column: Column, name: str, label: str | None, is_key: bool) -> np.ndarray:
-    """Values of a column; the label '' is one of ours, in which no number stands for 'missing'."""
     if column.is_vector:
         return column.values
     if is_key:
@@ -98,8 +99,13 @@ def _values(column: Column, name: str, label: str | None, is_key: bool) -> np.nd
         own = known if column.is_text or column.untyped else column.data.dtype
         return values.astype(own if column.is_text or column.data.dtype.kind == "f" else np.float64)
     if known.startswith("int"):
-        # A row without flags has none that anybody set.
-        return np.where(column.missing, 0 if name == "flags" else -1, column.ids()).astype(known)
+        whole = column.ids()
+        if name == "flags":
+            # A row without flags has none that anybody set; -1 would set them all.
+            if (negative := int((whole[~column.missing] < 0).sum())) > 0:
+                tell(f"{column.where}: {negative} negative values count as no flag set")
+            whole = np.maximum(whole, 0)
+        return whole.astype(known)
     return column.text() if known == "str" else column.natural()
 
 

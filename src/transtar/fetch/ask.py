@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError, SettingsError
+from ..labels.places import named_places
 from ..tables import KEY_PARTS, Column, Table, read_table, to_int64
-from ..tables.names import SPELLINGS
+from ..tables.names import SPELLINGS, two_columns
 from .sparcl import whole
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -91,17 +92,18 @@ def from_table(path: Path, id_field: str | None = None, choice: Mapping[str, str
         If it has neither, or is no table.
     """
     table, columns = read_table(path, choice)
+    places = [table.find(*SPELLINGS[what], what=what) for what in ("ra", "dec")]
     if id_field != "position":
-        name = _id_column(table)
+        name = _id_column(table, id_field, bare=None in places)
         if name is not None:
             return _of_column(path, columns, name, id_field)
-    ra, dec = (table.find(*SPELLINGS[what], what=what) for what in ("ra", "dec"))
-    if ra is None or dec is None:
+    if None in places:
         raise InputError(
             f"{path}: no column of identifiers (sparcl_id, specid, targetid, id) nor ra and dec; columns found: "
             f"{', '.join(columns)}"
         )
-    pairs = zip(columns[ra].numbers("ra").tolist(), columns[dec].numbers("dec").tolist(), strict=True)
+    found = named_places(columns, str(path))
+    pairs = zip(found["ra"].tolist(), found["dec"].tolist(), strict=True)
     return from_positions([pair for pair in pairs if np.isfinite(pair).all()], str(path))
 
 
@@ -146,7 +148,7 @@ def _from_file(path: Path, column: str | None, id_field: str | None) -> Ask:
         if found is None:
             raise InputError(f"{path}: no column {column}; {table.found}")
         column = found
-    name = column or _id_column(table)
+    name = column or _id_column(table, id_field, bare=True)
     if name is None:
         raise InputError(
             f"{path}: no column of identifiers; name it as FILE:COLUMN; columns found: {', '.join(columns)}"
@@ -175,8 +177,23 @@ def plain_list(path: Path) -> list[str] | None:
     return texts if texts and is_identifier(texts[0]) else None
 
 
-def _id_column(table: Table) -> str | None:
-    return table.find("sparcl_id", *ID_FIELDS) or table.keys().get("id")
+def _id_column(table: Table, id_field: str | None, bare: bool) -> str | None:
+    """The column of SPARCL's identifiers; those of other archives (obsid, source_id) are numbers of other things.
+
+    A bare ``id`` may be a running number: it is taken only where nothing else tells which stars are meant.
+    """
+    names = (
+        ("specid", "specobjid")
+        if id_field == "specid"
+        else (id_field,)
+        if id_field
+        else ("specid", "specobjid", "targetid")
+    )
+    there = [name for name in (table.find(one) for one in names) if name is not None]
+    own = table.find("sparcl_id")
+    if own is None and len(there) > 1:
+        raise two_columns(str(table.path), there[0], there[1], "id")
+    return own or next(iter(there), None) or (table.find("id") if bare else None)
 
 
 def _of_column(path: Path, columns: dict[str, Column], name: str, id_field: str | None) -> Ask:

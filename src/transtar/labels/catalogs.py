@@ -56,7 +56,7 @@ class Catalog:
         return ", ".join(str(path) for path in self.paths)
 
     def find(self, name: str) -> str | None:
-        """The column of that name as it is spelt in the file, or None; case matters only where names differ by it alone.
+        """The column of that name as it is spelt in the file, or None; case does not matter.
 
         Raises
         ------

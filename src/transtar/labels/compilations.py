@@ -17,6 +17,7 @@ from ..tables import Column, canonical_label, find
 from ..tables.names import two_columns
 from .catalogs import Catalog, from_memory, to_gaia_ids
 from .places import named_places
+from .tables import blank_stars
 
 KIND = "compilation"
 GAIA_ID = ("source_id",)
@@ -58,7 +59,7 @@ def open_catalog(
     InputError
         If no column has Gaia identifiers, and none positions.
     """
-    key = find(list(columns), *GAIA_SPELLINGS, what="source_id", where=str(path))
+    key = _gaia_column(columns, str(path))
     places = named_places(columns, str(path), position)
     if key is None and not {"ra", "dec"} <= set(places):
         raise InputError(
@@ -80,11 +81,12 @@ def open_catalog(
         )
         out = {}
     kept = {
-        column: values[known][first]
+        column: _first(values[known], star, len(stars))
         for name, values in places.items()
         for column in {name, str(position.get(name, name))}
     }
     sources: dict[str, str] = {}
+    entries: dict[str, np.ndarray] = {}
     for name, column in columns.items():
         label = canonical_label(name.rpartition("#")[0] or name)
         if label is None or column.is_vector:
@@ -92,12 +94,13 @@ def open_catalog(
         if label in sources:
             raise two_columns(str(path), sources[label], name, label)
         sources[label] = name
-        values = column.numbers(label)[known]
-        out[label] = _mean(values, star, len(stars))
-        if label == "feh":
-            spread = _spread(values, star, len(stars))
+        entries[label] = column.numbers(label)
+    if "teff" in sources:
+        blank_stars(entries, columns[sources["teff"]], sources)
+    out |= {label: _mean(values[known], star, len(stars)) for label, values in entries.items()}
     if "feh" not in out:
         raise InputError(f"{path}: no column of [Fe/H], which a compilation needs")
+    spread = _spread(entries["feh"][known], star, len(stars))
     repeated = int((np.bincount(star, minlength=len(stars)) > 1).sum())
     note = (
         f"{path.name}: {len(known)} entries of {len(stars)} stars; {int((~known).sum())} entries have no {lacking}; "
@@ -110,6 +113,27 @@ def open_catalog(
     asked = {name: column.take(rows) for name, column in columns.items() if name.lower() in also and name not in out}
     table = {name: Column(values, name=name, where=f"{path}: column {name}") for name, values in out.items()}
     return from_memory(KIND, path, asked | table, [note])
+
+
+def _gaia_column(columns: Mapping[str, Column], where: str) -> str | None:
+    """The column of Gaia identifiers; of two of them both must say the same."""
+    there = [name for name in (find(list(columns), one, where=where) for one in GAIA_SPELLINGS) if name is not None]
+    for other in there[1:]:
+        try:
+            same = np.array_equal(to_gaia_ids(columns[there[0]]), to_gaia_ids(columns[other]))
+        except InputError:
+            continue
+        if not same:
+            raise two_columns(where, there[0], other, "source_id")
+    return there[0] if there else None
+
+
+def _first(values: np.ndarray, star: np.ndarray, n: int) -> np.ndarray:
+    """The first finite value of each star, NaN where there is none."""
+    out = np.full(n, np.nan)
+    rows = np.flatnonzero(np.isfinite(values))[::-1]
+    out[star[rows]] = values[rows]
+    return out
 
 
 def _mean(values: np.ndarray, star: np.ndarray, n: int) -> np.ndarray:

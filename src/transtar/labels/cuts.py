@@ -12,6 +12,7 @@ import numpy as np
 from ..checks import check_list, check_switch, check_text
 from ..errors import InputError, SettingsError, check_keys, shown
 from ..tables import Column, meaning
+from ..tables.quantities import FREE
 from .catalogs import SMALLEST_GAIA_ID
 from .kinds import BITS
 
@@ -125,18 +126,23 @@ def _holds(operator: str, value: Any, cut: Cut, column: Column, where: str) -> n
         same = column.text() == value if isinstance(value, str) else _compare(np.equal, column, value)
         return same if operator == "equals" else ~same
     if operator == "finite":
-        return np.isfinite(column.numbers())
+        return np.isfinite(_numbers(column))
     return _compare(_LIMITS[operator][1], column, value)
 
 
 def _compare(what: Callable[..., np.ndarray], column: Column, value: float) -> np.ndarray:
-    if meaning(column.name) is None and isinstance(value, int):
+    if meaning(column.name) is None and isinstance(value, int) and abs(value) >= 2**53:
         natural = column.natural()
         if natural.dtype.kind in "iu":
-            # Identifiers beyond 2**53 have neighbours of the same value in floating point.
+            # Identifiers have neighbours of the same value in floating point.
             return what(natural, value) & ~column.missing
     with np.errstate(invalid="ignore"):
-        return what(column.numbers(), value)
+        return what(_numbers(column), value)
+
+
+def _numbers(column: Column) -> np.ndarray:
+    """Numbers of a column, NaN for -9999 and the like whatever it is: no cut lets through what is missing."""
+    return column.numbers() if meaning(column.name) else column.numbers(FREE)
 
 
 def _bits(column: str, names: Any, where: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError, TranstarError
 from ..flags import Flag
-from ..tables import Column, Table, find, meaning, open_table
+from ..tables import Column, Table, key_column, meaning, open_table
 from ..tables.content import first_bytes
 from ..tables.fits import MAGIC, list_tables
 from . import apogee, compilations, gaia, hats, lamost, mws
@@ -184,7 +185,7 @@ def open_catalog(
     names = table.names
     if {"role", "component", "in_lamost"} <= set(names):
         raise InputError(f"{path}: the true labels of a mock universe, which no selection may use")
-    kind = kind or _recognise({name.lower() for name in names})
+    kind = kind or _recognise({re.sub(r"#\d+$", "", name.lower()) for name in names})
     if kind is None or kind.startswith(("desi", "apogee")):
         few = ", ".join(names[:30])
         raise InputError(
@@ -294,21 +295,22 @@ def read_measured(path: Path, columns: Sequence[str], choice: Mapping[str, str] 
     InputError
         If a column, or any identifier, is missing.
     """
-    keys = {"source_id": ("source_id", "gaia_source_id"), "id": ("obsid", "targetid", "id")}
-    wanted = {*columns, "split", *(spelling for spellings in keys.values() for spelling in spellings)}
+    gaia_names = ("source_id", "gaia_source_id")
     table = open_table(path, choice)
-    wanted = {name.lower() for name in wanted}
-    if not any(find(table.names, *spellings, where=str(path)) for spellings in keys.values()):
-        raise InputError(f"{path}: no column source_id, id, obsid or TARGETID; {table.found}")
+    gaia, own = table.find(*gaia_names), key_column("id", table.names, None, table.chosen, str(path))
+    given = {"source_id": gaia, "id": None if own == gaia else own}
+    keys = {key: name for key, name in given.items() if name is not None}
+    if not keys:
+        raise InputError(f"{path}: no column source_id, id, obsid, TARGETID, miles_id or specobjid; {table.found}")
+    wanted = {name.lower() for name in (*columns, "split", *keys.values())}
     catalog = from_memory("measured", path, _read(table, wanted))
     out = {}
     for name in columns:
         # A survey's own column of a label: feh_desi, feh_desi_rvs.
         label = next((what for end in range(len(name), 0, -1) if (what := meaning(name[:end].rstrip("_")))), None)
         out[name] = catalog.column(name).numbers(label)
-    for key, spellings in keys.items():
-        if any(catalog.find(spelling) for spelling in spellings):
-            out[key] = catalog.gaia_ids(*spellings) if key == "source_id" else catalog.ids(*spellings)
+    for key, spelt in keys.items():
+        out[key] = catalog.gaia_ids(spelt) if key == "source_id" else catalog.ids(spelt)
     if catalog.find("split"):
         out["split"] = catalog.column("split").text()
     return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ..errors import InputError
 from ..grids import SPEED_OF_LIGHT
 from ..tables import KEY_PARTS, Column, Table, canonical_label, key_column, open_table, read_table
 from ..tables.names import SPELLINGS, two_columns
+from ..tables.quantities import FREE
 from ..telling import tell
 
 SPLITS = ("pool", "test")
@@ -101,7 +103,9 @@ def read_labels(
         )
     for label, name in sources.items():
         column = found[name]
-        out[label] = _free(column.numbers("")) if label in extra else column.numbers(label)
+        out[label] = column.numbers(FREE) if label in extra else column.numbers(label)
+    if "teff" in sources:
+        blank_stars(out, found[sources["teff"]], sources)
     for name, column in found.items():
         if name in used or name in sources.values() or name.startswith("#") or name in out:
             continue
@@ -141,6 +145,8 @@ def read_split(
     if name is None:
         raise InputError(f"{path}: no column split; {table.found}")
     split = found[name].text()
+    if "" in split:
+        raise InputError(f"{path}: row {int(np.argmax(split == '')) + 1} has no split; it must be pool or test")
     strange = sorted(set(split.tolist()) - set(SPLITS))
     if strange:
         raise InputError(f"{path}: split must be pool or test, found {', '.join(repr(value) for value in strange[:5])}")
@@ -179,17 +185,17 @@ def read_velocities(
     name, wanted = str(source), None
     if not os.path.exists(name):
         before, colon, after = name.rpartition(":")
-        if colon and os.sep not in after and before:
+        if colon and before and (os.sep not in after or os.path.exists(before)):
             name, wanted = before, after
     path = Path(name)
     table = open_table(path, columns, also=wanted)
     if wanted is not None:
-        match = table.find(wanted)
+        match = table.find(wanted, exact=True) or table.find(re.sub(r"\s*[\[(][^\])]*[\])]$", "", wanted), exact=True)
     else:
         # A column z alone may be anything; beside redrock's own it is a redshift.
         redrock = ("z",) if table.find("zwarn") and table.find("spectype") else ()
         there = [name for name in (table.find(one) for one in SPELLINGS["velocity"]) if name is not None]
-        if len(there) > 1 and there[0].lower() != "velocity":
+        if len(there) > 1 and there[0] not in table.chosen:
             raise two_columns(str(path), there[0], there[1], "velocity")
         match = next(iter(there), None) or table.find(*redrock)
     if match is None:
@@ -315,8 +321,9 @@ def _key(key: str, column: Column) -> np.ndarray:
     return values
 
 
-def _free(values: np.ndarray) -> np.ndarray:
-    """A label without known range loses only -999, -9999 and what is not finite."""
-    with np.errstate(invalid="ignore"):
-        good = np.isfinite(values) & ~np.isin(np.trunc(values), (-999, -9999))
-    return np.where(good, values, np.nan)
+def blank_stars(labels: dict[str, np.ndarray], teff: Column, names: Iterable[str]) -> None:
+    """Rows with a Teff of 0 are of stars without labels: their other zeros are no values either. Changes `labels`."""
+    gone = teff.numbers("") == 0
+    if gone.any():
+        for name in names:
+            labels[name] = np.where(gone & (labels[name] == 0), np.nan, labels[name])

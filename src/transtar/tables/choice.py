@@ -44,7 +44,7 @@ class Choice(dict[str, str]):
             name, equals, column = (part.strip() for part in entry.partition("="))
             if not (equals and name and column):
                 raise SettingsError(f"--columns takes name=COLUMN, such as feh=FE_H, not '{entry}'")
-            if not free and name not in CHOOSABLE:
+            if not free and name not in CHOOSABLE and column.partition("#")[0] != name:
                 known = ", ".join(one for one in CHOOSABLE if not re.fullmatch(r"\w+_fe(_err)?", one) or one == "mg_fe")
                 raise SettingsError(f"--columns: unknown name {name}; known names: {known}, and the other elements")
             if name in choice:

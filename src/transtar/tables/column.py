@@ -13,7 +13,7 @@ from ..errors import InputError
 from .angles import to_degrees
 from .ids import MISSING_SPELLINGS, MISSING_TEXT, UNSIGNED, to_int64
 from .names import meaning
-from .quantities import clean, conversion, quantity
+from .quantities import FREE, clean, clean_free, conversion, quantity
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Column:
         what : str, optional
             What the numbers are, a key of `transtar.tables.quantities.QUANTITIES` or a label; if not given the name of the
             column tells, and '' says that nothing is known. Of a column that nothing is known of no number counts as 'missing',
-            and no unit is converted.
+            and no unit is converted; with `FREE` -9999 and the like are missing all the same.
         keep : bool
             Whether numbers that cannot be stay (see `transtar.tables.quantities.clean`).
 
@@ -154,6 +154,8 @@ class Column:
             ):
                 return clean(to_degrees(text, what == "ra", unit, self.where), known, "", self.where)
         raw = self._floats()
+        if what == FREE:
+            return clean_free(raw, self.where)
         return raw if known is None else clean(raw, known, self.unit, self.where, keep=keep)
 
     def _floats(self) -> np.ndarray:
@@ -208,7 +210,9 @@ class Column:
         InputError
             If a value is no integer, or has lost digits.
         """
-        unsigned = (self.chosen or self.name).rpartition(".")[2].lower() in UNSIGNED or self.name.lower() in UNSIGNED
+        # A column keeps its own name in messages, whatever it was chosen for.
+        spelt = (self.chosen, self.name, self.where.rpartition("column ")[2])
+        unsigned = any(name.rpartition(".")[2].lower() in UNSIGNED for name in spelt)
         if not isinstance(self.data, np.ndarray):
             import pyarrow as pa
 

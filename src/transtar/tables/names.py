@@ -112,7 +112,7 @@ def key_column(
         return key
     spelt: dict[str, list[str]] = {}
     for name in names:
-        spelt.setdefault(plain(name), []).append(name)
+        spelt.setdefault(plain(re.sub(r"#\d+$", "", name)), []).append(name)
     spellings = {"file": _FILE_SPELLINGS, "star": _STAR_SPELLINGS}.get(key) or _ids(spelt, own, where)
     found = next((spelt[spelling] for spelling in spellings if spelling in spelt), None)
     if found is not None and len(found) > 1:

@@ -85,12 +85,20 @@ def _without_units(table: Table) -> Table:
     return renamed(table, new, units=units) if new else table
 
 
+def _bare(name: str) -> str:
+    return re.sub(r"\s*[\[(][^\[\]()]+[\])]$", "", name)
+
+
 def _chosen(table: Table, choice: Mapping[str, str] | None) -> Table:
     """The table as the user says what its columns are."""
     new: dict[str, str] = {}
     hidden: set[str] = set()
     for name, column in (choice or {}).items():
-        given = find(table.names, column, where=str(table.path))
+        where = str(table.path)
+        # As the file has it, or without the unit that stood in its name.
+        given = find(table.names, column, where=where, exact=True) or find(
+            table.names, _bare(column), where=where, exact=True
+        )
         if given is None:
             continue
         if isinstance(choice, Choice):

@@ -78,6 +78,10 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType({
 """By meaning (see `transtar.tables.names.meaning`); labels that are not here are in dex."""
 
 
+FREE = "free"
+"""Stands for a number of which nothing is known but that it is one: -999, -9999, -32768 and 1e20 are missing all the same."""
+
+
 def quantity(meaning: str | None) -> Quantity | None:
     """What a column of that meaning holds; None if nothing is known of it."""
     if meaning is None:
@@ -89,6 +93,15 @@ def quantity(meaning: str | None) -> Quantity | None:
     if meaning.endswith("_err") and meaning.removesuffix("_err") in LABELS:
         return Quantity(meaning, "dex", (0, 9.8), (0, 90))
     return None
+
+
+def clean_free(values: np.ndarray, where: str) -> np.ndarray:
+    """Numbers of which nothing is known, NaN where they stand for 'missing' beyond doubt, which is told."""
+    with np.errstate(invalid="ignore"):
+        blank = (is_sentinel(values) & (values <= -998)) | (np.abs(values) >= _HUGE)
+    if blank.any():
+        tell(f"{where}: {int(blank.sum())} values count as missing; the first: {values[np.argmax(blank)]:g}")
+    return np.where(blank, np.nan, values)
 
 
 def clean(values: np.ndarray, what: Quantity, unit: str, where: str, *, keep: bool = False) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..telling import tell
 from .column import Column
-from .names import canonical_label, key_columns, plain, two_columns
+from .names import KEY_PARTS, canonical_label, key_columns, meaning, plain, two_columns
 
 
 @dataclass(frozen=True)
@@ -78,32 +78,35 @@ class Table:
         more = f" and {len(self.names) - 60} more" if len(self.names) > 60 else ""
         return f"columns found: {', '.join(name or '(no name)' for name in self.names[:60]) or 'none'}{more}"
 
-    def find(self, *spellings: str, what: str = "") -> str | None:
+    def find(self, *spellings: str, what: str = "", exact: bool = False) -> str | None:
         """The column of the first of these names, as it is spelt in the file; None if there is none.
 
-        Case matters only where names differ by it alone and one is spelt as asked.
+        Case does not matter, unless `exact` says that of names that differ by it alone the one spelt as asked is meant.
 
         Raises
         ------
         InputError
             If two columns could be it.
         """
-        return find(self.names, *spellings, what=what, where=str(self.path))
+        return find(self.names, *spellings, what=what, where=str(self.path), exact=exact)
 
     def keys(self, own: Sequence[str] | None = None) -> dict[str, str]:
         """Columns that identify a spectrum; see `key_columns`."""
         return key_columns(self.names, own, self.chosen, str(self.path))
 
 
-def find(names: Sequence[str], *spellings: str, what: str = "", where: str = "the table") -> str | None:
+def find(
+    names: Sequence[str], *spellings: str, what: str = "", where: str = "the table", exact: bool = False
+) -> str | None:
     """Which of some names is spelt in one of several ways; see `Table.find`."""
     for spelling in spellings:
-        if spelling in names:
-            return spelling
         same = [name for name in names if name.lower() == spelling.lower()]
         same = same or [name for name in names if name.lower().rpartition("#")[0] == spelling.lower()]
+        # A survey may have SURVEY beside transtar's own survey.
+        if spelling in same and (exact or len(same) == 1 or spelling.rpartition(".")[2].upper() in KEY_PARTS):
+            return spelling
         if len(same) > 1:
-            raise two_columns(where, same[0], same[1], what or spelling)
+            raise two_columns(where, same[0], same[1], what or meaning(spelling) or spelling)
         if same:
             return same[0]
     return None

@@ -49,6 +49,7 @@ def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarra
         raise InputError(
             f"{path}: a VOTable whose data lie at another address (href); fetch them, and write the table as one file"
         )
+    content = _as_utf8(path, content)
     with warnings.catch_warnings():
         # Half of all services break some rule of the standard.
         warnings.simplefilter("ignore")
@@ -74,6 +75,19 @@ def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarra
         columns = [_column(table, place, nulls) for place in range(len(table.fields))]
     frames = _frames(whole, table)
     return [one.name or one.ID for one in table.fields], [_unit(one) for one in table.fields], columns, frames
+
+
+def _as_utf8(path: Path, content: bytes) -> bytes:
+    """What says that it is UTF-8, or says nothing, and is not."""
+    said = re.match(rb"\s*<\?xml[^>]*encoding\s*=\s*[\"']([\w-]+)", content)
+    if said is not None and said[1].lower() not in (b"utf-8", b"utf8", b"ascii", b"us-ascii"):
+        return content
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        tell(f"{path}: not UTF-8; its letters are read as Latin-1")
+        return content.decode("latin-1").encode("utf-8")
+    return content
 
 
 def _resources(parent: Any) -> Iterator[Any]:
