@@ -10,7 +10,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from transtar.catalog import CatalogWriter, read_catalog, read_metadata, write_catalog
-from transtar.errors import InputError
+from transtar.errors import InputError, SettingsError
 
 BIG = 2**62 + 1
 FORMATS = ["parquet", "fits", "csv"]
@@ -135,7 +135,7 @@ def test_foreign_tables(tmp_path):
 
 @pytest.mark.parametrize("name", ["c.txt", "c", "c.fits.gz"])
 def test_unknown_suffix(tmp_path, name):
-    with pytest.raises(InputError, match=r"\.parquet, \.fits, \.csv"):
+    with pytest.raises(SettingsError, match=r"\.parquet, \.fits, \.csv"):
         write_catalog(tmp_path / name, columns())
 
 

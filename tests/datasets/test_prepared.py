@@ -204,7 +204,7 @@ def cut(path):
         (lambda s: cut(s / "spectra.parquet"), InputError, "cannot be read"),
         (lambda s: cut(s / "stars.parquet"), InputError, "cannot be read"),
         (lambda s: (s / "stars.parquet").write_bytes(b""), InputError, "cannot be read"),
-        (lambda s: (s / "spectra.parquet").unlink(), InputError, "cannot be read"),
+        (lambda s: (s / "spectra.parquet").unlink(), InputError, r"has no file spectra\.parquet"),
         (lambda s: pq.write_table(pq.read_table(s / "stars.parquet").slice(1), s / "spectra.parquet"), InputError, "rows"),
         (lambda s: pq.write_table(pq.read_table(s / "stars.parquet"), s / "spectra.parquet"), InputError, "flux"),
         (lambda s: pq.write_table(pq.read_table(s / "stars.parquet").drop(["flags"]), s / "stars.parquet"), InputError, "flags"),
@@ -297,3 +297,27 @@ def test_notes_in_the_folder_of_a_set_are_kept(tmp_path):
     assert len(read_set(tmp_path / "set")) == 5
     assert (tmp_path / "set/notes.txt").read_text() == "mine"
     assert (tmp_path / "set/plots").is_dir()
+
+
+def test_a_dictionary_of_one_huge_cell_is_refused(tmp_path):
+    """Two kilobytes that stand for gigabytes of text, in a table of labels as in a set."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from transtar.labels import read_labels
+
+    cells = pa.DictionaryArray.from_arrays(pa.array(np.zeros(60, np.int32)), pa.array(["y" * 20_000_000]))
+    pq.write_table(pa.table({"file": cells, "feh": np.zeros(60)}), tmp_path / "a.parquet", compression="zstd")
+    assert (tmp_path / "a.parquet").stat().st_size < 10_000
+    with pytest.raises(InputError, match=r"a\.parquet: \d+ bytes that decompress to more than 1200 MB"):
+        read_labels(tmp_path / "a.parquet")
+
+
+def test_one_wide_cell_does_not_widen_all_rows(tmp_path, caplog):
+    from transtar.labels import read_labels
+
+    rows = "".join(f"{i},-0.5,x\n" for i in range(2000))
+    (tmp_path / "a.csv").write_text(f"obsid,feh,note\n{rows}2000,-0.5,{'y' * (1 << 20)}\n")
+    labels = read_labels(tmp_path / "a.csv")
+    assert (len(labels["feh"]), "note" in labels) == (2001, False)
+    assert "a cell of 1048576 characters among 2001 rows; no name is as long; the column is passed over" in caplog.text

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from ..errors import InputError
+from ..errors import InputError, SettingsError
 from ..files import TEMPORARY, atomic_path
 from .fitstable import text_width, write_fits
 from .schema import arrow_schema, as_numpy, check_columns, to_arrow
@@ -31,12 +31,12 @@ def check_suffix(path: str | os.PathLike) -> str:
 
     Raises
     ------
-    InputError
+    SettingsError
         If it is not one of `SUFFIXES`.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
-        raise InputError(f"{path}: a catalog ends in one of {', '.join(SUFFIXES)}, not in '{suffix}'")
+        raise SettingsError(f"{path}: a catalog ends in one of {', '.join(SUFFIXES)}, not in '{suffix}'")
     return suffix
 
 

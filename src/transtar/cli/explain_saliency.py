@@ -54,9 +54,13 @@ def run(arguments: argparse.Namespace) -> int:
     from ..preprocess import require_same
     from ..report.saliency import draw_saliency
     from ..simulate.instruments import INSTRUMENTS
+    from ..simulate.lines import load_lines
 
     if arguments.instrument is not None and arguments.instrument not in INSTRUMENTS:
         raise SettingsError(f"no instrument '{arguments.instrument}'; known instruments: {', '.join(INSTRUMENTS)}")
+    if arguments.lines not in ("auto", "none"):
+        # A misspelt name is told before anything is computed.
+        load_lines(arguments.lines)
     models = dict(zip(arguments.model, load_models(arguments.model), strict=True))
     prepared = read_set(arguments.data)
     for path, model in models.items():

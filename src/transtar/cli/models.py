@@ -26,6 +26,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..models import find_model, import_model, named_models
 
+    if arguments.action == "list" and arguments.model is not None:
+        raise SettingsError(f"models list takes no model; models show {arguments.model} tells of one")
+    if arguments.action != "import" and arguments.name is not None:
+        raise SettingsError("--name is for models import")
     if arguments.action == "list":
         for name, folder in named_models().items():
             (model,) = load_models([folder])

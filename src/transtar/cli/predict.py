@@ -44,6 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError("give either --survey and --spectra, or --data")
     if native and not (arguments.survey and arguments.spectra):
         raise SettingsError("--survey and --spectra go together")
+    for name in ("velocities", "stars", "columns"):
+        if not native and getattr(arguments, name):
+            raise SettingsError(f"--{name} is for native spectra; of a prepared set (--data) it is decided by prepare")
     check_suffix(arguments.out)
     _refuse_input(arguments)
     models = load_models(arguments.model)

@@ -18,6 +18,8 @@ from ..flags import Flag, has
 from ..glossary import check_label
 from ..names import check_names
 from ..preprocess import GridSpectra, Preprocessing, require_same
+from ..tables.cells import to_text
+from ..tables.parquet import read_bounded
 
 FORMAT = 1
 SPECTRA, STARS, DESCRIPTION = "spectra.parquet", "stars.parquet", "set.json"
@@ -214,10 +216,13 @@ def stream_set(path, batch_size: int = 8192) -> Iterator[PreparedSet]:
     """
     path = Path(path)
     description = _describe(path)
+    absent = [name for name in (STARS, SPECTRA) if not (path / name).is_file()]
+    if absent:
+        raise InputError(f"{path}: has no file {', '.join(absent)}; prepare the set again")
     try:
         with pq.ParquetFile(path / STARS) as file:
             _check_size(path / STARS, file, 1)
-        stars = pq.read_table(path / STARS)
+        stars = read_bounded(path / STARS)
         if stars.num_rows != description["n_spectra"]:
             raise InputError(
                 f"{path}: {STARS} has {stars.num_rows} rows, {DESCRIPTION} says {description['n_spectra']}"
@@ -230,7 +235,7 @@ def stream_set(path, batch_size: int = 8192) -> Iterator[PreparedSet]:
             for batch in file.iter_batches(min(batch_size, stars.num_rows)):
                 yield _to_set(path, pa.Table.from_batches([batch]), stars.slice(start, len(batch)), description)
                 start += len(batch)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, ValueError, TypeError) as error:
         raise InputError(f"{path}: cannot be read ({_first_line(error)}); prepare the set again") from None
 
 
@@ -306,7 +311,9 @@ def _check_size(path: Path, file: pq.ParquetFile, width: int) -> None:
 
 def _to_set(path: Path, spectra: pa.Table, stars: pa.Table, description: dict) -> PreparedSet:
     absent = [
-        name for name in ("file", "id", "survey", "flags", *description["labels"]) if name not in stars.column_names
+        name
+        for name in ("file", "id", "survey", "flags", "split", "snr", "good_fraction", *description["labels"])
+        if name not in stars.column_names
     ]
     absent += [name for name in ("flux", "ivar") if name not in spectra.column_names]
     if absent:
@@ -353,6 +360,8 @@ def _plain(column: np.ndarray) -> np.ndarray:
 
 
 def _to_numpy(column: pa.ChunkedArray) -> np.ndarray:
+    if pa.types.is_string(column.type):
+        return to_text(column, STARS)
     values = column.to_numpy()
     return values.astype(str) if values.dtype == object else values
 

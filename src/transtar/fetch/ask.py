@@ -136,7 +136,7 @@ def _split(text: str) -> tuple[Path, str | None]:
         return Path(before), after
     if os.sep in text or "." in text:
         raise InputError(f"{text}: no such file")
-    raise InputError(f"--ids: '{text}' is neither a whole number, nor a sparcl_id, nor a file")
+    raise SettingsError(f"--ids: '{text}' is neither a whole number, nor a sparcl_id, nor a file")
 
 
 def _from_file(path: Path, column: str | None, id_field: str | None) -> Ask:

@@ -109,8 +109,13 @@ def read_labels(
     for name, column in found.items():
         if name in used or name in sources.values() or name.startswith("#") or name in out:
             continue
-        if not (column.is_vector and (canonical_label(name) or not column.values.size)):
+        if column.is_vector and (canonical_label(name) or not column.values.size):
+            continue
+        try:
             out[name] = column.natural()
+        except InputError as error:
+            # A column that nobody asked for does not stop the others.
+            tell(f"{error}; the column is passed over")
     return out
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import metadata
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from ..errors import InputError, SettingsError, shown
 from ..files import atomic_folder, read_json, write_json
 from ..glossary import check_label
 from ..names import check_names
+from ..tables.cells import to_text
+from ..tables.parquet import read_bounded
 from .card import model_card
 from .estimator import DOMAIN_CLIP, DOMAIN_FACTOR, DOMAIN_QUANTILE, TRAINED_ON_COLUMNS, Estimator
 from .lora import adapted_layers
@@ -148,7 +151,7 @@ def load_estimator(folder: str | Path) -> Estimator:
             surveys=check_names(check_list(config["surveys"], "surveys"), "surveys"),
             provenance=_provenance(config["provenance"]),
             trained_on=_read_trained_on(folder / TRAINED_ON),
-            domain_limit=float(config["domain"]["limit"]),
+            domain_limit=_limit(config["domain"]["limit"]),
             label_error=_errors(labels),
             adapter=_read_adapter(folder / ADAPTER, network),
             **scalers,
@@ -165,11 +168,20 @@ def _labels(labels) -> list[dict]:
     for label in check_list(labels, "labels"):
         for part in (*_LABEL_FIELDS, "error"):
             value = check_mapping(label, "each label").get(part, 0.0)
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
                 raise SettingsError(f"{part} of a label must be a number, not '{shown(value)}'")
+            if part == "std" and not value > 0:
+                raise SettingsError(f"std of a label must be positive, not {shown(value)}")
     if not labels:
         raise SettingsError("it has no labels")
     return labels
+
+
+def _limit(value) -> float:
+    """Limit of the domain; infinite if there is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise SettingsError(f"limit of the domain must be a positive number, not {shown(value)}")
+    return float(value)
 
 
 def _provenance(steps) -> tuple[dict, ...]:
@@ -265,15 +277,16 @@ def _write_trained_on(columns: dict[str, np.ndarray], path: Path) -> None:
 
 def _read_trained_on(path: Path) -> dict[str, np.ndarray]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=list(TRAINED_ON_COLUMNS))
+        table = read_bounded(path, list(TRAINED_ON_COLUMNS))
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: damaged or not a parquet file ({error})") from error
     if table.column_names != list(TRAINED_ON_COLUMNS):
         raise InputError(f"{path}: has columns {table.column_names}, expected {list(TRAINED_ON_COLUMNS)}")
-    kinds = {"str": str, "int64": np.int64}
     return {
-        name: np.array(table.column(name).to_pylist(), dtype=kinds[kind]) for name, kind in TRAINED_ON_COLUMNS.items()
+        name: to_text(table.column(name).cast(pa.string()), f"{path}: column {name}")
+        if kind == "str"
+        else np.array(table.column(name).to_pylist(), dtype=np.int64)
+        for name, kind in TRAINED_ON_COLUMNS.items()
     }

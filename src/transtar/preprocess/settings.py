@@ -17,6 +17,10 @@ CONTINUA = {"envelope": (3900.0, 5700.0), "envelope-specclip": (3700.0, 5700.0),
 """Continuum schemes and the window in Angstrom on which each is fitted."""
 
 
+_RANGES = {"median_width": (0.1, 1000.0), "degree": (1, 30), "passes": (1, 1000), "resolution": (10.0, 1e6)}
+"""What makes sense, and takes no more time and memory than a spectrum is worth."""
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """Settings of the chain from native spectra to the wavelength grid.
@@ -77,11 +81,10 @@ class Preprocessing:
             raise SettingsError(
                 f"preprocessing: version {self.version} was made by another transtar; this one makes version {VERSION}"
             )
-        for name in ("median_width", "degree", "passes"):
-            if not getattr(self, name) > 0:
-                raise SettingsError(f"preprocessing: {name} must be positive, not {getattr(self, name)}")
-        if self.resolution is not None and not self.resolution > 0:
-            raise SettingsError(f"preprocessing: resolution must be positive or null, not {self.resolution}")
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise SettingsError(f"preprocessing: {name} must be between {low:g} and {high:g}, not {value:g}")
         if not 0 <= self.good_fraction <= 1:
             raise SettingsError(f"preprocessing: good_fraction must be between 0 and 1, not {self.good_fraction}")
 

@@ -20,7 +20,7 @@ from ..preprocess import Preprocessing
 from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
 from .element import element_model
 from .experiments import experiment_studies
-from .inputs import SETS, check_inputs, make_inputs, prepared_set, samples_of, set_folder
+from .inputs import SELECTIONS, SETS, UNIVERSE, check_inputs, make_inputs, prepared_set, samples_of, set_folder
 from .job import Job
 from .jobs import going_on, load_prior, prior_hash
 from .outputs import write_outputs
@@ -114,6 +114,10 @@ def check_out(out: Path) -> None:
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file, not a folder for a study")
+    for name in (SETS, UNIVERSE, SELECTIONS, "runs", "models", "explained", *WRITTEN):
+        if (out / name).is_symlink() and not (out / name).is_file():
+            # Whoever made the folder may have meant to write elsewhere.
+            raise InputError(f"{out / name}: is a link; a study writes into its own folder only: give another --out")
     if not (out / SETS).is_dir():
         theirs = [name for name in WRITTEN if (out / name).exists()]
         if theirs:

@@ -62,5 +62,6 @@ class Choice(dict[str, str]):
         unused = sorted(set(self) - self.used)
         if unused:
             told = ", ".join(f"{name}={self[name]}" for name in unused)
-            where = ", ".join(str(table) for table in tables) or "no table was read"
-            raise SettingsError(f"--columns {told}: no such column in {where}")
+            if not tables:
+                raise SettingsError(f"--columns {told}: no table is read here that has columns to choose")
+            raise SettingsError(f"--columns {told}: no such column in {', '.join(str(table) for table in tables)}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from .angles import to_degrees
+from .cells import to_text
 from .ids import MISSING_SPELLINGS, MISSING_TEXT, UNSIGNED, to_int64
 from .names import meaning
 from .quantities import FREE, clean, clean_free, conversion, quantity
@@ -66,7 +67,7 @@ class Column:
     def values(self) -> np.ndarray:
         """Values as numpy has them; strings as str, not stripped."""
         if not isinstance(self.data, np.ndarray):
-            return np.array(self.data.fill_null("").to_pylist(), dtype=str)
+            return to_text(self.data, self.where)
         if self.data.dtype.kind == "S":
             return _decode(self.data)
         return self.data
@@ -106,7 +107,7 @@ class Column:
             import pyarrow.compute as pc
 
             filled = pc.if_else(pa.chunked_array([pa.array(self.missing)]), "", self._trimmed)
-            return filled.to_numpy().astype(str)
+            return to_text(filled, self.where)
         values = self.values
         if not self.is_text:
             values = values.astype(str)

@@ -54,15 +54,42 @@ def read_parquet(path: Path, places: Sequence[int]) -> list[Any]:
     """Columns of a file by place, as Arrow has them."""
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(path)
-    names = file.schema_arrow.names
+    names = pq.read_schema(path).names
     some = [names[place] for place in places]
     if len(set(names)) == len(names) and not any("." in name for name in some):
-        table = file.read(columns=some)
+        table = read_bounded(path, some)
         return [table.column(name) for name in some]
     # By name it is not clear which of two columns is meant.
-    table = file.read()
+    table = read_bounded(path)
     return [table.column(place) for place in places]
+
+
+def read_bounded(path: Path, columns: Sequence[str] | None = None) -> Any:
+    """Some columns of a file, whose text may not be far larger than the file: a dictionary of one cell fills any number of rows.
+
+    Raises
+    ------
+    InputError
+        If it is.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    schema = pq.read_schema(path)
+    named = [field.name for field in schema if any(kind(field.type) for kind in text)]
+    table = pq.ParquetFile(path, read_dictionary=named).read(columns=columns)
+    for place, name in enumerate(table.column_names):
+        column = table.column(place)
+        if not pa.types.is_dictionary(column.type) or not any(kind(column.type.value_type) for kind in text):
+            continue
+        size = 0
+        for chunk in column.chunks:
+            size += pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0
+        check_expansion(path, size)
+        table = table.set_column(place, name, column.cast(column.type.value_type))
+    return table
 
 
 def to_numpy(column: Any) -> tuple[Any, np.ndarray]:
