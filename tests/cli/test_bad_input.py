@@ -117,7 +117,8 @@ def test_predict(world, fails, tmp_path):
     assert "give either" in fails(*common, *both, code=2)
     half = ("--survey", "lamost", "--out", tmp_path / "c.csv")
     assert "--survey and --spectra go together" in fails(*common, *half, code=2)
-    assert "ends in one of .parquet, .fits, .csv" in fails(*common, "--data", world.target, "--out", tmp_path / "c.txt")
+    out = tmp_path / "c.txt"
+    assert "ends in one of .parquet, .fits, .csv" in fails(*common, "--data", world.target, "--out", out, code=2)
     (tmp_path / "bad.fits").touch()
     native = ("--survey", "lamost", "--spectra", tmp_path / "bad.fits", "--out", tmp_path / "c.csv")
     assert "no spectrum could be used" in fails(*common, *native)
@@ -221,7 +222,8 @@ def test_where_out_must_not_lead(world, fails, tmp_path, monkeypatch, verb):
     }[verb]
     monkeypatch.setenv("TRANSTAR_DATA", str(tmp_path / "nowhere"))
     for out in outs(tmp_path):
-        fails(verb, *words, "--out", out)
+        # A catalog without a suffix is wrong use, whatever is there.
+        fails(verb, *words, "--out", out, code=2 if verb == "predict" else 1)
         assert (tmp_path / "thesis/chapter.tex").read_text() == "years of work"
         assert (tmp_path / "file").read_text() == "mine"
         assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link", "thesis"]

@@ -147,7 +147,7 @@ def test_a_killed_run_goes_on_where_it_was(start, transtar, service, tmp_path):
         (["--ids", "5", "--page", "50000"], 2, "1 to 24000"),
         (["--ids", "5", "--timeout", "0"], 2, "--timeout: must be a number above 0"),
         (["--ids", "5", "--limit", "none"], 2, "--limit: must be a whole number from 1"),
-        (["--ids", "nothing"], 1, "neither a whole number, nor a sparcl_id, nor a file"),
+        (["--ids", "nothing"], 2, "neither a whole number, nor a sparcl_id, nor a file"),
         (["--ids", "no/such.csv"], 1, "no such file"),
         (["--ids", "9" * 30], 1, "does not fit 64 bits"),
         (["--table", "no.csv"], 1, "no.csv: no such file"),

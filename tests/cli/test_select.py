@@ -74,7 +74,7 @@ def test_mistakes(fails, sky, tmp_path):
     out = tmp_path / "out.csv"
     some = ["--catalogs", sky.folder, "--out"]
     assert "no selection 'desi'; selections: desi-edr," in fails("select", "desi", *some, out)
-    assert "ends in one of .parquet, .fits, .csv" in fails("select", "desi-edr", *some, tmp_path / "out.txt")
+    assert "ends in one of .parquet, .fits, .csv" in fails("select", "desi-edr", *some, tmp_path / "out.txt", code=2)
     assert "unknown key n; known keys:" in fails("select", "desi-finetuning", *some, out, "--set", "n=3", code=2)
     assert "no such file or folder" in fails("select", "desi-edr", "--catalogs", tmp_path / "x", "--out", out)
     assert "1600 stars asked and" in fails("select", "desi-finetuning", *some, out)
