@@ -207,6 +207,15 @@ def test_a_name_that_occurs_twice_in_a_catalog_of_desi(tmp_path):
         read_velocities(f"{tmp_path / 'mws.fits'}:FEH")
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".ecsv", ".parquet"])
+def test_hours_minutes_and_seconds_in_one_number(tmp_path, suffix):
+    table = Table({"star": ["a", "b"], "ra": ["013045.6", "000123.4"], "dec": ["10.0", "5.0"], "feh": [-1.0, -2.0]})
+    table.write(tmp_path / f"a{suffix}")
+    labels = read_labels(tmp_path / f"a{suffix}")
+    with pytest.raises(InputError, match=r"column ra: '013045\.6' may be hours, minutes and seconds in one number"):
+        table_positions(labels.columns, "a")
+
+
 def test_one_label_in_two_units(tmp_path):
     with pytest.raises(InputError, match=r"column Teff occurs twice \(Teff#1, Teff#2\)"):
         read_labels(written(tmp_path / "a.csv", "obsid,Teff (K),Teff (kK)\n1,5000,5.1\n"))

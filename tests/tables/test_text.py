@@ -86,6 +86,12 @@ def test_rows_that_are_comments_are_left_out(tmp_path):
     assert columns["feh"].numbers()[-2] == -0.5
 
 
+def test_latin_1_among_the_first_rows_is_told(tmp_path, caplog):
+    text = "obsid,feh,observer\n1,0.1,Müller\n2,0.2,Doe\n"
+    assert read_labels(written(tmp_path / "a.csv", text.encode("latin-1")))["observer"].tolist() == ["Müller", "Doe"]
+    assert "not UTF-8; its letters are read as Latin-1" in caplog.text
+
+
 def test_latin_1_is_told(tmp_path, caplog):
     rows = "obsid,feh,observer\n" + "1,0.1,Doe\n" * 100
     path = written(tmp_path / "a.csv", rows.encode() + "2,0.2,Müller\n".encode("latin-1"))

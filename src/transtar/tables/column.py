@@ -16,6 +16,9 @@ from .ids import MISSING_SPELLINGS, MISSING_TEXT, UNSIGNED, to_int64
 from .names import meaning
 from .quantities import FREE, clean, clean_free, conversion, quantity
 
+_ANGLE = r"[:hd°]|\S\s+\S|^\s*[+-]?0\d{5}"
+"""What only sexagesimal text has, or hours, minutes and seconds in one number."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -149,11 +152,8 @@ class Column:
         if what in ("ra", "dec") and self.is_text and known is not None:
             factor = round(conversion(self.unit, known, self.where)[0], 9) if self.unit else 0.0
             unit = {0.0: "", 1.0: "deg", 15.0: "hourangle"}.get(factor)
-            text = self.text()
-            if unit is not None and any(
-                _sexagesimal(entry) or entry.lstrip("+-").startswith("00") for entry in text.tolist()
-            ):
-                return clean(to_degrees(text, what == "ra", unit, self.where), known, "", self.where)
+            if unit is not None and self.any_text(_ANGLE):
+                return clean(to_degrees(self.text(), what == "ra", unit, self.where), known, "", self.where)
         raw = self._floats()
         if what == FREE:
             return clean_free(raw, self.where)
@@ -275,10 +275,6 @@ def _decode(values: np.ndarray) -> np.ndarray:
         return np.char.decode(values, "utf-8")
     except UnicodeDecodeError:
         return np.char.decode(values, "latin-1")
-
-
-def _sexagesimal(entry: str) -> bool:
-    return any(mark in entry for mark in ":hHdD°") or " " in entry
 
 
 def _is_number(entry: str) -> bool:

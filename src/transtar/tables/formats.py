@@ -49,7 +49,10 @@ def _open_text(path: Path, layout: text.Layout) -> Table:
     units = dict(zip(names, [layout.units.get(name, "") for name in layout.names], strict=True))
 
     def read(wanted: Sequence[str]) -> dict[str, Column]:
-        numbers = [name for name in wanted if quantity(meaning(name)) is not None]
+        # Angles stay text, which alone tells 00:01:23 and 000123 from degrees.
+        numbers = [
+            name for name in wanted if meaning(name) not in ("ra", "dec") and quantity(meaning(name)) is not None
+        ]
         found = text.read_rows(path, layout, list(wanted) or list(names[:1]), names, numbers)
         out = {}
         for name in wanted:

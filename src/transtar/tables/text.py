@@ -196,17 +196,12 @@ def read_rows(
     """
     import pyarrow as pa
 
-    if numbers:
+    # At first with numbers as numbers; then as text, which tells what stands where numbers are the rule; then with other letters.
+    for encoding, quick in dict.fromkeys(((layout.encoding, tuple(numbers)), (layout.encoding, ()), ("latin-1", ()))):
         try:
-            return _parse(path, layout, wanted, names, layout.encoding, numbers)
-        except (pa.ArrowInvalid, UnicodeDecodeError):
-            # Text where numbers are the rule (12:34:56.7), or whatever is told when all is read as text.
-            pass
-    for encoding in dict.fromkeys((layout.encoding, "latin-1")):
-        try:
-            found = _parse(path, layout, wanted, names, encoding)
+            found = _parse(path, layout, wanted, names, encoding, quick)
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-            if encoding != "latin-1" and "utf" in str(error).lower():
+            if quick or (encoding != "latin-1" and "utf" in str(error).lower()):
                 continue
             raise InputError(f"{path}: cannot be read as a CSV table ({_reason(error)})") from None
         if encoding == "latin-1":
