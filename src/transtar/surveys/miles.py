@@ -77,8 +77,9 @@ def _air_wavelengths(header: Any, path: Path) -> np.ndarray:
     wave = first + step * np.arange(header["NAXIS1"])
     if not (abs(step - STEP) < 1e-3 and FIRST[0] <= first <= FIRST[1] and LAST[0] <= wave[-1] <= LAST[1]):
         raise InputError(
-            f"{path}: not a MILES spectrum, which runs from about 3540 to 7410 A in steps of {STEP} A (this one: "
-            f"CRVAL1 {start:g}, CDELT1 {step:g}, {header['NAXIS1']} pixels); other spectra of one dimension are read by --survey generic"
+            f"{path}: not a MILES spectrum, which runs from about 3540 to 7410 A in steps of {STEP} A (here: "
+            f"CRVAL1 {start:g}, CDELT1 {step:g}, {header['NAXIS1']} pixels); "
+            "other spectra of one dimension are read by --survey generic"
         )
     return wave
 

@@ -1,7 +1,7 @@
 """Single columns of FITS tables, binary or ASCII, so that a catalog of many gigabytes needs the memory of a few columns.
 
 astropy reads the cards of headers that `transtar.fits_headers` has checked. Columns are taken from the file itself: astropy
-copies all of a table's columns on the way to one, compares TNULL with scaled values, and takes a blank of an ASCII table for zero.
+copies all columns of a table on the way to one, compares TNULL with scaled values, and takes a blank of an ASCII table for zero.
 """
 
 from __future__ import annotations
