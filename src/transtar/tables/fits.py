@@ -131,7 +131,7 @@ def _describe(head: Head) -> FitsTable:
             if found is None:
                 raise InputError(f"TFORM '{card['TFORM']}' of an ASCII table")
             formats.append(f"S{found[2]}")
-            offsets.append(int(card["TBCOL"]) - 1)
+            offsets.append(int(str(card["TBCOL"])) - 1)
     else:
         formats, offsets, place = [], [], 0
         for i, card in enumerate(cards):
