@@ -263,7 +263,8 @@ def read_json(path: str | os.PathLike):
     Raises
     ------
     InputError
-        If the file is missing or no regular file, is not JSON, has a key twice, or is larger or nested deeper than transtar's own ever are.
+        If the file is missing, no regular file or not JSON, has a key twice, or is larger or nested deeper than
+        transtar's own ever are.
     """
     path = Path(path)
     with open_regular(path) as file:

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from .errors import InputError, shown
 
+
 def check_regular(path: Path) -> Path:
     """Refuse what is no regular file, nor a link to one.
 

@@ -65,7 +65,10 @@ def file_hash(path: Path) -> str:
         If it cannot be read.
     """
     with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+        return digest.hexdigest()
 
 
 def check_file(path: Path, expected: Any, remedy: str) -> None:

@@ -36,6 +36,7 @@ REMEDY = "prepare the set again, or fetch it again"
 SPECTRA, STARS, DESCRIPTION = "spectra.parquet", "stars.parquet", "set.json"
 SPLITS = ("pool", "test")
 
+
 @dataclass(frozen=True)
 class PreparedSet:
     """Spectra on the grid, with everything known about each star.
@@ -237,7 +238,9 @@ def stream_set(path, batch_size: int = 8192) -> Iterator[PreparedSet]:
     if "stars_sha256" in description:
         check_file(path / STARS, description["stars_sha256"], REMEDY)
         if footer_hash(path / SPECTRA) != description["spectra_footer_sha256"]:
-            raise InputError(f"{path / SPECTRA}: damaged, or of another set (its footer is not the one noted); {REMEDY}")
+            raise InputError(
+                f"{path / SPECTRA}: damaged, or of another set (its footer is not the one noted); {REMEDY}"
+            )
     try:
         stars = read_bounded(path / STARS)
         if stars.num_rows != description["n_spectra"]:
@@ -267,7 +270,9 @@ def stream_set(path, batch_size: int = 8192) -> Iterator[PreparedSet]:
 def _check_sums(path: Path, sums: dict, description: dict) -> None:
     for name, running in sums.items():
         if running.hexdigest() != description[f"{name}_sha256"]:
-            raise InputError(f"{path / SPECTRA}: {name} is damaged, or of another set (its checksum does not fit); {REMEDY}")
+            raise InputError(
+                f"{path / SPECTRA}: {name} is damaged, or of another set (its checksum does not fit); {REMEDY}"
+            )
 
 
 def join_sets(sets: Sequence[PreparedSet], names: Sequence[str] | None = None) -> PreparedSet:
@@ -317,7 +322,14 @@ def describe_set(path) -> dict:
     if not file.exists():
         raise InputError(f"{path}: is not a prepared set (no {DESCRIPTION}); make one with 'transtar prepare'")
     description = read_json(file)
-    kinds = {"format": int, "n_spectra": int, "labels": list, "preprocessing": dict, "provenance": dict, "flux_sha256": str}
+    kinds = {
+        "format": int,
+        "n_spectra": int,
+        "labels": list,
+        "preprocessing": dict,
+        "provenance": dict,
+        "flux_sha256": str,
+    }
     known = description if isinstance(description, dict) else {}
     # True is a whole number to Python.
     damaged = [
@@ -334,7 +346,9 @@ def describe_set(path) -> dict:
     if SEAL in description:
         check_seal(description, file, REMEDY)
     else:
-        tell(f"{path}: a set of an older transtar, with a checksum of its fluxes only; prepared again it has them for all")
+        tell(
+            f"{path}: a set of an older transtar, with a checksum of its fluxes only; prepared again it has them for all"
+        )
     try:
         check_names((check_label(label, "labels") for label in description["labels"]), "labels")
     except SettingsError as error:
@@ -349,9 +363,7 @@ def _check_spectra(path: Path, file: pq.ParquetFile, description: dict) -> None:
         if file.schema_arrow.names.count(name) != 1:
             raise InputError(f"{path}: {SPECTRA} has no column {name}; {REMEDY}")
         kind = file.schema_arrow.field(name).type
-        if not (
-            pa.types.is_fixed_size_list(kind) and pa.types.is_float32(kind.value_type) and kind.list_size == size
-        ):
+        if not (pa.types.is_fixed_size_list(kind) and pa.types.is_float32(kind.value_type) and kind.list_size == size):
             raise InputError(f"{path}: {name} in {SPECTRA} is no float32 on {size} pixels; {REMEDY}")
 
 

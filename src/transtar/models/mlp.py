@@ -60,9 +60,7 @@ def build_linear(n_inputs: int, n_outputs: int, device: str = "cpu") -> nn.Linea
     return nn.Linear(n_inputs, n_outputs, dtype=torch.float32, device=device)
 
 
-def build_mlp(
-    n_inputs: int, n_outputs: int, settings: MLPSettings | None = None, device: str = "cpu"
-) -> nn.Sequential:
+def build_mlp(n_inputs: int, n_outputs: int, settings: MLPSettings | None = None, device: str = "cpu") -> nn.Sequential:
     """Build a multilayer perceptron with freshly drawn weights (torch's default initialisation).
 
     Parameters

@@ -34,7 +34,7 @@ from .weights import check_shapes, read_header, read_weights
 FORMAT_VERSION = 2
 """Version of the layout written now."""
 
-MIGRATIONS: dict[int, Callable[[dict], dict]] = {1: lambda config: config | {"format_version": 2, "files": {}}}
+MIGRATIONS: dict[int, Callable[[dict], dict]] = {1: lambda config: config | {"format_version": 2, "files": None}}
 """Per version, the function that turns its config.json into that of the next version."""
 
 SEALED_SINCE = 2
@@ -55,6 +55,7 @@ FILES = (WEIGHTS, CONFIG, TRAINED_ON, CARD, ADAPTER)
 """All that a model's folder may hold of transtar's; whatever else lies there is the user's."""
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16}
+_FLOAT32 = np.finfo(np.float32)
 _LABEL_FIELDS = ("mean", "std", "min", "max")
 
 
@@ -155,12 +156,16 @@ def load_estimator(folder: str | Path) -> Estimator:
         # Without memory at first: a description of a few bytes may ask for any amount, the file of weights has what it has.
         network = build_network(config["network"], n_inputs, len(labels), device="meta")
         expected = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-        expected |= dict.fromkeys(("input_mean", "input_std"), torch.empty(n_inputs, dtype=torch.float32, device="meta"))
+        expected |= dict.fromkeys(
+            ("input_mean", "input_std"), torch.empty(n_inputs, dtype=torch.float32, device="meta")
+        )
         check_shapes(folder / WEIGHTS, tensors, expected)
         weights = read_weights(folder / WEIGHTS, tensors)
         scalers = {name: weights.pop(name).numpy() for name in ("input_mean", "input_std")}
         _check_values(folder / WEIGHTS, weights, scalers["input_std"])
-        network.load_state_dict({name.removeprefix("network."): tensor for name, tensor in weights.items()}, assign=True)
+        network.load_state_dict(
+            {name.removeprefix("network."): tensor for name, tensor in weights.items()}, assign=True
+        )
         ranges = {
             f"label_{part}": np.array([label[part] for label in labels], dtype=np.float64) for part in _LABEL_FIELDS
         }
@@ -193,7 +198,7 @@ def read_config(folder: Path) -> dict:
     Returns
     -------
     dict
-        Content of config.json; ``files`` is empty where an older version noted no hashes.
+        Content of config.json; ``files`` is None where an older version noted no hashes.
 
     Raises
     ------
@@ -215,6 +220,8 @@ def read_config(folder: Path) -> dict:
         tell(f"{folder}: a model of an older transtar, without checksums; saved again it has them")
     else:
         check_seal(config, path, REMEDY)
+        if not isinstance(config["files"], dict):
+            raise InputError(f"{path}: has no checksums of the other files; {REMEDY}")
     while config["format_version"] != FORMAT_VERSION:
         config = MIGRATIONS[config["format_version"]](config)
     return config
@@ -224,18 +231,18 @@ def _check_keys(path: Path, config: dict, version: int) -> None:
     known = _KEYS.get(version)
     if known is not None and known != set(config):
         wrong = ", ".join(shown(name) for name in sorted(known ^ set(config)))
-        raise InputError(f"{path}: not the description of a model of format {version}: missing or unknown {wrong}; {REMEDY}")
+        raise InputError(
+            f"{path}: not the description of a model of format {version}: missing or unknown {wrong}; {REMEDY}"
+        )
 
 
-def _check_files(folder: Path, hashes) -> None:
+def _check_files(folder: Path, hashes: dict | None) -> None:
     """Compare the files beside config.json with the hashes in it, of which an older version has none."""
-    if not hashes:
+    if hashes is None:
         return
     for name in (WEIGHTS, TRAINED_ON, ADAPTER):
-        if name in check_mapping(hashes, "files") or (folder / name).exists():
-            # Without its adapter a model is as complete.
-            if name == ADAPTER and not (folder / name).exists():
-                continue
+        # Without its adapter a model is as complete; one that came from elsewhere is none of it.
+        if name != ADAPTER or (folder / name).exists():
             check_file(folder / name, hashes.get(name), REMEDY)
 
 
@@ -258,9 +265,9 @@ def _labels(labels) -> list[dict]:
             if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
                 raise SettingsError(f"{part} of a label must be a number, not '{shown(value)}'")
             # float32 is what predictions are computed in.
-            if part in ("mean", "std") and not np.isfinite(np.float32(value)):
+            if part in ("mean", "std") and not abs(value) <= float(_FLOAT32.max):
                 raise SettingsError(f"{part} of a label is too large: {shown(value)}")
-            if part == "std" and not np.float32(value) > 0:
+            if part == "std" and not value >= float(_FLOAT32.tiny):
                 raise SettingsError(f"std of a label must be positive, not {shown(value)}")
             if part == "error" and value < 0:
                 raise SettingsError(f"error of a label must not be negative, as {shown(value)} is")

@@ -122,9 +122,7 @@ class Preprocessing:
         return cls(**content)
 
 
-def require_same(
-    first: Preprocessing | None, first_name: str, second: Preprocessing | None, second_name: str
-) -> None:
+def require_same(first: Preprocessing | None, first_name: str, second: Preprocessing | None, second_name: str) -> None:
     """Refuse to go on with two different preprocessings; None is that of inputs which are no prepared spectra.
 
     Raises
@@ -135,9 +133,9 @@ def require_same(
     if first is None and second is None:
         return
     if first is None or second is None:
-        without, other = (first_name, second_name) if first is None else (second_name, first_name)
+        without, name = (first_name, second_name) if first is None else (second_name, first_name)
         raise MismatchError(
-            f"{without} has no preprocessing, so its inputs are no prepared spectra; {other} has one: "
+            f"{without} has no preprocessing, so its inputs are no prepared spectra; {name} has one: "
             "take a model that was trained on prepared spectra"
         )
     one, other = first.to_dict(), second.to_dict()

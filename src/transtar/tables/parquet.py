@@ -15,10 +15,9 @@ import numpy as np
 from ..errors import InputError, shown
 from ..regular import open_regular
 from .ecsv import parse_header, unit_of
-from .parquet_claims import check_claims, refuse_expansion
+from .parquet_claims import MAGIC as MAGIC
+from .parquet_claims import check_claims, read_footer, refuse_expansion
 from .votable import units_of
-
-MAGIC = b"PAR1"
 
 
 def open_parquet(path: Path) -> tuple[list[str], dict[int, str], int]:
@@ -88,15 +87,13 @@ def opened(source: Path | bytes, where: str = "", columns: Sequence[str] | None 
     import pyarrow.parquet as pq
 
     where = where or str(source)
-    raw: Any = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
     try:
-        with raw, pq.ParquetFile(pa.BufferReader(source) if isinstance(source, bytes) else source) as first:
-            about = first.metadata
-            check_claims(raw, about, where, columns)
-            leaves = [about.schema.column(place) for place in range(about.num_columns)]
-            text = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY" and ".key_value." not in leaf.path]
+        with io.BytesIO(source) if isinstance(source, bytes) else open_regular(source) as raw:
+            leaves = check_claims(raw, where, columns)
         content = pa.BufferReader(source) if isinstance(source, bytes) else source
-        with pq.ParquetFile(content, metadata=about, read_dictionary=text, page_checksum_verification=True) as file:
+        # Maps of dictionaries cannot be put together.
+        text = [leaf.path for leaf in leaves if leaf.is_text and ".key_value." not in leaf.path]
+        with pq.ParquetFile(content, read_dictionary=text, page_checksum_verification=True) as file:
             yield file
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -123,12 +120,19 @@ def read_bounded(source: Path | bytes, columns: Sequence[str] | None = None, whe
     InputError
         If it is no regular file, is damaged, or a few of its bytes stand for far more.
     """
+    import pyarrow as pa
+
     with opened(source, where, columns) as file:
-        table = file.read(columns=columns)
-        if table.num_rows != file.metadata.num_rows:
-            raise ValueError(f"{table.num_rows} rows where {file.metadata.num_rows} are claimed")
+        # Dictionaries inside lists can only be put together within a group.
+        groups = range(file.num_row_groups) if any(map(_holds_dictionaries, file.schema_arrow)) else ()
+        parts = [file.read_row_group(group, columns=columns) for group in groups] or [file.read(columns=columns)]
+        rows = sum(part.num_rows for part in parts)
+        if rows != file.metadata.num_rows:
+            raise ValueError(f"{rows} rows where {file.metadata.num_rows} are claimed")
+        text = sum(_text_bytes(leaf) for part in parts for column in part.columns for leaf in _leaves(column))
         size = len(source) if isinstance(source, bytes) else source.stat().st_size
-        return _as_text(table, size, where or str(source))
+        refuse_expansion(where or str(source), size, text)
+        return pa.concat_tables([_as_text(part) for part in parts])
 
 
 def footer_hash(path: Path) -> str:
@@ -140,28 +144,27 @@ def footer_hash(path: Path) -> str:
         If it is no parquet file.
     """
     with open_regular(path) as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(size - 8, 0))
-        end = file.read(8)
-        length = int.from_bytes(end[:4], "little")
-        if end[4:] != MAGIC or length > size - 12:
-            raise InputError(f"{path}: damaged, cut short or not a parquet file; fetch it again, or write it again")
-        file.seek(size - 8 - length)
-        return hashlib.sha256(file.read(length) + size.to_bytes(8, "little")).hexdigest()
+        footer = read_footer(file, str(path))
+        return hashlib.sha256(footer + file.seek(0, os.SEEK_END).to_bytes(8, "little")).hexdigest()
 
 
-def _as_text(table: Any, size: int, where: str) -> Any:
-    """A table with text in place of dictionaries, of which one cell could fill any number of rows."""
+def _as_text(table: Any) -> Any:
+    """A table with text in place of dictionaries."""
     import pyarrow as pa
 
     for place, field in enumerate(table.schema):
         plain = _without_dictionaries(field.type)
-        if plain == field.type:
-            continue
-        column = table.column(place)
-        refuse_expansion(where, size, sum(_text_bytes(leaf) for leaf in _leaves(column)))
-        table = table.set_column(place, pa.field(field.name, plain, metadata=field.metadata), column.cast(plain))
+        if plain != field.type:
+            column = table.column(place).cast(plain)
+            table = table.set_column(place, pa.field(field.name, plain, metadata=field.metadata), column)
     return table
+
+
+def _holds_dictionaries(field: Any) -> bool:
+    """Whether there is text inside a nested column, read as dictionaries."""
+    import pyarrow as pa
+
+    return pa.types.is_nested(field.type) and _without_dictionaries(field.type) != field.type
 
 
 def _without_dictionaries(kind: Any) -> Any:
@@ -204,9 +207,7 @@ def _text_bytes(column: Any) -> int:
 
     if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
         return 0
-    return sum(
-        pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0 for chunk in column.chunks
-    )
+    return sum(pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0 for chunk in column.chunks)
 
 
 def _is_text(kind: Any) -> bool:
