@@ -52,9 +52,10 @@ def parse_parquet(content: bytes, where: str) -> Content:
         If lists differ in length, or spectra in wavelengths.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    table = pq.read_table(pa.BufferReader(content))
+    from ..tables.parquet import read_bounded
+
+    table = read_bounded(content, where=where)
     metadata = {key.decode(): value.decode(errors="replace") for key, value in (table.schema.metadata or {}).items()}
     parsed = Content(scalars={name: metadata[name] for name in SCALARS if name in metadata}, names=table.column_names)
     columns = {canonical(name): table.column(name).combine_chunks() for name in table.column_names}
