@@ -11,8 +11,12 @@ from ..errors import SettingsError
 from ..glossary import LABELS
 from .names import SPELLINGS
 
+OF_SPECTRA = ("wave", "loglam", "flux", "ivar", "error", "variance", "mask", "hdu")
+"""What columns of spectra are chosen for, and the HDU of FITS that holds them; id, star and velocity mean both, spectra and tables."""
+
 CHOOSABLE = (
     *LABELS, *(f"{label}_err" for label in LABELS), *SPELLINGS, "id", "file", "star", "split", "source_id", "flags", "survey",
+    *OF_SPECTRA,
 )  # fmt: skip
 """What a column can be chosen for."""
 

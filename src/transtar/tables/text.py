@@ -55,8 +55,14 @@ class Layout:
     strict: bool = False
 
 
-def read_layout(path: Path) -> Layout:
+def read_layout(path: Path, nameless: bool = False) -> Layout:
     """Find names, separator and units of a table of text.
+
+    Parameters
+    ----------
+    path : Path
+    nameless : bool
+        Whether a table without a line of names is allowed: its columns are then called 1, 2, 3 and so on.
 
     Raises
     ------
@@ -91,6 +97,8 @@ def read_layout(path: Path) -> Layout:
     if all(name == "" or _is_number(name) for name in names):
         # Without a line of names, or with one that is a comment, as numpy and TOPCAT write it.
         named = _fields(comments[-1].lstrip("#").strip(), separator) if comments else []
+        if nameless:
+            return Layout(tuple(str(n) for n in range(1, len(names) + 1)), separator, places[0], {}, encoding)
         if len(named) != len(names) or any(map(_is_number, named)):
             raise InputError(
                 f"{path}: the first line, '{header[:60]}', names no columns; begin with a line such as 'obsid,teff,logg,feh'"
