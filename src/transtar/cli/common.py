@@ -81,6 +81,30 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_stated(parser: argparse.ArgumentParser) -> None:
+    """What files of spectra do not say of themselves."""
+    parser.add_argument("--medium", choices=("air", "vacuum"), help="of the wavelengths, where files do not say it")
+    parser.add_argument(
+        "--frame", choices=("observed", "rest"), help="of the wavelengths, where files do not say it; observed if not given"
+    )
+    parser.add_argument(
+        "--unit", help="of the wavelengths, where files do not say it: A (if not given), nm, um, m, Hz, 1/cm, eV"
+    )
+
+
+def read_stated(arguments: argparse.Namespace):
+    """What `add_stated` was given, for `transtar.datasets.prepare`.
+
+    Raises
+    ------
+    SettingsError
+        If the unit is none of wavelengths.
+    """
+    from ..surveys import Stated
+
+    return Stated(arguments.medium or "", arguments.frame or "", arguments.unit or "")
+
+
 def add_training(parser: argparse.ArgumentParser) -> None:
     """Arguments of every verb that trains."""
     own = "the strategy's own if not given"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..errors import SettingsError
 from ..spectra import SpectrumBatch
+from ..tables import OF_SPECTRA
 from .stated import Stated
 
 ENTRY_POINT_GROUP = "transtar.surveys"
@@ -54,7 +54,7 @@ class Survey:
 
     name: str
     description: str
-    read_file: Callable[[Path], SpectrumBatch]
+    read_file: Callable[[Path], SpectrumBatch | Sequence[SpectrumBatch]]
     patterns: tuple[str, ...]
     frame: str = "observed"
     sky_lines: tuple[tuple[float, float], ...] = ()
@@ -62,7 +62,12 @@ class Survey:
     citation: str = ""
     file_names: Callable[[Mapping[str, np.ndarray]], np.ndarray | None] | None = None
     id_columns: tuple[str, ...] = ()
-    read_stated: Callable[[Path, Stated], Any] | None = None
+    read_stated: Callable[..., SpectrumBatch | Sequence[SpectrumBatch]] | None = None
+
+    @property
+    def columns_of_spectra(self) -> tuple[str, ...]:
+        """What the user can choose a column of its files for; none where the format settles that."""
+        return (*OF_SPECTRA, "id", "star", "velocity") if self.read_stated is not None else ()
 
     def stating(self, stated: Stated | None) -> Survey:
         """The survey as its files are read with what the user says of them.

@@ -8,10 +8,11 @@ from typing import Any
 
 from ..errors import SettingsError, shown
 from ..spectra import FRAMES
+from ..tables import OF_SPECTRA
 from .air import MEDIA
 from .wave_units import is_wave_unit
 
-PIXEL_ROLES = ("wave", "loglam", "flux", "ivar", "error", "variance", "mask")
+PIXEL_ROLES = tuple(what for what in OF_SPECTRA if what != "hdu")
 """What a column of pixels can be."""
 
 
