@@ -41,7 +41,7 @@ def read_generic(path: Path, stated: Stated | None = None) -> SpectrumBatch | li
         not stated, or the file says something else than `stated`.
     """
     from ..tables import votable
-    from ..tables.content import first_bytes
+    from ..content import first_bytes
     from . import generic_binary, generic_fits, generic_text
     from .generic_build import build
 

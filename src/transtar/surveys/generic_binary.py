@@ -22,7 +22,7 @@ import numpy as np
 
 from ..errors import InputError, shown
 from ..tables import Column, once, parquet
-from ..tables.content import check_expansion
+from ..content import check_expansion
 from .generic_content import SAID, Content
 from .generic_header import note
 from .generic_names import assign, listed

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..tables import Column, ecsv, once, text, votable
-from ..tables.content import first_bytes, read_bytes, what_else
+from ..content import first_bytes, read_bytes, what_else
 from ..telling import tell
 from .generic_content import Content
 from .generic_header import note

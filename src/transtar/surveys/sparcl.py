@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..flags import Flag
 from ..grids import SPEED_OF_LIGHT, LogGrid
 from ..spectra import SpectrumBatch
-from ..tables.content import first_bytes
+from ..content import first_bytes
 from ..tables.ids import NO_ID
 from .base import Survey
 from .desi import KEYS, MAX_STELLAR_VELOCITY, RESTRICTED
