@@ -126,8 +126,8 @@ def test_npz_round_trip(tmp_path_factory, flux, identifier, has_ivar, frame, med
     back = read_generic(path)
     for name in ("wave", "mask", "ids"):
         np.testing.assert_array_equal(getattr(back, name), getattr(batch, name))
-    for ours, given in zip((back.flux, back.ivar), to_single(batch.flux, batch.ivar), strict=True):
-        np.testing.assert_array_equal(ours, given)
+    for ours, expected in zip((back.flux, back.ivar), to_single(batch.flux, batch.ivar), strict=True):
+        np.testing.assert_array_equal(ours, expected)
     for name in ("survey", "frame", "medium", "keys"):
         assert getattr(back, name) == getattr(batch, name)
     assert back.meta.keys() == meta.keys()
@@ -147,7 +147,10 @@ def test_npz_by_hand(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"wave": WAVE, "flux": FLUX}, "does not say its medium; give --medium vacuum .*, or save it with medium='vacuum'"),
+        (
+            {"wave": WAVE, "flux": FLUX},
+            "does not say its medium; give --medium vacuum .*, or save it with medium='vacuum'",
+        ),
         ({"wave": WAVE, "flux": FLUX[:3], "medium": "air"}, r"flux has shape \(1, 3\), expected \(1, 6\)"),
         ({"wave": WAVE, "flux": FLUX, "ivar": np.ones((2, 6)), "medium": "air"}, "ivar has shape"),
         ({"wave": WAVE, "flux": FLUX, "id": [1, 2], "medium": "air"}, "id has 2 values for 1 spectra"),

@@ -85,7 +85,9 @@ def add_stated(parser: argparse.ArgumentParser) -> None:
     """What files of spectra do not say of themselves."""
     parser.add_argument("--medium", choices=("air", "vacuum"), help="of the wavelengths, where files do not say it")
     parser.add_argument(
-        "--frame", choices=("observed", "rest"), help="of the wavelengths, where files do not say it; observed if not given"
+        "--frame",
+        choices=("observed", "rest"),
+        help="of the wavelengths, where files do not say it; observed if not given",
     )
     parser.add_argument(
         "--unit", help="of the wavelengths, where files do not say it: A (if not given), nm, um, m, Hz, 1/cm, eV"

@@ -40,8 +40,8 @@ def read_generic(path: Path, stated: Stated | None = None) -> SpectrumBatch | li
         If nobody can tell which column is which, shapes differ, a unit is unknown, the wavelengths are unsorted, the medium is
         not stated, or the file says something else than `stated`.
     """
-    from ..tables import votable
     from ..content import first_bytes
+    from ..tables import votable
     from . import generic_binary, generic_fits, generic_text
     from .generic_build import build
 

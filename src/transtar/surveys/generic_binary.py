@@ -1,8 +1,7 @@
 """Many spectra in one npz or parquet file.
 
-npz: ``wave`` (n_pixels,) or (n_spectra, n_pixels), ``flux`` and optionally ``ivar`` or ``error`` and ``mask`` (n_spectra, n_pixels)
-or (n_pixels,); ``medium`` and optionally ``frame`` and ``unit`` as strings; any other array of length n_spectra is a column of the
-stars.
+npz: ``wave`` and ``flux``, and optionally ``ivar`` or ``error`` and ``mask``, each (n_spectra, n_pixels) or (n_pixels,);
+``medium`` and optionally ``frame`` and ``unit`` as strings; any other array of length n_spectra is a column of the stars.
 
 parquet: either one spectrum, with one row per pixel; or one row per spectrum, with ``flux`` (and ``ivar`` ...) columns of lists,
 and ``wave`` such a column or, in the schema metadata, one JSON list. Spectra may differ in length and in wavelengths. The medium
@@ -20,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from ..content import check_expansion
 from ..errors import InputError, shown
 from ..tables import Column, once, parquet
-from ..content import check_expansion
 from .generic_content import SAID, Content
 from .generic_header import note
 from .generic_names import assign, listed
@@ -50,7 +49,8 @@ def parse_npz(path: Path, chosen: Mapping[str, str] | None = None) -> Content:
         if name.startswith(META_PREFIX)
     }
     said = {name: array for name, array in plain.items() if name.lower() in SAID and array.size == 1}
-    said |= {"unit": array for name, array in plain.items() if name.lower() in ("unit", "wave_unit") and array.size == 1}
+    if "wave_unit" in plain:
+        said["unit"] = plain.pop("wave_unit")
     for name in ("medium", "frame", "native_medium", "unit"):
         if name in said:
             content.say(name, said[name].reshape(-1)[0], f"its {name}")
@@ -87,7 +87,9 @@ def _members(path: Path) -> Iterator[tuple[str, np.ndarray]]:
             for length in shape:
                 size *= length
             if size != len(raw) - stream.tell():
-                raise InputError(f"{path}: {name} claims {size} bytes and has {len(raw) - stream.tell()}; fetch it again")
+                raise InputError(
+                    f"{path}: {name} claims {size} bytes and has {len(raw) - stream.tell()}; fetch it again"
+                )
             array = np.frombuffer(raw, kind, offset=stream.tell()) if size else np.empty(0, kind)
             yield name, array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
 
@@ -115,7 +117,9 @@ def parse_parquet(path: Path, chosen: Mapping[str, str] | None = None) -> list[C
     unit = {name: units.get(place, "") for place, name in enumerate(names)}
     pixel_names = [name for what, name in roles.items() if what in PIXEL_ROLES]
     per_spectrum = any(_is_list(column.type) for column in columns.values())
-    about = Content(str(path), {}, how="add a column or schema metadata 'medium' of vacuum (or air)", vectors=per_spectrum)
+    about = Content(
+        str(path), {}, how="add a column or schema metadata 'medium' of vacuum (or air)", vectors=per_spectrum
+    )
     note(about, metadata, "the schema metadata")
     if not per_spectrum:
         about.columns = {name: _plain(column, name, unit[name], path) for name, column in columns.items()}
@@ -183,5 +187,3 @@ def _lists(column: Any, name: str, unit: str, path: Path) -> Column:
 def _plain(column: Any, name: str, unit: str, path: Path) -> Column:
     data, gone = parquet.to_numpy(column)
     return Column(data, gone, unit, name, f"{path}: column {name}")
-
-

@@ -67,7 +67,8 @@ class Content:
         for value, place in values[1:]:
             if value != values[0][0]:
                 raise InputError(
-                    f"{self.where}: says two things of {what}: '{shown(values[0][0])}' ({values[0][1]}) and '{shown(value)}' ({place})"
+                    f"{self.where}: says two things of {what}: '{shown(values[0][0])}' ({values[0][1]}) and "
+                    f"'{shown(value)}' ({place})"
                 )
         return values[0][0] if values else ""
 
@@ -95,8 +96,9 @@ def pixels(column: Column, vectors: bool) -> tuple[np.ndarray, np.ndarray | None
 
 
 SDSS_BAD = sum(1 << bit for bit in (0, 1, 2, 3, 18, 22, 23, 24, 26))
-"""Of SDSS's SPPIXMASK (https://www.sdss4.org/dr17/algorithms/bitmasks/): NOPLUG, BADTRACE, BADFLAT, BADARC, FULLREJECT, NOSKY,
-BRIGHTSKY, NODATA, BADFLUXFACTOR. The others tell of a neighbour, or of a fibre whose pixels are good: WHOPPER marks bright stars."""
+"""Of SDSS's SPPIXMASK (https://www.sdss4.org/dr17/algorithms/bitmasks/): NOPLUG, BADTRACE, BADFLAT, BADARC, FULLREJECT,
+NOSKY, BRIGHTSKY, NODATA, BADFLUXFACTOR. The others tell of a neighbour, or of a fibre whose pixels are
+good, such as WHOPPER, a bright star."""
 
 
 def bad_pixels(column: Column, vectors: bool) -> np.ndarray:

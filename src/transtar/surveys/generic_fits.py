@@ -1,26 +1,22 @@
-"""Spectra in FITS: a table of pixels, a table of vectors, images that belong together, or an image whose header counts wavelengths."""
+"""Spectra in FITS: a table of pixels or of vectors, images that belong together, or one whose header counts wavelengths."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, printable
-from ..tables import Choice, Column, find, once
+from ..errors import InputError
+from ..tables import Choice, Column, once
 from .generic_content import Content
-from .generic_header import KEYS, note
+from .generic_images import HOW, as_column, called, counted_column, from_images, is_table, note_headers
 from .generic_names import assign, listed, role
-from .generic_sdss import note_sdss
 from .generic_wcs import counted
-from .native import read_fits, text
+from .native import read_fits
 from .stated import PIXEL_ROLES
-
-HOW = "set MEDIUM = 'vacuum' (or 'air') in its header"
-_IMAGES = {"data": "flux", "sci": "flux", "stat": "variance", "noise": "error"}
-"""Names of images beside those that columns have, too: ESO's DATA, STAT and DQ."""
 
 
 def parse_fits(path: Path, chosen: Mapping[str, str] | None = None) -> list[Content]:
@@ -35,37 +31,29 @@ def parse_fits(path: Path, chosen: Mapping[str, str] | None = None) -> list[Cont
     hdus = read_fits(path)
     if "hdu" in chosen:
         return _chosen_hdu(hdus, path, chosen)
-    tables = [number for number, hdu in enumerate(hdus) if _is_table(hdu) and _holds_spectra(hdu, hdus, chosen)]
+    tables = [number for number, hdu in enumerate(hdus) if is_table(hdu) and _holds_spectra(hdu, hdus, chosen)]
     # By the data model of SDSS and LAMOST the exposures stand behind their sum.
     coadds = [number for number in tables if hdus[number].name == "COADD"]
     tables = coadds or tables
     if len(tables) > 1:
-        several = ", ".join(_called(hdus, number) for number in tables[:6])
-        raise InputError(f"{path}: spectra in HDUs {several}; say which: --columns hdu={_called(hdus, tables[0])}")
+        several = ", ".join(called(hdus, number) for number in tables[:6])
+        raise InputError(f"{path}: spectra in HDUs {several}; say which: --columns hdu={called(hdus, tables[0])}")
     if tables:
         return _from_table(hdus, tables[0], path, chosen)
-    return [_from_images(hdus, path, chosen)]
-
-
-def _called(hdus: Any, number: int) -> str:
-    return printable(hdus[number].name or str(number))
+    return [from_images(hdus, path, chosen)]
 
 
 def _chosen_hdu(hdus: Any, path: Path, chosen: Mapping[str, str]) -> list[Content]:
     wanted = chosen["hdu"]
     found = [n for n, hdu in enumerate(hdus) if wanted == str(n) or (hdu.name and wanted.upper() == hdu.name.upper())]
     if len(found) != 1:
-        every = ", ".join(_called(hdus, number) for number in range(len(hdus)))
+        every = ", ".join(called(hdus, number) for number in range(len(hdus)))
         raise InputError(f"{path}: {len(found)} HDUs are called {wanted}; HDUs found: {every}")
     if isinstance(chosen, Choice):
         chosen.used.add("hdu")
-    if _is_table(hdus[found[0]]):
+    if is_table(hdus[found[0]]):
         return _from_table(hdus, found[0], path, chosen)
-    return [_from_images([hdus[found[0]]], path, chosen, hdus)]
-
-
-def _is_table(hdu: Any) -> bool:
-    return hdu.header.get("XTENSION", "").strip() in ("BINTABLE", "TABLE", "A3DTABLE") and hasattr(hdu, "columns")
+    return [from_images([hdus[found[0]]], path, chosen, hdus)]
 
 
 def _names(hdu: Any) -> tuple[str, ...]:
@@ -91,7 +79,7 @@ def _by_utype(hdu: Any) -> dict[str, str]:
 def _from_table(hdus: Any, number: int, path: Path, chosen: Mapping[str, str]) -> list[Content]:
     hdu = hdus[number]
     names, utypes = _names(hdu), _by_utype(hdu)
-    where = str(path) if number <= 1 else f"{path}: HDU {_called(hdus, number)}"
+    where = str(path) if number <= 1 else f"{path}: HDU {called(hdus, number)}"
     roles = assign(names, where, chosen, utypes)
     if "flux" not in roles:
         raise InputError(f"{where}: no column of fluxes; {listed(names)}; say which: --columns flux=NAME")
@@ -99,7 +87,7 @@ def _from_table(hdus: Any, number: int, path: Path, chosen: Mapping[str, str]) -
         raise InputError(f"{where}: a table without rows")
     flux = _column(hdu, names.index(roles["flux"]), names, path)
     about = Content(where, {}, how=HOW, utypes=utypes, vectors=flux.is_vector or flux.data.dtype.kind == "O")
-    _note_headers(about, hdus, number, chosen)
+    note_headers(about, hdus, number, chosen)
     columns = {}
     for place, name in enumerate(names):
         # Other vectors and text of pixels mean nothing, and cost memory.
@@ -146,7 +134,7 @@ def _column(hdu: Any, place: int, names: Sequence[str], path: Path) -> Column:
 
 def _by_length(about: Content, columns: dict[str, Column], names: Sequence[str]) -> list[Content]:
     """Split a table by the number of pixels, which may differ from row to row (TFORM P and Q)."""
-    parts = [(slice(None), columns)]
+    parts = [columns]
     ragged = [name for name in names if columns[name].data.dtype.kind == "O"]
     if ragged:
         lengths = np.array([len(values) for values in columns[ragged[0]].data])
@@ -162,102 +150,17 @@ def _by_length(about: Content, columns: dict[str, Column], names: Sequence[str])
                     part[name] = Column(data, None, column.unit, name, column.where)
                 else:
                     part[name] = column.take(rows) if len(column) == len(lengths) else column
-            parts.append((rows, part))
-    return [Content(about.where, part, about.says, about.how, about.vectors, {}, about.utypes, (), about.left_out) for _, part in parts]
+            parts.append(part)
+    return [replace(about, columns=part) for part in parts]
 
 
 def _wave_beside(content: Content, hdus: Any, hdu: Any, n: int) -> Column:
     """Wavelengths that a table of fluxes lacks: an image or a column of another HDU, or counted by a header."""
     for other in hdus:
-        if other is not hdu and not _is_table(other) and role(other.name) == "wave" and other.data is not None:
-            return _image(other, content.where, content.vectors)
+        if other is not hdu and not is_table(other) and role(other.name) == "wave" and other.data is not None:
+            return as_column(other, content.where, content.vectors)
     for header in (hdu.header, hdus[0].header):
         found = counted(header, n, content.where)
         if found is not None:
-            return _counted_column(content, found)
+            return counted_column(content, found)
     raise InputError(f"{content.where}: no wavelengths; {listed(list(content.columns))}")
-
-
-def _counted_column(content: Content, found: tuple[np.ndarray, str, str]) -> Column:
-    values, unit, medium = found
-    content.say("medium", medium, "CTYPE1 'AWAV'")
-    return Column(values[None, :] if content.vectors else values, None, unit, "wave", f"{content.where}: its header")
-
-
-def _image(hdu: Any, where: str, vectors: bool) -> Column:
-    data = np.asarray(hdu.data)
-    data = data.astype(data.dtype.newbyteorder("="), copy=False)
-    if data.ndim > 2 and sum(length > 1 for length in data.shape) <= 1:
-        data = data.reshape(1, -1)
-    data = np.atleast_2d(data) if vectors else data
-    unit = str(hdu.header.get("BUNIT", "") or "").strip()
-    name = hdu.name or "image"
-    return Column(data, None, unit, name, f"{where}: HDU {name}")
-
-
-def _from_images(hdus: Any, path: Path, chosen: Mapping[str, str], every: Any = None) -> Content:
-    every = every if every is not None else hdus
-    images = {}
-    for number, hdu in enumerate(hdus):
-        if not _is_table(hdu) and len(hdu.shape) > 0 and 0 not in hdu.shape:
-            images[number] = hdu.name or str(number)
-    names = once(list(images.values()))
-    by_name = dict(zip(names, images, strict=True))
-    if not names:
-        raise InputError(f"{path}: no spectrum in this FITS file: neither a table with fluxes nor an image; {_found(every)}")
-    roles = assign([name for name in names if role(name) in PIXEL_ROLES or name in chosen.values()], str(path), chosen)
-    for name in names:
-        what = _IMAGES.get(name.lower())
-        if what and what not in roles:
-            roles[what] = name
-    if "flux" not in roles:
-        # The first image, without a name that says anything, is the spectrum if it is alone, or beside its errors.
-        others = [name for name in names if name not in roles.values()]
-        if len(others) != 1:
-            raise InputError(f"{path}: which of the images {', '.join(map(printable, names[:8]))} is the flux? --columns flux={names[0]}")
-        roles["flux"] = others[0]
-    hdu = hdus[by_name[roles["flux"]]]
-    rows = 1 if len(hdu.shape) < 2 else int(np.prod(hdu.shape[:-1]))
-    if rows > 1 and not ({"wave", "loglam", "ivar", "error", "variance"} & set(roles) and len(hdu.shape) == 2):
-        shape = " x ".join(str(length) for length in hdu.shape)
-        raise InputError(
-            f"{path}: an image of {shape} pixels, and nothing says what its rows are; write one-dimensional images, or HDUs FLUX, IVAR and "
-            "WAVELENGTH; is --survey right?"
-        )
-    content = Content(str(path), {}, how=HOW, vectors=True)
-    _note_headers(content, every, list(every).index(hdu), chosen)
-    for what, name in roles.items():
-        # What an image is, its place has told; columns are told by their names.
-        column = _image(hdus[by_name[name]], str(path), True)
-        content.columns[what] = Column(column.data, None, column.unit, what, column.where)
-    if not {"wave", "loglam"} & set(roles):
-        for header in (hdu.header, every[0].header):
-            found = counted(header, hdu.shape[-1], content.where)
-            if found is not None:
-                content.columns["wave"] = _counted_column(content, found)
-                break
-        else:
-            raise InputError(f"{path}: no wavelengths: neither an HDU called WAVELENGTH nor CRVAL1 in the header; {_found(every)}")
-    return content
-
-
-def _found(hdus: Any) -> str:
-    return f"HDUs found: {', '.join(_called(hdus, number) for number in range(min(len(hdus), 12)))}"
-
-
-def _note_headers(content: Content, hdus: Any, number: int, chosen: Mapping[str, str]) -> None:
-    headers = dict.fromkeys((number, 0))
-    for place in headers:
-        header = hdus[place].header
-        said = {key: text(header, key.upper()) for key in KEYS if key.upper() in header}
-        note(content, said, f"HDU {_called(hdus, place)}", foreign=True)
-    for what in ("id", "star"):
-        if what in chosen and what not in content.columns:
-            for place in headers:
-                key = find(list(hdus[place].header), chosen[what])
-                if key is not None:
-                    content.says[what] = [(text(hdus[place].header, key), key)]
-                    if isinstance(chosen, Choice):
-                        chosen.used.add(what)
-                    break
-    note_sdss(content, hdus)

@@ -18,9 +18,9 @@ _MOVING = {"HELIOCEN": "observed", "BARYCENT": "observed", "SOURCE": "rest", "TO
 
 
 def note(content: Content, header: Mapping[str, Any], place: str, foreign: bool = False) -> None:
-    """Note what a header says: MEDIUM, AIRORVAC, VACUUM; FRAME, SPECSYS; UNIT; ID, STAR or OBJECT, VELOCITY, CLASS, SUBCLASS, RA, DEC.
+    """Note what a header says of medium, frame, unit and star, by the keys in `KEYS`.
 
-    Keys that are known for other things (FRAME of coordinates, VELOCITY of nobody knows whom under other names) say nothing.
+    Velocities under other names (RV, VHELIO, HELIO_RV) say nothing: nobody knows whether they are the star's or the Earth's.
 
     Parameters
     ----------
@@ -72,13 +72,13 @@ def _note_system(content: Content, system: str, place: str) -> None:
         return
     if system not in _MOVING:
         raise InputError(
-            f"{content.where}: wavelengths in the frame '{shown(system, 20)}' (SPECSYS of {place}); shift them to the barycenter or to "
-            "the star's rest frame"
+            f"{content.where}: wavelengths in the frame '{shown(system, 20)}' (SPECSYS of {place}); shift them to the "
+            "barycenter or to the star's rest frame"
         )
     if _MOVING[system]:
         content.say("frame", _MOVING[system], f"SPECSYS of {place}")
     else:
         tell(
-            f"SPECSYS {system}: wavelengths that are not corrected for the motion of the Earth; velocities must be those measured in the "
-            "spectra, not heliocentric ones"
+            f"SPECSYS {system}: wavelengths that are not corrected for the motion of the Earth; velocities must be those "
+            "measured in the spectra, not heliocentric ones"
         )

@@ -22,9 +22,9 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
              "flux_norm", "flux_normalized", "flux_normalised", "normalized_flux", "normalised_flux", "norm_flux", "flux_density",
              "f_nu", "fnu", "flux_nu", "intensity", "counts", "spec", "spectrum"),
     "ivar": ("ivar", "inverse_variance", "invvar", "inv_var", "flux_ivar", "ivar_flux"),
-    "error": ("error", "errors", "err", "sigma", "uncertainty", "flux_err", "flux_error", "fluxerr", "fluxerror", "e_flux", "eflux",
-              "err_flux", "error_flux", "flux_sigma", "flux_unc", "flux_uncertainty", "sigma_flux", "dflux", "unc", "noise", "std",
-              "stddev"),
+    "error": ("error", "errors", "err", "sigma", "uncertainty", "flux_err", "flux_error", "fluxerr", "fluxerror", "e_flux",
+              "eflux", "err_flux", "error_flux", "flux_sigma", "flux_unc", "flux_uncertainty", "sigma_flux", "dflux", "unc",
+              "noise", "std", "stddev"),
     "variance": ("variance", "var", "flux_var", "flux_variance"),
     "mask": ("mask", "bad", "bad_pixel", "badpix", "bad_pixels", "and_mask", "andmask", "dq", "flux_mask"),
     "id": ("id", "ids"),
@@ -118,7 +118,9 @@ def assign(
         found = find(names, wanted, what=what, where=where, exact=True)
         if found is None:
             if what in PIXEL_ROLES:
-                raise InputError(f"{where}: no column {shown(wanted)}, which --columns names for {what}; {listed(names)}")
+                raise InputError(
+                    f"{where}: no column {shown(wanted)}, which --columns names for {what}; {listed(names)}"
+                )
             continue
         if isinstance(chosen, Choice):
             chosen.used.add(what)

@@ -16,8 +16,8 @@ SKY, UNPLUGGED = 1 << 0, 1 << 7
 def note_sdss(content: Content, hdus: Any) -> None:
     """Note class, subclass, velocity, identifier and place from SPECOBJ (SPALL in BOSS); nothing if there is no such HDU.
 
-    The velocity is c times Z for class STAR without ZWARNING; wavelengths and Z are heliocentric. A spectrum of the sky is none of
-    a target.
+    The velocity is c times Z for class STAR without ZWARNING; wavelengths and Z are heliocentric. A spectrum of the sky is
+    none of a target.
     """
     table = next((hdu for hdu in hdus if hdu.name in ("SPECOBJ", "SPALL") and hasattr(hdu, "columns")), None)
     if table is None or len(table.data) != 1:

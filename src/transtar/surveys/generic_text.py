@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from ..content import first_bytes, read_bytes, what_else
 from ..errors import InputError
 from ..tables import Column, ecsv, once, text, votable
-from ..content import first_bytes, read_bytes, what_else
 from ..telling import tell
 from .generic_content import Content
 from .generic_header import note
@@ -54,7 +54,7 @@ def parse_text(path: Path, stated: Stated) -> Content:
     masks = {name: f"{name}.mask" for name in roles.values() if f"{name}.mask" in names}
     wanted = list(dict.fromkeys([*roles.values(), *masks.values()]))
     numbers = [name for what, name in roles.items() if what in PIXEL_ROLES and what != "mask"]
-    rows = text.read_rows(path, layout, wanted, names, numbers) if wanted else None
+    rows: Any = text.read_rows(path, layout, wanted, names, numbers) if wanted else None
     units = dict(zip(names, [layout.units.get(name, "") for name in layout.names], strict=True))
     for name in names:
         content.columns[name] = _column(path, name, None if name not in wanted else rows.column(name), units[name])
@@ -121,8 +121,8 @@ def _named(layout: text.Layout, comments: list[str], path: Path, stated: Stated)
         tell("text of two columns without names: the first is taken for the wavelength, the second for the flux")
         return replace(layout, names=("wave", "flux"))
     raise InputError(
-        f"{path}: its {len(layout.names)} columns have no names; begin with a line such as 'wave,flux,ivar', or say which is which: "
-        "--columns wave=1 flux=2 error=3"
+        f"{path}: its {len(layout.names)} columns have no names; begin with a line such as 'wave,flux,ivar', or say which is "
+        "which: --columns wave=1 flux=2 error=3"
     )
 
 

@@ -20,7 +20,7 @@ _TYPES = {
     **dict.fromkeys(("", "LINEAR", "WAVE", "AWAV", "LAMBDA", "WAVELENGTH", "WAVELEN", "SPECTRUM"), ""),
     "FREQ": "Hz", "WAVN": "1/m", "ENER": "J",
 }  # fmt: skip
-"""Kinds of a spectral axis, and the unit where none is stated (of wavelengths it is Angstrom in practice, whatever paper III says)."""
+"""Kinds of a spectral axis, and the unit where none is stated; of wavelengths it is Angstrom, whatever paper III says."""
 _DECIMAL = ("LOGLAM", "LOG10", "LOGWAVE", "LOG_WAVE", "LOG10LAMBDA", "LOGLAMBDA", "LOG-LINEAR", "LOG(WAVELENGTH)")
 _VELOCITIES = ("VELO", "VRAD", "VOPT", "ZOPT", "BETA", "FELO")
 

@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from ..content import first_bytes
 from ..errors import InputError
 from ..flags import Flag
 from ..grids import SPEED_OF_LIGHT, LogGrid
 from ..spectra import SpectrumBatch
-from ..content import first_bytes
 from ..tables.ids import NO_ID
 from .base import Survey
 from .desi import KEYS, MAX_STELLAR_VELOCITY, RESTRICTED
-from .generic_build import build
 from .generic_binary import parse_parquet
+from .generic_build import build
 
 SDSS_GRID = LogGrid("sdss", 3.5500, 1e-4, 4750)
 """Pixels of SDSS and BOSS coadds, 3548 to 10590 A vacuum: every spectrum fills some of them."""

@@ -19,7 +19,8 @@ _ANGSTROM_WAVENUMBER = 1e10
 
 # astropy takes A for ampere, and knows no plural of micron; case tells nothing in what people write.
 _SPELLINGS = {
-    **dict.fromkeys(("a", "aa", "å", "ang", "angs", "ang.", "angstroem", "angstroems", "angstroms", "0.1 nm", "1e-10 m", "10-10m"), "Angstrom"),
+    **dict.fromkeys(("a", "aa", "å", "ang", "angs", "ang.", "angstroem", "angstroems", "angstroms", "0.1 nm", "10-10m"),
+                    "Angstrom"),
     **dict.fromkeys(("nanometer", "nanometre", "nanometers", "nanometres"), "nm"),
     **dict.fromkeys(("µm", "μm", "mum", "microns", "micrometer", "micrometre", "micrometers", "micrometres", "um"), "um"),
     **dict.fromkeys(("meter", "metre", "meters", "metres"), "m"),
@@ -31,7 +32,7 @@ _NONE = frozenset(("", "-", "--", "none", "unknown", "n/a", "null"))
 
 @lru_cache(maxsize=256)
 def _spectral(text: str) -> tuple[str, float] | None:
-    """Kind of a spectral axis ('length', 'frequency', 'energy', 'wavenumber') and the factor to A, Hz, eV, 1/m; None if it is none."""
+    """Kind of a spectral axis, and the factor to A, Hz, eV or 1/m; None if a text is no unit of one."""
     from astropy import units as u
 
     plain = " ".join(text.split())
@@ -62,7 +63,9 @@ def is_wave_unit(text: str) -> bool:
 
 def bare_unit(text: str) -> str:
     """The unit within log10(...), log(...), dex(...) or brackets, which say that a column holds logarithms."""
-    found = re.fullmatch(r"\s*(?:log10|log|lg|dex)?\s*[\[(]\s*(.+?)\s*[\])]\s*|\s*(?:log10|log|lg)\s+(.+?)\s*", text, re.I)
+    found = re.fullmatch(
+        r"\s*(?:log10|log|lg|dex)?\s*[\[(]\s*(.+?)\s*[\])]\s*|\s*(?:log10|log|lg)\s+(.+?)\s*", text, re.I
+    )
     return (found[1] or found[2]) if found else text
 
 
@@ -118,7 +121,7 @@ def to_angstrom(values: np.ndarray, unit: str, where: str) -> tuple[np.ndarray, 
 
 @lru_cache(maxsize=256)
 def _flux_unit(text: str):
-    """astropy's unit of a text, or None."""
+    """The unit that a text is, or None."""
     from astropy import units as u
 
     # SDSS writes ergs and Ang.
@@ -173,4 +176,6 @@ def unit_ratio(unit: str, flux_unit: str, power: int, where: str) -> float:
     elif power != 1:
         # Nobody can tell what the square of a unit is that is none.
         return 1.0
-    raise InputError(f"{where}: its unit '{shown(unit, 40)}' does not go with that of the flux, '{shown(flux_unit, 40)}'")
+    raise InputError(
+        f"{where}: its unit '{shown(unit, 40)}' does not go with that of the flux, '{shown(flux_unit, 40)}'"
+    )

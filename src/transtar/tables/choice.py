@@ -12,7 +12,7 @@ from ..glossary import LABELS
 from .names import SPELLINGS
 
 OF_SPECTRA = ("wave", "loglam", "flux", "ivar", "error", "variance", "mask", "hdu")
-"""What columns of spectra are chosen for, and the HDU of FITS that holds them; id, star and velocity mean both, spectra and tables."""
+"""What columns of spectra are chosen for, and the HDU of FITS that holds them; id, star and velocity are of tables, too."""
 
 CHOOSABLE = (
     *LABELS, *(f"{label}_err" for label in LABELS), *SPELLINGS, "id", "file", "star", "split", "source_id", "flags", "survey",
