@@ -111,9 +111,10 @@ def _planes(content: Content, roles: dict[str, str], wave: np.ndarray) -> _Plane
         raise InputError(f"{where}: wavelengths of {len(wave)} spectra for fluxes of {len(flux)}")
     if gone is not None:
         flux = np.where(gone, np.nan, flux)
+    frequency = per_frequency(content.columns[roles["flux"]].unit, f"{where}: column {roles['flux']}")
     ivar = _inverse_variance(content, roles, checked)
-    # Of a flux per frequency: the factor is of no consequence, the slope is.
-    if per_frequency(content.columns[roles["flux"]].unit, f"{where}: column {roles['flux']}"):
+    if frequency:
+        # The factor is of no consequence, the slope is.
         with np.errstate(divide="ignore", invalid="ignore"):
             factor = (np.nanmedian(wave, axis=1, keepdims=True) / wave) ** 2
         flux = flux * factor

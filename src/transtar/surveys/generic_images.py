@@ -115,7 +115,7 @@ def as_column(hdu: Any, where: str, vectors: bool) -> Column:
 
 
 def note_headers(content: Content, hdus: Any, number: int, chosen: Mapping[str, str]) -> None:
-    """Note what the header of an HDU, that of the first, and SDSS's table of the star say; the user may name a card for id or star."""
+    """Note what the header of an HDU and that of the first say, cards that the user named, and SDSS's table of the star."""
     headers = dict.fromkeys((number, 0))
     for place in headers:
         header = hdus[place].header

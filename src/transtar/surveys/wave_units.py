@@ -52,7 +52,9 @@ def _spectral(text: str) -> tuple[str, float] | None:
             ("length", u.Angstrom), ("frequency", u.Hz), ("energy", u.eV), ("wavenumber", u.m**-1),
         ):  # fmt: skip
             if unit.is_equivalent(ours):
-                return kind, float(unit.to(ours))
+                # Of 10 A in 1 nm astropy's last digit is another one.
+                return kind, float(f"{unit.to(ours):.14g}")
+        return None
     return None
 
 
@@ -112,8 +114,7 @@ def to_angstrom(values: np.ndarray, unit: str, where: str) -> tuple[np.ndarray, 
         )
     kind, factor = found
     if kind == "length":
-        # 1 / 10 is not exact, 10 is: wavelengths must not depend on which of the two a unit was.
-        return values / (1 / factor) if factor < 1 else values * factor, False
+        return values * factor, False
     constant = {"frequency": _ANGSTROM_HZ, "energy": _ANGSTROM_EV, "wavenumber": _ANGSTROM_WAVENUMBER}[kind]
     with np.errstate(divide="ignore", invalid="ignore"):
         return constant / (values * factor), True
