@@ -61,7 +61,7 @@ def test_units_of_columns_are_honoured(tmp_path):
     with pytest.raises(InputError, match="in 'nm' by its unit, in 'um' by --unit"):
         read_generic(path, Stated(medium="vacuum", unit="um"))
     content["wave"].unit = "km/s"
-    with pytest.raises(InputError, match="the unit 'km.*' is none of wavelengths"):
+    with pytest.raises(InputError, match=r"the unit 'km.*' is none of wavelengths"):
         read_generic(table(tmp_path / "b.fits", content), VACUUM)
     content["wave"].unit, content["flux"].unit = "nm", "mag"
     with pytest.raises(InputError, match="logarithm"):
@@ -88,14 +88,16 @@ def test_masked_columns_of_astropy(tmp_path):
 
 
 def test_many_stars_with_wavelengths_of_their_own(tmp_path):
-    content = Table({
-        "WAVE": np.array([WAVE, WAVE + 1, WAVE]),
-        "FLUX": np.array([FLUX, 2 * FLUX, 3 * FLUX]),
-        "ID": np.array([2**62 + 1, 2, 3]),
-        "STAR": ["a", "b", "c"],
-        "RV": [1.0, 2.0, 3.0],
-        "velocity": [5.0, np.nan, 7.0],
-    })
+    content = Table(
+        {
+            "WAVE": np.array([WAVE, WAVE + 1, WAVE]),
+            "FLUX": np.array([FLUX, 2 * FLUX, 3 * FLUX]),
+            "ID": np.array([2**62 + 1, 2, 3]),
+            "STAR": ["a", "b", "c"],
+            "RV": [1.0, 2.0, 3.0],
+            "velocity": [5.0, np.nan, 7.0],
+        }
+    )
     first, second = read_generic(table(tmp_path / "a.fits", content), VACUUM)
     assert first.ids.tolist() == [2**62 + 1, 3]
     assert second.ids.tolist() == [2]
@@ -138,11 +140,14 @@ def test_wavelengths_beside_a_table_or_image(tmp_path, rows):
 def test_a_table_of_fluxes_whose_header_counts(tmp_path):
     hdu = fits.table_to_hdu(columns(flux=FLUX))
     hdu.header.update(COEFF0=3.6, COEFF1=1e-4)
-    np.testing.assert_allclose(read_generic(write(tmp_path / "a.fits", hdu), VACUUM).wave, 10 ** (3.6 + 1e-4 * np.arange(N)))
+    np.testing.assert_allclose(
+        read_generic(write(tmp_path / "a.fits", hdu), VACUUM).wave, 10 ** (3.6 + 1e-4 * np.arange(N))
+    )
 
 
 def test_eso_images(tmp_path):
-    hdus = [fits.ImageHDU(FLUX, name="DATA"), fits.ImageHDU(np.full(N, 0.25), name="STAT"), fits.ImageHDU((FLUX > 1.9).astype("i2"), name="DQ")]  # fmt: skip
+    planes = {"DATA": FLUX, "STAT": np.full(N, 0.25), "DQ": (FLUX > 1.9).astype("i2")}
+    hdus = [fits.ImageHDU(plane, name=name) for name, plane in planes.items()]
     hdus[0].header.update(CRVAL1=4000.0, CDELT1=2.0, CRPIX1=1.0)
     batch = read_generic(write(tmp_path / "a.fits", *hdus), Stated(medium="air"))
     np.testing.assert_allclose(batch.wave, air_to_vacuum(WAVE))
@@ -165,7 +170,9 @@ def test_phase_3_of_eso_is_told_by_its_utypes(tmp_path):
 
 def test_nothing_is_guessed(tmp_path):
     path = table(tmp_path / "a.fits", columns(wave=WAVE, flux_norm=FLUX, FLUX_CAL=2 * FLUX))
-    with pytest.raises(InputError, match=r"a\.fits: flux_norm and FLUX_CAL could each be flux; say which: --columns flux="):
+    with pytest.raises(
+        InputError, match=r"a\.fits: flux_norm and FLUX_CAL could each be flux; say which: --columns flux="
+    ):
         read_generic(path, VACUUM)
     choice = Choice.parse(["flux=FLUX_CAL", "feh=FE_H"])
     batch = read_generic(path, Stated(medium="vacuum", columns=choice))
@@ -176,11 +183,16 @@ def test_nothing_is_guessed(tmp_path):
     path = table(tmp_path / "b.fits", columns(wave=WAVE, loglam=np.log10(WAVE / 1.0003), flux=FLUX))
     with pytest.raises(InputError, match="wave and loglam are different wavelengths"):
         read_generic(path, VACUUM)
-    np.testing.assert_allclose(read_generic(path, Stated(medium="vacuum", columns={"loglam": "loglam"})).wave, WAVE / 1.0003)
+    np.testing.assert_allclose(
+        read_generic(path, Stated(medium="vacuum", columns={"loglam": "loglam"})).wave, WAVE / 1.0003
+    )
 
 
 def test_two_tables_of_spectra(tmp_path):
-    blue, red = fits.table_to_hdu(columns(wave=WAVE, flux=FLUX)), fits.table_to_hdu(columns(wave=WAVE + 1000, flux=FLUX))
+    blue, red = (
+        fits.table_to_hdu(columns(wave=WAVE, flux=FLUX)),
+        fits.table_to_hdu(columns(wave=WAVE + 1000, flux=FLUX)),
+    )
     blue.name, red.name = "BLUE", "RED"
     path = write(tmp_path / "a.fits", blue, red)
     with pytest.raises(InputError, match="spectra in HDUs BLUE, RED; say which: --columns hdu=BLUE"):
@@ -209,9 +221,18 @@ def test_other_fits_is_refused(tmp_path, hdus, message):
 
 
 def sdss(path, **changes):
-    coadd = fits.table_to_hdu(columns(flux=FLUX, loglam=np.log10(WAVE), ivar=FLUX, and_mask=np.where(FLUX > 1.5, 1 << 9, 1 << 23)))
+    coadd = fits.table_to_hdu(
+        columns(flux=FLUX, loglam=np.log10(WAVE), ivar=FLUX, and_mask=np.where(FLUX > 1.5, 1 << 9, 1 << 23))
+    )
     coadd.name = "COADD"
-    row = {"CLASS": "STAR", "SUBCLASS": "G2", "Z": 1e-4, "ZWARNING": 0, "SPECOBJID": " 3312431686641281024", "SOURCETYPE": "SEGUE1"}
+    row = {
+        "CLASS": "STAR",
+        "SUBCLASS": "G2",
+        "Z": 1e-4,
+        "ZWARNING": 0,
+        "SPECOBJID": " 3312431686641281024",
+        "SOURCETYPE": "SEGUE1",
+    }
     about = fits.table_to_hdu(Table({name: [value] for name, value in {**row, **changes}.items()}))
     about.name = "SPECOBJ"
     exposure = fits.table_to_hdu(columns(loglam=np.log10(WAVE), flux=FLUX))

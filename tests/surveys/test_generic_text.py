@@ -77,7 +77,10 @@ def test_comments_are_read_by_whole_keys_and_to_the_end(tmp_path):
         ("# medium: vacuum\n# unit: parsnips\nwave,flux\n", "the unit 'parsnips' is none of wavelengths"),
         ("# medium: vacuum\nwave,wave\n", "wave#1 and wave#2 could each be wave"),
         ("# medium: vacuum\nwave [nm],wave_A,flux\n", "could each be wave|has .* fields"),
-        ("# medium: vacuum\nwave_air,flux\n", "medium is vacuum by a comment 'medium', and air by the name of the column"),
+        (
+            "# medium: vacuum\nwave_air,flux\n",
+            "medium is vacuum by a comment 'medium', and air by the name of the column",
+        ),
     ],
 )
 def test_two_things_at_once_are_refused(tmp_path, top, message):

@@ -32,7 +32,11 @@ def image(path, flux=FLUX, **cards):
         ({"CRVAL1": 3.6, "CDELT1": 1e-4, "CRPIX1": 1.0, "CTYPE1": "LOGLAM"}, 10**3.6, 10 ** (3.6 + 1e-4 * (N - 1))),
         ({"CRVAL1": 4000.0, "CDELT1": 1.0, "CRPIX1": 1.0, "CTYPE1": "WAVE-LOG"}, 4000, 4000 * np.exp((N - 1) / 4000)),
         ({"CRVAL1": 4000.0, "CDELT1": 1.0, "CRPIX1": 1.0, "CTYPE1": "ANGSTROM"}, 4000, 4000 + N - 1),
-        ({"CRVAL1": 4000.0, "CDELT1": 1.0, "CRPIX1": 1.0, "WAT1_001": "wtype=linear units=angstroms"}, 4000, 4000 + N - 1),
+        (
+            {"CRVAL1": 4000.0, "CDELT1": 1.0, "CRPIX1": 1.0, "WAT1_001": "wtype=linear units=angstroms"},
+            4000,
+            4000 + N - 1,
+        ),
         ({"CRVAL1": 6000.0, "CDELT1": -1.0, "CRPIX1": 1.0}, 6000 - N + 1, 6000),
     ],
 )
@@ -48,7 +52,7 @@ def test_frequencies_are_of_vacuum_and_run_backwards(tmp_path):
     batch = read_generic(path)
     np.testing.assert_allclose(batch.wave[-1], 299792458e10 / 5e14)
     assert (batch.medium, batch.flux[0, -1]) == ("vacuum", 1)
-    with pytest.raises(InputError, match="medium is vacuum by its frequencies.*, not air as --medium says"):
+    with pytest.raises(InputError, match=r"medium is vacuum by its frequencies.*, not air as --medium says"):
         read_generic(path, Stated(medium="air"))
 
 
@@ -64,7 +68,13 @@ def test_awav_states_air(tmp_path):
 @pytest.mark.parametrize("log", [False, True])
 def test_agrees_with_specutils(tmp_path, log):
     specutils = pytest.importorskip("specutils")
-    cards = {"CRVAL1": 4000.0, "CDELT1": 1.3, "CRPIX1": 7.0, "CUNIT1": "Angstrom", "CTYPE1": "WAVE-LOG" if log else "WAVE"}
+    cards = {
+        "CRVAL1": 4000.0,
+        "CDELT1": 1.3,
+        "CRPIX1": 7.0,
+        "CUNIT1": "Angstrom",
+        "CTYPE1": "WAVE-LOG" if log else "WAVE",
+    }
     path = image(tmp_path / "a.fits", **cards)
     theirs = specutils.Spectrum.read(path, format="wcs1d-fits")
     np.testing.assert_allclose(read_generic(path, VACUUM).wave, theirs.spectral_axis.to_value("Angstrom"), rtol=1e-12)
@@ -80,7 +90,12 @@ def multispec(way, n=N, specs=1):
     words = " ".join(f'spec{i} = "{i} {i} {way} 4000. 1. {n} 0. 1. 2."' for i in range(1, specs + 1))
     text = f"wtype=multispec {words}"
     cards = {f"WAT2_{i + 1:03d}": text[68 * i : 68 * i + 68] for i in range(-(-len(text) // 68))}
-    return {"CTYPE1": "MULTISPE", "WAT0_001": "system=multispec", "WAT1_001": "wtype=multispec units=angstroms", **cards}
+    return {
+        "CTYPE1": "MULTISPE",
+        "WAT0_001": "system=multispec",
+        "WAT1_001": "wtype=multispec units=angstroms",
+        **cards,
+    }
 
 
 def test_multispec_of_one_linear_spectrum(tmp_path):
@@ -120,7 +135,8 @@ def test_what_cannot_be_counted_is_refused(tmp_path, cards, message):
 
 
 @pytest.mark.parametrize(
-    ("system", "frame"), [("BARYCENT", "observed"), ("HELIOCEN", "observed"), ("SOURCE", "rest"), ("TOPOCENT", "observed")]
+    ("system", "frame"),
+    [("BARYCENT", "observed"), ("HELIOCEN", "observed"), ("SOURCE", "rest"), ("TOPOCENT", "observed")],
 )
 def test_specsys(tmp_path, system, frame, caplog):
     path = image(tmp_path / "a.fits", CRVAL1=4000.0, CDELT1=1.0, CRPIX1=1.0, SPECSYS=system, OBJECT="HD 101  ")
@@ -135,8 +151,14 @@ def test_specsys(tmp_path, system, frame, caplog):
 
 
 @pytest.mark.parametrize(
-    ("cards", "medium"), [({"AIRORVAC": "air"}, "air"), ({"AIRORVAC": "vac"}, "vacuum"), ({"VACUUM": False}, "air"), ({"MEDIUM": "air"}, "air")]
-)  # fmt: skip
+    ("cards", "medium"),
+    [
+        ({"AIRORVAC": "air"}, "air"),
+        ({"AIRORVAC": "vac"}, "vacuum"),
+        ({"VACUUM": False}, "air"),
+        ({"MEDIUM": "air"}, "air"),
+    ],
+)
 def test_headers_state_the_medium(tmp_path, cards, medium):
     assert read_generic(image(tmp_path / "a.fits", CRVAL1=4000.0, CDELT1=1.0, CRPIX1=1.0, **cards)).medium == medium
 
