@@ -157,3 +157,25 @@ def listed(names: Sequence[str]) -> str:
     """The columns, for messages."""
     more = f" and {len(names) - 40} more" if len(names) > 40 else ""
     return f"columns found: {', '.join(shown(name) for name in names[:40]) or 'none'}{more}"
+
+
+def as_markdown() -> str:
+    """The names of columns as the rows of a table, for the documentation."""
+    meaning = {
+        "wave": "wavelength, or frequency, wavenumber or energy, whose unit must be known",
+        "loglam": "log10 of the wavelength",
+        "flux": "flux",
+        "ivar": "inverse variance of the flux",
+        "error": "standard deviation of the flux",
+        "variance": "variance of the flux",
+        "mask": "bad where true or not zero",
+        "id": "identifier of the spectrum",
+        "star": "name of the star",
+        "velocity": "radial velocity in km/s",
+        "class": "STAR, GALAXY, QSO",
+        "subclass": "spectral type",
+        "medium": "air or vacuum, the same in each row",
+        "frame": "observed or rest, the same in each row",
+    }
+    rows = (f"| {meaning[what]} | {', '.join(f'`{name}`' for name in names)} |" for what, names in SPELLINGS.items())
+    return "".join(f"{row}\n" for row in rows)
