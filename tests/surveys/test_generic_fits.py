@@ -108,6 +108,41 @@ def test_many_stars_with_wavelengths_of_their_own(tmp_path):
     np.testing.assert_allclose(first.flux, [FLUX, 3 * FLUX], rtol=1e-6)
 
 
+def test_a_row_per_pixel_with_several_spectra(tmp_path):
+    content = Table({"wavelength": WAVE / 10, "flux": np.array([FLUX, 2 * FLUX]).T, "ivar": np.ones((N, 2))})
+    content["wavelength"].unit = "nm"
+    batch = read_generic(table(tmp_path / "a.fits", content), VACUUM)
+    np.testing.assert_allclose(batch.wave, WAVE)
+    np.testing.assert_allclose(batch.flux, [FLUX, 2 * FLUX], rtol=1e-6)
+
+
+def test_what_specutils_writes(tmp_path):
+    specutils = pytest.importorskip("specutils")
+    from astropy import units as u
+    from astropy.nddata import StdDevUncertainty
+
+    for flux in (FLUX, np.array([FLUX, 2 * FLUX])):
+        unit = u.Unit("erg / (s cm2 Angstrom)")
+        error = StdDevUncertainty(flux / 10 * unit)
+        spectrum = specutils.Spectrum(spectral_axis=WAVE * u.AA, flux=flux * unit, uncertainty=error)
+        spectrum.write(tmp_path / "a.fits", format="tabular-fits", overwrite=True)
+        batch = read_generic(tmp_path / "a.fits", VACUUM)
+        np.testing.assert_allclose(batch.flux, np.atleast_2d(flux), rtol=1e-6)
+        np.testing.assert_allclose(batch.ivar, 100 / np.atleast_2d(flux) ** 2, rtol=1e-5)
+
+
+def test_ascii_tables_and_scaled_images(tmp_path):
+    columns = [fits.Column("wave", "F10.3", array=WAVE), fits.Column("flux", "E14.6", array=FLUX)]
+    batch = read_generic(write(tmp_path / "a.fits", fits.TableHDU.from_columns(columns)), VACUUM)
+    np.testing.assert_allclose(batch.flux[0], FLUX, rtol=1e-5)
+    hdu = fits.PrimaryHDU(np.arange(N, dtype="i2"))
+    hdu.header.update(CRVAL1=4000.0, CDELT1=2.0, CRPIX1=1.0, BSCALE=0.5, BZERO=1.0, BLANK=3)
+    hdu.writeto(tmp_path / "b.fits")
+    batch = read_generic(tmp_path / "b.fits", VACUUM)
+    assert np.flatnonzero(batch.mask[0]).tolist() == [3]
+    assert batch.flux[0, :3].tolist() == [1, 1.5, 2]
+
+
 def test_rows_of_other_lengths(tmp_path):
     waves, fluxes = [WAVE, WAVE[:500]], [FLUX, FLUX[:500]]
     pair = [fits.Column(n, "PD()", array=np.array(v, dtype=object)) for n, v in (("wave", waves), ("flux", fluxes))]

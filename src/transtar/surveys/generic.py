@@ -99,10 +99,7 @@ SURVEY = Survey(
     name="generic",
     description="spectra of any origin: FITS, CSV, text, ECSV, VOTable, npz or parquet (docs/spectra.md)",
     read_file=read_generic,
-    patterns=(
-        "*.csv", "*.txt", "*.dat", "*.tsv", "*.ecsv", "*.vot", "*.npz", "*.parquet",
-        "*.fits", "*.fit", "*.fits.gz", "*.csv.gz", "*.txt.gz",
-    ),
+    patterns=("*.csv", "*.txt", "*.dat", "*.tsv", "*.ecsv", "*.vot", "*.npz", "*.parquet", "*.fits"),
     frame="observed",
     read_stated=read_generic,
-)  # fmt: skip
+)

@@ -71,6 +71,10 @@ def build(content: Content, path: Path, stated: Stated | None = None) -> list[Sp
     wave, vacuum = find_wavelengths(content, roles, stated)
     medium = find_medium(content, roles, stated, vacuum)
     frame = agreed(content, "frame", FRAMES, [], stated.frame) or "observed"
+    if wave.ndim != 2:
+        raise InputError(
+            f"{content.where}: wavelengths of {wave.ndim - 1} dimensions in a row; expected one value per pixel"
+        )
     planes = _planes(content, roles, wave)
     meta, ids = find_stars(content, roles, len(planes.flux), path, frame)
     batches = []

@@ -97,6 +97,14 @@ def _from_table(hdus: Any, number: int, path: Path, chosen: Mapping[str, str]) -
         else:
             columns[name] = Column(np.empty((0, 0)), None, "", name, where)
     pixel_names = [name for what, name in roles.items() if what in PIXEL_ROLES]
+    axis = [name for what, name in roles.items() if what in ("wave", "loglam")]
+    if (
+        about.vectors
+        and axis
+        and not any(columns[name].is_vector or columns[name].data.dtype.kind == "O" for name in axis)
+    ):
+        # A row for each pixel with the fluxes of several spectra, as specutils writes them.
+        columns = {name: _turned(columns[name]) for name in pixel_names}
     contents = []
     for content in _by_length(about, columns, pixel_names):
         if not {"wave", "loglam"} & set(roles):
@@ -104,6 +112,11 @@ def _from_table(hdus: Any, number: int, path: Path, chosen: Mapping[str, str]) -
             content.columns["wave"] = _wave_beside(content, hdus, hdu, n)
         contents.append(content)
     return contents
+
+
+def _turned(column: Column) -> Column:
+    gone = None if column.gone is None else np.atleast_2d(np.asarray(column.gone).T)
+    return replace(column, data=np.atleast_2d(column.data.T), gone=gone)
 
 
 def _is_plain(hdu: Any, place: int) -> bool:

@@ -19,7 +19,7 @@ from .native import text
 from .stated import PIXEL_ROLES
 
 HOW = "set MEDIUM = 'vacuum' (or 'air') in its header"
-_IMAGES = {"data": "flux", "sci": "flux", "stat": "variance", "noise": "error"}
+_IMAGES = {"data": "flux", "sci": "flux", "stat": "variance", "noise": "error", "errs": "error"}
 """Names of images beside those that columns have, too: ESO's DATA, STAT and DQ."""
 
 

@@ -49,6 +49,7 @@ def parse_text(path: Path, stated: Stated) -> Content:
         layout = text.read_layout(path, nameless=True)
         _note_comments(content, comments)
         layout = _named(layout, comments, path, stated)
+    layout = _encoded(layout, whole)
     names = once(layout.names)
     roles = assign(names, str(path), {k: v for k, v in stated.columns.items()})
     masks = {name: f"{name}.mask" for name in roles.values() if f"{name}.mask" in names}
@@ -146,6 +147,15 @@ def _meta(whole: bytes, where: str) -> dict[str, Any]:
     for part in meta if isinstance(meta, list) else [meta]:
         pairs += part.items() if isinstance(part, dict) else [part] if isinstance(part, tuple) else []
     return {str(key): value for key, value in pairs}
+
+
+def _encoded(layout: text.Layout, whole: bytes) -> text.Layout:
+    """With the encoding that all rows have, not the first alone; comments do not matter."""
+    try:
+        re.sub(rb"(?m)^#[^\n]*", b"", whole).decode("utf-8")
+    except UnicodeDecodeError:
+        return replace(layout, encoding="latin-1")
+    return layout
 
 
 def _decode(line: bytes) -> str:
