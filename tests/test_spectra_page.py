@@ -37,7 +37,9 @@ def folder(tmp_path_factory):
         image = fits.PrimaryHDU(flux)
         # 100 km/s away, as heliocentric spectra are.
         away = 1 + 100 / 299792.458
-        image.header.update(CRVAL1=air[0] * away, CDELT1=(air[1] - air[0]) * away, CRPIX1=1.0, CTYPE1="AWAV", CUNIT1="Angstrom")
+        image.header.update(
+            CRVAL1=air[0] * away, CDELT1=(air[1] - air[0]) * away, CRPIX1=1.0, CTYPE1="AWAV", CUNIT1="Angstrom"
+        )
         image.writeto(folder / "images" / f"{number}.fits")
         velocities.append((f"{number}.fits", 100))
     with open(folder / "velocities.csv", "w", newline="") as file:

@@ -127,7 +127,7 @@ def prepare(
     settings = settings or Preprocessing()
     report = PrepareReport()
     stated = stated or Stated()
-    survey = survey.stating(replace(stated, columns={**stated.columns} if columns is None else columns))
+    survey = survey.stating(replace(stated, columns=stated.columns or columns or {}))
     # Tables are read first: a misspelt column should not cost an hour of reading spectra.
     if match_radius is not None and labels is None:
         raise SettingsError("match_radius: there are no labels to match")

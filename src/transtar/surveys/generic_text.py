@@ -151,11 +151,13 @@ def _meta(whole: bytes, where: str) -> dict[str, Any]:
 
 def _encoded(layout: text.Layout, whole: bytes) -> text.Layout:
     """With the encoding that all rows have, not the first alone; comments do not matter."""
-    try:
-        re.sub(rb"(?m)^#[^\n]*", b"", whole).decode("utf-8")
-    except UnicodeDecodeError:
-        return replace(layout, encoding="latin-1")
-    return layout
+    for content in (lambda: whole, lambda: re.sub(rb"(?m)^#[^\n]*", b"", whole)):
+        try:
+            content().decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        return layout
+    return replace(layout, encoding="latin-1")
 
 
 def _decode(line: bytes) -> str:
