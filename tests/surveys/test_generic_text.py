@@ -88,6 +88,20 @@ def test_two_things_at_once_are_refused(tmp_path, top, message):
         read_generic(write(tmp_path / "a.csv", top + rows()))
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("wave", np.log10(WAVE), "if they are log10 of Angstrom, say --columns loglam=wave"),
+        ("wave", WAVE / 10, r"400 to 500 is not Angstrom, and no unit is stated; give --unit nm \(or um, m\)$"),
+        ("loglam", np.log(WAVE), "a natural logarithm"),
+    ],
+)
+def test_wavelengths_that_are_none(tmp_path, name, values, message):
+    body = "".join(f"{wave},{flux}\n" for wave, flux in zip(values, FLUX, strict=True))
+    with pytest.raises(InputError, match=message):
+        read_generic(write(tmp_path / "a.csv", f"{name},flux\n{body}"), VACUUM)
+
+
 def test_the_same_twice_is_once(tmp_path):
     batch = read_generic(write(tmp_path / "a.csv", "# medium: vacuum\n# MEDIUM: vacuum\nwave,flux\n" + rows()))
     assert batch.medium == "vacuum"

@@ -163,6 +163,14 @@ def test_headers_state_the_medium(tmp_path, cards, medium):
     assert read_generic(image(tmp_path / "a.fits", CRVAL1=4000.0, CDELT1=1.0, CRPIX1=1.0, **cards)).medium == medium
 
 
+@pytest.mark.parametrize(("cards", "star", "kind"), [
+    ({"OBJECT": "science", "CLASS": "IMAGE"}, None, None), ({"OBJECT": "HD 1", "STAR": "HD 2", "CLASS": "GALAXY"}, "HD 2", "GALAXY"),
+])  # fmt: skip
+def test_headers_name_stars_and_classes(tmp_path, cards, star, kind):
+    meta = read_generic(image(tmp_path / "a.fits", CRVAL1=4000.0, CDELT1=1.0, CRPIX1=1.0, **cards), VACUUM).meta
+    assert [meta[name][0] if name in meta else None for name in ("star", "class")] == [star, kind]
+
+
 def test_contradicting_headers_are_refused(tmp_path):
     path = image(tmp_path / "a.fits", CRVAL1=4000.0, CDELT1=1.0, CRPIX1=1.0, VACUUM=True, CTYPE1="AWAV")
     with pytest.raises(InputError, match="medium is vacuum by VACUUM of HDU PRIMARY, and air by CTYPE1"):

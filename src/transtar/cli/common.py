@@ -77,7 +77,8 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="NAME=COLUMN",
-        help="which column of a table is which, where its names do not tell, or tell it twice: feh=FE_H id=recno",
+        help="which column of a table, or of spectra of the survey generic, is which, where its names do not tell, or tell it twice: "
+        "feh=FE_H id=recno flux=FLUX_CAL",
     )
 
 

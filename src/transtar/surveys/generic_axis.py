@@ -113,5 +113,12 @@ def _converted(content: Content, what: str, name: str, stated: Stated) -> tuple[
     if not units and finite.size and finite.max() < 2500:
         span = f"{finite.min():.6g} to {finite.max():.6g} is not"
         span = "loglam is not log10 of a wavelength in" if what == "loglam" else span
-        raise InputError(f"{where}: {span} Angstrom, and no unit is stated; give --unit nm (or um, m)")
+        log = (
+            ""
+            if what == "loglam" or finite.max() > 6
+            else f"; if they are log10 of Angstrom, say --columns loglam={shown(name)}"
+        )
+        raise InputError(f"{where}: {span} Angstrom, and no unit is stated; give --unit nm (or um, m){log}")
+    if not units and what == "loglam" and finite.size and finite.max() > 1e6:
+        raise InputError(f"{where}: loglam is not log10 of a wavelength in Angstrom (a natural logarithm?); convert it")
     return wave, vacuum

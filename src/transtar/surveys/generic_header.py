@@ -13,6 +13,11 @@ from .generic_content import Content
 from .wave_units import is_wave_unit
 
 _MEDIA = {"air": "air", "vacuum": "vacuum", "vac": "vacuum"}
+_CLASSES = ("STAR", "GALAXY", "QSO")
+_NO_STARS = frozenset(
+    ("object", "star", "science", "sci", "target", "sky", "spectrum", "test", "none", "unknown", "n/a")
+)
+"""What telescopes write into OBJECT when nobody gave a name; all of them would be visits of one star."""
 _TRUE, _FALSE = ("true", "t", "1"), ("false", "f", "0")
 _MOVING = {"HELIOCEN": "observed", "BARYCENT": "observed", "SOURCE": "rest", "TOPOCENT": "", "GEOCENTR": ""}
 
@@ -50,10 +55,13 @@ def note(content: Content, header: Mapping[str, Any], place: str, foreign: bool 
     _note_system(content, text.get("specsys", "").upper(), place)
     if is_wave_unit(text.get("unit", "")) or not foreign:
         content.say("unit", text.get("unit", ""), f"UNIT of {place}")
-    for key in ("id", "class", "subclass", "velocity", "native_medium"):
+    # CLASS may be of something else than the spectrum.
+    classed = not foreign or text.get("class", "").upper() in _CLASSES
+    for key in ("id", "velocity", "native_medium", *(("class", "subclass") if classed else ())):
         content.say(key, text.get(key), f"{key.upper()} of {place}")
     if not content.said("star"):
-        content.say("star", text.get("star") or text.get("object"), place)
+        target = text.get("object", "")
+        content.say("star", text.get("star") or (target if target.lower() not in _NO_STARS else ""), place)
     for key in ("ra", "dec"):
         # Hours, minutes and seconds are left to the tables that stars are joined with.
         if re.fullmatch(r"[+-]?\d+(\.\d*)?", text.get(key, "")) and not content.said(key):
