@@ -164,7 +164,8 @@ def test_headers_state_the_medium(tmp_path, cards, medium):
 
 
 @pytest.mark.parametrize(("cards", "star", "kind"), [
-    ({"OBJECT": "science", "CLASS": "IMAGE"}, None, None), ({"OBJECT": "HD 1", "STAR": "HD 2", "CLASS": "GALAXY"}, "HD 2", "GALAXY"),
+    ({"OBJECT": "science", "CLASS": "IMAGE"}, None, None),
+    ({"OBJECT": "HD 1", "STAR": "HD 2", "CLASS": "GALAXY"}, "HD 2", "GALAXY"),
 ])  # fmt: skip
 def test_headers_name_stars_and_classes(tmp_path, cards, star, kind):
     meta = read_generic(image(tmp_path / "a.fits", CRVAL1=4000.0, CDELT1=1.0, CRPIX1=1.0, **cards), VACUUM).meta

@@ -77,7 +77,7 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="NAME=COLUMN",
-        help="which column of a table, or of spectra of the survey generic, is which, where its names do not tell, or tell it twice: "
+        help="which column of a table, or of spectra of the survey generic, is which, where names do not tell, or tell it twice: "
         "feh=FE_H id=recno flux=FLUX_CAL",
     )
 
