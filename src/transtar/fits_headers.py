@@ -36,6 +36,7 @@ MOST_FIELDS = 999
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _WIDTH = {"L": 1, "B": 1, "I": 2, "J": 4, "K": 8, "A": 1, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}
 _FORMAT = re.compile(r"(\d*)([LXBIJKAEDCMPQ])")
+_TFORM = re.compile(rb"TFORM(\d{1,3}) *= *'([^']*)'")
 _END = re.compile(rb"(?:.{80})*?END {77}", re.DOTALL)
 _CARD = re.compile(rb"(SIMPLE  |XTENSION|BITPIX  |NAXIS   |NAXIS1  |PCOUNT  )=")
 _CHUNK = 1 << 22
@@ -190,7 +191,7 @@ def _head(source: Source, first: bool) -> Head | None:
             warnings.simplefilter("ignore")
             header = fits.Header.fromstring(content)
             name = "PRIMARY" if first else str(header.get("EXTNAME", "")).strip().upper()
-            return Head(name, header, source.place, _size(header, where))
+            return Head(name, header, source.place, _size(header, content, where))
     except InputError:
         raise
     except Exception as error:
@@ -234,7 +235,7 @@ def _check_blank(content: bytes, path: Path) -> None:
         raise InputError(f"{path}: damaged FITS file: it holds more data than its headers say; fetch it again")
 
 
-def _size(header: Header, where: str) -> int:
+def _size(header: Header, content: bytes, where: str) -> int:
     """Bytes of the data, if the header says what can be."""
     bits, axes = _whole(header, "BITPIX", where), _whole(header, "NAXIS", where)
     _require(bits in _BITPIX, where, f"BITPIX = {bits}")
@@ -250,25 +251,26 @@ def _size(header: Header, where: str) -> int:
         n = _whole(header, "TFIELDS", where)
         _require(0 <= n <= MOST_FIELDS, where, f"TFIELDS = {n}")
         if kind == "BINTABLE":
-            width = sum(column_format(header, i, where)[2] for i in range(1, n + 1))
+            # astropy takes a while for each card, and a catalog has hundreds.
+            forms = {int(i): form.decode("ascii", "replace") for i, form in _TFORM.findall(content)}
+            width = sum(column_size(forms.get(i, ""), f"{where}: TFORM{i}") for i in range(1, n + 1))
             _require(width == lengths[0], where, f"columns of {width} bytes in rows of {lengths[0]}")
     return abs(bits) // 8 * (math.prod(lengths) + spare) if axes else 0
 
 
-def column_format(header: Header, column: int, where: str) -> tuple[int, str, int]:
-    """Repeat count, letter and bytes of a column of a binary table.
+def column_size(form: str, where: str) -> int:
+    """Bytes of a column in each row of a binary table, by its TFORM.
 
     Raises
     ------
     InputError
-        If its TFORM is none of the standard.
+        If that is none of the standard.
     """
-    form = str(header.get(f"TFORM{column}", ""))
     found = _FORMAT.match(form.strip().upper())
     if found is None:
-        raise InputError(f"{where}: TFORM{column} = '{shown(form)}' is no format of FITS; fetch the file again")
-    repeat, kind = int(found[1] or 1), found[2]
-    return repeat, kind, (repeat + 7) // 8 if kind == "X" else repeat * _WIDTH[kind]
+        raise InputError(f"{where} = '{shown(form)}' is no format of FITS; fetch the file again")
+    repeat = int(found[1] or 1)
+    return (repeat + 7) // 8 if found[2] == "X" else repeat * _WIDTH[found[2]]
 
 
 def _whole(header: Header, key: str, where: str, default: int | None = None) -> int:

@@ -23,7 +23,7 @@ from ..tables.ids import to_int64
 from .base import Survey
 from .desi_cameras import Camera, merge
 from .fits_parts import Part, open_fits
-from .native import identifier, text
+from .header_cards import identifier, text
 
 CAMERAS = ("B", "R", "Z")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ import numpy as np
 
 from ..content import check_expansion
 from ..errors import InputError
-from ..fits_headers import BLOCK, Head, Source, check_sum, column_format, heads, open_source, truncated
+from ..fits_headers import BLOCK, Head, Source, check_sum, heads, open_source, truncated
+from ..tables.fits import describe, finish
+from .header_cards import number
 
 _PIXEL = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
-_CELL = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,10 @@ class Part:
         """
         if self._compressed:
             return self._decompressed()
-        unsigned = self._unsigned()
-        if self.head.kind != "IMAGE" or (not unsigned and ("BSCALE" in self.header or "BZERO" in self.header)):
+        if self.head.kind != "IMAGE":
             raise InputError(f"{self.path}: HDU {self.name} is not a plain image; is --survey right?")
+        if not self.head.shape:
+            return np.empty(0, np.uint8)
         try:
             array = np.empty(self.head.shape, _PIXEL[int(self.header["BITPIX"])])
         except MemoryError:
@@ -83,13 +85,21 @@ class Part:
         self.source.fill(array)
         self._check(array.reshape(-1).view(np.uint8))
         native = array.dtype.newbyteorder("=")
-        array = array if array.dtype == native else array.byteswap(inplace=True).view(native)
-        # Unsigned integers are stored as signed ones with the first bit turned over.
-        return array.view(np.uint32) ^ np.uint32(2**31) if unsigned else array
+        return self._scaled(array if array.dtype == native else array.byteswap(inplace=True).view(native))
 
-    def _unsigned(self) -> bool:
-        scale, zero, bits = (self.header.get(name) for name in ("BSCALE", "BZERO", "BITPIX"))
-        return bits == 32 and zero == 2**31 and scale in (None, 1)
+    def _scaled(self, array: np.ndarray) -> np.ndarray:
+        stated = {key: number(self.header, key) for key in ("BSCALE", "BZERO", "BLANK")}
+        scale, zero = (
+            default if np.isnan(stated[key]) else stated[key] for key, default in (("BSCALE", 1.0), ("BZERO", 0.0))
+        )
+        blank = stated["BLANK"] if array.dtype.kind in "iu" else np.nan
+        if np.isnan(blank) and scale == 1:
+            if zero == 0:
+                return array
+            if array.dtype.kind == "i" and zero == 2.0 ** (8 * array.dtype.itemsize - 1):
+                # Unsigned integers are stored as signed ones with the first bit turned over.
+                return (array ^ np.iinfo(array.dtype).min).view(f"u{array.dtype.itemsize}")
+        return np.where(array == blank, np.nan, array * scale + zero)
 
     def _decompressed(self) -> np.ndarray:
         from astropy.io import fits
@@ -109,49 +119,43 @@ class Part:
     def _check(self, content: Any) -> None:
         check_sum(self.header, content, f"{self.path}: HDU {self.name}")
 
-    def columns(self, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Read the columns of a table that it has of `names`; text as stripped str, in the byte order of the machine.
+    @property
+    def column_names(self) -> list[str]:
+        """Names of the columns of a table, in capitals."""
+        n = int(self.header["TFIELDS"]) if self.is_table else 0
+        return [str(self.header.get(f"TTYPE{number}", "")).strip().upper() for number in range(1, n + 1)]
+
+    def columns(self, names: Sequence[str], vectors: bool = False) -> dict[str, np.ndarray]:
+        """Read the columns of a table that it has of `names`, of one value in each row or, if asked for, a vector.
+
+        Text comes as stripped str, numbers scaled and in the byte order of the machine.
 
         Raises
         ------
         InputError
-            If it is no table, a column is scaled, of vectors or there twice, or the file is truncated or damaged.
+            If it is no table, a column is of a kind that cannot be read or there twice, or the file is truncated or damaged.
         """
         if not self.is_table:
             raise InputError(f"{self.path}: HDU {self.name} is not a table; is --survey right?")
-        rows, width = self.head.shape
-        # The heap behind the rows counts for the checksum alone.
-        content = self.source.exactly(self.head.size if "DATASUM" in self.header else rows * width)
+        wanted = [(place, name) for place, name in enumerate(self.column_names) if name in names]
+        table = describe(self.head, self.path)
+        # What fills up the block and the heap behind the rows count for the checksum alone.
+        content = self.source.exactly(self.head.size if table.datasum else table.rows * table.record.itemsize)
         self._check(np.frombuffer(content, np.uint8))
-        block = np.frombuffer(content, np.uint8, rows * width).reshape(rows, width)
+        block = np.frombuffer(content, table.record, table.rows) if table.record.itemsize else np.empty(0, table.record)
         found: dict[str, np.ndarray] = {}
-        start = 0
-        for number in range(1, int(self.header["TFIELDS"]) + 1):
-            repeat, kind, size = column_format(self.header, number, f"{self.path}: HDU {self.name}")
-            end = start + size
-            name = str(self.header.get(f"TTYPE{number}", "")).strip().upper()
+        for place, name in wanted:
             if name in found:
-                raise InputError(f"{self.path}: {self.name} has two columns {name}; which one is meant?")
-            if name in names:
-                scaled = f"TZERO{number}" in self.header or f"TSCAL{number}" in self.header
-                if scaled or not (kind == "A" or (kind in _CELL and repeat == 1)):
-                    raise InputError(f"{self.path}: column {name} of {self.name} is not one plain value per row")
-                cells = np.ascontiguousarray(block[:, start:end])
-                found[name] = _text(cells) if kind == "A" else _numbers(cells, _CELL[kind])
-            start = end
+                raise InputError(f"{self.path}: HDU {self.name} has two columns {name}; which one is meant?")
+            if place in table.unread:
+                raise InputError(f"{self.path}: column {name} of HDU {self.name} is {table.unread[place]}")
+            values, _ = finish(block[str(place)], table, place)
+            if values.ndim != 1 and not vectors:
+                raise InputError(f"{self.path}: column {name} of HDU {self.name} is not one plain value per row")
+            found[name] = (
+                np.char.strip(np.char.decode(values, "ascii", "replace")) if values.dtype.kind == "S" else values
+            )
         return found
-
-
-def _text(cells: np.ndarray) -> np.ndarray:
-    if not cells.size:
-        return np.full(len(cells), "")
-    text = cells.view(f"S{cells.shape[1]}")[:, 0]
-    return np.char.strip(np.char.decode(text, "ascii", "replace"))
-
-
-def _numbers(cells: np.ndarray, kind: str) -> np.ndarray:
-    values = cells.view(kind)[:, 0] if len(cells) else np.empty(0, kind)
-    return values.astype(values.dtype.newbyteorder("="))
 
 
 @contextmanager
@@ -172,7 +176,20 @@ def open_fits(path: Path) -> Iterator[Iterator[Part]]:
         If the file is empty, truncated, damaged or not FITS; for what lies behind, when the iterator gets there.
     """
     with open_source(path) as source:
-        yield (Part(head, source) for head in heads(source))
+        yield _unpacked(Part(head, source) for head in heads(source))
+
+
+def _unpacked(parts: Iterator[Part]) -> Iterator[Part]:
+    """With the first image as the first HDU where fpack has moved it into the second, behind an empty one."""
+    first = next(parts)
+    second = next(parts, None) if not first.head.size else None
+    if second is not None and "ZSIMPLE" in second.header:
+        yield replace(second, head=replace(second.head, name="PRIMARY"))
+    else:
+        yield first
+        if second is not None:
+            yield second
+    yield from parts
 
 
 def check_compressed(path: Path, head: Head) -> None:

@@ -7,20 +7,19 @@ but the continuum-normalised flux in DR1, where the wavelengths follow from COEF
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..grids import SPEED_OF_LIGHT, LogGrid
 from ..spectra import SpectrumBatch, check_wave, to_single
 from .air import air_to_vacuum
 from .base import Survey
-from .native import identifier, number, read_fits, text
-
-if TYPE_CHECKING:
-    from astropy.io import fits
+from .fits_parts import Part, open_fits
+from .header_cards import identifier, number, text
 
 NATIVE = LogGrid("lamost", 3.5682, 1e-4, 3909)
 """The pixels LAMOST itself uses, 3700 to 9099 A vacuum: the longest spectra fill them, shorter ones part of them."""
@@ -62,18 +61,21 @@ def read_lamost(path: Path) -> SpectrumBatch:
     InputError
         If the file is broken, is a medium-resolution spectrum, or is not from LAMOST.
     """
-    hdus = read_fits(path)
-    header = hdus[0].header
-    telescope = text(header, "TELESCOP")
-    if telescope and "LAMOST" not in telescope.upper():
-        raise _not_lamost(path, f"telescope '{telescope}'")
-    shape = tuple(hdus[0].shape)
-    if len(shape) == 2 and shape[0] >= 3:
-        wave, flux, ivar, bad = _from_image(hdus[0], path)
-    elif not shape:
-        wave, flux, ivar, bad = _from_table(hdus, path)
-    else:
-        raise _not_lamost(path, f"primary image of shape {shape}")
+    with open_fits(path) as parts:
+        first = next(parts)
+        header = first.header
+        telescope = text(header, "TELESCOP")
+        if telescope and "LAMOST" not in telescope.upper():
+            raise _not_lamost(path, f"telescope '{shown(telescope)}'")
+        image = first.image()
+        if image.ndim == 2 and len(image) >= 3:
+            wave, flux, ivar, bad = _from_image(image, header, path)
+            # To the end, where a compressed file has its checksum.
+            list(parts)
+        elif not image.size:
+            wave, flux, ivar, bad = _from_table(parts, path)
+        else:
+            raise _not_lamost(path, f"primary image of shape {image.shape}")
     check_wave(wave, str(path))
     medium = "vacuum" if header.get("VACUUM", True) not in (False, 0, "F") else "air"
     if medium == "air":
@@ -92,9 +94,7 @@ def read_lamost(path: Path) -> SpectrumBatch:
     )
 
 
-def _from_image(hdu: fits.PrimaryHDU, path: Path) -> tuple[np.ndarray, ...]:
-    rows = hdu.data
-    header = hdu.header
+def _from_image(rows: np.ndarray, header: Any, path: Path) -> tuple[np.ndarray, ...]:
     third = rows[2].astype(np.float64)
     if np.isfinite(third).all() and third[0] > 2500 and (np.diff(third) > 0).all():
         wave = third
@@ -116,18 +116,21 @@ def _once(header: Any, path: Path, *keys: str) -> float:
     return values[0] if values else np.nan
 
 
-def _from_table(hdus: fits.HDUList, path: Path) -> tuple[np.ndarray, ...]:
-    names = [hdu.name for hdu in hdus]
-    if any(name.startswith(("COADD_B", "COADD_R")) for name in names):
-        raise InputError(
-            f"{path}: a LAMOST medium-resolution file (HDUs COADD_B, COADD_R); the survey 'lamost' reads low "
-            "resolution only, leave it out"
-        )
-    hdu = next((hdu for hdu in hdus[1:] if hdu.name == "COADD"), hdus[-1])
-    columns = {name.upper() for name in hdu.columns.names} if hasattr(hdu, "columns") else set()
-    if not {"FLUX", "IVAR"} <= columns or not columns & {"WAVELENGTH", "LOGLAM"} or len(hdu.data) != 1:
+def _from_table(parts: Iterable[Part], path: Path) -> tuple[np.ndarray, ...]:
+    row: dict[str, np.ndarray] = {}
+    for part in parts:
+        if part.name.startswith(("COADD_B", "COADD_R")):
+            raise InputError(
+                f"{path}: a LAMOST medium-resolution file (HDUs COADD_B, COADD_R); the survey 'lamost' reads low "
+                "resolution only, leave it out"
+            )
+        # Called COADD, or the only one there is.
+        if part.is_table and (part.name == "COADD" or not row):
+            found = part.columns(VECTORS, vectors=True)
+            if all(len(values) == 1 for values in found.values()):
+                row = {name: np.atleast_1d(values[0]) for name, values in found.items()}
+    if not {"FLUX", "IVAR"} <= set(row) or not {"WAVELENGTH", "LOGLAM"} & set(row):
         raise _not_lamost(path, "neither an image nor one row of vectors FLUX, IVAR, WAVELENGTH")
-    row = {name: np.atleast_1d(hdu.data[name][0]) for name in columns & set(VECTORS)}
     flux, ivar = row["FLUX"], row["IVAR"]
     wave = row["WAVELENGTH"] if "WAVELENGTH" in row else 10.0 ** row["LOGLAM"].astype(np.float64)
     wave = wave.astype(np.float64)

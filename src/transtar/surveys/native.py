@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,9 +14,9 @@ from ..content import read_bytes
 from ..errors import InputError, SettingsError, TranstarError, shown
 from ..fits_headers import BLOCK, Source, check_sum, heads
 from ..spectra import SpectrumBatch
-from ..tables.ids import NO_ID, to_int64
 from .base import Survey
 from .fits_parts import check_compressed
+from .header_cards import identifier, number, text
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -135,58 +135,3 @@ def read_fits(path: Path) -> fits.HDUList:
     except OSError:
         raise InputError(f"{path}: truncated or damaged FITS file; fetch it again") from None
     return hdus
-
-
-def text(header: Mapping[str, Any], key: str) -> str:
-    """Header value as stripped text; empty if there is none."""
-    value = _card(header, key)
-    return "" if value is None else str(value).strip()
-
-
-def number(header: Mapping[str, Any], *keys: str) -> float:
-    """First finite header value among `keys`; NaN if there is none or it is the sentinel -9999.
-
-    Raises
-    ------
-    InputError
-        If a card holds something else than a number, such as one with a decimal comma.
-    """
-    for key in keys:
-        value = _card(header, key)
-        if value is None or (isinstance(value, str) and value.strip().lower() in ("", "null", "none")):
-            continue
-        try:
-            value = float(value)
-        except (TypeError, ValueError):
-            raise InputError(f"header card {key} = {shown(value)} is no number; mend the file") from None
-        if np.isfinite(value) and value > -9999:
-            return value
-    return float("nan")
-
-
-def _card(header: Mapping[str, Any], key: str) -> Any:
-    """Value of a card; text where it is none that FITS allows, such as NaN without quotes."""
-    if key not in header:
-        return None
-    try:
-        value = header[key]
-    except Exception:
-        # The cards are parsed one by one, when they are asked for.
-        value = header.cards[key].image.partition("=")[2].partition("/")[0].strip(" '")  # type: ignore[attr-defined]
-    return None if type(value).__name__ == "Undefined" else value
-
-
-def identifier(header: Mapping[str, Any], key: str) -> int:
-    """Identifier in a header; `NO_ID` if there is none.
-
-    Raises
-    ------
-    InputError
-        If it is no whole number.
-    """
-    value = _card(header, key)
-    if value is None or value == "":
-        return NO_ID
-    if isinstance(value, bool):
-        raise InputError(f"header card {key} = {value} is no identifier; mend the file")
-    return int(to_int64(np.array([value]), f"header card {key}")[0])

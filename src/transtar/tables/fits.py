@@ -28,7 +28,7 @@ from ..fits_headers import (
     stated_sum,
 )
 
-__all__ = ["MAGIC", "FitsTable", "list_tables", "read_columns"]
+__all__ = ["MAGIC", "FitsTable", "describe", "finish", "list_tables", "read_columns"]
 
 _BLOCK = 1 << 26
 """Bytes of rows in memory at a time."""
@@ -94,20 +94,33 @@ def list_tables(path: Path) -> dict[str, FitsTable]:
         for number, head in enumerate(heads(source)):
             if head.kind in ("BINTABLE", "TABLE"):
                 name = head.name if head.name and head.name not in found else str(number)
-                try:
-                    found[name] = _describe(head)
-                except InputError as error:
-                    raise InputError(f"{path}: {error}") from None
-                except Exception as error:
-                    what = shown(f"{type(error).__name__}: {error}", 200)
-                    raise InputError(f"{path}: truncated or damaged FITS file ({what}); fetch it again") from error
+                found[name] = describe(head, path)
     return found
+
+
+def describe(head: Head, path: Path) -> FitsTable:
+    """What a table is, by its header.
+
+    Raises
+    ------
+    InputError
+        If the header contradicts itself.
+    """
+    try:
+        return _describe(head)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except Exception as error:
+        what = shown(f"{type(error).__name__}: {error}", 200)
+        raise InputError(f"{path}: truncated or damaged FITS file ({what}); fetch it again") from error
 
 
 def _describe(head: Head) -> FitsTable:
     header, is_ascii = head.header, head.kind == "TABLE"
     n, width = int(header["TFIELDS"]), int(header["NAXIS1"])
-    cards = [{key: header.get(f"{key}{i}") for key in _KEYS} for i in range(1, n + 1)]
+    # astropy takes its time for each card, those that do not exist among them.
+    there = set(header)
+    cards = [{key: header[f"{key}{i}"] if f"{key}{i}" in there else None for key in _KEYS} for i in range(1, n + 1)]
     names = tuple(str(card["TTYPE"] or f"column {i}").strip() for i, card in enumerate(cards, 1))
     units = tuple(str(card["TUNIT"] or "").strip() for card in cards)
     unread: dict[int, str] = {}
@@ -118,7 +131,7 @@ def _describe(head: Head) -> FitsTable:
             if found is None:
                 raise InputError(f"TFORM '{card['TFORM']}' of an ASCII table")
             formats.append(f"S{found[2]}")
-            offsets.append(int(card["TBCOL"]) - 1)
+            offsets.append(int(str(card["TBCOL"])) - 1)
     else:
         formats, offsets, place = [], [], 0
         for i, card in enumerate(cards):
@@ -221,7 +234,7 @@ def read_columns(path: Path, table: FitsTable, places: Sequence[int]) -> list[tu
         if place in table.unread:
             raise InputError(f"{path}: column {table.names[place]} is {table.unread[place]}")
     raw = _raw(path, table, places)
-    return [_finish(values, table, place) for values, place in zip(raw, places, strict=True)]
+    return [finish(values, table, place) for values, place in zip(raw, places, strict=True)]
 
 
 def _raw(path: Path, table: FitsTable, places: Sequence[int]) -> list[np.ndarray]:
@@ -256,7 +269,17 @@ def _in_blocks(source: Source, table: FitsTable, names: Sequence[str]) -> list[n
     return out
 
 
-def _finish(raw: np.ndarray, table: FitsTable, place: int) -> tuple[np.ndarray, np.ndarray]:
+def finish(raw: np.ndarray, table: FitsTable, place: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values of a column as stored, and where there are none: scaled, in the byte order of the machine.
+
+    Parameters
+    ----------
+    raw : ndarray
+        A field of records of ``table.record``.
+    table : FitsTable
+    place : int
+        Of the column, from 0.
+    """
     if table.ascii:
         text = np.char.strip(raw)
         null = str(table.nulls[place]).strip().encode() if place in table.nulls else b""
