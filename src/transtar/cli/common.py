@@ -77,8 +77,35 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="NAME=COLUMN",
-        help="which column of a table is which, where its names do not tell, or tell it twice: feh=FE_H id=recno",
+        help="which column of a table, or of spectra of the survey generic, is which, where names do not tell, or tell it twice: "
+        "feh=FE_H id=recno flux=FLUX_CAL",
     )
+
+
+def add_stated(parser: argparse.ArgumentParser) -> None:
+    """What files of spectra do not say of themselves."""
+    parser.add_argument("--medium", choices=("air", "vacuum"), help="of the wavelengths, where files do not say it")
+    parser.add_argument(
+        "--frame",
+        choices=("observed", "rest"),
+        help="of the wavelengths, where files do not say it; observed if not given",
+    )
+    parser.add_argument(
+        "--unit", help="of the wavelengths, where files do not say it: A (if not given), nm, um, m, Hz, 1/cm, eV"
+    )
+
+
+def read_stated(arguments: argparse.Namespace):
+    """What `add_stated` was given, for `transtar.datasets.prepare`.
+
+    Raises
+    ------
+    SettingsError
+        If the unit is none of wavelengths.
+    """
+    from ..surveys import Stated
+
+    return Stated(arguments.medium or "", arguments.frame or "", arguments.unit or "")
 
 
 def add_training(parser: argparse.ArgumentParser) -> None:
