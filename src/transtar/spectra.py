@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .errors import InputError
+from .telling import tell
 
 FRAMES = ("observed", "rest")
 
@@ -26,9 +27,11 @@ class SpectrumBatch:
     wave : ndarray, shape (n_pixels,), float64
         Vacuum wavelength in Angstrom, strictly increasing.
     flux : ndarray, shape (n_spectra, n_pixels), float32
-        In the survey's own units; any positive factor per spectrum is of no consequence.
+        In the survey's own units; any positive factor per spectrum is of no consequence. Other types are converted by
+        `to_single`, with `ivar`.
     ivar : ndarray of the shape of `flux`, float32, or None
-        Inverse variance of `flux`; None where the survey gives none.
+        Inverse variance of `flux`; None where the survey gives none. A row of NaN throughout is a spectrum without errors
+        among others that have some.
     mask : ndarray of the shape of `flux`, bool
         True where the survey marks the pixel as bad, and where a short spectrum was padded.
     ids : ndarray, shape (n_spectra,), int64
@@ -80,6 +83,10 @@ class SpectrumBatch:
         if self.ids.dtype != np.int64:
             raise InputError(f"{self.survey}: ids must be int64, not {self.ids.dtype}")
         check_wave(self.wave, self.survey)
+        if not (_is_single(self.flux) and (self.ivar is None or _is_single(self.ivar))):
+            flux, ivar = to_single(self.flux, self.ivar)
+            object.__setattr__(self, "flux", flux)
+            object.__setattr__(self, "ivar", ivar)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -154,6 +161,39 @@ def to_single(flux: np.ndarray, ivar: np.ndarray | None = None) -> tuple[np.ndar
     # What is too large even so is infinite from now on, which is a bad pixel to everything.
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         return flux.astype(np.float32, copy=False), None if ivar is None else ivar.astype(np.float32, copy=False)
+
+
+def _is_single(values: np.ndarray) -> bool:
+    return values.dtype == np.float32 and not isinstance(values, np.ma.MaskedArray)
+
+
+def inverse_variance(error: np.ndarray, survey: str) -> np.ndarray | None:
+    """Inverse variances of errors, in double precision, as `to_single` and `SpectrumBatch` take them.
+
+    Parameters
+    ----------
+    error : ndarray, shape (n_spectra, n_pixels) or (n_pixels,)
+        1 sigma, in units of the flux.
+    survey : str
+        For what is told.
+
+    Returns
+    -------
+    ndarray of the shape of `error`, float64, or None
+        0 where an error is not finite or not positive. A spectrum without any positive error has none at all: zeros were put
+        in place of errors, and no pixel is worse for that. It becomes a row of NaN, or None if there is no other spectrum.
+    """
+    error = np.asarray(_filled(error, np.nan), dtype=np.float64)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        ivar = np.where(error > 0, error, np.inf) ** -2.0
+    useless = ~(ivar > 0).any(axis=-1)
+    if not useless.any():
+        return ivar
+    tell(f"{survey}: spectra whose errors are all zero or missing are taken as spectra without errors (flag NO_IVAR)")
+    if useless.all():
+        return None
+    ivar[useless] = np.nan
+    return ivar
 
 
 def _filled(values: np.ndarray, filler: float) -> np.ndarray:
