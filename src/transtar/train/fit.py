@@ -14,6 +14,7 @@ from torch import nn
 
 from ..devices import check_device
 from ..errors import InputError, SettingsError, TranstarError
+from ..grids import LogGrid
 from ..models.estimator import Estimator, input_scalers
 from ..models.lora import LoRALinear, add_lora, lora_factors, merge_lora
 from ..models.mlp import MLPSettings, build_mlp, is_plain_mlp
@@ -214,7 +215,13 @@ def _augmentation(scalers: Estimator, training: Sample, settings: TrainSettings,
         raise SettingsError("augmentation needs spectra on a wavelength grid, but the model has no preprocessing")
     raw = torch.from_numpy(np.ascontiguousarray(training.flux)).to(settings.device)
     mean, inverse = (torch.from_numpy(a).to(settings.device) for a in (scalers.input_mean, 1 / scalers.input_std))
-    step = scalers.preprocessing.wavelengths.step
+    grid = scalers.preprocessing.wavelengths
+    if changes.shift_kms and not isinstance(grid, LogGrid):
+        raise SettingsError(
+            f"augmentation: shift_kms needs a grid even in log wavelength, which '{grid.name}' is not; leave it out"
+        )
+    # Nothing but a shift depends on the step.
+    step = grid.step if isinstance(grid, LogGrid) else 1.0
 
     def scale(flux: torch.Tensor) -> torch.Tensor:
         return flux.sub_(mean).mul_(inverse)
