@@ -14,8 +14,8 @@ from .telling import tell
 FRAMES = ("observed", "rest")
 
 ORDINARY = 40
-"""Fluxes whose median lies between two to the minus this and two to this are left as they are: their inverse variances fit
-into single precision, too."""
+"""Fluxes whose geometric mean lies between two to the minus this and two to this are left as they are: their inverse variances
+fit into single precision, too."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ def to_single(flux: np.ndarray, ivar: np.ndarray | None = None) -> tuple[np.ndar
     """Bring fluxes of any unit, and their inverse variances, into the range of single precision.
 
     In erg/s/cm2/A, say, a flux of 1e-17 with a S/N of 1000 has an inverse variance of 1e40, which float32 does not hold. Where
-    the median of its finite fluxes other than zero is beyond the ordinary, a spectrum is multiplied by a power of two, which
-    is exact; all others keep their values.
+    the geometric mean of its finite fluxes other than zero is beyond the ordinary, a spectrum is multiplied by a power of two,
+    which is exact; all others keep their values.
 
     Parameters
     ----------
@@ -203,17 +203,23 @@ def _filled(values: np.ndarray, filler: float) -> np.ndarray:
 
 
 def _powers(flux: np.ndarray) -> np.ndarray:
-    """The power of two nearest below the median of each spectrum, 0 where that is ordinary; shape (n_spectra, 1), int."""
-    power = np.zeros((len(flux), 1), dtype=int)
-    for row, values in enumerate(flux):
-        # A few hundred pixels tell the size of a spectrum; all are asked only where those hold nothing.
-        for some in (values[:: max(len(values) // 256, 1)], values):
-            size = np.abs(some[np.isfinite(some) & (some != 0)], dtype=np.float64)
-            if len(size):
-                exponent = int(np.frexp(np.median(size))[1])
-                power[row] = exponent if abs(exponent) > ORDINARY else 0
-                break
-    return power
+    """The power of two near the geometric mean of each spectrum, 0 where that is ordinary; shape (n_spectra, 1), int."""
+    # A few hundred pixels tell the size of a spectrum; all are asked only where those hold nothing.
+    some = flux[:, :: max(flux.shape[1] // 256, 1)]
+    power, n = _mean_exponent(some)
+    empty = np.flatnonzero(n == 0)
+    if len(empty) and some.shape != flux.shape:
+        power[empty] = _mean_exponent(flux[empty])[0]
+    power[np.abs(power) <= ORDINARY] = 0
+    return power[:, None]
+
+
+def _mean_exponent(flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean binary exponent over finite fluxes other than zero, and their number; int, shape (n_spectra,)."""
+    used = np.isfinite(flux) & (flux != 0)
+    exponent = np.where(used, np.frexp(flux)[1], 0)
+    n = used.sum(axis=1)
+    return exponent.sum(axis=1) // np.maximum(n, 1), n
 
 
 def concatenate(batches: Sequence[SpectrumBatch]) -> SpectrumBatch:

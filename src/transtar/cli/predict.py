@@ -90,9 +90,9 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
     from tqdm import tqdm
 
     from ..datasets import preprocess_batch
+    from ..datasets.prepare import default_settings, require_fit
     from ..errors import InputError
     from ..labels import StarList, VelocityReport, read_velocities
-    from ..preprocess import Preprocessing
     from ..surveys import find_files, find_star_files, get_survey, stream
     from ..tables import Choice
 
@@ -102,7 +102,8 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
     wanted = None if arguments.stars is None else StarList.read(arguments.stars, **how)
     velocities = None if arguments.velocities is None else read_velocities(arguments.velocities, **how)
     columns.require_used([table for table in (arguments.stars, arguments.velocities) if table is not None])
-    settings = model.preprocessing or Preprocessing()
+    settings = model.preprocessing or default_settings(survey)
+    require_fit(survey, settings)
     with tqdm(unit="spectra", desc="predict", disable=None, leave=False) as bar:
 
         def leave_out(_, counts: dict[str, int]) -> None:
@@ -126,7 +127,7 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
             try:
                 spectra = preprocess_batch(batch, survey, settings, velocities, velocity_report=report)
             except InputError as error:
-                for name in batch.meta["file"]:
+                for name in dict.fromkeys(batch.meta["file"].tolist()):
                     skipped.add(name, f"{name}: {error}")
                 continue
             yield batch, spectra

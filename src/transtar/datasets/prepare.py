@@ -12,6 +12,7 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError, SettingsError
 from ..flags import count
+from ..grids import Grid, get_grid
 from ..labels import (
     LABELS,
     StarList,
@@ -87,6 +88,7 @@ def prepare(
     out : path
         Folder of the prepared set.
     settings : Preprocessing, optional
+        The survey's own if not given (see `default_settings`).
     labels, split : path, optional
         Tables with ``file``, ``id`` or ``star``, and labels or ``split`` ('pool' or 'test'). Without `split` every row
         is 'pool'.
@@ -118,9 +120,10 @@ def prepare(
     InputError
         If no file can be used, or a table is unusable or matches no spectrum.
     SettingsError
-        If the radius is none.
+        If the radius is none, or the survey's spectra are too coarse for the grid.
     """
-    settings = settings or Preprocessing()
+    settings = settings or default_settings(survey)
+    require_fit(survey, settings)
     report = PrepareReport()
     # Tables are read first: a misspelt column should not cost an hour of reading spectra.
     if match_radius is not None and labels is None:
@@ -173,8 +176,9 @@ def prepare(
             try:
                 spectra = preprocess_batch(batch, survey, settings, velocity_table, threads, velocity_report)
             except InputError as error:
-                for name in batch.meta["file"]:
-                    skip(Path(str(name)), f"{name}: {error}")
+                # A file of many stars is one file.
+                for name in dict.fromkeys(batch.meta["file"].tolist()):
+                    skip(Path(name), f"{name}: {error}")
                 continue
             writer.append(spectra, star_columns(batch, spectra))
             keys |= dict.fromkeys(batch.keys)
@@ -205,6 +209,50 @@ def prepare(
     report.flags = count(found["flags"])
     report.labels = {name: int(np.isfinite(found[name]).sum()) for name in names}
     return report
+
+
+def default_settings(survey: Survey, changes: Mapping[str, Any] | None = None) -> Preprocessing:
+    """The preprocessing of a survey where nobody wants another: the defaults, with what the survey itself names.
+
+    Parameters
+    ----------
+    survey : Survey
+    changes : mapping of str to value, optional
+        Settings that go before the survey's.
+
+    Returns
+    -------
+    Preprocessing
+
+    Raises
+    ------
+    SettingsError
+        On an unknown key or an impossible value.
+    """
+    return Preprocessing.from_dict({**survey.preprocessing, **(changes or {})})
+
+
+def require_fit(survey: Survey, settings: Preprocessing) -> None:
+    """Refuse, before anything is read, spectra that are known to be too coarse for a grid.
+
+    Raises
+    ------
+    SettingsError
+        If the survey is prepared on a grid of its own, whose points are much further apart than those of the one asked for.
+    """
+    if "grid" not in survey.preprocessing:
+        return
+    own, wanted = get_grid(default_settings(survey).grid), settings.wavelengths
+    points, needed = (_points_within(one, other) for one, other in ((own, wanted), (wanted, own)))
+    if points < needed / 4:
+        raise SettingsError(
+            f"{survey.name}: its spectra are too coarse for the grid '{wanted.name}' ({points} points for {needed}); "
+            f"they are prepared on the grid '{own.name}', without --preprocessing, and need models that learnt on that"
+        )
+
+
+def _points_within(grid: Grid, other: Grid) -> int:
+    return int(np.count_nonzero((grid.wave >= other.wave[0]) & (grid.wave <= other.wave[-1])))
 
 
 def preprocess_batch(
