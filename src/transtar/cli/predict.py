@@ -90,9 +90,10 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
     from tqdm import tqdm
 
     from ..datasets import preprocess_batch
-    from ..datasets.prepare import default_settings, require_fit
+    from ..datasets.prepare import default_settings, fast_line, require_fit
     from ..errors import InputError
     from ..labels import StarList, VelocityReport, read_velocities
+    from ..preprocess import too_fast
     from ..surveys import find_files, find_star_files, get_survey, stream
     from ..tables import Choice
 
@@ -116,6 +117,7 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
             files = find_star_files(survey, arguments.spectra, wanted.table, skipped.add)
         bar.total = len(files)
         report = VelocityReport()
+        n_fast = 0
         for batch in stream(
             survey,
             files,
@@ -130,6 +132,7 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
                 for name in dict.fromkeys(batch.meta["file"].tolist()):
                     skipped.add(name, f"{name}: {error}")
                 continue
+            n_fast += too_fast(batch, settings)
             yield batch, spectra
             bar.update(len(batch))
         if wanted is not None:
@@ -138,6 +141,8 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
         if velocities is not None:
             report.require_match(arguments.velocities)
             say(str(report))
+        for line in fast_line(n_fast):
+            say(line)
 
 
 def _prepared(arguments, model) -> Iterator[tuple]:

@@ -12,7 +12,7 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError, SettingsError
 from ..flags import count
-from ..grids import Grid, get_grid
+from ..grids import MOST_VELOCITY, Grid, get_grid
 from ..labels import (
     LABELS,
     StarList,
@@ -27,7 +27,7 @@ from ..labels import (
     table_positions,
 )
 from ..labels.positions import check_radius
-from ..preprocess import GridSpectra, Preprocessing, preprocess
+from ..preprocess import GridSpectra, Preprocessing, preprocess, too_fast
 from ..spectra import SpectrumBatch
 from ..surveys import Survey, find_files, find_star_files, stream
 from ..tables import Choice
@@ -165,6 +165,7 @@ def prepare(
         done = 0
         keys: dict[str, None] = {}
         velocity_report = VelocityReport()
+        n_fast = 0
         for batch in stream(
             survey,
             files,
@@ -180,6 +181,7 @@ def prepare(
                 for name in dict.fromkeys(batch.meta["file"].tolist()):
                     skip(Path(name), f"{name}: {error}")
                 continue
+            n_fast += too_fast(batch, settings)
             writer.append(spectra, star_columns(batch, spectra))
             keys |= dict.fromkeys(batch.keys)
             done += len(batch)
@@ -197,6 +199,7 @@ def prepare(
         if velocity_table is not None:
             velocity_report.require_match(str(velocities))
             report.lines.append(str(velocity_report))
+        report.lines += fast_line(n_fast)
         if theirs is not None and match_radius is not None:
             rows, line = match_spectra(theirs, found, survey.name, match_radius, Path(labels).name)
             found.update(_found(table, names, rows))
@@ -306,6 +309,16 @@ def preprocess_batch(
         velocity=velocity,
         threads=threads,
     )
+
+
+def fast_line(n: int) -> list[str]:
+    """What is to be said of so many spectra whose velocities are refused, in one line or none."""
+    if not n:
+        return []
+    return [
+        f"velocities: {n} spectra have one beyond {MOST_VELOCITY:g} km/s, which no star of the Galaxy has; it counts as "
+        "unknown (flag NO_VELOCITY)"
+    ]
 
 
 def star_columns(batch: SpectrumBatch, spectra: GridSpectra) -> dict[str, np.ndarray]:

@@ -168,9 +168,16 @@ def _stretch(batch, settings, velocity) -> tuple[np.ndarray, np.ndarray]:
         return np.ones(len(batch)), flags
     if velocity is None:
         velocity = batch.meta.get("velocity", np.full(len(batch), np.nan))
-    known = np.isfinite(velocity) & (np.abs(velocity) <= MOST_VELOCITY)
+    known = np.abs(velocity) <= MOST_VELOCITY
     flags[~known] |= Flag.NO_VELOCITY
     return np.where(known, 1 + np.where(known, velocity, 0) / SPEED_OF_LIGHT, 1.0), flags
+
+
+def too_fast(batch: SpectrumBatch, settings: Preprocessing) -> int:
+    """How many spectra of a batch have a velocity that is refused because no star of the Galaxy is as fast."""
+    if settings.frame == "observed" or batch.frame == "rest" or "velocity" not in batch.meta:
+        return 0
+    return int(np.count_nonzero(np.abs(batch.meta["velocity"]) > MOST_VELOCITY))
 
 
 def _without_errors(batch: SpectrumBatch) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
-from ..grids import SPEED_OF_LIGHT, LogGrid
+from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT, LogGrid
 from ..spectra import SpectrumBatch, check_wave
 from ..tables.ids import NO_ID
 from .air import air_to_vacuum
@@ -28,9 +28,6 @@ NATIVE = LogGrid("lamost", 3.5682, 1e-4, 3909)
 
 GRID_TOLERANCE = 0.02
 """In pixels. Rounding of a start of 3700.0 A, or of float32 wavelengths, moves pixels by less than this."""
-
-MAX_STELLAR_REDSHIFT = 0.01
-"""3000 km/s: no star of the Galaxy is faster, so a larger value is a failed fit or a sentinel."""
 
 VECTORS = ("FLUX", "IVAR", "WAVELENGTH", "LOGLAM", "ANDMASK")
 """Columns of the newer layout that are read."""
@@ -149,7 +146,7 @@ def _meta(header: Any, path: Path) -> dict[str, np.ndarray]:
     kind = text(header, "CLASS")
     redshift = number(header, "Z")
     # The redshift of a galaxy is no velocity within the Galaxy, and shifting by it would leave the grid.
-    stellar = kind.upper() == "STAR" and abs(redshift) <= MAX_STELLAR_REDSHIFT
+    stellar = kind.upper() == "STAR" and SPEED_OF_LIGHT * abs(redshift) <= MOST_VELOCITY
     values: dict[str, Any] = {
         "file": Path(path).name,
         "velocity": SPEED_OF_LIGHT * redshift if stellar else np.nan,
