@@ -253,6 +253,12 @@ def _require_overlap(batch: SpectrumBatch, settings: Preprocessing) -> None:
             f"{batch.survey}: spectra from {batch.wave[0]:.1f} to {batch.wave[-1]:.1f} A have fewer than {needed} pixels on "
             f"the grid '{settings.grid}' ({grid[0]:.1f} to {grid[-1]:.1f} A); these spectra need another grid"
         )
+    covered = np.count_nonzero((grid >= batch.wave[0]) & (grid <= batch.wave[-1])) / len(grid)
+    if covered < settings.good_fraction:
+        tell(
+            f"{batch.survey}: spectra that cover {covered:.0%} of the grid '{settings.grid}', {grid[0]:.0f} to {grid[-1]:.0f} A, "
+            f"where {settings.good_fraction:.0%} are needed (flag LOW_GOOD_FRACTION)"
+        )
 
 
 def _median_pixels(batch: SpectrumBatch, settings: Preprocessing) -> int:

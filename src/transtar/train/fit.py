@@ -20,6 +20,7 @@ from ..models.lora import LoRALinear, add_lora, lora_factors, merge_lora
 from ..models.mlp import MLPSettings, build_mlp, is_plain_mlp
 from ..models.networks import map_outputs
 from ..models.residual import ResidualNetwork, assemble, build_head, innermost
+from ..telling import tell
 from .augment import augment_flux
 from .closed_form import fit_recalibration, fit_ridge
 from .loop import Augment, History, Progress, Run, to_the_end, training
@@ -217,9 +218,8 @@ def _augmentation(scalers: Estimator, training: Sample, settings: TrainSettings,
     mean, inverse = (torch.from_numpy(a).to(settings.device) for a in (scalers.input_mean, 1 / scalers.input_std))
     grid = scalers.preprocessing.wavelengths
     if changes.shift_kms and not isinstance(grid, LogGrid):
-        raise SettingsError(
-            f"augmentation: shift_kms needs a grid even in log wavelength, which '{grid.name}' is not; leave it out"
-        )
+        tell(f"augmentation: no velocity shifts on the grid '{grid.name}', which is not even in log wavelength")
+        changes = replace(changes, shift_kms=0.0)
     # Nothing but a shift depends on the step.
     step = grid.step if isinstance(grid, LogGrid) else 1.0
 
