@@ -1,13 +1,16 @@
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from scipy.ndimage import gaussian_filter1d
 
 from transtar.flags import Flag
 from transtar.grids import BLUE, SPEED_OF_LIGHT, XP
 from transtar.preprocess import Preprocessing, preprocess
 from transtar.preprocess.fine import SIGMA, describe, is_finer, resolving_power, smooth
+from transtar.surveys.air import air_to_vacuum
 
 from .made import WAVES, batch_of, star
 
@@ -158,3 +161,27 @@ def test_zeros_in_place_of_gaps():
     padded.flux[0, :500] = padded.flux[0, 1600:] = 0
     kept = preprocess(replace(padded, mask=padded.flux == 0))
     np.testing.assert_array_equal(preprocess(padded).flux, kept.flux)
+
+
+def test_the_sun_as_harps_sees_it(data):
+    """313,000 pixels of 0.01 A, rest frame, air; between the two detectors the file holds zeros."""
+    path = data / "public/highres/Sun_HARPS.fits.gz"
+    if not path.is_file():
+        pytest.skip("no spectrum of HARPS")
+    with fits.open(path) as hdus:
+        header, flux = hdus[0].header, hdus[0].data.astype(np.float64)
+    wave = air_to_vacuum(header["CRVAL1"] + header["CDELT1"] * np.arange(len(flux)))
+    tracemalloc.start()
+    spectra = preprocess(batch_of(flux, wave, ivar=1e6, frame="rest"))
+    assert tracemalloc.get_traced_memory()[1] < 30e6
+    tracemalloc.stop()
+    gap = (BLUE.wave > 5307) & (BLUE.wave < 5338)
+    assert (spectra.ivar[0, gap] == 0).all()
+    assert (spectra.ivar[0, (BLUE.wave < 5305) | (BLUE.wave > 5340)] > 0).all()
+    log_wave = np.arange(np.log10(3900), np.log10(5300), BLUE.step / 100)
+    expected = gaussian_filter1d(np.interp(log_wave, np.log10(wave), flux), 100 * SIGMA, truncate=6)
+    inner = (BLUE.wave > 4010) & (BLUE.wave < 5290)
+    ratio = spectra.flux[0, inner] / np.interp(BLUE.log_wave[inner], log_wave, expected)
+    # Their ratio is one over the continuum, which is smooth.
+    fit = np.polynomial.Polynomial.fit(BLUE.wave[inner], 1 / ratio, 5)
+    np.testing.assert_allclose(ratio * fit(BLUE.wave[inner]), 1, atol=3e-3)
