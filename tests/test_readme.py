@@ -1,6 +1,7 @@
 """The README and the other pages: what they show is run, what they list is current, what they link exists."""
 
 import csv
+import json
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from transtar.catalog import read_catalog
@@ -34,6 +36,11 @@ def run(command: list[str], folder: Path, **variables: str) -> str:
     )
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def before(site: Path) -> str:
+    """A PYTHONPATH on which `site` comes first, and where this transtar was found stays."""
+    return os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
 
 
 def small_survey(source: Path, target: Path, tables: dict[str, list[str]]) -> None:
@@ -155,7 +162,7 @@ def test_the_survey_of_the_guide_installs_and_is_read(tmp_path):
         table.write(tmp_path / "spectra" / f"star{number}.fits")
     printed = ""
     for _, content in blocks(page, "bash"):
-        printed += run(["bash", "-euc", content], tmp_path, PYTHONPATH=str(site))
+        printed += run(["bash", "-euc", content], tmp_path, PYTHONPATH=before(site))
     assert re.search(r"surveys .*mysurvey", printed)
     assert "3 spectra" in printed
     from transtar import read_set
@@ -163,3 +170,32 @@ def test_the_survey_of_the_guide_installs_and_is_read(tmp_path):
     prepared = read_set(tmp_path / "sets" / "mysurvey")
     assert prepared.columns["id"].tolist() == [2**62, 2**62 + 1, 2**62 + 2]
     assert np.isfinite(prepared.flux).all()
+
+
+def test_the_grid_of_the_guide_installs_and_is_used(tmp_path):
+    page = ROOT / "docs" / "add-a-grid.md"
+    ((_, project), (_, module)) = blocks(page, "toml", "python")
+    package, site = tmp_path / "package", tmp_path / "site"
+    package.mkdir()
+    (package / "pyproject.toml").write_text(project)
+    (package / "transtar_calcium.py").write_text(module)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--no-build-isolation"]
+    run([*pip, "--target", str(site), "."], package)
+    (tmp_path / "spectra").mkdir()
+    random = np.random.default_rng(0)
+    wave = np.arange(8300, 8900, 1.5)
+    for number in range(3):
+        flux = 3 - 2 * np.exp(-0.5 * ((wave - 8544.4) / 5) ** 2) + random.normal(0, 0.02, len(wave))
+        rows = "".join(f"{w},{f},0.02\n" for w, f in zip(wave, flux, strict=True))
+        (tmp_path / "spectra" / f"{number}.csv").write_text(f"# medium: vacuum\n# frame: rest\nwave,flux,error\n{rows}")
+    printed = ""
+    for _, content in blocks(page, "bash"):
+        printed += run(["bash", "-euc", content], tmp_path, PYTHONPATH=before(site))
+    assert re.search(r"grids .*blue, calcium, xp", printed)
+    assert "3 spectra; labels: none; flags: none" in printed
+    description = json.loads((tmp_path / "sets" / "calcium" / "set.json").read_text())
+    assert description["preprocessing"]["grid"] == "calcium"
+    assert len(description["preprocessing"]["grid_hash"]) == 16
+    flux = pq.read_table(tmp_path / "sets" / "calcium" / "spectra.parquet")["flux"].to_pylist()
+    np.testing.assert_allclose(np.median(flux, axis=1), 1, atol=0.03)
+    assert np.argmin(flux[0]) == pytest.approx((np.log10(8544.4) - 3.9248) / 1e-4, abs=2)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from transtar.errors import InputError
-from transtar.spectra import SpectrumBatch, check_wave, concatenate, to_single
+from transtar.spectra import SpectrumBatch, check_wave, concatenate, inverse_variance, to_single
 
 WAVE = np.linspace(4000, 5000, 5)
 
@@ -129,3 +129,29 @@ def test_masked_fluxes_are_no_numbers():
     assert ivar[4] == 0
     assert flux[3] == 3
     assert not to_single(np.zeros((2, 10)))[0].any()
+
+
+def test_a_batch_brings_its_fluxes_to_single_precision():
+    flux = np.array([[1.0, 2, 3, 4, 5]]) * 1e-20
+    given = {"wave": WAVE, "mask": np.zeros((1, 5), bool), "ids": np.array([1]), "survey": "made"}
+    one = SpectrumBatch(flux=flux, ivar=(flux / 1000) ** -2.0, **given)
+    assert one.flux.dtype == one.ivar.dtype == np.float32
+    np.testing.assert_allclose(one.flux * np.sqrt(one.ivar), 1000, rtol=1e-6)
+    np.testing.assert_allclose(one.flux / one.flux[0, 0], flux / 1e-20, rtol=1e-6)
+    masked = SpectrumBatch(flux=np.ma.masked_greater(flux.astype(np.float32), 4.5e-20), ivar=None, **given)
+    assert np.isnan(masked.flux[0, 4])
+    assert type(masked.flux) is np.ndarray
+
+
+def test_errors_that_are_all_zero_are_none(caplog):
+    error = np.array([[1.0, 2, 0, -1, np.nan], [0.0] * 5, [np.nan] * 5])
+    ivar = inverse_variance(error, "made")
+    np.testing.assert_array_equal(ivar[0], [1, 0.25, 0, 0, 0])
+    assert np.isnan(ivar[1:]).all()
+    assert "made: spectra whose errors are all zero or missing are taken as spectra without errors" in caplog.text
+    assert inverse_variance(error[1:], "made") is None
+    assert inverse_variance(error[2], "made") is None
+    caplog.clear()
+    np.testing.assert_array_equal(inverse_variance(error[0], "made"), ivar[0])
+    assert inverse_variance(np.array([np.inf, 1e-200]), "made").tolist() == [0, np.inf]
+    assert not caplog.text

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .errors import InputError
+from .telling import tell
 
 FRAMES = ("observed", "rest")
 
 ORDINARY = 40
-"""Fluxes whose median lies between two to the minus this and two to this are left as they are: their inverse variances fit
-into single precision, too."""
+"""Fluxes whose geometric mean lies between two to the minus this and two to this are left as they are: their inverse variances
+fit into single precision, too."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,11 @@ class SpectrumBatch:
     wave : ndarray, shape (n_pixels,), float64
         Vacuum wavelength in Angstrom, strictly increasing.
     flux : ndarray, shape (n_spectra, n_pixels), float32
-        In the survey's own units; any positive factor per spectrum is of no consequence.
+        In the survey's own units; any positive factor per spectrum is of no consequence. Other types are converted by
+        `to_single`, with `ivar`.
     ivar : ndarray of the shape of `flux`, float32, or None
-        Inverse variance of `flux`; None where the survey gives none.
+        Inverse variance of `flux`; None where the survey gives none. A row of NaN throughout is a spectrum without errors
+        among others that have some.
     mask : ndarray of the shape of `flux`, bool
         True where the survey marks the pixel as bad, and where a short spectrum was padded.
     ids : ndarray, shape (n_spectra,), int64
@@ -80,6 +83,10 @@ class SpectrumBatch:
         if self.ids.dtype != np.int64:
             raise InputError(f"{self.survey}: ids must be int64, not {self.ids.dtype}")
         check_wave(self.wave, self.survey)
+        if not (_is_single(self.flux) and (self.ivar is None or _is_single(self.ivar))):
+            flux, ivar = to_single(self.flux, self.ivar)
+            object.__setattr__(self, "flux", flux)
+            object.__setattr__(self, "ivar", ivar)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -128,8 +135,8 @@ def to_single(flux: np.ndarray, ivar: np.ndarray | None = None) -> tuple[np.ndar
     """Bring fluxes of any unit, and their inverse variances, into the range of single precision.
 
     In erg/s/cm2/A, say, a flux of 1e-17 with a S/N of 1000 has an inverse variance of 1e40, which float32 does not hold. Where
-    the median of its finite fluxes other than zero is beyond the ordinary, a spectrum is multiplied by a power of two, which
-    is exact; all others keep their values.
+    the geometric mean of its finite fluxes other than zero is beyond the ordinary, a spectrum is multiplied by a power of two,
+    which is exact; all others keep their values.
 
     Parameters
     ----------
@@ -156,6 +163,39 @@ def to_single(flux: np.ndarray, ivar: np.ndarray | None = None) -> tuple[np.ndar
         return flux.astype(np.float32, copy=False), None if ivar is None else ivar.astype(np.float32, copy=False)
 
 
+def _is_single(values: np.ndarray) -> bool:
+    return values.dtype == np.float32 and not isinstance(values, np.ma.MaskedArray)
+
+
+def inverse_variance(error: np.ndarray, survey: str) -> np.ndarray | None:
+    """Inverse variances of errors, in double precision, as `to_single` and `SpectrumBatch` take them.
+
+    Parameters
+    ----------
+    error : ndarray, shape (n_spectra, n_pixels) or (n_pixels,)
+        1 sigma, in units of the flux.
+    survey : str
+        For what is told.
+
+    Returns
+    -------
+    ndarray of the shape of `error`, float64, or None
+        0 where an error is not finite or not positive. A spectrum without any positive error has none at all: zeros were put
+        in place of errors, and no pixel is worse for that. It becomes a row of NaN, or None if there is no other spectrum.
+    """
+    error = np.asarray(_filled(error, np.nan), dtype=np.float64)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        ivar = np.where(error > 0, error, np.inf) ** -2.0
+    useless = ~(ivar > 0).any(axis=-1)
+    if not useless.any():
+        return ivar
+    tell(f"{survey}: spectra whose errors are all zero or missing are taken as spectra without errors (flag NO_IVAR)")
+    if useless.all():
+        return None
+    ivar[useless] = np.nan
+    return ivar
+
+
 def _filled(values: np.ndarray, filler: float) -> np.ndarray:
     if isinstance(values, np.ma.MaskedArray):
         return np.ma.filled(values.astype(np.float64), filler)
@@ -163,17 +203,23 @@ def _filled(values: np.ndarray, filler: float) -> np.ndarray:
 
 
 def _powers(flux: np.ndarray) -> np.ndarray:
-    """The power of two nearest below the median of each spectrum, 0 where that is ordinary; shape (n_spectra, 1), int."""
-    power = np.zeros((len(flux), 1), dtype=int)
-    for row, values in enumerate(flux):
-        # A few hundred pixels tell the size of a spectrum; all are asked only where those hold nothing.
-        for some in (values[:: max(len(values) // 256, 1)], values):
-            size = np.abs(some[np.isfinite(some) & (some != 0)], dtype=np.float64)
-            if len(size):
-                exponent = int(np.frexp(np.median(size))[1])
-                power[row] = exponent if abs(exponent) > ORDINARY else 0
-                break
-    return power
+    """The power of two near the geometric mean of each spectrum, 0 where that is ordinary; shape (n_spectra, 1), int."""
+    # A few hundred pixels tell the size of a spectrum; all are asked only where those hold nothing.
+    some = flux[:, :: max(flux.shape[1] // 256, 1)]
+    power, n = _mean_exponent(some)
+    empty = np.flatnonzero(n == 0)
+    if len(empty) and some.shape != flux.shape:
+        power[empty] = _mean_exponent(flux[empty])[0]
+    power[np.abs(power) <= ORDINARY] = 0
+    return power[:, None]
+
+
+def _mean_exponent(flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean binary exponent over finite fluxes other than zero, and their number; int, shape (n_spectra,)."""
+    used = np.isfinite(flux) & (flux != 0)
+    exponent = np.where(used, np.frexp(flux)[1], 0)
+    n = used.sum(axis=1)
+    return exponent.sum(axis=1) // np.maximum(n, 1), n
 
 
 def concatenate(batches: Sequence[SpectrumBatch]) -> SpectrumBatch:

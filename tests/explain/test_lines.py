@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from transtar.errors import InputError
-from transtar.explain.lines import Line, line_shares, prominent_lines, read_lines
-from transtar.grids import BLUE
+from transtar.explain.lines import Line, line_shares, prominent_lines, read_lines, resolved
+from transtar.grids import BLUE, XP
 from transtar.preprocess import Preprocessing
 from transtar.simulate import load_emulator
 from transtar.simulate.abundances import microturbulence
@@ -136,3 +136,11 @@ def test_prominent_lines():
     assert [line.wavelength for line in prominent_lines(WAVE, spikes, LINES)] == [122.0, 150.0]
     assert [line.wavelength for line in prominent_lines(WAVE, spikes, LINES, apart=1.0)] == [120.0, 122.0, 150.0]
     assert [line.wavelength for line in prominent_lines(WAVE, spikes, LINES, number=1)] == [122.0]
+
+
+def test_lines_narrower_than_pixels_are_left_out():
+    lines = (Line("H", "I", 4862.7, 20.0), Line("Fe", "I", 5270.0, 2.0), Line("Ca", "II", 8544.0, 4.0))
+    assert resolved(lines, BLUE.wave) == lines
+    assert resolved(read_lines(), BLUE.wave) == read_lines()
+    assert resolved(lines, XP.wave) == lines[:1]
+    assert prominent_lines(XP.wave, np.ones(343), ()) == []

@@ -1,11 +1,13 @@
 """The extra `gaia`: continuous Gaia XP spectra, through GaiaXPy."""
 
+import gzip
+
 import numpy as np
 import pytest
 from astropy.io import fits
 
 from transtar.simulate.native import gaia
-from transtar.surveys import get_survey, read
+from transtar.surveys import find_files, get_survey, read
 
 from ..surveys.test_gaia_xp import IDS, check, spectra
 
@@ -49,3 +51,14 @@ def test_continuous_round_trip(tmp_path, data):
 
         assert formats(ours[1]) == formats(theirs[1])
         assert ours[1].columns["bp_n_parameters"].null == theirs[1].columns["bp_n_parameters"].null
+
+
+@pytest.mark.parametrize("suffix", ["csv", "fits", "xml"])
+def test_continuous_files_that_are_packed(tmp_path, data, suffix):
+    """GaiaXPy reads no gzip; the archive's bulk files are."""
+    whole = data / f"gaia_xp/XP_CONTINUOUS_RAW.{suffix}"
+    packed = tmp_path / f"XpContinuousMeanSpectrum_000000-003111.{suffix}.gz"
+    packed.write_bytes(gzip.compress(whole.read_bytes()))
+    (found,) = find_files(SURVEY, tmp_path)
+    check(read(SURVEY, found), read(SURVEY, whole))
+    assert list(tmp_path.iterdir()) == [packed]

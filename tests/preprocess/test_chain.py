@@ -8,7 +8,7 @@ import pytest
 from transtar.errors import InputError
 from transtar.flags import Flag, has
 from transtar.grids import BLUE, SPEED_OF_LIGHT
-from transtar.preprocess import Preprocessing, preprocess, preprocess_stream
+from transtar.preprocess import Preprocessing, preprocess, preprocess_stream, too_fast
 
 from .made import LAMOST_WAVE, WAVES, batch_of, random_batch, star
 
@@ -249,3 +249,42 @@ def test_memory_is_bounded():
     assert has(spectra.flags, Flag.CONTINUUM_FAILED).sum() == 0
     assert used[64] < 64e6
     assert used[64] < used[16] + 8e6
+
+
+def test_nothing_is_as_fast_as_a_galaxy():
+    """One limit, 3000 km/s: a galaxy at z = 0.041 with its own velocity is no star that moves."""
+    batch = batch_of(
+        np.stack([star(LAMOST_WAVE)] * 5), velocity=np.array([2999.0, -3000.0, 3001.0, 0.041 * SPEED_OF_LIGHT, np.nan])
+    )
+    flags = flags_of(batch)[1]
+    assert [Flag.NO_VELOCITY in flag for flag in flags] == [False, False, True, True, True]
+    assert too_fast(batch, Preprocessing()) == 2
+    assert too_fast(batch, Preprocessing(frame="observed")) == 0
+
+
+def test_spectra_without_errors_among_others():
+    """A row of NaN is no errors at all; a row of zeros is a spectrum of which nothing is known."""
+    flux = np.stack([star(LAMOST_WAVE)] * 3)
+    ivar = np.full(flux.shape, 1e4)
+    ivar[1], ivar[2] = np.nan, 0
+    spectra, flags = flags_of(batch_of(flux, ivar=ivar))
+    assert flags[:2] == [Flag(0), Flag.NO_IVAR]
+    assert Flag.LOW_GOOD_FRACTION in flags[2]
+    assert Flag.NO_IVAR not in flags[2]
+    np.testing.assert_array_equal(spectra.flux[0], spectra.flux[1])
+    np.testing.assert_array_equal(np.isnan(spectra.snr), [False, True, True])
+    assert (spectra.ivar[1] == 0).all()
+    bare, flags = flags_of(batch_of(flux[:2], ivar=np.full((2, 3909), np.nan)))
+    assert bare.ivar is None
+    assert flags == [Flag.NO_IVAR] * 2
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1e30])
+def test_fluxes_of_any_unit(unit):
+    """In double precision, as a reader may hand them over; single precision would lose them or their variances."""
+    made = batch_of(star(LAMOST_WAVE), ivar=1e6)
+    scaled = replace(made, flux=star(LAMOST_WAVE)[None] * unit, ivar=np.full((1, 3909), 1e6 / unit**2))
+    one, other = preprocess(made), preprocess(scaled)
+    np.testing.assert_allclose(other.flux, one.flux, rtol=1e-6)
+    np.testing.assert_allclose(other.ivar, one.ivar, rtol=1e-5)
+    np.testing.assert_array_equal(other.flags, one.flags)

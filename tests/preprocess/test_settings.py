@@ -24,7 +24,7 @@ def test_round_trip():
 def test_hash_changes_with_any_setting():
     hashes = {replace(Preprocessing(), **{name: value}).hash for name, value in OTHER.items()}
     assert len(hashes | {Preprocessing().hash}) == len(OTHER) + 1
-    assert {field.name for field in fields(Preprocessing)} == {*OTHER, "grid", "version"}
+    assert {field.name for field in fields(Preprocessing)} == {*OTHER, "grid", "version", "grid_hash"}
 
 
 def test_hash_does_not_depend_on_how_a_number_was_written():

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -96,3 +97,10 @@ def test_all_figures_from_stored_results(tmp_path):
     ]  # fmt: skip
     assert all(path.stat().st_size > 5000 for kinds in files.values() for path in kinds.values())
     assert list(draw_saliency(tmp_path, made_saliency("lora"), read_lines())) == ["saliency"]
+
+
+def test_a_grid_on_which_the_windows_are_not():
+    """Elsewhere, or with few pixels in a window, as of Gaia XP."""
+    found = made_saliency("lora")
+    for wave in (np.linspace(8200, 9000, len(WAVE)), np.linspace(3000, 20 * len(WAVE), len(WAVE))):
+        assert len(panels(saliency_maps(replace(found, wave=wave), ()))) == 2

@@ -4,7 +4,10 @@ import sys
 import numpy as np
 import pytest
 
+from transtar.datasets import preprocess_batch
+from transtar.datasets.prepare import default_settings
 from transtar.errors import InputError, TranstarError
+from transtar.flags import Flag
 from transtar.simulate.native import gaia
 from transtar.surveys import find_files, get_survey, read
 from transtar.surveys.gaia_xp import SAMPLING_NM
@@ -69,6 +72,153 @@ def test_individual_csv_takes_the_identifier_from_its_name(tmp_path):
     assert back.meta["snr_survey"][0] == pytest.approx(50)
     nameless = path.rename(tmp_path / "XP_star.csv")
     assert read(SURVEY, nameless).ids.tolist() == [-1]
+
+
+def bulk(path, rows, head="source_id,solution_id,ra,dec,flux,flux_error\n"):
+    """One of the archive's bulk files: ECSV, arrays in brackets, null where a value is missing."""
+
+    def array(values):
+        if isinstance(values, str):
+            return values
+        return '"[' + ",".join("null" if np.isnan(v) else f"{v:.6e}" for v in values) + ']"'
+
+    text = "# %ECSV 1.0\n# ---\n# delimiter: ','\n# datatype:\n# - {name: source_id, datatype: int64}\n" + head
+    for star, flux, error in rows:
+        text += f"{star},1,10.0,-5.0,{array(flux)},{array(error)}\n"
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path
+
+
+FLUX = spectra().flux[0].astype(np.float64) * 1e-19
+ERROR = FLUX / 50
+
+
+def test_the_archives_bulk_files(tmp_path):
+    gappy, no_error = FLUX.copy(), ERROR.copy()
+    gappy[5], no_error[7] = np.nan, np.nan
+    path = bulk(
+        tmp_path / "XpSampledMeanSpectrum_000000-003111.csv.gz",
+        [(IDS[0], FLUX, ERROR), (IDS[1], gappy, no_error), (IDS[1], FLUX, ERROR)],
+    )
+    (found,) = find_files(SURVEY, tmp_path)
+    assert found == path
+    back = read(SURVEY, path)
+    assert back.ids.tolist() == [IDS[0], IDS[1], IDS[1]]
+    np.testing.assert_allclose(back.flux[0], FLUX * 1e19, rtol=1e-5)
+    assert np.flatnonzero(back.mask[1]).tolist() == [5, 7]
+    assert (back.ivar[back.mask] == 0).all()
+    assert not back.mask[[0, 2]].any()
+    np.testing.assert_allclose(back.meta["snr_survey"], 50, rtol=1e-5)
+
+
+@pytest.mark.parametrize("missing", [0.0, np.nan])
+def test_errors_that_are_all_zero_or_missing(tmp_path, caplog, missing):
+    none = np.full(343, missing)
+    back = read(SURVEY, bulk(tmp_path / "XP_a.csv", [(1, FLUX, ERROR), (2, FLUX, none)]))
+    assert np.isnan(back.ivar[1]).all()
+    assert not back.mask.any()
+    assert np.isnan(back.meta["snr_survey"][1])
+    assert "gaia-xp: spectra whose errors are all zero or missing" in caplog.text
+    spectra = preprocess_batch(back, SURVEY, default_settings(SURVEY))
+    assert [Flag(int(value)) for value in spectra.flags] == [Flag(0), Flag.NO_IVAR]
+    np.testing.assert_array_equal(spectra.flux[0], spectra.flux[1])
+    assert (spectra.ivar[1] == 0).all()
+    assert spectra.good_fraction.tolist() == [1, 1]
+    assert read(SURVEY, bulk(tmp_path / "XP_b.csv", [(2, FLUX, none)])).ivar is None
+
+
+def test_a_row_with_broken_arrays_costs_that_row(tmp_path, caplog):
+    path = bulk(
+        tmp_path / "XP_a.csv", [(1, FLUX, ERROR), (2, FLUX[:342], ERROR), (3, FLUX, [*ERROR, 1]), (4, FLUX, ERROR)]
+    )
+    back = read(SURVEY, path)
+    assert back.ids.tolist() == [1, 4]
+    assert back.left_out == {"with broken arrays": 2}
+    assert (
+        f"{path}: 2 of 4 rows have not the 343 points of the others; the first: row 2 (source 2) with 342 points of flux "
+        "and 343 points of flux_error; left out"
+    ) in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ('"[1.0,2.0', "row 2: flux_error: an array without end; the file is cut short"),
+        ('"[1.0,x]"', "row 2: flux_error: could not convert string to float: 'x'"),
+        ("1.0,2.0", "row 2 has 7 columns, the first line 6; the file is damaged or cut short"),
+    ],
+)
+def test_a_file_that_is_cut_or_damaged_is_refused(tmp_path, cell, message):
+    with pytest.raises(InputError, match=message):
+        read(SURVEY, bulk(tmp_path / "XP_a.csv", [(1, FLUX, ERROR), (2, FLUX, cell)]))
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path):
+    path = bulk(tmp_path / "XP_a.csv", [], head="source_id,flux,flux,flux_error\n")
+    with pytest.raises(InputError, match="the column flux is there twice"):
+        read(SURVEY, path)
+    with pytest.raises(InputError, match="holds no row"):
+        read(SURVEY, bulk(path, []))
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("nm", 1), ("Angstrom", 10), ("um", 1e-3), ("", 1)])
+@pytest.mark.parametrize("kind", ["ecsv", "fits", "xml"])
+def test_wavelengths_in_the_unit_that_the_file_states(tmp_path, kind, unit, factor):
+    from astropy.table import Table
+
+    table = Table({"wavelength": SAMPLING_NM * factor, "flux": FLUX, "flux_error": ERROR})
+    if unit:
+        table["wavelength"].unit = unit
+    path = tmp_path / f"XP_SAMPLED-Gaia DR3 {IDS[1]}.{kind}"
+    if kind == "xml":
+        table.write(path, format="votable")
+    elif kind == "ecsv":
+        table.write(path, format="ascii.ecsv", delimiter=",")
+    else:
+        table.write(path)
+    back = read(SURVEY, path)
+    np.testing.assert_allclose(back.wave, 10 * SAMPLING_NM, rtol=1e-12)
+    assert back.ids.tolist() == [IDS[1]]
+    assert [file.name for file in find_files(SURVEY, tmp_path)] == [path.name]
+
+
+def test_wavelengths_that_are_not_gaias_are_refused(tmp_path):
+    path = tmp_path / "XP_a.csv"
+    path.write_text("wavelength,flux,flux_error\n" + "".join(f"{10 * w},1e-16,1e-18\n" for w in SAMPLING_NM))
+    with pytest.raises(InputError, match=r"wavelengths from 3360 to 10200 nm are not Gaia's"):
+        read(SURVEY, path)
+
+
+def test_masked_and_double_arrays_of_fits_and_votable(tmp_path):
+    from astropy.table import MaskedColumn, Table
+
+    flux = np.ma.masked_array(np.stack([FLUX, FLUX]), np.zeros((2, 343), bool))
+    flux[1, 3] = np.ma.masked
+    for dtype in (np.float32, np.float64):
+        table = Table({
+            "source_id": np.array(IDS),
+            "flux": MaskedColumn((1e19 * flux).astype(dtype)),
+            "flux_error": np.stack([ERROR, ERROR]) * 1e19,
+        })  # fmt: skip
+        for name, options in (("XP_a.fits", {}), ("XP_a.vot", {"format": "votable"})):
+            table.write(tmp_path / name, overwrite=True, **options)
+            back = read(SURVEY, tmp_path / name)
+            assert np.argwhere(back.mask).tolist() == [[1, 3]]
+            assert back.ids.tolist() == IDS
+
+
+def test_on_its_own_points_nothing_is_interpolated(tmp_path):
+    """The archive's flux over a constant, to single precision; so is the inverse variance."""
+    rng = np.random.default_rng(1)
+    flux, error = FLUX * rng.uniform(0.5, 2, 343), ERROR * rng.uniform(0.5, 2, 343)
+    path = bulk(tmp_path / "XP_a.csv", [(1, flux, error)])
+    grid = preprocess_batch(read(SURVEY, path), SURVEY, default_settings(SURVEY))
+    assert grid.flux.shape == (1, 343)
+    ratio = grid.flux[0] / flux
+    np.testing.assert_allclose(ratio, ratio[0], rtol=2e-6)
+    assert np.median(grid.flux) == pytest.approx(1, abs=1e-6)
+    np.testing.assert_allclose(grid.flux[0] * np.sqrt(grid.ivar[0]), flux / error, rtol=3e-6)
+    assert Flag(int(grid.flags[0])) == Flag(0)
 
 
 def test_genuine_sampled_file(data):

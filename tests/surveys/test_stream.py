@@ -1,4 +1,5 @@
 import os
+import sys
 import weakref
 
 import numpy as np
@@ -147,6 +148,16 @@ def test_tables_of_many_spectra_are_split_and_packed(tmp_path):
     assert joined.ids.tolist() == list(range(10))
     assert np.isnan(joined.meta["a"][7:]).all()
     assert joined.meta["b"][7:].tolist() == [0, 1, 2]
+
+
+def test_batches_of_long_spectra_are_smaller(tmp_path, monkeypatch):
+    for i in range(5):
+        write_lamost_table(tmp_path / f"{i}.fits", GRID)
+    module = sys.modules["transtar.surveys.stream"]
+    monkeypatch.setattr(module, "MOST_PIXELS", 2 * 3909)
+    assert [len(batch) for batch in stream(LAMOST, tmp_path)] == [2, 2, 1]
+    monkeypatch.setattr(module, "MOST_PIXELS", 1)
+    assert [len(batch) for batch in stream(LAMOST, tmp_path)] == [1] * 5
 
 
 def test_files_are_not_kept_as_objects(tmp_path):

@@ -14,6 +14,7 @@ from . import arguments as values
 
 if TYPE_CHECKING:
     from ..models import Estimator
+    from ..surveys import Survey
 
 
 def say(text: str) -> None:
@@ -128,29 +129,27 @@ def given_training(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def read_preprocessing(path: Path | None):
-    """Settings from a YAML or JSON file, from a model folder or a prepared set; the defaults without `path`.
+def read_preprocessing(path: Path | None, survey: Survey):
+    """Settings from a YAML or JSON file, from a model folder or a prepared set; the survey's own for what is not named there.
 
     Raises
     ------
     InputError
         If the file is missing or holds something else.
     """
+    from ..datasets.prepare import default_settings
     from ..files import read_json
     from ..plain_yaml import read_yaml
-    from ..preprocess import Preprocessing
 
     if path is None:
-        return Preprocessing()
+        return default_settings(survey)
     for name in ("config.json", "set.json"):
         if (path / name).is_file():
             path = path / name
     if not path.is_file():
         raise InputError(f"{path}: no such file of settings, model or prepared set")
     content = read_json(path) if path.suffix == ".json" else read_yaml(path, not_yaml="neither YAML nor JSON")
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: holds no settings (expected 'name: value' lines)")
-    settings = content.get("preprocessing", content)
+    settings = content.get("preprocessing", content) if isinstance(content, dict) else content
     if settings is not content and path.name == "config.json":
         from ..models import read_config
 
@@ -161,7 +160,9 @@ def read_preprocessing(path: Path | None):
         from ..datasets import describe_set
 
         settings = describe_set(path.parent)["preprocessing"]
-    return Preprocessing.from_dict(settings)
+    if not isinstance(settings, dict):
+        raise InputError(f"{path}: holds no settings (expected 'name: value' lines)")
+    return default_settings(survey, settings)
 
 
 def training_stars(prepared, labels: tuple[str, ...], n: int | None = None, seed: int = 0) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..datasets import read_set, usable
     from ..errors import InputError, SettingsError
     from ..evaluate import regimes
-    from ..explain.lines import read_lines
+    from ..explain.lines import read_lines, resolved
     from ..explain.results import shares, write_saliency, write_shares
     from ..explain.saliency import saliency
     from ..explain.tables import format_responses, format_shares, format_weights
@@ -84,7 +84,13 @@ def run(arguments: argparse.Namespace) -> int:
     wave = prepared.preprocessing.wavelengths.wave
     found = saliency(named, chosen.flux[rows], wave, arguments.label, arguments.regime)
     write_saliency(arguments.out, found)
-    lines = read_lines()
+    listed = read_lines()
+    lines = resolved(listed, wave)
+    if len(lines) < len(listed):
+        grid = prepared.preprocessing.grid
+        say(
+            f"{len(listed) - len(lines)} of {len(listed)} lines are narrower than the pixels of the grid '{grid}': left out"
+        )
     by_model = shares(found, lines)
     write_shares(arguments.out, by_model)
     print(format_shares(by_model))

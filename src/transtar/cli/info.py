@@ -21,6 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     import torch
 
+    from ..grids import grid_names
     from ..studies import DATA_VARIABLE, shipped_studies
     from ..surveys import survey_names
 
@@ -33,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     devices = ["cpu", *(f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count()))]
     print(f"devices      {', '.join(devices)}; {torch.get_num_threads()} threads")
     print(f"surveys      {', '.join(survey_names())}")
+    print(f"grids        {', '.join(grid_names())}")
     print(f"studies      {', '.join(shipped_studies())}")
     print(f"data folder  {os.environ.get(DATA_VARIABLE, f'not set ({DATA_VARIABLE})')}")
     return 0

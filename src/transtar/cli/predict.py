@@ -100,8 +100,10 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
     from tqdm import tqdm
 
     from ..datasets import preprocess_batch
+    from ..datasets.prepare import fast_line, require_fit
     from ..errors import InputError
     from ..labels import StarList, VelocityReport, read_velocities
+    from ..preprocess import too_fast
     from ..surveys import find_files, find_star_files, get_survey, stream
     from ..tables import Choice
 
@@ -113,6 +115,7 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
     tables = [table for table in (arguments.stars, arguments.velocities) if table is not None]
     columns.require_used(tables, survey.columns_of_spectra)
     settings = model.preprocessing
+    require_fit(survey, settings)
     with tqdm(unit="spectra", desc="predict", disable=None, leave=False) as bar:
 
         def leave_out(_, counts: dict[str, int]) -> None:
@@ -125,6 +128,7 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
             files = find_star_files(survey, arguments.spectra, wanted.table, skipped.add)
         bar.total = len(files)
         report = VelocityReport()
+        n_fast = 0
         for batch in stream(
             survey,
             files,
@@ -136,9 +140,10 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
             try:
                 spectra = preprocess_batch(batch, survey, settings, velocities, velocity_report=report)
             except InputError as error:
-                for name in batch.meta["file"]:
+                for name in dict.fromkeys(batch.meta["file"].tolist()):
                     skipped.add(name, f"{name}: {error}")
                 continue
+            n_fast += too_fast(batch, settings)
             yield batch, spectra
             bar.update(len(batch))
         columns.require_used([*tables, *arguments.spectra])
@@ -148,6 +153,8 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
         if velocities is not None:
             report.require_match(arguments.velocities)
             say(str(report))
+        for line in fast_line(n_fast):
+            say(line)
 
 
 def _prepared(arguments, model) -> Iterator[tuple]:

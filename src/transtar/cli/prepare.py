@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preprocessing",
         type=values.path,
-        help="settings as YAML or JSON, or a model or prepared set to take them from",
+        help="settings as YAML or JSON, or a model or prepared set to take them from; else the survey's own",
     )
     parser.add_argument(
         "--velocities", metavar="FILE[:COLUMN]", help="radial velocities in km/s to use instead of the survey's"
@@ -49,7 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ..surveys import get_survey
     from ..tables import Choice
 
-    settings, columns = read_preprocessing(arguments.preprocessing), Choice.parse(arguments.columns)
+    survey = get_survey(arguments.survey)
+    settings, columns = read_preprocessing(arguments.preprocessing, survey), Choice.parse(arguments.columns)
     with Skipped(say) as skipped, tqdm(unit="spectra", desc="prepare", disable=None, leave=False) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         report = prepare(
-            get_survey(arguments.survey),
+            survey,
             arguments.spectra,
             arguments.out,
             settings,

@@ -12,6 +12,7 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError, SettingsError
 from ..flags import count
+from ..grids import MOST_VELOCITY, Grid, get_grid
 from ..labels import (
     LABELS,
     StarList,
@@ -26,7 +27,7 @@ from ..labels import (
     table_positions,
 )
 from ..labels.positions import check_radius
-from ..preprocess import GridSpectra, Preprocessing, preprocess
+from ..preprocess import GridSpectra, Preprocessing, preprocess, too_fast
 from ..spectra import SpectrumBatch
 from ..surveys import Stated, Survey, find_files, find_star_files, stream
 from ..tables import Choice
@@ -89,6 +90,7 @@ def prepare(
     out : path
         Folder of the prepared set.
     settings : Preprocessing, optional
+        The survey's own if not given (see `default_settings`).
     labels, split : path, optional
         Tables with ``file``, ``id`` or ``star``, and labels or ``split`` ('pool' or 'test'). Without `split` every row
         is 'pool'.
@@ -122,9 +124,10 @@ def prepare(
     InputError
         If no file can be used, or a table is unusable or matches no spectrum.
     SettingsError
-        If the radius is none.
+        If the radius is none, or the survey's spectra are too coarse for the grid.
     """
-    settings = settings or Preprocessing()
+    settings = settings or default_settings(survey)
+    require_fit(survey, settings)
     report = PrepareReport()
     stated = stated or Stated()
     survey = survey.stating(replace(stated, columns=stated.columns or columns or {}))
@@ -170,6 +173,7 @@ def prepare(
         done = 0
         keys: dict[str, None] = {}
         velocity_report = VelocityReport()
+        n_fast = 0
         for batch in stream(
             survey,
             files,
@@ -181,9 +185,11 @@ def prepare(
             try:
                 spectra = preprocess_batch(batch, survey, settings, velocity_table, threads, velocity_report)
             except InputError as error:
-                for name in batch.meta["file"]:
-                    skip(Path(str(name)), f"{name}: {error}")
+                # A file of many stars is one file.
+                for name in dict.fromkeys(batch.meta["file"].tolist()):
+                    skip(Path(name), f"{name}: {error}")
                 continue
+            n_fast += too_fast(batch, settings)
             writer.append(spectra, star_columns(batch, spectra))
             keys |= dict.fromkeys(batch.keys)
             done += len(batch)
@@ -203,6 +209,7 @@ def prepare(
         if velocity_table is not None:
             velocity_report.require_match(str(velocities))
             report.lines.append(str(velocity_report))
+        report.lines += fast_line(n_fast)
         if theirs is not None and match_radius is not None:
             rows, line = match_spectra(theirs, found, survey.name, match_radius, Path(labels).name)
             found.update(_found(table, names, rows))
@@ -216,6 +223,50 @@ def prepare(
     tell_no_velocities(survey, report.flags, done)
     report.labels = {name: int(np.isfinite(found[name]).sum()) for name in names}
     return report
+
+
+def default_settings(survey: Survey, changes: Mapping[str, Any] | None = None) -> Preprocessing:
+    """The preprocessing of a survey where nobody wants another: the defaults, with what the survey itself names.
+
+    Parameters
+    ----------
+    survey : Survey
+    changes : mapping of str to value, optional
+        Settings that go before the survey's.
+
+    Returns
+    -------
+    Preprocessing
+
+    Raises
+    ------
+    SettingsError
+        On an unknown key or an impossible value.
+    """
+    return Preprocessing.from_dict({**survey.preprocessing, **(changes or {})})
+
+
+def require_fit(survey: Survey, settings: Preprocessing) -> None:
+    """Refuse, before anything is read, spectra that are known to be too coarse for a grid.
+
+    Raises
+    ------
+    SettingsError
+        If the survey is prepared on a grid of its own, whose points are much further apart than those of the one asked for.
+    """
+    if "grid" not in survey.preprocessing:
+        return
+    own, wanted = get_grid(default_settings(survey).grid), settings.wavelengths
+    points, needed = (_points_within(one, other) for one, other in ((own, wanted), (wanted, own)))
+    if points < needed / 4:
+        raise SettingsError(
+            f"{survey.name}: its spectra are too coarse for the grid '{wanted.name}' ({points} points for {needed}); "
+            f"they are prepared on the grid '{own.name}', without --preprocessing, and need models that learnt on that"
+        )
+
+
+def _points_within(grid: Grid, other: Grid) -> int:
+    return int(np.count_nonzero((grid.wave >= other.wave[0]) & (grid.wave <= other.wave[-1])))
 
 
 def preprocess_batch(
@@ -276,6 +327,16 @@ def tell_no_velocities(survey: Survey, flags: Mapping[str, int], n: int) -> None
     if n and flags.get("NO_VELOCITY", 0) == n:
         rest = " or, if the wavelengths are at rest, --frame rest" if survey.read_stated is not None else ""
         tell(f"no spectrum has a velocity, which the rest frame needs: give --velocities FILE:COLUMN{rest}")
+
+
+def fast_line(n: int) -> list[str]:
+    """What is to be said of so many spectra whose velocities are refused, in one line or none."""
+    if not n:
+        return []
+    return [
+        f"velocities: {n} spectra have one beyond {MOST_VELOCITY:g} km/s, which no star of the Galaxy has; it counts as "
+        "unknown (flag NO_VELOCITY)"
+    ]
 
 
 def star_columns(batch: SpectrumBatch, spectra: GridSpectra) -> dict[str, np.ndarray]:

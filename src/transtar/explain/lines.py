@@ -96,6 +96,19 @@ def read_lines() -> tuple[Line, ...]:
     )  # fmt: skip
 
 
+def resolved(lines: Sequence[Line], wave: np.ndarray) -> tuple[Line, ...]:
+    """Lines that are no narrower than the pixels they fall on; what a wider pixel shows is not theirs.
+
+    Parameters
+    ----------
+    lines : sequence of Line
+    wave : ndarray, shape (n_pixels,)
+        In Angstrom.
+    """
+    step = np.gradient(wave)
+    return tuple(line for line in lines if 2 * line.half_width >= np.interp(line.wavelength, wave, step))
+
+
 def line_shares(wave: np.ndarray, gradient: np.ndarray, spread: np.ndarray, lines: Sequence[Line]) -> list[Share]:
     """Sum the absolute gradient near each line, near the lines of each element, and far from all of them.
 
@@ -168,6 +181,8 @@ def prominent_lines(
     list of Line
         By wavelength.
     """
+    if not lines:
+        return []
     wave, spikes = np.asarray(wave), np.abs(np.asarray(spikes))
     distance = np.abs(wave[:, None] - np.array([line.wavelength for line in lines]))
     nearest = distance.argmin(axis=1)

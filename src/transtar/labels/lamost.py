@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..grids import SPEED_OF_LIGHT
+from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT
 from .catalogs import Catalog
 
 KIND = "lamost"
@@ -49,7 +49,7 @@ def observations(catalog: Catalog, rows: np.ndarray) -> dict[str, np.ndarray]:
         out[name] = catalog.numbers(name)[rows]
     velocity = catalog.numbers("rv") if catalog.find("rv") else catalog.numbers("z") * SPEED_OF_LIGHT
     with np.errstate(invalid="ignore"):
-        out["vrad"] = np.where(np.abs(velocity) < 3000, velocity, np.nan)[rows]
+        out["vrad"] = np.where(np.abs(velocity) <= MOST_VELOCITY, velocity, np.nan)[rows]
     out["snrg"] = catalog.numbers("snrg")[rows]
     for name in ("teff", "logg", "feh", "alpha_m"):
         for suffix in ("", "_err"):

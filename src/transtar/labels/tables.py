@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..grids import SPEED_OF_LIGHT
+from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT
 from ..tables import KEY_PARTS, Column, Table, canonical_label, key_column, open_table, read_table
 from ..tables.names import SPELLINGS, two_columns
 from ..tables.quantities import FREE
@@ -210,8 +210,10 @@ def read_velocities(
     column = found[match]
     if match.lower() in SPELLINGS["redshift"] and match not in table.chosen:
         out["velocity"] = _of_stars(SPEED_OF_LIGHT * column.numbers("redshift"), found, table)
-        with np.errstate(invalid="ignore"):
-            out["velocity"] = np.where(np.abs(out["velocity"]) < 3000, out["velocity"], np.nan)
+        fast = np.abs(out["velocity"]) > MOST_VELOCITY
+        if fast.any():
+            tell(f"{path}: {match}: {fast.sum()} velocities beyond {MOST_VELOCITY:g} km/s count as missing")
+        out["velocity"][fast] = np.nan
     else:
         out["velocity"] = column.numbers("velocity")
     out |= _key_parts(found)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..errors import InputError
 from ..flags import Flag
-from ..grids import SPEED_OF_LIGHT
+from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT, LogGrid
 from ..spectra import SpectrumBatch
+from ..telling import tell
 from .continuum import Envelope, median_pixels
 from .resolution import smoothing_matrix
 from .settings import Preprocessing
@@ -90,17 +91,46 @@ def preprocess(
     settings = settings or Preprocessing()
     stretch, flags = _stretch(batch, settings, velocity)
     flags |= _class_flags(batch)
-    plan = _Plan.on(batch, settings, stretch, sky_lines, resolution)
-    n, size = len(batch), settings.wavelengths.size
-    out = GridSpectra(
-        np.empty((n, size), np.float32),
-        None if batch.ivar is None else np.empty((n, size), np.float32),
-        np.empty(n, np.float32),
-        np.full(n, np.nan, np.float32),
-        flags,
-    )
-    blocks = [slice(i, min(i + BLOCK, n)) for i in range(0, n, BLOCK)]
+    _require_overlap(batch, settings)
     threads = threads or os.cpu_count() or 1
+    fine = _is_fine(batch, settings)
+    without = _without_errors(batch)
+    if not (fine or without.any()):
+        return _to_grid(batch, settings, stretch, flags, sky_lines, resolution, threads)
+    if without.all():
+        batch, without = replace(batch, ivar=None), ~without
+    out = _empty(batch, settings, flags)
+
+    def run(rows: np.ndarray) -> None:
+        part, lines, native = batch.select(rows), sky_lines, resolution
+        if without[rows[0]]:
+            part = replace(part, ivar=None)
+        shift = stretch[rows]
+        if fine:
+            part, shift, lines = _smooth(part, settings, shift[0], lines), np.ones(len(rows)), ()
+            native = _lowered(resolution, settings)
+        found = _to_grid(part, settings, shift, flags[rows], lines, native, 1 if fine else threads)
+        out.flux[rows], out.good_fraction[rows], out.flags[rows] = found.flux, found.good_fraction, found.flags
+        out.snr[rows] = found.snr
+        if out.ivar is not None:
+            out.ivar[rows] = 0 if found.ivar is None else found.ivar
+
+    parts = list(_parts(np.stack([without, stretch if fine else np.ones(len(batch))], axis=1)))
+    if fine and threads > 1 and len(parts) > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(run, parts))
+    else:
+        for rows in parts:
+            run(rows)
+    return out
+
+
+def _to_grid(batch, settings, stretch, flags, sky_lines, resolution, threads: int) -> GridSpectra:
+    """Run the chain on spectra that all have errors or all have none, and are no finer than the grid."""
+    plan = _Plan.on(batch, settings, stretch, sky_lines, resolution)
+    n = len(batch)
+    out = _empty(batch, settings, flags)
+    blocks = [slice(i, min(i + BLOCK, n)) for i in range(0, n, BLOCK)]
     with threadpool_limits(1, user_api="blas"):
         if threads == 1 or len(blocks) == 1:
             for rows in blocks:
@@ -110,6 +140,17 @@ def preprocess(
                 for done in [pool.submit(plan.run, batch, rows, stretch[rows], out) for rows in blocks]:
                     done.result()
     return out
+
+
+def _empty(batch: SpectrumBatch, settings: Preprocessing, flags: np.ndarray) -> GridSpectra:
+    n, size = len(batch), settings.wavelengths.size
+    return GridSpectra(
+        np.empty((n, size), np.float32),
+        None if batch.ivar is None else np.empty((n, size), np.float32),
+        np.empty(n, np.float32),
+        np.full(n, np.nan, np.float32),
+        flags.copy(),
+    )
 
 
 def preprocess_stream(
@@ -127,15 +168,61 @@ def _stretch(batch, settings, velocity) -> tuple[np.ndarray, np.ndarray]:
         return np.ones(len(batch)), flags
     if velocity is None:
         velocity = batch.meta.get("velocity", np.full(len(batch), np.nan))
-    known = np.isfinite(velocity) & (np.abs(velocity) < 0.1 * SPEED_OF_LIGHT)
+    known = np.abs(velocity) <= MOST_VELOCITY
     flags[~known] |= Flag.NO_VELOCITY
     return np.where(known, 1 + np.where(known, velocity, 0) / SPEED_OF_LIGHT, 1.0), flags
 
 
+def too_fast(batch: SpectrumBatch, settings: Preprocessing) -> int:
+    """How many spectra of a batch have a velocity that is refused because no star of the Galaxy is as fast."""
+    if settings.frame == "observed" or batch.frame == "rest" or "velocity" not in batch.meta:
+        return 0
+    return int(np.count_nonzero(np.abs(batch.meta["velocity"]) > MOST_VELOCITY))
+
+
+def _without_errors(batch: SpectrumBatch) -> np.ndarray:
+    """Spectra among others whose inverse variances are NaN throughout; bool, shape (n_spectra,)."""
+    if batch.ivar is None:
+        return np.zeros(len(batch), bool)
+    without = np.isnan(batch.ivar[:, 0])
+    without[without] = np.isnan(batch.ivar[without]).all(axis=1)
+    return without
+
+
+def _parts(kinds: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows that are alike in all columns of `kinds`, shape (n_spectra, n_kinds)."""
+    _, place = np.unique(kinds, axis=0, return_inverse=True)
+    for kind in range(place.max() + 1 if len(place) else 0):
+        yield np.flatnonzero(place == kind)
+
+
+def _is_fine(batch: SpectrumBatch, settings: Preprocessing) -> bool:
+    from .fine import describe, is_finer
+
+    fine = is_finer(batch.wave, settings.wavelengths)
+    if fine:
+        tell(f"{batch.survey}: {describe(batch.wave, settings.wavelengths)}")
+    return fine
+
+
+def _smooth(batch: SpectrumBatch, settings: Preprocessing, stretch: float, sky_lines) -> SpectrumBatch:
+    from .fine import smooth
+
+    grid = settings.wavelengths
+    window = (min(settings.window[0], grid.wave[0]), max(settings.window[1], grid.wave[-1]))
+    return smooth(batch, grid, window, stretch, np.asarray(sky_lines, dtype=np.float64))
+
+
+def _lowered(resolution: float | None, settings: Preprocessing) -> float | None:
+    """The resolving power that is left after smoothing to the grid."""
+    from .fine import resolving_power
+
+    return resolution and float((resolution**-2.0 + resolving_power(settings.wavelengths) ** -2.0) ** -0.5)
+
+
 def _class_flags(batch: SpectrumBatch) -> np.ndarray:
     flags = np.zeros(len(batch), np.int32)
-    if batch.ivar is None:
-        flags |= Flag.NO_IVAR
+    flags[_without_errors(batch) if batch.ivar is not None else slice(None)] |= Flag.NO_IVAR
     if "survey_flags" in batch.meta:
         flags |= batch.meta["survey_flags"].astype(np.int32)
     if "class" in batch.meta:
@@ -152,15 +239,32 @@ def _needed_pixels(batch: SpectrumBatch, settings: Preprocessing, stretch: np.nd
     grid = settings.wavelengths.wave
     low, high = min(settings.window[0], grid[0]), max(settings.window[1], grid[-1])
     first, last = np.searchsorted(batch.wave, [low * stretch.min(), high * stretch.max()])
-    overlap = np.searchsorted(batch.wave, [grid[0], grid[-1]])
-    if overlap[1] - overlap[0] < 100:
-        raise InputError(
-            f"{batch.survey}: spectra from {batch.wave[0]:.1f} to {batch.wave[-1]:.1f} A have fewer than 100 pixels on "
-            f"the grid '{settings.grid}' ({grid[0]:.1f} to {grid[-1]:.1f} A)"
-        )
     # Beyond the reach of the median filter, so that a run of bad pixels at the edge finds a good one on its far side.
-    margin = median_pixels(batch.wave, settings.median_width) + 32
+    margin = _median_pixels(batch, settings) + 32
     return slice(max(int(first) - margin, 0), min(int(last) + margin, len(batch.wave)))
+
+
+def _require_overlap(batch: SpectrumBatch, settings: Preprocessing) -> None:
+    grid = settings.wavelengths.wave
+    first, last = np.searchsorted(batch.wave, [grid[0], grid[-1]])
+    needed = min(100, len(grid) // 2)
+    if last - first < needed:
+        raise InputError(
+            f"{batch.survey}: spectra from {batch.wave[0]:.1f} to {batch.wave[-1]:.1f} A have fewer than {needed} pixels on "
+            f"the grid '{settings.grid}' ({grid[0]:.1f} to {grid[-1]:.1f} A); these spectra need another grid"
+        )
+    covered = np.count_nonzero((grid >= batch.wave[0]) & (grid <= batch.wave[-1])) / len(grid)
+    if covered < settings.good_fraction:
+        tell(
+            f"{batch.survey}: spectra that cover {covered:.0%} of the grid '{settings.grid}', {grid[0]:.0f} to {grid[-1]:.0f} A, "
+            f"where {settings.good_fraction:.0%} are needed (flag LOW_GOOD_FRACTION)"
+        )
+
+
+def _median_pixels(batch: SpectrumBatch, settings: Preprocessing) -> int:
+    """Pixels of the median filter, at 4800 A, or in the middle of a grid that is elsewhere."""
+    low, high = settings.window
+    return median_pixels(batch.wave, settings.median_width, 4800.0 if low <= 4800 <= high else (low + high) / 2)
 
 
 @dataclass(frozen=True)
@@ -189,7 +293,9 @@ class _Plan:
                 raise InputError(
                     f"{batch.survey}: cannot be brought to R = {settings.resolution:g}: its own resolution is unknown"
                 )
-            smoothing = smoothing_matrix(settings.wavelengths, resolution, settings.resolution)
+            grid = settings.wavelengths
+            assert isinstance(grid, LogGrid), "Preprocessing refuses others"
+            smoothing = smoothing_matrix(grid, resolution, settings.resolution)
         log_wave = np.log10(wave)
         return cls(
             settings,
@@ -199,7 +305,7 @@ class _Plan:
             *cells(log_wave),
             pixels.start,
             np.searchsorted(wave, np.reshape(sky_lines, (-1, 2))),
-            median_pixels(batch.wave, settings.median_width),
+            _median_pixels(batch, settings),
             Envelope.none(wave) if settings.continuum == "none" else Envelope.on(wave, settings.degree),
             smoothing,
         )
@@ -237,6 +343,8 @@ class _Plan:
             flux,
             inverse,
             usable,
+            # Every pixel counts where there are few.
+            16 if settings.wavelengths.size > 1000 else 1,
         )
         out.good_fraction[rows] = np.count_nonzero(inverse, axis=1) / flux.shape[1]
         if self.smoothing is not None:

@@ -30,6 +30,10 @@ NEGLIGIBLE = 1e-5
 TINY = 1e-300
 """Keeps the inverse variance of two pixels of weight 0 from being 0 / 0."""
 
+GAP = 5
+"""Exact zeros side by side that are no fluxes: what stands where detectors or orders leave a gap, or fills up the ends. Counts
+of photons may be zero, but hardly in so many pixels at once. Fewer zeros than these are fluxes."""
+
 ONE = np.uint64(1)
 """Added to unsigned places; a signed 1 would make them signed, and numba would look for negative ones."""
 
@@ -51,7 +55,9 @@ def compiled(sums_in_any_order: bool = False) -> Callable[[Callable], Any]:
 
 @compiled()
 def find_good(flux, ivar, mask, sky, good):
-    """Mark, in `good`, pixels of finite flux outside `mask` and `sky`, with a positive and finite `ivar`.
+    """Mark, in `good`, pixels of finite flux outside `mask`, `sky` and gaps, with a positive and finite `ivar`.
+
+    A gap is a run of `GAP` or more fluxes that are exactly zero.
 
     Parameters
     ----------
@@ -64,8 +70,17 @@ def find_good(flux, ivar, mask, sky, good):
         First pixel of each range spoilt by the sky, and the first after it.
     good : ndarray, shape (n_pixels,), bool
     """
+    zeros = 0
     for i in range(len(flux)):
         good[i] = (abs(flux[i]) < np.inf) & (not mask[i])
+        zeros += flux[i] == 0
+    if zeros >= GAP:
+        start = 0
+        for i in range(len(flux) + 1):
+            if i == len(flux) or flux[i] != 0:
+                if i - start >= GAP:
+                    good[start:i] = False
+                start = i + 1
     if len(ivar):
         for i in range(len(flux)):
             good[i] &= (ivar[i] > 0) & (ivar[i] < np.inf)
@@ -475,6 +490,7 @@ def to_grid(
     out,
     out_ivar,
     usable,
+    every,
 ):
     """Take spectra from native pixels to the grid: fill, fit the continuum, divide, resample.
 
@@ -506,6 +522,8 @@ def to_grid(
         Flux over continuum and its inverse variance, 0 where bad; without `ivar` that of a variance of 1.
     usable : ndarray, shape (n_spectra,), bool
         Set to False where the spectrum has no positive continuum.
+    every : int
+        The median flux is that of every so many pixels.
     """
     n_pixels, half = len(wave), width // 2
     good = np.empty(n_pixels, np.bool_)
@@ -516,7 +534,7 @@ def to_grid(
         values, weights = flux[row][offset : offset + n_pixels], ivar[row][offset : offset + n_pixels]
         find_good(values, weights, mask[row][offset : offset + n_pixels], sky, good)
         usable[row] = fill_bad(wave, values, good, filled)
-        scale = np.median(filled[::16])
+        scale = np.median(filled[::every])
         if not scale > 0:
             usable[row] = False
         if inverse.shape[1]:

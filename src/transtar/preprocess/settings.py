@@ -7,14 +7,17 @@ from math import isfinite
 
 from ..errors import MismatchError, SettingsError, check_keys
 from ..files import content_hash
-from ..grids import LogGrid, get_grid
+from ..grids import GRIDS, Grid, LogGrid, get_grid, points_hash
 from ..spectra import FRAMES
 
 VERSION = 1
 """Raised whenever the same settings would give other fluxes."""
 
-CONTINUA = {"envelope": (3900.0, 5700.0), "envelope-specclip": (3700.0, 5700.0), "none": (3900.0, 5700.0)}
-"""Continuum schemes and the window in Angstrom on which each is fitted."""
+CONTINUA = ("envelope", "envelope-specclip", "none")
+"""Continuum schemes."""
+
+SPECCLIP_WINDOW = (3700.0, 5700.0)
+"""In Angstrom, where 'envelope-specclip' is fitted."""
 
 
 _RANGES = {"median_width": (0.1, 1000.0), "degree": (1, 30), "passes": (1, 1000), "resolution": (10.0, 1e6)}
@@ -32,8 +35,9 @@ class Preprocessing:
     frame : {'rest', 'observed'}
         Frame in which the continuum is fitted and the flux is sampled; 'observed' is the paper's.
     continuum : {'envelope', 'envelope-specclip', 'none'}
-        'envelope' is the upper envelope polynomial fitted over 3900-5700 A, 'envelope-specclip' the same over the public
-        3700-5700 A; 'none' divides by the median flux.
+        'envelope' is the upper envelope polynomial fitted over the window of the grid, 3900-5700 A for 'blue';
+        'envelope-specclip' the same over the public 3700-5700 A; 'none' divides by the median flux, which keeps the shape
+        of the spectrum.
     median_width : float
         Width in Angstrom, at 4800 A, of the median filter that precedes the fit.
     degree, passes : int
@@ -44,6 +48,9 @@ class Preprocessing:
         Below these a star gets LOW_GOOD_FRACTION or LOW_SNR.
     version : int
         Version of the algorithm.
+    grid_hash : str
+        Filled in for a grid of another package, '' for transtar's own: a model must not meet spectra on a grid of the same
+        name and other wavelengths.
     """
 
     grid: str = "blue"
@@ -56,9 +63,10 @@ class Preprocessing:
     good_fraction: float = 0.8
     snr: float = 10.0
     version: int = VERSION
+    grid_hash: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("grid", "frame", "continuum"):
+        for name in ("grid", "frame", "continuum", "grid_hash"):
             if not isinstance(getattr(self, name), str):
                 raise SettingsError(f"preprocessing: {name} must be a name, not {getattr(self, name)!r}")
         for name in ("degree", "passes", "version"):
@@ -72,7 +80,7 @@ class Preprocessing:
                 raise SettingsError(f"preprocessing: {name} must be a number, not {value!r}")
             # 8 and 8.0 are one setting and must give one hash.
             object.__setattr__(self, name, float(value))
-        get_grid(self.grid)
+        self._check_grid()
         if self.frame not in FRAMES:
             raise SettingsError(f"preprocessing: frame '{self.frame}' is none of {', '.join(FRAMES)}")
         if self.continuum not in CONTINUA:
@@ -87,16 +95,45 @@ class Preprocessing:
                 raise SettingsError(f"preprocessing: {name} must be between {low:g} and {high:g}, not {value:g}")
         if not 0 <= self.good_fraction <= 1:
             raise SettingsError(f"preprocessing: good_fraction must be between 0 and 1, not {self.good_fraction}")
+        self._check_fit()
+
+    def _check_grid(self) -> None:
+        actual = "" if self.grid in GRIDS else points_hash(get_grid(self.grid))
+        if self.grid_hash not in ("", actual):
+            raise SettingsError(
+                f"preprocessing: the grid '{self.grid}' has other wavelengths here than where these settings were made; "
+                "install the version of the package that had them"
+            )
+        object.__setattr__(self, "grid_hash", actual)
+
+    def _check_fit(self) -> None:
+        """Refuse what makes no sense on this grid."""
+        grid = self.wavelengths
+        span = f"grid '{self.grid}' ({grid.wave[0]:.0f} to {grid.wave[-1]:.0f} A)"
+        if self.continuum == "envelope" and grid.window is None:
+            raise SettingsError(f"preprocessing: the {span} has no window for an envelope; write 'continuum: none'")
+        if self.continuum == "envelope-specclip" and self.grid != "blue":
+            raise SettingsError(
+                f"preprocessing: continuum 'envelope-specclip' is for the grid 'blue', not the {span}; "
+                f"write 'continuum: {'none' if grid.window is None else 'envelope'}'"
+            )
+        if self.resolution is not None and not isinstance(grid, LogGrid):
+            raise SettingsError(
+                f"preprocessing: resolution needs a grid even in log wavelength, which the {span} is not; leave it out"
+            )
 
     @property
-    def wavelengths(self) -> LogGrid:
+    def wavelengths(self) -> Grid:
         """The wavelength grid itself."""
         return get_grid(self.grid)
 
     @property
     def window(self) -> tuple[float, float]:
         """First and last wavelength of the continuum fit in Angstrom."""
-        return CONTINUA[self.continuum]
+        if self.continuum == "envelope-specclip":
+            return SPECCLIP_WINDOW
+        grid = self.wavelengths
+        return grid.window or (float(grid.wave[0]), float(grid.wave[-1]))
 
     @property
     def hash(self) -> str:
@@ -105,7 +142,11 @@ class Preprocessing:
 
     def to_dict(self) -> dict:
         """Plain data, as stored with every model and prepared set."""
-        return asdict(self)
+        content = asdict(self)
+        if not self.grid_hash:
+            # Models and sets on transtar's own grids are stored as they always were.
+            del content["grid_hash"]
+        return content
 
     @classmethod
     def from_dict(cls, content: dict) -> Preprocessing:
@@ -139,7 +180,7 @@ def require_same(first: Preprocessing | None, first_name: str, second: Preproces
             "take a model that was trained on prepared spectra"
         )
     one, other = first.to_dict(), second.to_dict()
-    differing = [f"{name} is {one[name]} against {other[name]}" for name in one if one[name] != other[name]]
+    differing = [f"{name} is {one[name]} against {other.get(name)}" for name in one if one[name] != other.get(name)]
     if differing:
         raise MismatchError(
             f"{first_name} and {second_name} were preprocessed differently: {'; '.join(differing)}; "

@@ -49,6 +49,7 @@ def saliency_maps(
     From above: normalised spectra; the absolute gradient of one model, both as median and 1 sigma over the stars, with the
     lines of the largest effect (gradient times spread of the flux) marked; windows with the median absolute gradient of every
     model; the same windows with the signed mean gradients and the weights of the unbiased linear estimator of least variance.
+    Windows that are not on the grid, or hold few of its pixels, are left out.
 
     Parameters
     ----------
@@ -77,13 +78,12 @@ def saliency_maps(
         raise InputError(f"no saliency of '{shown}'; there is: {', '.join(names) or 'none'}")
     # Where the stars do not differ a gradient may be anything: it is the lines that matter among these stars that are marked.
     marks = prominent_lines(found.wave, found.models[shown].absolute.median * found.spectra.spread, lines, marked, 8.0)
-    windows = {
-        name: limits for name, limits in WINDOWS.items() if limits[0] > found.wave[0] and limits[1] < found.wave[-1]
-    }
+    windows = {name: limits for name, limits in WINDOWS.items() if _shows(found.wave, *limits)}
     unit = _unit(found.label)
     with paper_style():
-        figure = new_figure(PAGE_WIDTH, 7.6)
-        upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.12, 1))[:, 0]
+        figure = new_figure(PAGE_WIDTH, 7.6 if windows else 4.2)
+        heights = (1.12, 1) if windows else (1,)
+        upper, *below = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
         spectra, one = upper.subplots(2, 1, sharex=True, height_ratios=(1, 1.15))
         _draw_band(spectra, found.wave, found.spectra, BLACK)
         spectra.set_ylabel("normalised flux")
@@ -96,21 +96,27 @@ def saliency_maps(
         _place(one, as_text(shown), 0.988, 0.93, "top")
         spectra.set_xlim(found.wave[0], found.wave[-1])
         _mark(spectra, one, marks)
-        grid = lower.subplots(2, len(windows), squeeze=False, sharey="row", sharex="col")
-        for column, (title, limits) in enumerate(windows.items()):
-            _window(grid[:, column], found, names, limits, lines, weights)
-            grid[0, column].set_title(title)
-        grid[0, 0].set_ylabel(_gradient(found.label, absolute=True) + f"\n({unit})")
-        grid[1, 0].set_ylabel(f"mean {_gradient(found.label)}\n({unit})")
-        grid[0, 0].set_ylim(0, None)
-        grid[1, len(windows) // 2].set_xlabel(r"vacuum wavelength ($\mathrm{\AA}$)")
-        lower.legend(
-            handles=_handles(names, weights),
-            loc="outside lower center",
-            ncols=min(len(names) + 1, 7),
-            columnspacing=1.4,
-        )
+        for lower in below:
+            grid = lower.subplots(2, len(windows), squeeze=False, sharey="row", sharex="col")
+            for column, (title, limits) in enumerate(windows.items()):
+                _window(grid[:, column], found, names, limits, lines, weights)
+                grid[0, column].set_title(title)
+            grid[0, 0].set_ylabel(_gradient(found.label, absolute=True) + f"\n({unit})")
+            grid[1, 0].set_ylabel(f"mean {_gradient(found.label)}\n({unit})")
+            grid[0, 0].set_ylim(0, None)
+            grid[1, len(windows) // 2].set_xlabel(r"vacuum wavelength ($\mathrm{\AA}$)")
+            lower.legend(
+                handles=_handles(names, weights),
+                loc="outside lower center",
+                ncols=min(len(names) + 1, 7),
+                columnspacing=1.4,
+            )
     return figure
+
+
+def _shows(wave: np.ndarray, low: float, high: float) -> bool:
+    """Whether a window lies on the grid, with enough pixels to show a line."""
+    return bool(wave[0] < low and high < wave[-1] and np.count_nonzero((wave > low) & (wave < high)) >= 8)
 
 
 def draw_saliency(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import SettingsError
+from ..plugins import load_offered, offered
 from ..spectra import SpectrumBatch
 from ..tables import OF_SPECTRA
 from .stated import Stated
@@ -52,6 +53,8 @@ class Survey:
     id_columns : tuple of str
         What tables call the survey's own identifier of a spectrum, in lower case: it goes before a bare ``id``, which may be a
         running number.
+    preprocessing : mapping of str to value
+        Settings in which `prepare` differs from the defaults for these spectra: ``{"grid": "xp"}``.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Survey:
     file_names: Callable[[Mapping[str, np.ndarray]], np.ndarray | None] | None = None
     id_columns: tuple[str, ...] = ()
     read_stated: Callable[..., SpectrumBatch | Sequence[SpectrumBatch]] | None = None
+    preprocessing: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def columns_of_spectra(self) -> tuple[str, ...]:
@@ -129,7 +133,7 @@ def register(survey: Survey) -> Survey:
 
 def survey_names() -> list[str]:
     """Names of all surveys, registered or offered by an installed package; sorted. Loads no package."""
-    return sorted({*_REGISTERED, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))})
+    return sorted({*_REGISTERED, *offered(ENTRY_POINT_GROUP)})
 
 
 def get_survey(name: str) -> Survey:
@@ -150,28 +154,7 @@ def get_survey(name: str) -> Survey:
     """
     if name in _REGISTERED:
         return _REGISTERED[name]
-    for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
-        return register(_load(point))
+    survey = load_offered(ENTRY_POINT_GROUP, name, "survey", Survey)
+    if survey is not None:
+        return register(survey)
     raise SettingsError(f"no survey '{name}'; known surveys: {', '.join(survey_names())}")
-
-
-def _load(point: EntryPoint) -> Survey:
-    package = point.dist.name if point.dist is not None else point.module
-    # A foreign module can fail in any way at all; only the survey it offers may suffer from that.
-    try:
-        survey = point.load()
-    except Exception as error:
-        raise SettingsError(
-            f"survey '{point.name}' of package '{package}' ({point.value}) cannot be loaded: "
-            f"{type(error).__name__}: {error}; mend or uninstall that package"
-        ) from error
-    if not isinstance(survey, Survey):
-        raise SettingsError(
-            f"survey '{point.name}' of package '{package}': {point.value} is a {type(survey).__name__}, "
-            "not a transtar.surveys.Survey"
-        )
-    if survey.name != point.name:
-        raise SettingsError(
-            f"package '{package}' offers a survey named '{survey.name}' under the name '{point.name}'; they must agree"
-        )
-    return survey

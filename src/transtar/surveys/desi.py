@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..flags import Flag
-from ..grids import SPEED_OF_LIGHT
+from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT
 from ..spectra import SpectrumBatch, check_wave
 from ..tables.ids import to_int64
 from .base import Survey
@@ -32,9 +32,6 @@ KEYS = ("SURVEY", "PROGRAM", "HEALPIX")
 
 RESTRICTED = 1 << 3
 """The one bit of fibermask (desispec.maskbits) that only informs: the positioner reaches less far, but is on target."""
-
-MAX_STELLAR_VELOCITY = 3000.0
-"""km/s: no star of the Galaxy is faster, so a larger value is a failed fit."""
 
 _TARGETS = (
     "TARGETID", "OBJTYPE", "COADD_FIBERSTATUS", "FIBERSTATUS", "TARGET_RA", "TARGET_DEC", "REF_ID", "REF_CAT",
@@ -283,7 +280,7 @@ def _redshifts(path: Path, ids: np.ndarray) -> dict[str, np.ndarray]:
     sure = (theirs[place] == ids) & (found["ZWARN"][place] == 0)
     kind[sure], subclass[sure] = found["SPECTYPE"][place][sure], found["SUBTYPE"][place][sure]
     speed = SPEED_OF_LIGHT * found["Z"][place]
-    star = sure & (kind == "STAR") & (np.abs(speed) <= MAX_STELLAR_VELOCITY)
+    star = sure & (kind == "STAR") & (np.abs(speed) <= MOST_VELOCITY)
     velocity[star] = speed[star]
     return unknown
 

@@ -1,35 +1,44 @@
 """Gaia XP spectra as the archive gives them.
 
 De Angeli et al. 2023, A&A 674, A2; Montegriffo et al. 2023, A&A 674, A3. Sampled: 343 points from 336 to 1020 nm. RAW
-files hold one source a row, with ``flux`` and ``flux_error`` as arrays; INDIVIDUAL files hold one source, with
-``wavelength``, ``flux`` and ``flux_error`` in each row, whose identifier is in a PARAM of the VOTable, in the header of
-the FITS file or, for CSV, only in the file name. Continuous: coefficients of basis functions, which GaiaXPy turns into a
-sampled spectrum. CSV, ECSV, FITS and VOTable; told by content.
+files, and the bulk files ``XpSampledMeanSpectrum_*``, hold one source a row, with ``flux`` and ``flux_error`` as arrays;
+INDIVIDUAL files hold one source, with ``wavelength``, ``flux`` and ``flux_error`` in each row, whose identifier is in a PARAM
+of the VOTable, in the header of the FITS file or, for CSV, only in the file name. Continuous: coefficients of basis functions,
+which GaiaXPy turns into a sampled spectrum. CSV, ECSV, FITS and VOTable; told by content. How tables are read is in
+`xp_tables`.
 """
 
 from __future__ import annotations
 
-import csv
 import io
+import os
 import re
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, missing_package
-from ..spectra import SpectrumBatch
+from ..grids import XP
+from ..spectra import SpectrumBatch, check_wave, inverse_variance
 from ..tables.ids import NO_ID, to_int64
+from ..telling import tell
 from .base import Survey
 from .native import read_bytes
+from .xp_tables import COEFFICIENTS, read_tables, vectors
 
-SAMPLING_NM = np.arange(336.0, 1021.0, 2.0)
+SAMPLING_NM = XP.wave / 10
 """Wavelengths of the archive's sampled spectra in nm, shape (343,)."""
 
 SCALE = 1e19
 """From W m-2 nm-1 to 1e-17 erg s-1 cm-2 A-1: inverse variances in the archive's units overflow single precision."""
 
-_NUMBERS = re.compile(r"[^\s,()\[\]\"]+")
+BROKEN = "with broken arrays"
+"""What a row is called whose flux or error has another number of points than all others."""
+
+_GAIAXPY_SUFFIXES = (".csv", ".ecsv", ".fits", ".xml")
 
 
 def read_gaia_xp(path: Path) -> SpectrumBatch:
@@ -44,48 +53,56 @@ def read_gaia_xp(path: Path) -> SpectrumBatch:
     -------
     SpectrumBatch
         All sources, in vacuum Angstrom (3360 to 10200 A) and units of 1e-17 erg/s/cm2/A. Masked where flux or error
-        are not finite, as all of a continuous source that lacks BP is below its red half. ids are Gaia's source_id.
+        are missing (``null``) or not finite, as all of a continuous source that lacks BP is below its red half. ids are
+        Gaia's source_id. Rows whose arrays have another length than all others are left out, counted and told.
 
     Raises
     ------
     InputError
         If the file is broken or is none of these.
     TranstarError
-        If it is continuous and GaiaXPy (the extra ``gaia``) is not installed. GaiaXPy tells formats by suffix and
-        reads no gzip.
+        If it is continuous and GaiaXPy (the extra ``gaia``) is not installed.
     """
     path = Path(path)
-    tables = _tables(read_bytes(path), path)
-    parts = [_spectra(table, path) for table in tables]
+    content = read_bytes(path)
+    parts = [_spectra(table, path, content) for table in read_tables(content, path)]
     wave = parts[0][1]
     if any(len(part[1]) != len(wave) or np.abs(part[1] - wave).max() > 1e-6 for part in parts):
         raise InputError(f"{path}: its spectra differ in wavelengths; split the file")
+    check_wave(10.0 * wave, str(path))
     ids = np.concatenate([part[0] for part in parts])
     flux, error = (np.concatenate([part[k] for part in parts]) * SCALE for k in (2, 3))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ivar = error**-2.0
-        bad = ~np.isfinite(flux) | ~np.isfinite(ivar) | (error <= 0)
-        snr = np.array(
-            [np.median((f / e)[~b]) if not b.all() else np.nan for f, e, b in zip(flux, error, bad, strict=True)]
-        )
+    n_broken = sum(part[4] for part in parts)
+    ivar = inverse_variance(error, "gaia-xp")
+    bad = ~np.isfinite(flux)
+    if ivar is not None:
+        # Where there are no errors at all every finite point is good.
+        bad |= ~(ivar > 0) & ~np.isnan(ivar)
     n = len(ids)
     values: dict[str, Any] = {
         "file": np.full(n, path.name),
         "velocity": np.full(n, np.nan),
         "star": np.array([f"Gaia DR3 {i}" if i != NO_ID else path.name.split(".")[0] for i in ids.tolist()]),
-        "snr_survey": snr,
+        "snr_survey": _median_snr(flux, error, bad),
     }
     return SpectrumBatch(
         wave=10.0 * wave,
-        flux=np.where(bad, 0, flux).astype(np.float32),
-        ivar=np.where(bad, 0, ivar).astype(np.float32),
+        flux=np.where(bad, 0, flux),
+        ivar=None if ivar is None else np.where(bad & ~np.isnan(ivar), 0, ivar),
         mask=bad,
         ids=ids,
         survey="gaia-xp",
         frame="observed",
         medium="vacuum",
         meta=values,
+        left_out={BROKEN: n_broken} if n_broken else {},
     )
+
+
+def _median_snr(flux: np.ndarray, error: np.ndarray, bad: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.ma.masked_array(flux / error, bad | ~(error > 0))
+    return np.ma.median(ratio, axis=1).filled(np.nan) if len(flux) else np.empty(0)
 
 
 def source_ids(path: Path) -> np.ndarray:
@@ -106,79 +123,85 @@ def source_ids(path: Path) -> np.ndarray:
     """
     path = Path(path)
     ids = []
-    for table in _tables(read_bytes(path), path):
-        if not {"flux", "bp_coefficients", "rp_coefficients"} & set(table):
+    for table in read_tables(read_bytes(path), path):
+        if not {"flux", *COEFFICIENTS} & set(table):
             raise InputError(f"{path}: not Gaia XP spectra (columns {', '.join(table)}); is --service right?")
-        if "wavelength" in table or "source_id" not in table:
+        if "source_id" not in table:
             ids.append(_identifier(table, path))
         else:
-            ids.append(to_int64(np.atleast_1d(np.asarray(table["source_id"])), f"{path}: source_id"))
+            found = to_int64(np.atleast_1d(np.asarray(table["source_id"])), f"{path}: source_id")
+            # Where each point is a row, the identifier may stand in all of them.
+            ids.append(np.array(list(dict.fromkeys(found.tolist()))) if "wavelength" in table else found)
     return np.concatenate(ids)
 
 
-def _tables(content: bytes, path: Path) -> list[dict[str, Any]]:
-    """Columns by lower-case name for each table of the file; scalars are parameters."""
-    start = content[:512].lstrip()
-    if start.startswith(b"SIMPLE  ="):
-        return _fits_tables(content)
-    if start.startswith((b"<?xml", b"<VOTABLE")):
-        return _votables(content)
-    if b"\0" in content[:4096]:
-        raise InputError(f"{path}: not a CSV, FITS or VOTable file of Gaia XP spectra; is --survey right?")
-    text = content.decode("utf-8")
-    lines = [line for line in text.splitlines(keepends=True) if line.strip() and not line.startswith("#")]
-    # Arrays of 1485 correlations are long fields.
-    csv.field_size_limit(10**8)
-    rows = list(csv.reader(io.StringIO("".join(lines))))
-    names = [name.strip().lower() for name in rows[0]]
-    return [{name: list(column) for name, column in zip(names, zip(*rows[1:], strict=True), strict=True)}]
-
-
-def _fits_tables(content: bytes) -> list[dict[str, Any]]:
-    from astropy.io import fits
-
-    tables = []
-    with fits.open(io.BytesIO(content), memmap=False) as hdus:
-        for hdu in hdus:
-            if isinstance(hdu, fits.BinTableHDU):
-                table: dict[str, Any] = {name.lower(): hdu.data[name] for name in hdu.columns.names}
-                for key in ("SOURCE_ID", "SOURCEID"):
-                    if key in hdu.header:
-                        table.setdefault("source_id", hdu.header[key])
-                tables.append(table)
-    return tables
-
-
-def _votables(content: bytes) -> list[dict[str, Any]]:
-    from astropy.io.votable import parse
-
-    tables = []
-    for votable in parse(io.BytesIO(content), verify="ignore").iter_tables():
-        table: dict[str, Any] = {param.name.lower(): param.value for param in votable.params}
-        names = votable.array.dtype.names or ()
-        tables.append({**table, **{name.lower(): np.ma.getdata(votable.array[name]) for name in names}})
-    return tables
-
-
-def _spectra(table: dict[str, Any], path: Path) -> tuple[np.ndarray, ...]:
-    """Identifiers, wavelengths in nm, fluxes and errors in W/m2/nm."""
-    if "bp_coefficients" in table or "rp_coefficients" in table:
-        return calibrated(str(path))
+def _spectra(table: dict[str, Any], path: Path, content: bytes) -> tuple[Any, ...]:
+    """Identifiers, wavelengths in nm, fluxes and errors in W/m2/nm, and the number of rows left out."""
+    if COEFFICIENTS & set(table):
+        return *_calibrated_file(path, content), 0
     if not {"flux", "flux_error"} <= set(table):
         raise InputError(
             f"{path}: not Gaia XP spectra (columns {', '.join(table)}): needs flux and flux_error, or coefficients of "
             "BP and RP; is --survey right?"
         )
-    if "wavelength" in table:
-        wave, flux, error = (np.array(table[name], dtype=np.float64) for name in ("wavelength", "flux", "flux_error"))
-        return _identifier(table, path), wave, flux[None, :], error[None, :]
-    ids = to_int64(np.array(table["source_id"]), f"{path}: source_id")
-    flux, error = (np.stack([_vector(cell) for cell in table[name]]) for name in ("flux", "flux_error"))
-    if flux.shape[1] != len(SAMPLING_NM):
+    named = {
+        name: vectors(table[name], f"{path}: {name}") for name in ("wavelength", "flux", "flux_error") if name in table
+    }
+    if not named["flux"]:
+        raise InputError(f"{path}: holds no row")
+    if "wavelength" in named and all(len(cell) == 1 for cells in named.values() for cell in cells):
+        wave, flux, error = (np.concatenate(cells) for cells in named.values())
+        return _identifier(table, path), _nanometres(wave, table, path), flux[None, :], error[None, :], 0
+    if "source_id" not in table and len(named["flux"]) > 1:
+        raise InputError(f"{path}: {len(named['flux'])} spectra and no column source_id")
+    ids = (
+        to_int64(np.atleast_1d(np.asarray(table["source_id"])), f"{path}: source_id")
+        if "source_id" in table
+        else _identifier(table, path)
+    )
+    wave = _nanometres(named["wavelength"][0], table, path) if "wavelength" in named else SAMPLING_NM
+    whole = np.array([all(len(cells[row]) == len(wave) for cells in named.values()) for row in range(len(ids))])
+    if "wavelength" in named:
+        whole[whole] = [
+            np.array_equal(named["wavelength"][row], named["wavelength"][0]) for row in np.flatnonzero(whole)
+        ]
+    _tell_broken(whole, ids, named, len(wave), path)
+    flux, error = (
+        np.stack([cell for cell, good in zip(named[name], whole, strict=True) if good])
+        for name in ("flux", "flux_error")
+    )
+    return ids[whole], wave, flux, error, int((~whole).sum())
+
+
+def _tell_broken(whole: np.ndarray, ids: np.ndarray, named: Mapping[Any, list], size: int, path: Path) -> None:
+    if whole.all():
+        return
+    row = int(np.argmin(whole))
+    counts = " and ".join(f"{len(named[name][row])} points of {name}" for name in ("flux", "flux_error"))
+    if not whole.any() and "wavelength" not in named:
+        raise InputError(f"{path}: {counts} a spectrum and no wavelengths; the archive's sampling has {size}")
+    message = f"{path}: {(~whole).sum()} of {len(whole)} rows have not the {size} points of the others; the first: row {row + 1}"
+    message += f" (source {ids[row]}) with {counts}"
+    if not whole.any():
+        raise InputError(f"{message}; fetch it again")
+    tell(f"{message}; left out")
+
+
+def _nanometres(wave: np.ndarray, table: dict[str, Any], path: Path) -> np.ndarray:
+    """Wavelengths in nm: in the unit that the file states, which is nm in all of the archive's."""
+    unit = str(table.get("wavelength_unit") or "nm").strip()
+    if unit != "nm":
+        from astropy import units
+
+        try:
+            wave = wave * units.Unit(unit).to(units.nm)
+        except (ValueError, TypeError, units.UnitConversionError):
+            raise InputError(f"{path}: wavelengths in '{unit}', which is no length") from None
+    if not (np.isfinite(wave).all() and wave.min() > 250 and wave.max() < 1200):
         raise InputError(
-            f"{path}: {flux.shape[1]} points a spectrum and no wavelengths; the archive's sampling has 343"
+            f"{path}: wavelengths from {np.min(wave):.6g} to {np.max(wave):.6g} nm are not Gaia's (336 to 1020 nm)"
         )
-    return ids, SAMPLING_NM, flux, error
+    return wave
 
 
 def _identifier(table: dict[str, Any], path: Path) -> np.ndarray:
@@ -189,10 +212,19 @@ def _identifier(table: dict[str, Any], path: Path) -> np.ndarray:
     return np.array([int(found[1]) if found else NO_ID], dtype=np.int64)
 
 
-def _vector(cell: Any) -> np.ndarray:
-    if isinstance(cell, str):
-        return np.array(_NUMBERS.findall(cell), dtype=np.float64)
-    return np.asarray(np.ma.getdata(cell), dtype=np.float64)
+def _calibrated_file(path: Path, content: bytes) -> tuple[np.ndarray, ...]:
+    """Sample a continuous file. GaiaXPy tells formats by suffix and reads no gzip: others are handed to it as it likes them."""
+    if path.suffix in _GAIAXPY_SUFFIXES:
+        return calibrated(str(path))
+    start = content[:512].lstrip()
+    suffix = ".fits" if start.startswith(b"SIMPLE") else ".xml" if start.startswith(b"<") else ".csv"
+    handle, name = tempfile.mkstemp(suffix)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        return calibrated(name)
+    finally:
+        os.unlink(name)
 
 
 def calibrated(source: Any) -> tuple[np.ndarray, ...]:
@@ -242,12 +274,16 @@ SURVEY = Survey(
     description="Gaia XP spectra, sampled or continuous (R 15 to 80, 336-1020 nm), CSV, FITS or VOTable",
     read_file=read_gaia_xp,
     patterns=tuple(
-        f"{stem}_*{suffix}"
-        for stem in ("XP", "xp")
-        for suffix in (".csv", ".csv.gz", ".ecsv", ".fits", ".fits.gz", ".xml", ".vot")
+        f"{stem}{suffix}{packed}"
+        for stem in ("XP_*", "xp_*", "XpSampledMeanSpectrum_*", "XpContinuousMeanSpectrum_*")
+        for suffix in (".csv", ".ecsv", ".fits", ".xml", ".vot")
+        for packed in ("", ".gz")
     ),
     frame="observed",
     resolution=25.0,
     citation="De Angeli et al. 2023, A&A 674, A2; Montegriffo et al. 2023, A&A 674, A3",
     id_columns=("source_id", "gaia_source_id", "dr3_source_id", "gaiadr3"),
+    # Its own points, so that nothing is interpolated. At R = 15 to 80 a velocity shifts nothing that is seen, and most sources
+    # have none. An envelope would divide out the shape of the energy distribution, which is where the temperature is.
+    preprocessing={"grid": "xp", "frame": "observed", "continuum": "none"},
 )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, shown
-from ..grids import SPEED_OF_LIGHT, LogGrid
+from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT, LogGrid
 from ..spectra import SpectrumBatch, check_wave, to_single
 from .air import air_to_vacuum
 from .base import Survey
@@ -29,9 +29,6 @@ GRID_TOLERANCE = 0.02
 
 MOST_OFF = 0.1
 """Share of wavelengths that damage may move off the native pixels. Of those with another step nearly all lie off them."""
-
-MAX_STELLAR_REDSHIFT = 0.01
-"""3000 km/s: no star of the Galaxy is faster, so a larger value is a failed fit or a sentinel."""
 
 VECTORS = ("FLUX", "IVAR", "WAVELENGTH", "LOGLAM", "ANDMASK")
 """Columns of the newer layout that are read."""
@@ -169,7 +166,7 @@ def _meta(header: Any, path: Path) -> dict[str, np.ndarray]:
     kind = text(header, "CLASS")
     redshift = number(header, "Z")
     # The redshift of a galaxy is no velocity within the Galaxy, and shifting by it would leave the grid.
-    stellar = kind.upper() == "STAR" and abs(redshift) <= MAX_STELLAR_REDSHIFT
+    stellar = kind.upper() == "STAR" and SPEED_OF_LIGHT * abs(redshift) <= MOST_VELOCITY
     values: dict[str, Any] = {
         "file": Path(path).name,
         "velocity": SPEED_OF_LIGHT * redshift if stellar else np.nan,

@@ -17,11 +17,11 @@ import numpy as np
 from ..content import first_bytes
 from ..errors import InputError
 from ..flags import Flag
-from ..grids import SPEED_OF_LIGHT, LogGrid
+from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT, LogGrid
 from ..spectra import SpectrumBatch
 from ..tables.ids import NO_ID
 from .base import Survey
-from .desi import KEYS, MAX_STELLAR_VELOCITY, RESTRICTED
+from .desi import KEYS, RESTRICTED
 from .generic_binary import parse_parquet
 from .generic_build import build
 
@@ -122,7 +122,7 @@ def _meta(fields: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
     kind = np.where(sure, np.char.upper(_column(fields, "spectype", "").astype(str)), "")
     velocity = SPEED_OF_LIGHT * _column(fields, "redshift", np.nan).astype(np.float64)
     with np.errstate(invalid="ignore"):
-        star = (kind == "STAR") & (np.abs(velocity) <= MAX_STELLAR_VELOCITY)
+        star = (kind == "STAR") & (np.abs(velocity) <= MOST_VELOCITY)
     status = np.maximum(_column(fields, "coadd_fiberstatus", 0).astype(np.int64), 0)
     return {
         "file": np.full(n, path.name),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, missing_package
-from ..spectra import SpectrumBatch
+from ..spectra import SpectrumBatch, inverse_variance
 from ..tables.ids import NO_ID, to_int64
 from .air import MEDIA, air_to_vacuum
 
@@ -58,7 +58,7 @@ def from_spectrum(
     """
     _specutils()
     from astropy import units
-    from astropy.nddata import InverseVariance
+    from astropy.nddata import InverseVariance, StdDevUncertainty
 
     medium = medium or dict(spectrum.meta or {}).get("medium")
     if medium not in MEDIA:
@@ -68,15 +68,18 @@ def from_spectrum(
     axis = getattr(spectrum, "spectral_axis_index", None)
     axis = flux.ndim - 1 if axis is None else axis
     uncertainty = spectrum.uncertainty
-    ivar = None if uncertainty is None else np.asarray(uncertainty.represent_as(InverseVariance).array)
     order = slice(None, None, -1 if wave[0] > wave[-1] else 1)
 
     def plane(values: np.ndarray) -> np.ndarray:
         return np.atleast_2d(np.moveaxis(values, axis, -1))[..., order]
 
-    flux = plane(flux).astype(np.float32)
+    flux = plane(flux)
     if flux.ndim != 2:
         raise InputError(f"flux has {flux.ndim} dimensions; at most two (spectra, pixels) can be read")
+    if isinstance(uncertainty, StdDevUncertainty):
+        ivar = inverse_variance(plane(np.asarray(uncertainty.array)), survey)
+    else:
+        ivar = None if uncertainty is None else plane(np.asarray(uncertainty.represent_as(InverseVariance).array))
     n = len(flux)
     mask = ~np.isfinite(flux)
     if spectrum.mask is not None:
@@ -87,7 +90,7 @@ def from_spectrum(
     return SpectrumBatch(
         wave=air_to_vacuum(wave) if medium == "air" else wave,
         flux=flux,
-        ivar=None if ivar is None else plane(ivar).astype(np.float32),
+        ivar=ivar,
         mask=mask,
         ids=to_int64(np.full(n, NO_ID) if ids is None else np.atleast_1d(ids), "ids"),
         survey=survey,

@@ -165,10 +165,15 @@ def stream(
         yield packed.finish()
 
 
+MOST_PIXELS = 1 << 25
+"""Of a batch, 300 MB: of spectra of 300,000 pixels there are fewer in one."""
+
+
 class _Packed:
     """Arrays allocated for one batch, being filled."""
 
     def __init__(self, like: SpectrumBatch, size: int) -> None:
+        size = min(size, max(MOST_PIXELS // len(like.wave), 1))
         shape = (size, len(like.wave))
         self.flux = np.empty(shape, dtype=np.float32)
         self.ivar = None if like.ivar is None else np.empty(shape, dtype=np.float32)
@@ -188,6 +193,8 @@ class _Packed:
         )
 
     def fits(self, batch: SpectrumBatch) -> bool:
+        if self.count == len(self.ids):
+            return False
         like = self.like
         same_wave = batch.wave is like.wave or np.array_equal(batch.wave, like.wave)
         same_kind = (batch.frame, batch.medium, batch.keys) == (like.frame, like.medium, like.keys)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..glossary import LABELS
+from ..grids import MOST_VELOCITY
 from ..telling import tell
 
 _SENTINELS = np.array(sorted(
@@ -62,8 +63,7 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType({
         Quantity("alpha_m", "dex", (-2.9, 2.9), (-3, 3)),
         # White dwarfs reach 9.5.
         Quantity("logg", "dex", (-3, 9.8), (-5, 9.8)),
-        # The fastest stars known move at 1,000 km/s or so; 3,000 km/s is far beyond any that is bound to our Galaxy.
-        Quantity("velocity", "km/s", (-998, 998), (-3000, 3000)),
+        Quantity("velocity", "km/s", (-998, 998), (-MOST_VELOCITY, MOST_VELOCITY)),
         Quantity("redshift", "", (-0.9, 20), (-1, 20)),
         Quantity("ra", "deg", (0, 360), (-360, 360)),
         Quantity("dec", "deg", (-90, 90), (-90, 90)),

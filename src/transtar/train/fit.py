@@ -14,11 +14,13 @@ from torch import nn
 
 from ..devices import check_device
 from ..errors import InputError, SettingsError, TranstarError
+from ..grids import LogGrid
 from ..models.estimator import Estimator, input_scalers
 from ..models.lora import LoRALinear, add_lora, lora_factors, merge_lora
 from ..models.mlp import MLPSettings, build_linear, build_mlp, is_plain_mlp
 from ..models.networks import map_outputs
 from ..models.residual import ResidualNetwork, assemble, build_head, innermost
+from ..telling import tell
 from .augment import augment_flux
 from .closed_form import fit_recalibration, fit_ridge
 from .loop import Augment, History, Progress, Run, to_the_end, training
@@ -214,7 +216,12 @@ def _augmentation(scalers: Estimator, training: Sample, settings: TrainSettings,
         raise SettingsError("augmentation needs spectra on a wavelength grid, but the model has no preprocessing")
     raw = torch.from_numpy(np.ascontiguousarray(training.flux)).to(settings.device)
     mean, inverse = (torch.from_numpy(a).to(settings.device) for a in (scalers.input_mean, 1 / scalers.input_std))
-    step = scalers.preprocessing.wavelengths.step
+    grid = scalers.preprocessing.wavelengths
+    if changes.shift_kms and not isinstance(grid, LogGrid):
+        tell(f"augmentation: no velocity shifts on the grid '{grid.name}', which is not even in log wavelength")
+        changes = replace(changes, shift_kms=0.0)
+    # Nothing but a shift depends on the step.
+    step = grid.step if isinstance(grid, LogGrid) else 1.0
 
     def scale(flux: torch.Tensor) -> torch.Tensor:
         return flux.sub_(mean).mul_(inverse)

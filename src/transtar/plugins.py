@@ -1,0 +1,65 @@
+"""What other packages offer through entry points: surveys and wavelength grids."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from .errors import SettingsError
+
+
+def offered(group: str) -> list[str]:
+    """Names that installed packages offer in a group of entry points. Loads no package."""
+    return [point.name for point in entry_points(group=group)]
+
+
+def load_offered(group: str, name: str, kind: str, expected: type | tuple[type, ...]) -> Any:
+    """Load what a package offers under a name.
+
+    Parameters
+    ----------
+    group : str
+        Such as ``transtar.surveys``.
+    name : str
+    kind : str
+        What it is called in messages: 'survey'.
+    expected : type or tuple of types
+        It must be one of these, with a `name` that is `name`.
+
+    Returns
+    -------
+    object or None
+        None if no package offers it.
+
+    Raises
+    ------
+    SettingsError
+        If the package that offers it is broken.
+    """
+    for point in entry_points(group=group, name=name):
+        return _load(point, kind, expected)
+    return None
+
+
+def _load(point: EntryPoint, kind: str, expected: type | tuple[type, ...]) -> Any:
+    package = point.dist.name if point.dist is not None else point.module
+    # A foreign module can fail in any way at all; only what it offers may suffer from that.
+    try:
+        found = point.load()
+    except Exception as error:
+        raise SettingsError(
+            f"{kind} '{point.name}' of package '{package}' ({point.value}) cannot be loaded: "
+            f"{type(error).__name__}: {error}; mend or uninstall that package"
+        ) from error
+    if not isinstance(found, expected):
+        kinds = expected if isinstance(expected, tuple) else (expected,)
+        known = " or ".join(f"{one.__module__.removesuffix('.base')}.{one.__name__}" for one in kinds)
+        raise SettingsError(
+            f"{kind} '{point.name}' of package '{package}': {point.value} is a {type(found).__name__}, not a {known}"
+        )
+    name = getattr(found, "name", None)
+    if name != point.name:
+        raise SettingsError(
+            f"package '{package}' offers a {kind} named '{name}' under the name '{point.name}'; they must agree"
+        )
+    return found
