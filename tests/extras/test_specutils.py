@@ -49,3 +49,23 @@ def test_missing_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "specutils", None)
     with pytest.raises(TranstarError, match=r"pip install 'transtar\[specutils\]'"):
         from_spectrum(None)
+
+
+def test_errors_that_are_all_zero_are_none():
+    flux = np.ones((6, 2)) * units.Jy
+    for shape in ((6,), (6, 2)):
+        error = np.zeros(shape)
+        if len(shape) == 2:
+            error[:, 1] = 0.5
+        spectrum = specutils.Spectrum(
+            spectral_axis=WAVE * units.AA,
+            flux=flux if len(shape) == 2 else flux[:, 0],
+            uncertainty=nddata.StdDevUncertainty(error),
+            **({"spectral_axis_index": 0} if len(shape) == 2 else {}),
+        )
+        batch = from_spectrum(spectrum, medium="vacuum")
+        if len(shape) == 1:
+            assert batch.ivar is None
+        else:
+            assert np.isnan(batch.ivar[0]).all()
+            assert (batch.ivar[1] == 4).all()

@@ -10,8 +10,8 @@ from scipy import ndimage
 
 from tests.reference import chain
 from transtar.grids import BLUE, SPEED_OF_LIGHT
-from transtar.preprocess.chain import cells
 from transtar.preprocess.kernels import bridge, fill_bad, find_good, locate, median_filter, median_snr, mirror, resample
+from transtar.preprocess.plan import cells
 
 from .made import LAMOST_WAVE, WAVES
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from transtar.datasets import preprocess_batch
-from transtar.datasets.prepare import default_settings
+from transtar.datasets.defaults import default_settings
 from transtar.errors import InputError, TranstarError
 from transtar.flags import Flag
 from transtar.simulate.native import gaia

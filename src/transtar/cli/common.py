@@ -137,7 +137,7 @@ def read_preprocessing(path: Path | None, survey: Survey):
     InputError
         If the file is missing or holds something else.
     """
-    from ..datasets.prepare import default_settings
+    from ..datasets.defaults import default_settings
     from ..files import read_json
     from ..plain_yaml import read_yaml
 

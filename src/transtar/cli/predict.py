@@ -100,7 +100,7 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
     from tqdm import tqdm
 
     from ..datasets import preprocess_batch
-    from ..datasets.prepare import fast_line, require_fit
+    from ..datasets.defaults import fast_line, require_fit
     from ..errors import InputError
     from ..labels import StarList, VelocityReport, read_velocities
     from ..preprocess import too_fast

@@ -12,7 +12,6 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError, SettingsError
 from ..flags import count
-from ..grids import MOST_VELOCITY, Grid, get_grid
 from ..labels import (
     LABELS,
     StarList,
@@ -32,6 +31,7 @@ from ..spectra import SpectrumBatch
 from ..surveys import Stated, Survey, find_files, find_star_files, stream
 from ..tables import Choice
 from ..telling import tell
+from .defaults import default_settings, fast_line, require_fit
 from .prepared import SPLITS, SetWriter
 
 
@@ -225,50 +225,6 @@ def prepare(
     return report
 
 
-def default_settings(survey: Survey, changes: Mapping[str, Any] | None = None) -> Preprocessing:
-    """The preprocessing of a survey where nobody wants another: the defaults, with what the survey itself names.
-
-    Parameters
-    ----------
-    survey : Survey
-    changes : mapping of str to value, optional
-        Settings that go before the survey's.
-
-    Returns
-    -------
-    Preprocessing
-
-    Raises
-    ------
-    SettingsError
-        On an unknown key or an impossible value.
-    """
-    return Preprocessing.from_dict({**survey.preprocessing, **(changes or {})})
-
-
-def require_fit(survey: Survey, settings: Preprocessing) -> None:
-    """Refuse, before anything is read, spectra that are known to be too coarse for a grid.
-
-    Raises
-    ------
-    SettingsError
-        If the survey is prepared on a grid of its own, whose points are much further apart than those of the one asked for.
-    """
-    if "grid" not in survey.preprocessing:
-        return
-    own, wanted = get_grid(default_settings(survey).grid), settings.wavelengths
-    points, needed = (_points_within(one, other) for one, other in ((own, wanted), (wanted, own)))
-    if points < needed / 4:
-        raise SettingsError(
-            f"{survey.name}: its spectra are too coarse for the grid '{wanted.name}' ({points} points for {needed}); "
-            f"they are prepared on the grid '{own.name}', without --preprocessing, and need models that learnt on that"
-        )
-
-
-def _points_within(grid: Grid, other: Grid) -> int:
-    return int(np.count_nonzero((grid.wave >= other.wave[0]) & (grid.wave <= other.wave[-1])))
-
-
 def preprocess_batch(
     batch: SpectrumBatch,
     survey: Survey,
@@ -327,16 +283,6 @@ def tell_no_velocities(survey: Survey, flags: Mapping[str, int], n: int) -> None
     if n and flags.get("NO_VELOCITY", 0) == n:
         rest = " or, if the wavelengths are at rest, --frame rest" if survey.read_stated is not None else ""
         tell(f"no spectrum has a velocity, which the rest frame needs: give --velocities FILE:COLUMN{rest}")
-
-
-def fast_line(n: int) -> list[str]:
-    """What is to be said of so many spectra whose velocities are refused, in one line or none."""
-    if not n:
-        return []
-    return [
-        f"velocities: {n} spectra have one beyond {MOST_VELOCITY:g} km/s, which no star of the Galaxy has; it counts as "
-        "unknown (flag NO_VELOCITY)"
-    ]
 
 
 def star_columns(batch: SpectrumBatch, spectra: GridSpectra) -> dict[str, np.ndarray]:

@@ -416,7 +416,7 @@ def locate(log_wave, cells, per_cell, grid, shift, below):
     ----------
     log_wave : ndarray, shape (n_pixels,)
     cells, per_cell
-        From `chain.cells`; without cells, each pixel is searched for.
+        From `plan.cells`; without cells, each pixel is searched for.
     grid : ndarray, shape (n_grid,)
         `shift` is added to it.
     shift : float
@@ -499,7 +499,7 @@ def to_grid(
     wave, log_wave, per_pixel : ndarray, shape (n_pixels,), float64
         `per_pixel` is one over the steps of `log_wave`.
     cells, per_cell
-        From `chain.cells`.
+        From `plan.cells`.
     offset : int
         The column of `flux`, `ivar` and `mask` that belongs to the first wavelength.
     flux : ndarray, shape (n_spectra, offset + n_pixels or more), float32

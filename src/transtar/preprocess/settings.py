@@ -11,7 +11,8 @@ from ..grids import GRIDS, Grid, LogGrid, get_grid, points_hash
 from ..spectra import FRAMES
 
 VERSION = 1
-"""Raised whenever the same settings would give other fluxes."""
+"""Raised whenever the same settings would give other fluxes to spectra that a model may have learnt from. Not for those that were
+prepared wrongly before: gaps filled with zeros, and pixels much finer than the grid's, which were sampled and not smoothed."""
 
 CONTINUA = ("envelope", "envelope-specclip", "none")
 """Continuum schemes."""
