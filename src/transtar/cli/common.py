@@ -150,7 +150,18 @@ def read_preprocessing(path: Path | None):
     content = read_json(path) if path.suffix == ".json" else read_yaml(path, not_yaml="neither YAML nor JSON")
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no settings (expected 'name: value' lines)")
-    return Preprocessing.from_dict(content.get("preprocessing", content))
+    settings = content.get("preprocessing", content)
+    if settings is not content and path.name == "config.json":
+        from ..models import read_config
+
+        settings = read_config(path.parent)["preprocessing"]
+        if settings is None:
+            raise InputError(f"{path.parent}: has no preprocessing: its inputs are no prepared spectra")
+    elif settings is not content and path.name == "set.json":
+        from ..datasets import describe_set
+
+        settings = describe_set(path.parent)["preprocessing"]
+    return Preprocessing.from_dict(settings)
 
 
 def training_stars(prepared, labels: tuple[str, ...], n: int | None = None, seed: int = 0) -> dict[str, Any]:

@@ -38,9 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..catalog import CatalogWriter, check_suffix, predict_batches
     from ..datasets import tell_no_velocities
-    from ..errors import InputError, SettingsError
+    from ..errors import InputError, MismatchError, SettingsError
     from ..flags import count
-    from ..preprocess import require_same
+    from ..models import check_ensemble
     from ..surveys import get_survey
 
     native = arguments.survey is not None or arguments.spectra is not None
@@ -54,8 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
     check_suffix(arguments.out)
     _refuse_input(arguments)
     models = load_models(arguments.model)
-    for model, path in zip(models[1:], arguments.model[1:], strict=True):
-        require_same(models[0].preprocessing, str(arguments.model[0]), model.preprocessing, str(path))
+    check_ensemble(models, [str(path) for path in arguments.model], same_labels=False)
+    if native and models[0].preprocessing is None:
+        raise MismatchError(
+            f"{arguments.model[0]}: has no preprocessing, so its inputs are no spectra of a survey; "
+            "predict from Python with the inputs that it was trained on"
+        )
     skipped = Skipped(say)
     left_out: dict[str, int] = {}
     batches = _native(arguments, models[0], skipped, left_out) if native else _prepared(arguments, models[0])
@@ -98,7 +102,6 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
     from ..datasets import preprocess_batch
     from ..errors import InputError
     from ..labels import StarList, VelocityReport, read_velocities
-    from ..preprocess import Preprocessing
     from ..surveys import find_files, find_star_files, get_survey, stream
     from ..tables import Choice
 
@@ -109,7 +112,7 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
     velocities = None if arguments.velocities is None else read_velocities(arguments.velocities, **how)
     tables = [table for table in (arguments.stars, arguments.velocities) if table is not None]
     columns.require_used(tables, survey.columns_of_spectra)
-    settings = model.preprocessing or Preprocessing()
+    settings = model.preprocessing
     with tqdm(unit="spectra", desc="predict", disable=None, leave=False) as bar:
 
         def leave_out(_, counts: dict[str, int]) -> None:
@@ -152,6 +155,5 @@ def _prepared(arguments, model) -> Iterator[tuple]:
     from ..preprocess import require_same
 
     for part in stream_set(arguments.data):
-        if model.preprocessing is not None:
-            require_same(model.preprocessing, str(arguments.model[0]), part.preprocessing, str(arguments.data))
+        require_same(model.preprocessing, str(arguments.model[0]), part.preprocessing, str(arguments.data))
         yield part.columns, part.grid_spectra()

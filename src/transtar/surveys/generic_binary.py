@@ -21,6 +21,7 @@ import numpy as np
 
 from ..content import check_expansion
 from ..errors import InputError, shown
+from ..regular import open_regular
 from ..tables import Column, once, parquet
 from .generic_content import SAID, Content
 from .generic_header import note
@@ -70,7 +71,7 @@ def parse_npz(path: Path, chosen: Mapping[str, str] | None = None) -> Content:
 
 
 def _members(path: Path) -> Iterator[tuple[str, np.ndarray]]:
-    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+    with open_regular(path) as file, zipfile.ZipFile(file) as archive:
         check_expansion(path, sum(one.file_size for one in archive.infolist()))
         for one in archive.infolist():
             # What a header claims is compared with what is there before any memory is taken.
@@ -103,14 +104,13 @@ def parse_parquet(path: Path, chosen: Mapping[str, str] | None = None) -> list[C
         If a column of pixels does not hold lists where others do, or the lists of a spectrum differ in length.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     given, units, _ = parquet.open_parquet(path)
     table = parquet.read_bounded(path)
     names = once(given)
     metadata = {
         key.decode(errors="replace"): value.decode(errors="replace")
-        for key, value in (pq.read_schema(path).metadata or {}).items()
+        for key, value in (table.schema.metadata or {}).items()
     }
     roles = assign(names, str(path), chosen)
     columns = {name: table.column(place).combine_chunks() for place, name in enumerate(names)}
