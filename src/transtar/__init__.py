@@ -43,7 +43,8 @@ _MODULES = {
 if TYPE_CHECKING:
     from .catalog import predict_batches, read_catalog, write_catalog
     from .datasets import PreparedSet, read_set, training_arguments
-    from .datasets.prepare import prepare, preprocess_batch
+    from .datasets.flow import preprocess_batch
+    from .datasets.prepare import prepare
     from .errors import TranstarError
     from .evaluate import evaluate_catalog
     from .flags import Flag

@@ -99,9 +99,8 @@ def _refuse_input(arguments: argparse.Namespace) -> None:
 def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Iterator[tuple]:
     from tqdm import tqdm
 
-    from ..datasets import preprocess_batch
+    from ..datasets import grid_spectra
     from ..datasets.defaults import fast_line, require_fit
-    from ..errors import InputError
     from ..labels import StarList, VelocityReport, read_velocities
     from ..preprocess import too_fast
     from ..surveys import find_files, find_star_files, get_survey, stream
@@ -129,20 +128,17 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
         bar.total = len(files)
         report = VelocityReport()
         n_fast = 0
-        for batch in stream(
+        batches = stream(
             survey,
             files,
             2048,
             on_error=skipped.add,
             on_left_out=leave_out,
             keep=None if wanted is None else wanted.wanted,
+        )
+        for batch, spectra in grid_spectra(
+            batches, survey, settings, velocity_table=velocities, velocity_report=report, on_error=skipped.add
         ):
-            try:
-                spectra = preprocess_batch(batch, survey, settings, velocities, velocity_report=report)
-            except InputError as error:
-                for name in dict.fromkeys(batch.meta["file"].tolist()):
-                    skipped.add(name, f"{name}: {error}")
-                continue
             n_fast += too_fast(batch, settings)
             yield batch, spectra
             bar.update(len(batch))

@@ -1,6 +1,7 @@
 """Prepared sets: spectra on the wavelength grid with their labels and split, on disk."""
 
-from .prepare import PrepareReport, prepare, preprocess_batch, star_columns, tell_no_velocities
+from .flow import grid_spectra, preprocess_batch
+from .prepare import PrepareReport, prepare, star_columns, tell_no_velocities
 from .prepared import PreparedSet, SetWriter, describe_set, join_sets, read_set, stream_set
 from .select import star_names, training_arguments, usable
 
@@ -9,6 +10,7 @@ __all__ = [
     "PreparedSet",
     "SetWriter",
     "describe_set",
+    "grid_spectra",
     "join_sets",
     "prepare",
     "preprocess_batch",

@@ -16,7 +16,6 @@ from ..labels import (
     LABELS,
     StarList,
     VelocityReport,
-    find_velocities,
     join,
     look_up,
     match_spectra,
@@ -26,12 +25,13 @@ from ..labels import (
     table_positions,
 )
 from ..labels.positions import check_radius
-from ..preprocess import GridSpectra, Preprocessing, preprocess, too_fast
+from ..preprocess import GridSpectra, Preprocessing, too_fast
 from ..spectra import SpectrumBatch
 from ..surveys import Stated, Survey, find_files, find_star_files, stream
 from ..tables import Choice
 from ..telling import tell
 from .defaults import default_settings, fast_line, require_fit
+from .flow import grid_spectra
 from .prepared import SPLITS, SetWriter
 
 
@@ -174,21 +174,23 @@ def prepare(
         keys: dict[str, None] = {}
         velocity_report = VelocityReport()
         n_fast = 0
-        for batch in stream(
+        batches = stream(
             survey,
             files,
             batch_size,
             on_error=skip,
             on_left_out=leave_out,
             keep=None if wanted is None else wanted.wanted,
+        )
+        for batch, spectra in grid_spectra(
+            batches,
+            survey,
+            settings,
+            velocity_table=velocity_table,
+            velocity_report=velocity_report,
+            threads=threads,
+            on_error=skip,
         ):
-            try:
-                spectra = preprocess_batch(batch, survey, settings, velocity_table, threads, velocity_report)
-            except InputError as error:
-                # A file of many stars is one file.
-                for name in dict.fromkeys(batch.meta["file"].tolist()):
-                    skip(Path(name), f"{name}: {error}")
-                continue
             n_fast += too_fast(batch, settings)
             writer.append(spectra, star_columns(batch, spectra))
             keys |= dict.fromkeys(batch.keys)
@@ -223,59 +225,6 @@ def prepare(
     tell_no_velocities(survey, report.flags, done)
     report.labels = {name: int(np.isfinite(found[name]).sum()) for name in names}
     return report
-
-
-def preprocess_batch(
-    batch: SpectrumBatch,
-    survey: Survey,
-    settings: Preprocessing,
-    velocity_table=None,
-    threads: int | None = None,
-    velocity_report: VelocityReport | None = None,
-) -> GridSpectra:
-    """Do what `transtar.preprocess.preprocess` does, with what the survey knows of itself.
-
-    Parameters
-    ----------
-    batch : SpectrumBatch
-    survey : Survey
-        Its sky lines and resolution are used.
-    settings : Preprocessing
-    velocity_table : dict, optional
-        As from `transtar.labels.read_velocities`; its velocities replace those of the batch, in `batch.meta` too.
-    threads : int, optional
-        All processors if not given.
-    velocity_report : VelocityReport, optional
-        Is told what the table had.
-
-    Returns
-    -------
-    GridSpectra
-
-    Raises
-    ------
-    InputError
-        If the batch does not overlap the wavelength grid, or a resolution is needed and unknown.
-    """
-    velocity = None
-    if velocity_table is not None:
-        velocity = find_velocities(
-            velocity_table,
-            file=batch.meta["file"],
-            ids=batch.ids,
-            star=batch.meta.get("star"),
-            keys={name: batch.meta[name] for name in batch.keys},
-            report=velocity_report,
-        )
-        batch.meta["velocity"] = velocity
-    return preprocess(
-        batch,
-        settings,
-        sky_lines=survey.sky_lines,
-        resolution=survey.resolution,
-        velocity=velocity,
-        threads=threads,
-    )
 
 
 def tell_no_velocities(survey: Survey, flags: Mapping[str, int], n: int) -> None:

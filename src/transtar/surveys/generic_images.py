@@ -15,7 +15,7 @@ from .generic_header import KEYS, note
 from .generic_names import assign, role
 from .generic_sdss import note_sdss
 from .generic_wcs import counted
-from .native import text
+from .header_cards import text
 from .stated import PIXEL_ROLES
 
 HOW = "set MEDIUM = 'vacuum' (or 'air') in its header"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -38,13 +40,8 @@ def _spectral(text: str) -> tuple[str, float] | None:
     plain = " ".join(text.split())
     spelt = _SPELLINGS.get(plain.lower(), plain)
     for name in dict.fromkeys((spelt, spelt.lower(), spelt.capitalize())):
-        for dialect in (None, "cds", "fits"):
-            try:
-                unit = u.Unit(name, format=dialect, parse_strict="raise")
-                break
-            except (TypeError, ValueError):
-                continue
-        else:
+        unit = _parsed(name, (None, "cds", "fits"))
+        if unit is None:
             continue
         if isinstance(unit, u.function.FunctionUnitBase):
             return None
@@ -55,6 +52,21 @@ def _spectral(text: str) -> tuple[str, float] | None:
                 # Of 10 A in 1 nm astropy's last digit is another one.
                 return kind, float(f"{unit.to(ours):.14g}")
         return None
+    return None
+
+
+def _parsed(text: str, dialects: Sequence[str | None]):
+    from astropy import units as u
+
+    # No unit is as long, and parsing one of megabytes takes forever.
+    for dialect in dialects if len(text) <= 200 else ():
+        try:
+            with warnings.catch_warnings():
+                # Of two slashes and the like astropy warns, and reads them as everybody does.
+                warnings.simplefilter("ignore")
+                return u.Unit(text, format=dialect, parse_strict="raise")
+        except (TypeError, ValueError, ArithmeticError, RecursionError):
+            continue
     return None
 
 
@@ -123,16 +135,9 @@ def to_angstrom(values: np.ndarray, unit: str, where: str) -> tuple[np.ndarray, 
 @lru_cache(maxsize=256)
 def _flux_unit(text: str):
     """The unit that a text is, or None."""
-    from astropy import units as u
-
     # SDSS writes ergs and Ang.
     plain = re.sub(r"\bergs\b", "erg", re.sub(r"\bAng(?:stroms?)?\b|\bA\b", "Angstrom", " ".join(text.split())))
-    for dialect in (None, "cds", "fits", "vounit"):
-        try:
-            return u.Unit(plain, format=dialect, parse_strict="raise")
-        except (TypeError, ValueError, ZeroDivisionError):
-            continue
-    return None
+    return _parsed(plain, (None, "cds", "fits", "vounit"))
 
 
 def per_frequency(unit: str, where: str) -> bool:

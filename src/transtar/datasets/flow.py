@@ -1,0 +1,141 @@
+"""From batches of native spectra to the grid, whatever becomes of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from ..errors import InputError, MismatchError, SettingsError, TranstarError, shown
+from ..labels import VelocityReport, find_velocities
+from ..preprocess import GridSpectra, Preprocessing, preprocess
+from ..spectra import SpectrumBatch
+from ..surveys import Survey
+
+
+def preprocess_batch(
+    batch: SpectrumBatch,
+    survey: Survey,
+    settings: Preprocessing,
+    velocity_table=None,
+    threads: int | None = None,
+    velocity_report: VelocityReport | None = None,
+) -> GridSpectra:
+    """Do what `transtar.preprocess.preprocess` does, with what the survey knows of itself.
+
+    Parameters
+    ----------
+    batch : SpectrumBatch
+    survey : Survey
+        Its sky lines and resolution are used.
+    settings : Preprocessing
+    velocity_table : dict, optional
+        As from `transtar.labels.read_velocities`; its velocities replace those of the batch, in `batch.meta` too.
+    threads : int, optional
+        All processors if not given.
+    velocity_report : VelocityReport, optional
+        Is told what the table had.
+
+    Returns
+    -------
+    GridSpectra
+
+    Raises
+    ------
+    InputError
+        If the batch does not overlap the wavelength grid, or a resolution is needed and unknown.
+    """
+    if velocity_table is not None:
+        _replace_velocities(batch, velocity_table, velocity_report)
+    return preprocess(batch, settings, sky_lines=survey.sky_lines, resolution=survey.resolution, threads=threads)
+
+
+def grid_spectra(
+    batches: Iterable[SpectrumBatch],
+    survey: Survey,
+    settings: Preprocessing,
+    *,
+    velocity_table=None,
+    velocity_report: VelocityReport | None = None,
+    threads: int | None = None,
+    on_error: Callable[[Path, str], None] | None = None,
+) -> Iterator[tuple[SpectrumBatch, GridSpectra]]:
+    """Bring batches to the wavelength grid; what cannot be costs its file and a line.
+
+    Parameters
+    ----------
+    batches : iterable of SpectrumBatch
+        As from `transtar.surveys.stream`.
+    survey : Survey
+    settings : Preprocessing
+    velocity_table : dict, optional
+        As from `transtar.labels.read_velocities`; its velocities replace those of the batches, in their `meta`, too.
+    velocity_report : VelocityReport, optional
+        Is told what the table had.
+    threads : int, optional
+        All processors if not given.
+    on_error : callable, optional
+        Called with the name of a file and a message of one line for each file whose spectra cannot be brought to the grid; they
+        are then left out.
+
+    Yields
+    ------
+    SpectrumBatch, GridSpectra
+        Row by row the same spectra.
+
+    Raises
+    ------
+    InputError
+        For such a file, if there is no `on_error`.
+    SettingsError, MismatchError
+        For what is wrong with the settings, and so with every file.
+    """
+    for batch in batches:
+        if velocity_table is not None:
+            _replace_velocities(batch, velocity_table, velocity_report)
+        try:
+            spectra = _preprocess(batch, survey, settings, threads)
+        except InputError as error:
+            problem = error
+        else:
+            yield batch, spectra
+            continue
+        # One file of a batch must not cost the others their place.
+        names = batch.meta["file"]
+        several = dict.fromkeys(names.tolist())
+        for name in several:
+            part = batch.select(names == name) if len(several) > 1 else batch
+            try:
+                if len(several) == 1:
+                    raise problem
+                spectra = _preprocess(part, survey, settings, threads)
+            except InputError as error:
+                if on_error is None:
+                    raise InputError(f"{name}: {error}") from error
+                on_error(Path(name), f"{name}: {error}")
+                continue
+            yield part, spectra
+
+
+def _preprocess(batch: SpectrumBatch, survey: Survey, settings: Preprocessing, threads: int | None) -> GridSpectra:
+    """As `preprocess`; whatever is raised on account of the spectra is an `InputError`."""
+    try:
+        return preprocess(batch, settings, sky_lines=survey.sky_lines, resolution=survey.resolution, threads=threads)
+    except (SettingsError, MismatchError):
+        raise
+    except MemoryError as error:
+        raise InputError("does not fit into memory on the way to the grid; split it") from error
+    except TranstarError:
+        raise
+    except Exception as error:
+        raise InputError(f"cannot be brought to the grid ({shown(f'{type(error).__name__}: {error}', 200)})") from error
+
+
+def _replace_velocities(batch: SpectrumBatch, table, report: VelocityReport | None) -> None:
+    batch.meta["velocity"] = find_velocities(
+        table,
+        file=batch.meta["file"],
+        ids=batch.ids,
+        star=batch.meta.get("star"),
+        keys={name: batch.meta[name] for name in batch.keys},
+        report=report,
+    )
