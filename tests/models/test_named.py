@@ -55,10 +55,11 @@ def test_the_store_without_the_variable(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in SHIPPED.glob("*/config.json")))
-def test_shipped_models(name):
+def test_shipped_models(name, caplog):
     """They are small, say what they predict, and have seen mock stars alone."""
     model = load_estimator(name)
     assert f"mock-{model.label_names[0]}" == name
     assert model.surveys == ("mock",)
     assert sum(path.stat().st_size for path in find_model(name).iterdir()) < 4.2e6
     assert model.preprocessing == Preprocessing()
+    assert not caplog.text, "their checksums are there"
