@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from ..errors import InputError, MismatchError, SettingsError, TranstarError, shown
+from ..errors import InputError, TranstarError, shown
 from ..labels import VelocityReport, find_velocities
 from ..preprocess import GridSpectra, Preprocessing, preprocess
 from ..spectra import SpectrumBatch
@@ -94,38 +94,35 @@ def grid_spectra(
             _replace_velocities(batch, velocity_table, velocity_report)
         try:
             spectra = _preprocess(batch, survey, settings, threads)
-        except InputError as error:
-            problem = error
+        except InputError:
+            # One file of a batch must not cost the others their place.
+            yield from _file_by_file(batch, survey, settings, threads, on_error)
         else:
             yield batch, spectra
-            continue
-        # One file of a batch must not cost the others their place.
-        names = batch.meta["file"]
-        several = dict.fromkeys(names.tolist())
-        for name in several:
-            part = batch.select(names == name) if len(several) > 1 else batch
-            try:
-                if len(several) == 1:
-                    raise problem
-                spectra = _preprocess(part, survey, settings, threads)
-            except InputError as error:
-                if on_error is None:
-                    raise InputError(f"{name}: {error}") from error
-                on_error(Path(name), f"{name}: {error}")
-                continue
+
+
+def _file_by_file(batch, survey, settings, threads, on_error) -> Iterator[tuple[SpectrumBatch, GridSpectra]]:
+    names = batch.meta["file"]
+    for name in dict.fromkeys(names.tolist()):
+        part = batch.select(names == name)
+        try:
+            spectra = _preprocess(part, survey, settings, threads)
+        except InputError as error:
+            if on_error is None:
+                raise InputError(f"{name}: {error}") from error
+            on_error(Path(name), f"{name}: {error}")
+        else:
             yield part, spectra
 
 
 def _preprocess(batch: SpectrumBatch, survey: Survey, settings: Preprocessing, threads: int | None) -> GridSpectra:
-    """As `preprocess`; whatever is raised on account of the spectra is an `InputError`."""
+    """As `preprocess_batch`; whatever is raised on account of the spectra is an `InputError`."""
     try:
-        return preprocess(batch, settings, sky_lines=survey.sky_lines, resolution=survey.resolution, threads=threads)
-    except (SettingsError, MismatchError):
+        return preprocess_batch(batch, survey, settings, threads=threads)
+    except TranstarError:
         raise
     except MemoryError as error:
         raise InputError("does not fit into memory on the way to the grid; split it") from error
-    except TranstarError:
-        raise
     except Exception as error:
         raise InputError(f"cannot be brought to the grid ({shown(f'{type(error).__name__}: {error}', 200)})") from error
 
