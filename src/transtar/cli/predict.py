@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from ..skipped import Skipped
@@ -36,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..catalog import CatalogWriter, check_suffix, predict_batches
     from ..errors import InputError, SettingsError
+    from ..files import check_files
     from ..flags import count
     from ..preprocess import require_same
 
@@ -48,7 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
         if not native and getattr(arguments, name):
             raise SettingsError(f"--{name} is for native spectra; of a prepared set (--data) it is decided by prepare")
     check_suffix(arguments.out)
-    _refuse_input(arguments)
+    # Before the work, and as itself: a catalog may take hours, and must not be written over what it is made from.
+    check_files(
+        [arguments.out],
+        [*arguments.model, arguments.data, *(arguments.spectra or ()), arguments.stars, arguments.velocities],
+    )
     models = load_models(arguments.model)
     for model, path in zip(models[1:], arguments.model[1:], strict=True):
         require_same(models[0].preprocessing, str(arguments.model[0]), model.preprocessing, str(path))
@@ -72,18 +76,6 @@ def run(arguments: argparse.Namespace) -> int:
     say_left_out(left_out)
     print(f"{arguments.out}: {n} rows; flags: {', '.join(f'{k} {name}' for name, k in flags.items()) or 'none'}")
     return 0
-
-
-def _refuse_input(arguments: argparse.Namespace) -> None:
-    """What is read must not be written over: a spectrum, a table, or a part of a set or model."""
-    from ..errors import InputError
-
-    out = arguments.out.absolute()
-    given = [*(arguments.spectra or ()), arguments.stars, arguments.velocities]
-    if any(name is not None and Path(name).absolute() == out for name in given):
-        raise InputError(f"{arguments.out}: is read and cannot be written over; choose another name for --out")
-    if out.exists() and any((out.parent / name).is_file() for name in ("set.json", "config.json")):
-        raise InputError(f"{arguments.out}: belongs to a prepared set or model; choose another name for --out")
 
 
 def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Iterator[tuple]:

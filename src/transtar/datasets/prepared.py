@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError, MismatchError, SettingsError
-from ..files import atomic_folder, check_replaceable, read_json, write_json
+from ..files import Marker, atomic_folder, check_replaceable, discard_temporaries, read_json, write_json
 from ..flags import Flag, has
 from ..glossary import check_label
 from ..names import check_names
@@ -23,6 +23,13 @@ from ..tables.parquet import read_bounded
 
 FORMAT = 1
 SPECTRA, STARS, DESCRIPTION = "spectra.parquet", "stars.parquet", "set.json"
+SET = Marker(
+    DESCRIPTION,
+    "a prepared set",
+    own=(SPECTRA, STARS, DESCRIPTION),
+    keys=("format", "n_spectra", "labels", "preprocessing", "provenance"),
+)
+"""How such a folder is known."""
 SPLITS = ("pool", "test")
 
 MOST_BYTES, MOST_COMPRESSED = 1 << 30, 1000
@@ -117,7 +124,7 @@ class SetWriter:
 
     def __init__(self, path, preprocessing: Preprocessing, provenance: dict):
         self.path = Path(path)
-        check_replaceable(self.path, DESCRIPTION, "a prepared set")
+        check_replaceable(self.path, SET)
         self.preprocessing = preprocessing
         self.provenance = provenance
         self._batches: list[dict[str, np.ndarray]] = []
@@ -126,7 +133,7 @@ class SetWriter:
 
     def __enter__(self) -> SetWriter:
         self._stack = ExitStack()
-        self._folder = self._stack.enter_context(atomic_folder(self.path, own=(SPECTRA, STARS, DESCRIPTION)))
+        self._folder = self._stack.enter_context(atomic_folder(self.path, marker=SET))
         return self
 
     def append(self, spectra: GridSpectra, columns: dict[str, np.ndarray]) -> None:
@@ -174,7 +181,7 @@ class SetWriter:
             "flux_sha256": self._sum.hexdigest(),
             "provenance": self.provenance,
         }
-        write_json(self._folder / DESCRIPTION, description)
+        write_json(self._folder / DESCRIPTION, description, ours=True)
 
     def __exit__(self, kind, error, trace) -> bool | None:
         if self._writer is not None and self._writer.is_open:
@@ -268,6 +275,7 @@ def join_sets(sets: Sequence[PreparedSet], names: Sequence[str] | None = None) -
 
 def _describe(path) -> dict:
     path = Path(path)
+    discard_temporaries(path.parent, path.name)
     if not (path / DESCRIPTION).is_file():
         raise InputError(f"{path}: is not a prepared set (no {DESCRIPTION}); make one with 'transtar prepare'")
     description = read_json(path / DESCRIPTION)

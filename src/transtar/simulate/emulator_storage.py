@@ -8,13 +8,15 @@ from pathlib import Path
 import torch
 
 from ..errors import InputError
-from ..files import atomic_folder, check_replaceable, read_json, write_json
+from ..files import Marker, atomic_folder, check_replaceable, discard_temporaries, read_json, write_json
 from .emulator import HEADS, Emulator
 from .emulator_network import FEATURES, Head, HeadShape
 from .emulator_range import LABEL_NAMES, GridRange
 
 FORMAT, FORMAT_VERSION = "transtar-emulator", 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+EMULATOR = Marker(CONFIG, "an emulator", own=(WEIGHTS, CONFIG, CARD), says={"format": FORMAT})
+"""How such a folder is known."""
 
 
 def save_emulator(emulator: Emulator, folder: str | Path, card: str) -> None:
@@ -39,7 +41,7 @@ def save_emulator(emulator: Emulator, folder: str | Path, card: str) -> None:
     from safetensors.torch import save
 
     folder = Path(folder)
-    check_replaceable(folder, CONFIG, "an emulator")
+    check_replaceable(folder, EMULATOR)
     weights = {
         name: (tensor if name.endswith(".mean") else tensor.to(torch.float16)).cpu().contiguous()
         for name, tensor in emulator.state_dict().items()
@@ -56,10 +58,10 @@ def save_emulator(emulator: Emulator, folder: str | Path, card: str) -> None:
         "heads": {name: emulator.head(name).shape.to_dict() for name in HEADS},
         **emulator.info,
     }
-    with atomic_folder(folder, own=(WEIGHTS, CONFIG, CARD)) as temporary:
+    with atomic_folder(folder, marker=EMULATOR) as temporary:
         # Through Python, for the permissions a user's files have: safetensors keeps its own files private.
         (temporary / WEIGHTS).write_bytes(save(weights))
-        write_json(temporary / CONFIG, config)
+        write_json(temporary / CONFIG, config, ours=True)
         (temporary / CARD).write_text(card, encoding="utf-8")
 
 
@@ -86,6 +88,7 @@ def _load(folder: Path) -> Emulator:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    discard_temporaries(folder.parent, folder.name)
     config = read_json(folder / CONFIG)
     if not isinstance(config, dict) or (config.get("format"), config.get("format_version")) != (FORMAT, FORMAT_VERSION):
         raise InputError(f"{folder / CONFIG}: not an emulator of format version {FORMAT_VERSION}")
