@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
 from ..files import atomic_path, check_files, files_to_go
 from ..surveys.sparcl import REAL, TEXT, WHOLE, on_common_pixels
 from .cache import Record
@@ -35,8 +34,6 @@ def check_out(out: Path, inputs: Iterable[str | Path | None]) -> None:
     InputError
         Also if `out` cannot be written.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: not a folder")
     check_files([out / "found.csv", out / "missing.csv"], inputs)
     if (out / SPECTRA).is_dir():
         files_to_go(out / SPECTRA, (FILE.format(0),), (f"{PREFIX}*.parquet",))
