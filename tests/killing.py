@@ -1,8 +1,8 @@
 """Kill every verb that writes at random moments, and look at what is left: ``python -m tests.killing --kills 30``.
 
 Before each kill there is an old result at --out, and files of the user in and beside it. After it each file must be the old or
-the new one; what is replaced as a whole must be so as a whole; the user's files must be there. The same command, run to its end, must
-give the right result and leave nothing temporary. With ``--signal TERM`` there must be nothing temporary at once.
+the new one; what is replaced as a whole must be so as a whole; the user's files must be there. The same command, run to its end,
+must give the right result and leave nothing temporary. With ``--signal TERM`` there must be nothing temporary at once.
 
 This process imports all and computes nothing, so that each run is a fork of it and begins at once.
 """

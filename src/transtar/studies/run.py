@@ -14,7 +14,7 @@ from typing import Any
 from ..datasets import read_set
 from ..devices import check_device
 from ..errors import InputError, SettingsError
-from ..files import check_files, content_hash, read_written
+from ..files import check_files, content_hash, discard_temporaries, read_written
 from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
 from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
@@ -76,6 +76,8 @@ def run_study(
     """
     out = Path(out)
     check_out(out)
+    for folder in (out, *(out / name for name in (SETS, SELECTIONS, "runs", "models"))):
+        discard_temporaries(folder)
     jobs: list[Job] = []
     content = cache(content_of)
     for variant, study in studies.items():

@@ -90,7 +90,7 @@ def write_split(stars: Table, numbers: np.ndarray, path: Path, seed: int = 0) ->
     chosen = np.random.default_rng(seed).permutation(np.asarray(numbers)[(teff > 4000) & (teff < 7000)])
     n_pool = round(0.55 * len(chosen))
     lines = [f"{file_name(k)},{'pool' if i < n_pool else 'test'}" for i, k in enumerate(chosen.tolist())]
-    write_text(path, "\n".join(["file,split", *lines]) + "\n")
+    write_text(path, "\n".join(["file,split", *lines]) + "\n", ours=True)
     return path
 
 
