@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -87,14 +88,16 @@ def cases(world: Path, address: str) -> dict[str, Case]:
 
 
 def make_world(world: Path) -> None:
-    made_lamost(world / "lamost", n=24)
-    made_miles(world / "miles", n=24)
+    made_lamost(world / "lamost", n=30)
+    made_miles(world / "miles", n=36)
     lines = (world / "miles/labels.csv").read_text().splitlines()
-    (world / "half.csv").write_text("\n".join(lines[:13]) + "\n")
+    (world / "half.csv").write_text("\n".join(lines[:19]) + "\n")
     write_stars(world / "stars.csv", n=400)
     sky = write_catalogs(world / "sky")
     assert sky.folder == world / "sky"
-    (world / "study.yaml").write_text(yaml.safe_dump(STUDY | {"strategies": {"recalibrate": {}}, "adapter": {}}))
+    (world / "study.yaml").write_text(
+        yaml.safe_dump(STUDY | {"strategies": {"recalibrate": {}, "ridge": {}}, "adapter": {12: "recalibrate"}})
+    )
     pretrain = ["pretrain", "--data", world / "source", "--label", "feh", "--lr", "1e-3", "--epochs"]
     for words in (
         ["prepare", "--survey", "lamost", "--spectra", world / "lamost/spectra", "--labels",
@@ -142,7 +145,8 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_file() and path.name != LIST and PREFIX not in name:
-            found[name] = path.read_bytes()
+            # FITS says when it was written.
+            found[name] = re.sub(rb"DATE    = '[^']*'", b"", path.read_bytes())
     return found
 
 
@@ -179,6 +183,10 @@ def compare(case: Case, found: dict, old: dict, new: dict) -> str:
         if name not in case.resumed and found[name] not in (old.get(name), new.get(name)):
             return f"{name} is neither old nor new"
     return "between"
+
+
+def different(one: dict, other: dict) -> list[str]:
+    return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
 
 
 class Killing:
@@ -241,8 +249,8 @@ class Killing:
         again = finish(begin(self.command(self.case.new), self.log))
         if again:
             return f"the next run ends with {again}: {self.log.read_text()[-500:]}"
-        if snapshot(self.work) != self.new:
-            return "the next run gives another result"
+        if other := different(snapshot(self.work), self.new):
+            return f"the next run gives another result in {', '.join(other)}"
         return f"{leftovers(self.work)} is left by the next run" if leftovers(self.work) else outcome
 
 
