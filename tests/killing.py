@@ -34,6 +34,7 @@ from .studies.test_run import STUDY
 
 PREFIX = ".transtar-"
 MARK = "TRANSTAR_KILLING"
+DATES = rb"DATE    = '[^']*'|[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{5} UTC"
 USERS = {"notes.txt": "mine", "plots/a.txt": "mine, too"}
 
 
@@ -145,8 +146,8 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_file() and path.name != LIST and PREFIX not in name:
-            # FITS says when it was written.
-            found[name] = re.sub(rb"DATE    = '[^']*'", b"", path.read_bytes())
+            # FITS and report say when they were written.
+            found[name] = re.sub(DATES, b"", path.read_bytes())
     return found
 
 
@@ -232,10 +233,11 @@ class Killing:
         time.sleep(moment * self.seconds)
         os.kill(process, number)
         status = finish(process)
-        for _ in range(100):
+        # One that is just starting finds its parent gone when it has started.
+        for _ in range(600):
             if not orphans(self.log):
                 break
-            time.sleep(0.05)
+            time.sleep(0.1)
         else:
             return "workers live on"
         # Looked at as the next command does: a reader brings back what a kill came between.

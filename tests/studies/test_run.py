@@ -105,7 +105,7 @@ def test_outputs(finished):
     assert {row["strategy"] for row in chosen} == {"residual"}
     for path in ("report.html", "predictions.parquet", "tables/table-feh.csv", "tables/table-feh.tex"):
         assert (finished / path).stat().st_size > 100
-    figures = {path.suffix for path in (finished / "figures").iterdir()}
+    figures = {path.suffix for path in (finished / "figures").glob("[!.]*")}
     assert figures == {".pdf", ".png"}
     report = (finished / "report.html").read_text()
     assert "A made-up study" in report
