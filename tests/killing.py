@@ -244,7 +244,9 @@ class Killing:
         outcome = compare(self.case, snapshot(self.work), self.old, self.new)
         if number != signal.SIGKILL and leftovers(self.work):
             return f"{leftovers(self.work)} is left"
-        if number != signal.SIGKILL and status not in (0, 128 + number):
+        # Before the command has begun it ends as any program does.
+        begun = status != -number or bool(self.log.exists() and self.log.read_text())
+        if number != signal.SIGKILL and begun and status not in (0, 128 + number):
             return f"status {status}: {self.log.read_text()[-500:]}"
         if outcome not in ("old", "new", "between"):
             return outcome
