@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from transtar.catalog import CatalogWriter, write_catalog
+from transtar.files import LIST
 
 SCRIPT = """
 import resource, sys
@@ -39,7 +40,7 @@ def test_no_space_leaves_the_old_catalog_and_nothing_else(tmp_path, suffix, batc
     assert done.stdout.count("\n") == 1
     assert "Traceback" not in done.stderr
     assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / LIST, path]
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "fits", "csv"])

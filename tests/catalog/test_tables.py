@@ -48,7 +48,7 @@ def test_round_trip(tmp_path, suffix):
             assert read[name].dtype == array.dtype, name
     assert read["id"][0] == BIG
     assert read_metadata(path) == ({} if suffix == "csv" else METADATA)
-    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".transtar.json", path.name]
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

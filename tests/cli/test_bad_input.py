@@ -252,6 +252,79 @@ def test_a_catalog_over_what_is_read(world, fails, tmp_path):
     assert (tmp_path / "stars.csv").read_bytes() == (world.lamost / "labels.csv").read_bytes()
 
 
+def verbs_of_files(world, tmp_path):
+    """Verbs that write single files, by what each writes."""
+    miles, model = world.miles, ("--model", world.model)
+    catalog = tmp_path / "made.csv"
+    return {
+        "c.csv": ("predict", *model, "--data", world.target, "--out", tmp_path / "c.csv"),
+        "c.fits": ("predict", *model, "--data", world.target, "--out", tmp_path / "c.fits"),
+        "metrics.json": ("evaluate", "--catalog", catalog, "--labels", miles / "labels.csv", "--out", tmp_path),
+        "saliency.parquet": ("explain", "saliency", *model, "--data", world.target, "--stars", 4, "--out", tmp_path),
+        "landscape.npz": ("explain", "landscape", *model, "--data", world.target, "--regime", "all", "--points", 3,
+                          "--seeds", 1, "--out", tmp_path),
+        "figures/landscape.png": ("explain", "landscape", *model, "--data", world.target, "--out", tmp_path),
+        "cal.yaml": ("calibrate", "--catalog", catalog, "--reference", catalog, "--out", tmp_path / "cal.yaml"),
+        "s.csv": ("select", "desi-finetuning", "--catalogs", tmp_path, "--out", tmp_path / "s.csv"),
+        "s-cuts.tex": ("select", "desi-finetuning", "--catalogs", tmp_path, "--out", tmp_path / "s.csv"),
+        "found.csv": ("fetch", "--service", "sparcl", "--ids", 1, "--server", "http://127.0.0.1:9", "--out", tmp_path),
+        "spectra/sparcl-00000.parquet": (
+            "fetch", "--service", "sparcl", "--ids", 1, "--server", "http://127.0.0.1:9", "--out", tmp_path
+        ),
+        "results.csv": ("study", "lamost-to-miles", "--out", tmp_path),
+    }  # fmt: skip
+
+
+def test_files_of_another_origin(world, fails, transtar, tmp_path):
+    """Refused before the work, in one line, and left as they are; those of our own are replaced."""
+    assert transtar("predict", "--model", world.model, "--data", world.target, "--out", tmp_path / "made.csv").code == 0
+    verbs = verbs_of_files(world, tmp_path)
+    (tmp_path / "sets").mkdir()
+    for name, words in verbs.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("years of work")
+        assert f"{name}: exists and was not written by transtar; move or delete it" in fails(*words)
+        assert (tmp_path / name).read_text() == "years of work"
+        (tmp_path / name).unlink()
+    for name in ("c.csv", "c.fits", "metrics.json", "saliency.parquet", "landscape.npz"):
+        for _ in range(2):
+            done = transtar(*verbs[name])
+            assert done.code == 0, done.err
+        with (tmp_path / name).open("ab") as file:
+            file.write(b"a note")
+        assert f"{name}: exists and has been changed since transtar wrote it" in fails(*verbs[name])
+    assert not [path for path in tmp_path.rglob(".transtar-*")]
+
+
+@pytest.mark.parametrize("verb", ["prepare", "pretrain", "finetune"])
+def test_a_marker_of_another_origin(world, fails, tmp_path, verb):
+    """An app's config.json, or a set.json of cards, makes no folder ours."""
+    (tmp_path / "p").mkdir()
+    for name in ("config.json", "set.json"):
+        (tmp_path / "p" / name).write_text('{"name": "my-app", "format": "cards"}')
+    (tmp_path / "p/thesis.tex").write_text("years of work")
+    words = {
+        "prepare": ["--survey", "lamost", "--spectra", world.lamost / "spectra/spec-001.fits"],
+        "pretrain": ["--data", world.source, "--label", "feh", "--epochs", 1],
+        "finetune": ["--model", world.model, "--data", world.target, "--strategy", "recalibrate"],
+    }[verb]
+    assert "p: exists and is not a" in fails(verb, *words, "--out", tmp_path / "p")
+    assert sorted(path.name for path in (tmp_path / "p").iterdir()) == ["config.json", "set.json", "thesis.tex"]
+
+
+def test_what_is_read_is_not_replaced(world, fails, tmp_path):
+    shutil.copytree(world.model, tmp_path / "model")
+    shutil.copytree(world.target, tmp_path / "set")
+    (tmp_path / "link").symlink_to("set")
+    model, data = ("--model", tmp_path / "model"), ("--data", tmp_path / "set")
+    recalibrate = ("finetune", *model, *data, "--strategy", "recalibrate", "--out")
+    assert "is read and cannot be written over" in fails(*recalibrate, tmp_path / "model")
+    assert "belongs to a prepared set or model that is read" in fails(*recalibrate, tmp_path / "link/new")
+    assert "belongs to a prepared set or model" in fails("predict", *model, *data, "--out", tmp_path / "set/new.csv")
+    settings = ("--preprocessing", tmp_path / "set/set.json", "--spectra", world.miles / "spectra", "--survey", "miles")
+    assert "which is read" in fails("prepare", *settings, "--out", tmp_path / "set")
+
+
 def test_a_name_that_a_stranger_chose(world, transtar, tmp_path):
     """It stands in a figure, where a dollar would begin a formula, and on a terminal, which would obey it."""
     shutil.copytree(world.model, tmp_path / "model")

@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from transtar.files import write_text
+
 CASES = ("prepare", "pretrain", "parquet", "fits", "csv")
 
 DISK_SIZES = {"prepare": "64k", "pretrain": "1m", "parquet": "8k", "fits": "8k", "csv": "8k"}
@@ -59,7 +61,7 @@ def old_output(case, world, out):
         source = world.source / "set.json" if case == "prepare" else world.model / "config.json"
         shutil.copy(source, out / source.name)
     else:
-        out.write_text("old")
+        write_text(out, "old")
 
 
 def contents(folder):

@@ -86,7 +86,7 @@ def explained(world, target, adapted):
 
 
 def test_tables_and_figures(explained, target, adapted):
-    assert sorted(path.name for path in (explained / "figures").iterdir()) == [
+    assert sorted(path.name for path in (explained / "figures").glob("[!.]*")) == [
         "response.pdf", "response.png", "saliency.pdf", "saliency.png",
     ]  # fmt: skip
     found, prepared = read_saliency(explained), read_set(target)
@@ -126,7 +126,11 @@ def test_a_set_without_labels_has_saliency_but_no_physical_test(world, transtar,
     done = transtar(*command, "--split", "pool")
     assert done.code == 0, done.err
     assert "no physical test: the set has no teff, logg, feh" in done.err
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["figures", "lines.csv", "saliency.parquet"]
+    assert sorted(path.name for path in (tmp_path / "out").glob("[!.]*")) == [
+        "figures",
+        "lines.csv",
+        "saliency.parquet",
+    ]
     done = transtar(*command, "--split", "pool", "--regime", "poor")
     assert done.code == 1
     assert "no star of the regime 'poor'" in done.err

@@ -31,7 +31,7 @@ def test_strategies_side_by_side(world, adapted, transtar, tmp_path):
     done = transtar(*common, "--model", *models, "--out", tmp_path / "out")
     assert done.code == 0, done.err
     assert "12 spectra of 36; left out: 24 of another split than 'test', 0 flagged bad" in done.err
-    assert sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")) == [
+    assert sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("[!.]*.*")) == [
         "figures/landscape.pdf", "figures/landscape.png", "landscape.csv", "landscape.npz",
     ]  # fmt: skip
     found = read_landscapes(tmp_path / "out" / "landscape.npz")

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from transtar.datasets import read_set
+from transtar.files import LIST, write_text
 
 from ..surveys.fits_files import GRID, write_lamost_table
 
@@ -56,18 +57,18 @@ def endless(tmp_path):
     return folder
 
 
-def interrupt(process, pipe=None):
-    """Send what Ctrl-C sends, once the process waits at the pipe."""
+def interrupt(process, pipe=None, number=signal.SIGINT, status=130, said="interrupted"):
+    """Send what Ctrl-C sends, or another signal, once the process waits at the pipe."""
     if pipe is not None:
         writer = os.open(pipe, os.O_WRONLY)
         time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
     if pipe is not None:
         os.close(writer)
-    assert process.returncode == 130, err
+    assert process.returncode == status, err
     assert out == ""
-    assert err.strip().splitlines()[-1].endswith(": interrupted; nothing half written was left behind")
+    assert err.strip().splitlines()[-1].endswith(f": {said}; nothing half written was left behind")
     assert "Traceback" not in err
 
 
@@ -84,17 +85,24 @@ def test_interrupted_prepare(start, world, endless, tmp_path):
     assert read_set(out / "set").hash == read_set(world.target).hash
 
 
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_batch_system_ends_it(start, world, endless, tmp_path, name, status):
+    process = start("prepare", "--survey", "lamost", "--spectra", endless, "--out", tmp_path / "out/set")
+    interrupt(process, endless / "z.fits", getattr(signal, name), status, f"ended by {name}")
+    assert names(tmp_path / "out") == []
+
+
 def test_interrupted_predict(start, world, endless, tmp_path):
     """FITS, which needs two temporary files; the other formats are interrupted in tests/catalog."""
     suffix = "fits"
     out = tmp_path / "out"
     out.mkdir()
-    (out / f"c.{suffix}").write_text("old")
+    write_text(out / f"c.{suffix}", "old")
     process = start(
         "predict", "--model", world.model, "--survey", "lamost", "--spectra", endless, "--out", out / f"c.{suffix}"
     )
     interrupt(process, endless / "z.fits")
-    assert names(out) == [f"c.{suffix}"]
+    assert names(out) == [LIST, f"c.{suffix}"]
     assert (out / f"c.{suffix}").read_text() == "old"
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -276,11 +277,13 @@ def change(path, name, array):
 
 def test_columns_of_another_kind(tmp_path):
     for name, array in (("feh", ["a"] * 10), ("id", [1.5] * 10), ("flags", ["x"] * 10), ("file", list(range(10)))):
+        shutil.rmtree(tmp_path / "set", ignore_errors=True)
         write(tmp_path / "set")
         change(tmp_path / "set/stars.parquet", name, pa.array(array))
         with pytest.raises(InputError, match=f"column {name} of stars.parquet is of another kind"):
             read_set(tmp_path / "set")
     for array in (list(range(10)), [[1.0]] * 10, ["a"] * 10):
+        shutil.rmtree(tmp_path / "set")
         write(tmp_path / "set")
         change(tmp_path / "set/spectra.parquet", "flux", pa.array(array))
         with pytest.raises(InputError, match=r"flux in spectra.parquet is no float32 on 1462 pixels"):

@@ -95,7 +95,7 @@ def test_a_second_run_needs_no_service(serve, fetch, tmp_path):
     assert (first.fetched, second.fetched, second.cached, second.questions) == (12, 0, 12, 0)
     assert [missing[0] for missing in second.missing] == ["77"]
     assert (tmp_path / "again/found.csv").read_text() == before.replace("fetched", "cached")
-    assert [file.name for file in (tmp_path / "again/spectra").iterdir()] == ["sparcl-00000.parquet"]
+    assert [file.name for file in (tmp_path / "again/spectra").glob("[!.]*")] == ["sparcl-00000.parquet"]
     service.server.server_close()
 
 

@@ -1,5 +1,8 @@
+import os
+
 import pytest
 
+from transtar.cli import main
 from transtar.errors import InputError
 from transtar.models import find_model, import_model, load_estimator, named_models
 from transtar.models.named import SHIPPED, store_folder
@@ -46,6 +49,38 @@ def test_what_cannot_be_imported(store, model, tmp_path):
     import_model(model, "sun")
     with pytest.raises(InputError, match=r"nowhere: no such model folder; models by name: .*sun"):
         find_model("nowhere")
+
+
+def test_only_regular_files_of_a_model_are_imported(store, model, tmp_path):
+    (model / "huge.bin").write_bytes(b"x")
+    os.mkfifo(model / "pipe")
+    (tmp_path / "secret").write_text("key")
+    (model / "link").symlink_to(tmp_path / "secret")
+    import_model(model, "sun")
+    known = {".transtar.json", "README.md", "config.json", "model.safetensors", "trained_on.parquet"}
+    assert {path.name for path in (store / "sun").iterdir()} == known
+    (model / "README.md").unlink()
+    (model / "README.md").symlink_to(tmp_path / "secret")
+    with pytest.raises(InputError, match=r"README\.md: is a link; only regular files are imported"):
+        import_model(model, "moon")
+    (model / "README.md").unlink()
+    os.mkfifo(model / "README.md")
+    with pytest.raises(InputError, match="is a folder, pipe or device"):
+        import_model(model, "moon")
+    with pytest.raises(InputError, match="is read and cannot be written over"):
+        import_model("sun", "sun")
+    assert sorted(path.name for path in store.iterdir()) == ["sun"]
+
+
+def test_one_broken_model_does_not_end_the_list(store, model, capsys):
+    import_model(model, "sun")
+    (store / "aaa").mkdir()
+    (store / "aaa/config.json").write_text("{")
+    assert main(["models", "list"]) == 0
+    captured = capsys.readouterr()
+    assert "sun " in captured.out
+    assert captured.err.startswith("aaa: cannot be used: ")
+    assert len(captured.err.splitlines()) == 1
 
 
 def test_the_store_without_the_variable(monkeypatch, tmp_path):

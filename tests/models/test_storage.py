@@ -58,7 +58,7 @@ def test_a_model_comes_back_bit_for_bit(folder):
 
 def test_files_of_a_model(folder):
     assert sorted(p.name for p in folder.iterdir()) == [
-        "README.md", "config.json", "model.safetensors", "trained_on.parquet",
+        ".transtar.json", "README.md", "config.json", "model.safetensors", "trained_on.parquet",
     ]  # fmt: skip
     text = (folder / "README.md").read_text()
     assert "feh" in text

@@ -24,7 +24,7 @@ def test_an_inherited_backend(tmp_path, value):
     command = [sys.executable, "-c", CODE.replace("OUT", repr(str(tmp_path)))]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf", "a.png"]
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["a.pdf", "a.png"]
     assert done.stdout.startswith(f"{value} ")
     if value == "svg":
         assert done.stdout == "svg svg\n"

@@ -122,7 +122,7 @@ def test_saved_as_pdf_and_png_without_touching_the_callers_settings(tmp_path):
     paths = save(one_to_one([panel()]), tmp_path / "figures", "figure-2")
     assert paths["png"].read_bytes().startswith(b"\x89PNG")
     assert paths["pdf"].read_bytes().startswith(b"%PDF")
-    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"figure-2.pdf", "figure-2.png"}
+    assert {path.name for path in (tmp_path / "figures").glob("[!.]*")} == {"figure-2.pdf", "figure-2.png"}
     assert matplotlib.rcParams["font.size"] == size
 
 

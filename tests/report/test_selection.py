@@ -46,7 +46,7 @@ def test_written_files(tmp_path):
     big = 2**62 + 1
     selected = Selected(load_selection("desi-edr"), {"targetid": np.array([big]), "vrad": np.array([1.5])}, STEPS)
     paths = write_selection(selected, tmp_path / "edr.parquet", "desi-edr", ["a.fits"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["edr-cuts.csv", "edr-cuts.tex", "edr.parquet"]
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["edr-cuts.csv", "edr-cuts.tex", "edr.parquet"]
     table = pq.read_table(paths["rows"])
     assert table["targetid"].to_pylist() == [big]
     assert b'"selection": "desi-edr"' in table.schema.metadata[METADATA_KEY]

@@ -149,7 +149,7 @@ def test_names_shown_are_not_those_of_the_rows():
 
 def test_several_labels_in_one_file_each(tmp_path):
     paths = write_tables(several(), tmp_path, "table-a2", "caption", in_a_row=3)
-    assert {path.name for path in tmp_path.iterdir()} == {"table-a2.csv", "table-a2.tex", "table-a2.html"}
+    assert {path.name for path in tmp_path.glob("[!.]*")} == {"table-a2.csv", "table-a2.tex", "table-a2.html"}
     assert "<caption>caption</caption>" in paths["html"].read_text()
     other = strategies_by_input(summary(), "feh", 50)
     with pytest.raises(InputError, match=r"differ in column_name: n_finetune .feh. and input .feh."):

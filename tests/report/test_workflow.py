@@ -45,7 +45,7 @@ def test_every_station_is_drawn_and_joined(figure):
 
 def test_drawn_into_a_folder_as_png_alone(tmp_path, capsys):
     main([str(tmp_path)])
-    assert [path.name for path in tmp_path.iterdir()] == ["workflow.png"]
+    assert [path.name for path in tmp_path.glob("[!.]*")] == ["workflow.png"]
     assert capsys.readouterr().out.strip() == str(tmp_path / "workflow.png")
 
 

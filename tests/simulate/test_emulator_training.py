@@ -103,7 +103,7 @@ def test_the_script_makes_a_model_its_card_figures_and_a_plot(folder, tmp_path):
     emulator = load_emulator(tmp_path / "e")
     assert emulator.grid_range == GridRange()
     report = tmp_path / "e-validation"
-    assert {path.name for path in report.iterdir()} == {
+    assert {path.name for path in report.glob("[!.]*")} == {
         "validation.json", "emulator-validation.pdf", "emulator-validation.png",
     }  # fmt: skip
     content = json.loads((report / "validation.json").read_text())

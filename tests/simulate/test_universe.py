@@ -192,8 +192,8 @@ def test_interrupted_and_taken_up_by_other_workers_it_is_the_same(world, plan, t
 
     def interrupted(group):
         if len(done) == 2:
-            (folder / "desi" / "healpix" / "main").mkdir(parents=True)
-            (folder / "desi" / "healpix" / "main" / ".transtar-tmp-x1.fits").write_text("half")
+            (folder / "desi" / "healpix" / "main" / ".transtar-tmp-abcdefgh").mkdir(parents=True)
+            (folder / "desi" / "healpix" / "main" / ".transtar-tmp-abcdefgh" / "half.fits").write_text("half")
             raise KeyboardInterrupt
         done.append(group.part)
         return universe_files.write_group(group)
@@ -205,7 +205,8 @@ def test_interrupted_and_taken_up_by_other_workers_it_is_the_same(world, plan, t
     assert "goes on where it stopped" in said[-1]
     assert not list(folder.rglob(".*"))
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    (folder / "lamost" / ".transtar-tmp-killed.csv").write_text("half")
+    (folder / "lamost" / ".transtar-tmp-12345678").mkdir()
+    (folder / "lamost" / ".transtar-tmp-12345678" / "half.csv").write_text("half")
     monkeypatch.setattr(universe, "FEW", 0)
     simulate_universe(folder, SETTINGS, workers=2)
     assert [p.name for p, when in before.items() if p.stat().st_mtime_ns != when] == ["universe.json"]

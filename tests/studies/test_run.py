@@ -20,7 +20,7 @@ import yaml
 from transtar.cli import main
 from transtar.datasets import read_set
 from transtar.evaluate import RESULT_COLUMNS
-from transtar.files import read_json, write_json
+from transtar.files import LIST, read_json, write_json
 from transtar.models import load_estimator
 from transtar.studies.run import content_of
 
@@ -73,7 +73,7 @@ def read_results(out):
 
 
 def hidden(folder):
-    return [path for path in folder.rglob(".*")]
+    return [path for path in folder.rglob(".*") if path.name != LIST]
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_outputs(finished):
     assert {row["strategy"] for row in chosen} == {"residual"}
     for path in ("report.html", "predictions.parquet", "tables/table-feh.csv", "tables/table-feh.tex"):
         assert (finished / path).stat().st_size > 100
-    figures = {path.suffix for path in (finished / "figures").iterdir()}
+    figures = {path.suffix for path in (finished / "figures").glob("[!.]*")}
     assert figures == {".pdf", ".png"}
     report = (finished / "report.html").read_text()
     assert "A made-up study" in report
@@ -328,7 +328,9 @@ def test_more_stars_than_there_are(folder, study, tmp_path):
 
 def test_a_folder_with_results_of_another_origin(folder, study, tmp_path):
     (tmp_path / "results.csv").write_text("years of work")
-    assert "has results.csv of another origin; choose another name" in study(tmp_path, code=1)
+    assert "results.csv: exists and was not written by transtar; move or delete it, or choose another name" in study(
+        tmp_path, code=1
+    )
     assert "is a file, not a folder" in study(tmp_path / "results.csv", code=1)
     assert [path.name for path in tmp_path.iterdir()] == ["results.csv"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from ..errors import InputError, SettingsError
-from ..files import TEMPORARY, atomic_path
+from ..files import atomic_path
 from .fitstable import text_width, write_fits
 from .schema import arrow_schema, as_numpy, check_columns, to_arrow
 
@@ -83,8 +82,7 @@ class CatalogWriter:
         self._target = self._stack.enter_context(atomic_path(self.path))
         # The header of a FITS table needs the number of rows and the widths of strings: batches wait in a spool file.
         if self.suffix == ".fits":
-            name = tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=self.path.parent)
-            self._spool = Path(self._stack.enter_context(name)) / "spool.parquet"
+            self._spool = self._target.with_name("spool.parquet")
         else:
             self._spool = self._target
         return self

@@ -9,6 +9,7 @@ from importlib import import_module
 
 from .. import __version__
 from ..errors import SettingsError, TranstarError, shown
+from ..processes import Ended, ending_cleanly
 from ..telling import show_on_stderr
 from .arguments import Parser, plain_output
 
@@ -46,13 +47,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 on success, 1 on a failure (told in one line on standard error), 2 on wrong use, 130 when interrupted.
+        0 on success, 1 on a failure (told in one line on standard error), 2 on wrong use; 130 when interrupted,
+        143 when told to end (SIGTERM), 129 when the terminal closes (SIGHUP).
     """
     plain_output()
     parsed = build_parser().parse_args(arguments)
     show_on_stderr()
     try:
-        return parsed.run(parsed) or 0
+        with ending_cleanly():
+            return parsed.run(parsed) or 0
+    except Ended as ended:
+        if parsed.debug:
+            raise
+        print(f"transtar {parsed.verb}: ended by {ended.name}; nothing half written was left behind", file=sys.stderr)
+        return 128 + ended.number
     except KeyboardInterrupt:
         if parsed.debug:
             raise

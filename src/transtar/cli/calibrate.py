@@ -48,11 +48,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     import numpy as np
 
+    from ..files import check_files
     from ..labels.calibration import calibrate, fit_calibration, write_calibration
     from ..labels.join import match_ids
     from ..labels.kinds import read_measured
     from ..tables import Choice
 
+    check_files([arguments.out], [arguments.catalog, arguments.reference])
     for name in ("teff", "logg"):
         low, high = getattr(arguments, name)
         if low >= high:

@@ -26,8 +26,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..evaluate import evaluate_files, format_table
+    from ..files import check_files
     from ..tables import Choice
 
+    check_files([arguments.out / "metrics.json"], [arguments.catalog, arguments.labels])
     result = evaluate_files(
         arguments.catalog, arguments.labels, arguments.out, arguments.label, Choice.parse(arguments.columns)
     )

@@ -49,11 +49,17 @@ def run(arguments: argparse.Namespace) -> int:
     from ..errors import InputError
     from ..explain import loss_landscape, save_landscapes
     from ..explain.landscape import check_grid
+    from ..files import check_files
     from ..preprocess import require_same
     from ..report.landscape import draw_landscapes
     from ..report.style import save
 
     check_grid(arguments.seeds, arguments.points, arguments.extent)
+    written = [arguments.out / name for name in ("landscape.npz", "landscape.csv")]
+    check_files(
+        [*written, *(arguments.out / "figures" / f"landscape.{kind}" for kind in ("pdf", "png"))],
+        [*arguments.model, arguments.base, arguments.data],
+    )
     paths = [*arguments.model, *([arguments.base] if arguments.base else [])]
     models = load_models(paths)
     prepared = read_set(arguments.data)
@@ -78,8 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
     save_landscapes(landscapes, arguments.out)
     figures = save(draw_landscapes(landscapes), arguments.out / "figures", "landscape")
     print(_table(landscapes))
-    for written in (arguments.out / "landscape.npz", arguments.out / "landscape.csv", *figures.values()):
-        print(written)
+    for path in (*written, *figures.values()):
+        print(path)
     return 0
 
 

@@ -48,14 +48,19 @@ def run(arguments: argparse.Namespace) -> int:
     from ..errors import InputError, SettingsError
     from ..evaluate import regimes
     from ..explain.lines import read_lines, resolved
-    from ..explain.results import shares, write_saliency, write_shares
+    from ..explain.results import LINES, RESPONSE, SALIENCY, WEIGHTS, shares, write_saliency, write_shares
     from ..explain.saliency import saliency
     from ..explain.tables import format_responses, format_shares, format_weights
+    from ..files import check_files, check_writable
     from ..preprocess import require_same
     from ..report.saliency import draw_saliency
     from ..simulate.instruments import INSTRUMENTS
     from ..simulate.lines import load_lines
 
+    check_files(
+        [arguments.out / name for name in (SALIENCY, LINES, RESPONSE, WEIGHTS)], [*arguments.model, arguments.data]
+    )
+    check_writable(arguments.out / "figures")
     if arguments.instrument is not None and arguments.instrument not in INSTRUMENTS:
         raise SettingsError(f"no instrument '{arguments.instrument}'; known instruments: {', '.join(INSTRUMENTS)}")
     if arguments.lines not in ("auto", "none"):

@@ -86,10 +86,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..errors import SettingsError
+    from ..fetch.output import check_out
 
     given = [name for name in ("ids", "table", "position") if getattr(arguments, name) is not None]
     if len(given) > 1:
         raise SettingsError(f"give one of {', '.join(f'--{name}' for name in given)}, not several")
+    check_out(arguments.out, [*(arguments.ids or ()), arguments.table, *arguments.have])
     if arguments.service == "sparcl":
         if arguments.have or arguments.query:
             raise SettingsError("--have and --query are for --service lamost and gaia")

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..preprocess import require_same
     from ..train import CANDIDATES, choose, finetune, make_strategy
 
-    check_replaceable(arguments.out)
+    check_replaceable(arguments.out, [arguments.model, arguments.data])
     (model,) = load_models([arguments.model])
     prepared = read_set(arguments.data)
     require_same(model.preprocessing, str(arguments.model), prepared.preprocessing, str(arguments.data))

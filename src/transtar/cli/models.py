@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..errors import SettingsError, printable
+from ..errors import SettingsError, TranstarError, printable
 from . import arguments as values
 from .common import load_models, say
 
@@ -32,7 +32,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError("--name is for models import")
     if arguments.action == "list":
         for name, folder in named_models().items():
-            (model,) = load_models([folder])
+            try:
+                (model,) = load_models([folder])
+            except (TranstarError, OSError) as error:
+                say(f"{name}: cannot be used: {error}")
+                continue
             surveys = "+".join(dict.fromkeys(str(step.get("survey")) for step in model.provenance))
             print(printable(f"{name:20s} {', '.join(model.label_names):24s} from {surveys:20s} {folder}"))
         return 0

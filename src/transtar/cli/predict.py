@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ..skipped import Skipped
@@ -39,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..catalog import CatalogWriter, check_suffix, predict_batches
     from ..datasets import tell_no_velocities
     from ..errors import InputError, MismatchError, SettingsError
+    from ..files import check_files
     from ..flags import count
     from ..models import check_ensemble
     from ..surveys import get_survey
@@ -52,7 +52,11 @@ def run(arguments: argparse.Namespace) -> int:
         if not native and getattr(arguments, name):
             raise SettingsError(f"--{name} is for native spectra; of a prepared set (--data) it is decided by prepare")
     check_suffix(arguments.out)
-    _refuse_input(arguments)
+    # Before the work, and as itself: a catalog may take hours, and must not be written over what it is made from.
+    check_files(
+        [arguments.out],
+        [*arguments.model, arguments.data, *(arguments.spectra or ()), arguments.stars, arguments.velocities],
+    )
     models = load_models(arguments.model)
     check_ensemble(models, [str(path) for path in arguments.model], same_labels=False)
     if native and models[0].preprocessing is None:
@@ -82,18 +86,6 @@ def run(arguments: argparse.Namespace) -> int:
     say_left_out(left_out)
     print(f"{arguments.out}: {n} rows; flags: {', '.join(f'{k} {name}' for name, k in flags.items()) or 'none'}")
     return 0
-
-
-def _refuse_input(arguments: argparse.Namespace) -> None:
-    """What is read must not be written over: a spectrum, a table, or a part of a set or model."""
-    from ..errors import InputError
-
-    out = arguments.out.absolute()
-    given = [*(arguments.spectra or ()), arguments.stars, arguments.velocities]
-    if any(name is not None and Path(name).absolute() == out for name in given):
-        raise InputError(f"{arguments.out}: is read and cannot be written over; choose another name for --out")
-    if out.exists() and any((out.parent / name).is_file() for name in ("set.json", "config.json")):
-        raise InputError(f"{arguments.out}: belongs to a prepared set or model; choose another name for --out")
 
 
 def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Iterator[tuple]:

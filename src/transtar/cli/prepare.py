@@ -46,9 +46,13 @@ def run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..datasets import prepare
+    from ..datasets.prepared import SET
+    from ..files import check_replaceable
     from ..surveys import get_survey
     from ..tables import Choice
 
+    tables = [getattr(arguments, name) for name in ("labels", "split", "velocities", "stars", "preprocessing")]
+    check_replaceable(arguments.out, SET, [*arguments.spectra, *tables])
     survey = get_survey(arguments.survey)
     settings, columns = read_preprocessing(arguments.preprocessing, survey), Choice.parse(arguments.columns)
     with Skipped(say) as skipped, tqdm(unit="spectra", desc="prepare", disable=None, leave=False) as bar:

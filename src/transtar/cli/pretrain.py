@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..models import check_replaceable
     from ..train import Pretrain, pretrain
 
-    check_replaceable(arguments.out)
+    check_replaceable(arguments.out, arguments.data)
     prepared = join_sets([read_set(path) for path in arguments.data], [str(path) for path in arguments.data])
     stars = training_stars(prepared, arguments.label)
     settings = Pretrain(seed=arguments.seed, device=arguments.device, **given_training(arguments))

@@ -41,13 +41,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..catalog.writers import check_suffix
+    from ..files import check_files
     from ..labels.select import select
     from ..labels.selection import load_selection
-    from ..report.selection import to_text, write_selection
+    from ..report.selection import output_paths, to_text, write_selection
     from ..tables import Choice
 
     # A misspelt name should not cost the reading of gigabytes.
     check_suffix(arguments.out)
+    check_files(output_paths(arguments.out).values(), [arguments.selection, *arguments.catalogs])
     selection = load_selection(arguments.selection, parse_assignments(arguments.set))
     columns = Choice.parse(arguments.columns, free=True)
     selected = select(selection, arguments.catalogs, step_bar(), columns)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError, MismatchError, SettingsError, shown
-from ..files import atomic_folder, check_replaceable, read_json, write_json
+from ..files import Marker, atomic_folder, check_replaceable, discard_temporaries, read_json, write_json
 from ..flags import Flag, has
 from ..glossary import check_label
 from ..names import check_names
@@ -34,6 +34,13 @@ _KEYS = {1: {*_KEYS_1}, 2: {*_KEYS_1, "ivar_sha256", "spectra_footer_sha256", "s
 REMEDY = "prepare the set again, or fetch it again"
 
 SPECTRA, STARS, DESCRIPTION = "spectra.parquet", "stars.parquet", "set.json"
+SET = Marker(
+    DESCRIPTION,
+    "a prepared set",
+    own=(SPECTRA, STARS, DESCRIPTION),
+    keys=("format", "n_spectra", "labels", "preprocessing", "provenance"),
+)
+"""How such a folder is known."""
 SPLITS = ("pool", "test")
 
 
@@ -125,7 +132,7 @@ class SetWriter:
 
     def __init__(self, path, preprocessing: Preprocessing, provenance: dict):
         self.path = Path(path)
-        check_replaceable(self.path, DESCRIPTION, "a prepared set")
+        check_replaceable(self.path, SET)
         self.preprocessing = preprocessing
         self.provenance = provenance
         self._batches: list[dict[str, np.ndarray]] = []
@@ -134,7 +141,7 @@ class SetWriter:
 
     def __enter__(self) -> SetWriter:
         self._stack = ExitStack()
-        self._folder = self._stack.enter_context(atomic_folder(self.path, own=(SPECTRA, STARS, DESCRIPTION)))
+        self._folder = self._stack.enter_context(atomic_folder(self.path, marker=SET))
         return self
 
     def append(self, spectra: GridSpectra, columns: dict[str, np.ndarray]) -> None:
@@ -186,7 +193,7 @@ class SetWriter:
             "stars_sha256": file_hash(self._folder / STARS),
             "provenance": self.provenance,
         }
-        write_json(self._folder / DESCRIPTION, sealed(description))
+        write_json(self._folder / DESCRIPTION, sealed(description), ours=True)
 
     def __exit__(self, kind, error, trace) -> bool | None:
         if self._writer is not None and self._writer.is_open:
@@ -318,6 +325,7 @@ def describe_set(path) -> dict:
         If it was written by a newer transtar.
     """
     path = Path(path)
+    discard_temporaries(path.parent, path.name)
     file = path / DESCRIPTION
     if not file.exists():
         raise InputError(f"{path}: is not a prepared set (no {DESCRIPTION}); make one with 'transtar prepare'")

@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from ..errors import InputError, SettingsError
-from ..files import atomic_path, content_hash, read_json, write_json
+from ..files import atomic_path, content_hash, discard_temporaries, read_json, write_json
 from ..tables.parquet import read_bounded
 
 VERSION = 1
@@ -83,8 +83,10 @@ class Answers:
         self.folder = folder / f"{host}-{content_hash(about)}"
         self.refresh = refresh
         self._known: set[Path] = set()
-        if not (self.folder / "about.json").is_file():
-            write_json(self.folder / "about.json", about)
+        discard_temporaries(self.folder)
+        discard_temporaries(self.folder / "answers")
+        if not _is_ours(self.folder, about):
+            write_json(self.folder / "about.json", about, ours=True)
 
     def get(self, question: Mapping[str, Any], ask: Callable[[], Any]) -> Any:
         """Answer a question from disk, or by `ask`, whose result is kept."""
@@ -95,7 +97,7 @@ class Answers:
             except (InputError, KeyError, TypeError):
                 pass  # damaged: asked for again, and replaced
         answer = ask()
-        with atomic_path(path) as temporary:
+        with atomic_path(path, ours=True) as temporary:
             temporary.write_text(json.dumps({"question": question, "answer": answer}), encoding="utf-8")
         self._known.add(path)
         return answer
@@ -105,8 +107,9 @@ class Answers:
         about = {"release": release, "fields": sorted(fields)}
         name = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in release)
         folder = self.folder / f"{name.lstrip('.')}-{content_hash(about)}"
-        if not (folder / "about.json").is_file():
-            write_json(folder / "about.json", about)
+        discard_temporaries(folder)
+        if not _is_ours(folder, about):
+            write_json(folder / "about.json", about, ours=True)
         return Pages(folder, self.refresh)
 
 
@@ -149,13 +152,13 @@ class Pages:
         """Keep records, and the news that others do not exist."""
         if records:
             path = self.folder / f"page-{content_hash(sorted(records))}.parquet"
-            with atomic_path(path) as temporary:
+            with atomic_path(path, ours=True) as temporary:
                 _write(temporary, records)
             self._open.pop(path, None)
             self._place.update({name: (path, row) for row, name in enumerate(records)})
         if absent:
             self.absent |= absent
-            write_json(self.folder / "absent.json", self.absent)
+            write_json(self.folder / "absent.json", self.absent, ours=True)
 
     def read(self, name: str) -> Record:
         """One record.
@@ -185,6 +188,21 @@ class Pages:
         assert flux is not None
         assert mask is not None
         return Record(json.loads(table.column("fields")[row].as_py()), wave, flux, array("ivar", np.float32), mask)
+
+
+def _is_ours(folder: Path, about: Mapping[str, Any]) -> bool:
+    """Whether a folder of the cache is there and says so; False if there is none.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return False
+    if not (folder / "about.json").is_file() or read_json(folder / "about.json") != about:
+        raise InputError(f"{folder}: not a folder of this cache; move it, or give another --cache")
+    return True
 
 
 def _write(path: Path, records: Mapping[str, Record]) -> None:

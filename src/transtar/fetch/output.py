@@ -10,18 +10,33 @@ from typing import Any
 
 import numpy as np
 
-from ..files import atomic_path
+from ..files import atomic_path, check_files, files_to_go
 from ..surveys.sparcl import REAL, TEXT, WHOLE, on_common_pixels
 from .cache import Record
 
-PREFIX = "sparcl-"
-"""How the names of files of spectra begin."""
+SPECTRA, PREFIX = "spectra", "sparcl-"
+"""Folder of the files of spectra, and how their names begin."""
+
+FILE = PREFIX + "{:05d}.parquet"
 
 PER_FILE = 512
 """Spectra of one file."""
 
 OPEN_GROUPS = 16
 """Wavelength arrays for which spectra are held back until a file is full."""
+
+
+def check_out(out: Path, inputs: Iterable[str | Path | None]) -> None:
+    """Refuse a folder in which somebody else's files have the names of what is fetched.
+
+    Raises
+    ------
+    InputError
+        Also if `out` cannot be written.
+    """
+    check_files([out / "found.csv", out / "missing.csv"], inputs)
+    if (out / SPECTRA).is_dir():
+        files_to_go(out / SPECTRA, (FILE.format(0),), (f"{PREFIX}*.parquet",))
 
 
 class SpectraWriter:
@@ -47,7 +62,7 @@ class SpectraWriter:
         if key not in self._groups:
             if len(self._groups) == OPEN_GROUPS:
                 self._flush(next(iter(self._groups)))
-            self._groups[key] = (f"{PREFIX}{self._files:05d}.parquet", record.wave, [])
+            self._groups[key] = (FILE.format(self._files), record.wave, [])
             self._files += 1
         name, _, waiting = self._groups[key]
         waiting.append(record)

@@ -12,7 +12,7 @@ from ..files import atomic_folder
 from ..tables.names import KEY_PARTS
 from .ask import Ask
 from .find import Match, Matches, find_ids, find_positions, find_release
-from .output import PREFIX, SpectraWriter, write_csv
+from .output import PREFIX, SPECTRA, SpectraWriter, write_csv
 from .sparcl import MOST_RECORDS, Sparcl
 from .transport import Refused, TooMuch, Unreachable
 
@@ -207,7 +207,7 @@ def _write(
                 why.setdefault(match.row, other)
         there = [match for match, other in zip(there, others, strict=True) if not other]
     if there:
-        with atomic_folder(out / "spectra", own=(f"{PREFIX}*.parquet",)) as folder:
+        with atomic_folder(out / SPECTRA, own=(f"{PREFIX}*.parquet",)) as folder:
             writer = SpectraWriter(folder)
             for match in there:
                 record = pages[match.release].read(match.name)

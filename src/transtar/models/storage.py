@@ -5,7 +5,7 @@ A model that LoRA fine-tuned has adapter.safetensors beside them, its thin matri
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from math import isfinite
 from pathlib import Path
@@ -16,7 +16,7 @@ import torch
 from .. import files
 from ..checks import check_list, check_mapping, check_text, check_whole
 from ..errors import InputError, SettingsError, shown
-from ..files import atomic_folder, read_json, write_json
+from ..files import Marker, atomic_folder, read_json, write_json
 from ..glossary import check_label
 from ..names import check_names
 from ..regular import check_regular
@@ -53,6 +53,10 @@ ADAPTER = "adapter.safetensors"
 WEIGHTS, CONFIG, TRAINED_ON, CARD = "model.safetensors", "config.json", "trained_on.parquet", "README.md"
 FILES = (WEIGHTS, CONFIG, TRAINED_ON, CARD, ADAPTER)
 """All that a model's folder may hold of transtar's; whatever else lies there is the user's."""
+
+FORMAT = "transtar-estimator"
+MODEL = Marker(CONFIG, "a model", own=FILES, says={"format": FORMAT})
+"""How such a folder is known."""
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16}
 _FLOAT32 = np.finfo(np.float32)
@@ -95,7 +99,7 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
         for label, error in zip(labels, estimator.label_error.tolist(), strict=True):
             label |= {"error": error} if error == error else {}
     config = {
-        "format": "transtar-estimator",
+        "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "transtar_version": metadata.version("transtar"),
         "network": describe(estimator.network),
@@ -112,26 +116,32 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
         },
         "provenance": list(estimator.provenance),
     }
-    with atomic_folder(folder, own=FILES) as temporary:
+    with atomic_folder(folder, marker=MODEL) as temporary:
         (temporary / WEIGHTS).write_bytes(save(weights))
         if estimator.adapter is not None:
             (temporary / ADAPTER).write_bytes(save(_adapter_tensors(estimator.adapter, dtype)))
         _write_trained_on(estimator.trained_on, temporary / TRAINED_ON)
         hashed = [name for name in (WEIGHTS, ADAPTER, TRAINED_ON) if (temporary / name).is_file()]
         config["files"] = {name: file_hash(temporary / name) for name in hashed}
-        write_json(temporary / CONFIG, sealed(config))
+        write_json(temporary / CONFIG, sealed(config), ours=True)
         (temporary / CARD).write_text(model_card(config), encoding="utf-8")
 
 
-def check_replaceable(folder: str | Path) -> None:
+def check_replaceable(folder: str | Path, inputs: Iterable[str | Path | None] = ()) -> None:
     """Refuse to write a model where something else stands: it would be lost.
+
+    Parameters
+    ----------
+    folder : path
+    inputs : iterable of path, optional
+        What is read, and therefore must not be written over.
 
     Raises
     ------
     InputError
-        If `folder` exists and is neither a model nor empty.
+        If `folder` exists and is neither a model nor empty, is read, or cannot be written.
     """
-    files.check_replaceable(folder, CONFIG, "a model")
+    files.check_replaceable(folder, MODEL, inputs)
 
 
 def load_estimator(folder: str | Path) -> Estimator:
@@ -207,7 +217,7 @@ def read_config(folder: Path) -> dict:
     """
     path = folder / CONFIG
     config = read_json(path)
-    if not isinstance(config, dict) or config.get("format") != "transtar-estimator":
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise InputError(f"{path}: not the description of a transtar model")
     version = config.get("format_version")
     if type(version) is not int or (version != FORMAT_VERSION and version not in MIGRATIONS):

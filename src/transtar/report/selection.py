@@ -52,10 +52,15 @@ def write_selection(selected: Selected, path: str | Path, name: str, catalogs: S
         "cuts": [[step.table, step.name, step.rows] for step in selected.steps],
     }
     write_catalog(path, selected.columns, about)
-    paths = {"rows": path, **{kind: path.with_name(f"{path.stem}-cuts.{kind}") for kind in ("csv", "tex")}}
+    paths = output_paths(path)
     write_text(paths["csv"], to_csv(selected.steps))
     write_text(paths["tex"], to_latex(selected.steps, f"{selection.title} ({selection.source})."))
     return paths
+
+
+def output_paths(path: Path) -> dict[str, Path]:
+    """Where the rows and the cuts go: 'rows', 'csv' and 'tex'."""
+    return {"rows": path, **{kind: path.with_name(f"{path.stem}-cuts.{kind}") for kind in ("csv", "tex")}}
 
 
 def to_text(steps: Sequence[Step]) -> str:

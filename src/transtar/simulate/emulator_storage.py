@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError, SettingsError, shown
-from ..files import atomic_folder, check_replaceable, read_json, write_json
+from ..files import Marker, atomic_folder, check_replaceable, discard_temporaries, read_json, write_json
 from ..models.weights import check_shapes, read_header, read_weights
 from ..seal import SEAL, check_file, check_seal, file_hash, sealed
 from ..telling import tell
@@ -22,6 +22,8 @@ FORMAT, FORMAT_VERSION = "transtar-emulator", 2
 
 REMEDY = "install transtar again, or train the emulator again"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+EMULATOR = Marker(CONFIG, "an emulator", own=(WEIGHTS, CONFIG, CARD), says={"format": FORMAT})
+"""How such a folder is known."""
 
 
 def save_emulator(emulator: Emulator, folder: str | Path, card: str) -> None:
@@ -46,7 +48,7 @@ def save_emulator(emulator: Emulator, folder: str | Path, card: str) -> None:
     from safetensors.torch import save
 
     folder = Path(folder)
-    check_replaceable(folder, CONFIG, "an emulator")
+    check_replaceable(folder, EMULATOR)
     weights = {
         name: (tensor if name.endswith(".mean") else tensor.to(torch.float16)).cpu().contiguous()
         for name, tensor in emulator.state_dict().items()
@@ -63,11 +65,11 @@ def save_emulator(emulator: Emulator, folder: str | Path, card: str) -> None:
         "heads": {name: emulator.head(name).shape.to_dict() for name in HEADS},
         **emulator.info,
     }
-    with atomic_folder(folder, own=(WEIGHTS, CONFIG, CARD)) as temporary:
+    with atomic_folder(folder, marker=EMULATOR) as temporary:
         # Through Python, for the permissions a user's files have: safetensors keeps its own files private.
         (temporary / WEIGHTS).write_bytes(save(weights))
         config["files"] = {WEIGHTS: file_hash(temporary / WEIGHTS)}
-        write_json(temporary / CONFIG, sealed(config))
+        write_json(temporary / CONFIG, sealed(config), ours=True)
         (temporary / CARD).write_text(card, encoding="utf-8")
 
 
@@ -91,6 +93,7 @@ def load_emulator(folder: str | Path | None = None) -> Emulator:
 
 
 def _load(folder: Path) -> Emulator:
+    discard_temporaries(folder.parent, folder.name)
     config = _read_config(folder)
     tensors = read_header(folder / WEIGHTS)
     if "files" in config:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..datasets import PreparedSet, read_set, usable
 from ..errors import InputError
+from ..files import check_files
 from .emulator import Emulator
 from .emulator_storage import load_emulator
 from .instruments import INSTRUMENTS
@@ -80,6 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--set", type=Path, required=True, dest="prepared", help="prepared set with teff, logg, feh")
     parser.add_argument("--out", type=Path, required=True, help="file to write, NAME.npz")
     given = parser.parse_args(arguments)
+    check_files([given.out], [given.prepared])
     prepared = read_set(given.prepared)
     lines = lines_from_set(prepared, np.arange(len(prepared)), given.out.stem)
     print(f"{lines.save(given.out)}: learnt on {lines.info['stars']} stars of {prepared.survey}")

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import TranstarError
-from ..files import write_json
+from ..files import check_files, check_replaceable, write_json
 from .emulator import Emulator
 from .emulator_card import emulator_card
 from .emulator_grid import Grid, Pairs, read_grid, read_pairs
-from .emulator_storage import load_emulator, save_emulator
+from .emulator_storage import EMULATOR, load_emulator, save_emulator
 from .emulator_training import SETTINGS, train_emulator
 from .emulator_validation import (
     compare_derivatives,
@@ -57,6 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = {name: replace(s, epochs=max(round(s.epochs * options.epochs), 1)) for name, s in SETTINGS.items()}
     report = options.report or options.out.with_name(options.out.name + "-validation")
     try:
+        if not options.only_validate:
+            check_replaceable(options.out, EMULATOR, [options.grid])
+        if options.validate or options.only_validate:
+            check_files([report / VALIDATION], [options.grid])
         grid = read_grid(options.grid)
         if not options.only_validate:
             emulator = train_emulator(grid, settings, seed=options.seed, progress=_say)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ..models import check_replaceable
 from ..models.estimator import Estimator
 from ..preprocess import Preprocessing
 from ..train import Augmentation, Pretrain, pretrain
@@ -83,6 +84,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--stars", type=int, default=MockSettings.stars)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
+    for label in LABELS:
+        check_replaceable(given.out / f"mock-{label}")
     settings = MockSettings(stars=given.stars, seed=given.seed)
     with tqdm(total=settings.stars, unit="star", desc="observe", disable=None) as bar:
         mock = mock_set(settings, load_emulator(), progress=bar.update)

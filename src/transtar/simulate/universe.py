@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -18,10 +17,12 @@ import numpy as np
 from tqdm import tqdm
 
 from ..errors import TranstarError
+from ..files import check_writable
+from ..processes import start_worker, stop
 from .native.sizes import check_disk
 from .samples import Plan, plan
 from .universe_files import Group, catalogs, group_of, places, write_group
-from .universe_record import add_group, discard_unfinished, is_done, open_record, save_record
+from .universe_record import add_group, begin_part, discard_unfinished, is_done, open_record, save_record
 from .universe_settings import UniverseSettings
 
 Say = Callable[[str], None]
@@ -68,6 +69,7 @@ def simulate_universe(
         If the disk has not enough space.
     """
     folder = Path(out)
+    check_writable(folder)
     record = open_record(folder, settings)
     for line in settings.scale.describe().splitlines():
         say(line)
@@ -113,6 +115,7 @@ def _write_catalogs(universe: Plan, folder: Path, settings: UniverseSettings, re
     for name, (rows, write) in tqdm(makers.items(), unit="table", desc="catalogs", disable=None, leave=False):
         if is_done(record, name, 0):
             continue
+        begin_part(folder, record, name)
         path = folder / name
         write(path)
         files = sorted(path.iterdir()) if path.is_dir() else [path]
@@ -131,6 +134,8 @@ def _write_spectra(
 ) -> None:
     every = [(part, number, place) for part, found in wanted.items() for number, place in enumerate(found)]
     missing = [(part, number, place) for part, number, place in every if not is_done(record, part, number)]
+    for part in dict.fromkeys(part for part, _, _ in missing):
+        begin_part(folder, record, part)
     total, left = (sum(len(place) for _, _, place in some) for some in (every, missing))
     workers = 1 if left < FEW else min(workers, len(missing))
     # Tables of stars are cut out when their turn has come.
@@ -152,7 +157,7 @@ def _made(todo: Iterator[Group], workers: int) -> Generator[tuple[Group, dict[st
                 yield group, write_group(group)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=start_worker)
     try:
         # No more than a few groups are on their way at a time, for each carries its table of stars.
         pending: dict[Future, Group] = {pool.submit(write_group, g): g for g in islice(todo, 2 * workers)}
@@ -168,7 +173,7 @@ def _made(todo: Iterator[Group], workers: int) -> Generator[tuple[Group, dict[st
             "a process that made spectra has died, perhaps for lack of memory; try fewer --workers"
         ) from error
     except BaseException:
-        _stop(pool)
+        stop(pool)
         raise
     pool.shutdown()
 
@@ -184,20 +189,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _start_worker() -> None:
-    import torch
-
-    torch.set_num_threads(1)
-    # Ctrl-C is the parent's business, which ends its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _stop(pool: ProcessPoolExecutor) -> None:
-    processes = list((pool._processes or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.join()

@@ -142,7 +142,7 @@ def write_truth(plan: Plan, path: Path) -> None:
         field.with_metadata(dict(zip(("unit", "description"), described.get(field.name, ("", "")), strict=True)))
         for field in table.schema
     ]
-    with atomic_path(path) as temporary:
+    with atomic_path(path, ours=True) as temporary:
         pq.write_table(table.cast(pa.schema(fields)), temporary, compression="zstd")
 
 

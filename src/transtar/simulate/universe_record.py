@@ -46,6 +46,7 @@ def open_record(folder: Path, settings: UniverseSettings) -> dict[str, Any]:
             "counts": settings.scale.counts(),
             "description": settings.scale.describe().splitlines(),
             "complete": False,
+            "begun": [],
             "parts": {},
         }
     record = read_json(folder / RECORD)
@@ -72,7 +73,29 @@ def open_record(folder: Path, settings: UniverseSettings) -> dict[str, Any]:
 
 def save_record(folder: Path, record: dict[str, Any]) -> None:
     """Write the record."""
-    write_json(folder / RECORD, record)
+    write_json(folder / RECORD, record, ours=True)
+
+
+def begin_part(folder: Path, record: dict[str, Any], part: str) -> None:
+    """Note that a part is about to be written, unless that was noted before.
+
+    Raises
+    ------
+    InputError
+        If something stands there that no earlier run began, or a link leads elsewhere.
+    """
+    path = folder / part
+    for place in (path, *path.parents):
+        if place == folder:
+            break
+        if place.is_symlink():
+            raise InputError(f"{place}: is a link; a universe is written into its own folder only")
+    if part in record.get("begun", (part,)):
+        return
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise InputError(f"{path}: exists and was not written by this simulation; move it, or give another --out")
+    record["begun"].append(part)
+    save_record(folder, record)
 
 
 def is_done(record: dict[str, Any], part: str, group: int) -> bool:

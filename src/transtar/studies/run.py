@@ -14,7 +14,7 @@ from typing import Any
 from ..datasets import read_set
 from ..devices import check_device
 from ..errors import InputError, SettingsError
-from ..files import content_hash
+from ..files import check_files, content_hash, discard_temporaries, read_written
 from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
 from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
@@ -76,6 +76,8 @@ def run_study(
     """
     out = Path(out)
     check_out(out)
+    for folder in (out, *(out / name for name in (SETS, SELECTIONS, "runs", "models"))):
+        discard_temporaries(folder)
     jobs: list[Job] = []
     content = cache(content_of)
     for variant, study in studies.items():
@@ -110,7 +112,7 @@ def check_out(out: Path) -> None:
     Raises
     ------
     InputError
-        If `out` is a file, or has such files and no prepared sets, with which every study begins.
+        If `out` is a file or cannot be written, or such a file is not the study's or has been changed since.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file, not a folder for a study")
@@ -118,10 +120,10 @@ def check_out(out: Path) -> None:
         if (out / name).is_symlink() and not (out / name).is_file():
             # Whoever made the folder may have meant to write elsewhere.
             raise InputError(f"{out / name}: is a link; a study writes into its own folder only: give another --out")
-    if not (out / SETS).is_dir():
-        theirs = [name for name in WRITTEN if (out / name).exists()]
-        if theirs:
-            raise InputError(f"{out}: has {', '.join(theirs)} of another origin; choose another name for --out")
+    check_files(out / name for name in WRITTEN if "." in name)
+    for name in WRITTEN:
+        if "." not in name and (out / name).is_dir():
+            check_files(out / name / file for file in read_written(out / name))
 
 
 def _check_labels(study: Study, out: Path) -> None:

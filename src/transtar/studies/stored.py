@@ -55,7 +55,7 @@ def store_run(
 
 
 def _write(table: pa.Table, path: Path) -> None:
-    with atomic_path(path) as temporary:
+    with atomic_path(path, ours=True) as temporary:
         pq.write_table(table, temporary, write_page_checksum=True)
 
 

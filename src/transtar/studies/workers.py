@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
-import sys
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import replace
@@ -14,6 +12,7 @@ from tqdm import tqdm
 
 from ..datasets import read_set
 from ..files import discard_temporaries
+from ..processes import start_worker, stop
 from ..train import Strategy, TrainSettings, group_members, make_strategy
 from .job import Job
 from .jobs import run_jobs
@@ -46,7 +45,7 @@ def train_jobs(jobs: list[Job], runs: Path, workers: int) -> dict[str, str]:
         return failed
     waiting, ready = _in_order(jobs, workers)
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_start_worker)
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=start_worker)
     try:
         with tqdm(total=len(jobs), unit="run", desc="train", disable=None, leave=False) as bar:
             pending: dict[Future, list[Job]] = {pool.submit(run_jobs, fleet, str(runs)): fleet for fleet in ready}
@@ -64,7 +63,7 @@ def train_jobs(jobs: list[Job], runs: Path, workers: int) -> dict[str, str]:
                     for follower in fleets(followers, workers):
                         pending[pool.submit(run_jobs, follower, str(runs))] = follower
     except BaseException:
-        _stop(pool)
+        stop(pool)
         for folder in {runs, *(Path(job.base).parent for job in jobs if job.base)}:
             discard_temporaries(folder)
         raise
@@ -104,22 +103,3 @@ def fleets(jobs: list[Job], workers: int) -> list[list[Job]]:
 def _strategy(job: Job) -> Strategy:
     strategy = make_strategy(job.strategy, **job.settings)
     return replace(strategy, seed=job.seed) if isinstance(strategy, TrainSettings) else strategy
-
-
-def _start_worker() -> None:
-    import torch
-
-    # Many small networks train fastest side by side, each on a thread of its own; Ctrl-C is the parent's business.
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Workers write nothing of their own to the terminal that the progress bar uses.
-    sys.stderr.flush()
-
-
-def _stop(pool: ProcessPoolExecutor) -> None:
-    processes = list((pool._processes or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.join()

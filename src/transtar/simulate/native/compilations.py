@@ -65,7 +65,7 @@ def write_compilations(stars: Table, folder: Path, seed: int = 0) -> list[Path]:
 
 
 def _write(path: Path, names: tuple[str, ...], rows: list) -> Path:
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with atomic_path(path, ours=True) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(names)
         writer.writerows(rows)

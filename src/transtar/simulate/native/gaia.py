@@ -70,7 +70,7 @@ def write_sampled(batch: SpectrumBatch, path: Path) -> Path:
     path = Path(path)
     ids = batch.ids
     if path.suffix == ".csv":
-        with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        with atomic_path(path, ours=True) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["source_id", "solution_id", "ra", "dec", "flux", "flux_error"])
             places = [_column(batch, name) for name in ("ra", "dec")]
@@ -132,7 +132,7 @@ def write_individual(batch: SpectrumBatch, folder: Path) -> list[Path]:
             table.array[name] = values
         table.format = "binary2"
         path = Path(folder) / f"XP_SAMPLED_Gaia_DR3_{identifier}.xml"
-        with atomic_path(path) as temporary:
+        with atomic_path(path, ours=True) as temporary:
             votable.to_xml(str(temporary))
         paths.append(path)
     return paths
@@ -267,6 +267,6 @@ def _write_fits(columns: list[fits.Column], path: Path) -> Path:
     table = fits.BinTableHDU.from_columns(columns)
     for key, value in simulated_cards().items():
         table.header[key] = value
-    with atomic_path(path) as temporary:
+    with atomic_path(path, ours=True) as temporary:
         fits.HDUList([fits.PrimaryHDU(), table]).writeto(temporary, overwrite=True)
     return path

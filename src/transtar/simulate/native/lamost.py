@@ -107,7 +107,7 @@ def write_lamost(batch: SpectrumBatch, rows: Table, folder: Path) -> list[Path]:
         path = Path(folder) / str(row["file"])
         # No name and no time inside, so that the same spectrum gives the same bytes. To wait for the disk after each of
         # thousands of small files may take longer than to make them.
-        with atomic_path(path, durable=False) as temporary, temporary.open("wb") as file:
+        with atomic_path(path, durable=False, ours=True) as temporary, temporary.open("wb") as file:
             file.write(gzip.compress(content, COMPRESSION, mtime=0))
         paths.append(path)
     return paths
@@ -221,7 +221,7 @@ def write_labels(rows: Mapping | Table, path: Path) -> Path:
         CSV.
     """
     columns = {name: np.asarray(rows[name]).tolist() for name in (rows.colnames if isinstance(rows, Table) else rows)}
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with atomic_path(path, ours=True) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(CATALOG)
         for i in range(len(columns["obsid"])):

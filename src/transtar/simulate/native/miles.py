@@ -68,7 +68,7 @@ def write_miles(batch: SpectrumBatch, numbers: np.ndarray, folder: Path) -> list
     paths = []
     for flux, bad, number in zip(batch.flux, batch.mask, np.asarray(numbers).tolist(), strict=True):
         path = Path(folder) / file_name(number)
-        with atomic_path(path) as temporary:
+        with atomic_path(path, ours=True) as temporary:
             fits.PrimaryHDU(np.where(bad, 0.0, flux.astype(np.float64)), header).writeto(temporary, overwrite=True)
         paths.append(path)
     return paths
@@ -90,7 +90,7 @@ def write_split(stars: Table, numbers: np.ndarray, path: Path, seed: int = 0) ->
     chosen = np.random.default_rng(seed).permutation(np.asarray(numbers)[(teff > 4000) & (teff < 7000)])
     n_pool = round(0.55 * len(chosen))
     lines = [f"{file_name(k)},{'pool' if i < n_pool else 'test'}" for i, k in enumerate(chosen.tolist())]
-    write_text(path, "\n".join(["file,split", *lines]) + "\n")
+    write_text(path, "\n".join(["file,split", *lines]) + "\n", ours=True)
     return path
 
 
@@ -107,7 +107,7 @@ def write_labels(stars: Table, numbers: np.ndarray, path: Path, seed: int = 0) -
     """
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal((4, len(stars))) * np.array([60, 0.12, 0.08, 0.06])[:, None]
-    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with atomic_path(path, ours=True) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*LABELS, "gaia_source_id"])
         for i, (number, row) in enumerate(zip(np.asarray(numbers).tolist(), stars, strict=True)):

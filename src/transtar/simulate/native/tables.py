@@ -168,7 +168,7 @@ def write_hdus(path: Path, hdus: Iterable[TableHdu | ImageHdu], cards: Mapping |
         The same.
     """
     first = {"SIMPLE": True, "BITPIX": 8, "NAXIS": 0, "EXTEND": True, **(cards or {}), **simulated_cards()}
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
+    with atomic_path(path, ours=True) as temporary, temporary.open("wb") as file:
         _put(file, header_bytes(first), b" ")
         for hdu in hdus:
             hdu.write(file)

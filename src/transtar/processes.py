@@ -1,0 +1,103 @@
+"""Worker processes that end with their parent, however it ends; and signals that end a command as Ctrl-C does."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""What batch systems, `kill` and closing terminals send."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Ended(KeyboardInterrupt):
+    """Raised in the main thread when the process is told to end.
+
+    Parameters
+    ----------
+    number : int
+        Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+        self.name = signal.Signals(number).name
+
+
+@contextmanager
+def ending_cleanly() -> Iterator[None]:
+    """Raise `Ended` inside the block when a signal of `ENDING` comes, so that what is half written is cleaned up.
+
+    A signal that is ignored (nohup) or handled already stays so. Only the first is raised: the cleaning is not interrupted.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ours = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for one in ours:
+            signal.signal(one, signal.SIG_IGN)
+        raise Ended(number)
+
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def start_worker() -> None:
+    """Initialise a process of a pool: one thread, interrupts left to the parent, and no life without it."""
+    import torch
+
+    # Many small networks train fastest side by side, each on a thread of its own.
+    torch.set_num_threads(1)
+    # Ctrl-C and a terminal that closes are the parent's business, which ends its workers.
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    end_with_parent()
+    # Workers write nothing of their own to the terminal that the progress bar uses.
+    sys.stderr.flush()
+
+
+def end_with_parent() -> None:
+    """Let this process end when its parent does, even if that is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    if sys.platform == "linux":
+        # At once, whatever this process is doing.
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def watch() -> None:
+        # A pipe whose other end the parent holds: readable when it is gone, also if it went before this line.
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def stop(pool: ProcessPoolExecutor) -> None:
+    """End the processes of a pool at once, and wait until they have ended."""
+    processes = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join()
