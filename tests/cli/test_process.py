@@ -8,7 +8,7 @@ import time
 import pytest
 
 from transtar.datasets import read_set
-from transtar.files import LIST, write_text
+from transtar.files import LIST, TEMPORARY, write_text
 
 from ..surveys.fits_files import GRID, write_lamost_table
 
@@ -48,24 +48,27 @@ def test_a_reader_that_goes_away(start, world):
 
 @pytest.fixture
 def endless(tmp_path):
-    """A folder of spectra the last of which blocks whoever reads it: files of two wavelength arrays, and a named pipe."""
+    """A folder that takes minutes to read: files on two wavelength arrays, which cannot be packed together, under many names."""
     folder = tmp_path / "spectra"
     folder.mkdir()
     for i in range(4):
         write_lamost_table(folder / f"{i}.fits", GRID if i % 2 else GRID[:3000] + 0.3)
-    os.mkfifo(folder / "z.fits")
+    for i in range(4, 40_000):
+        os.link(folder / f"{i % 4}.fits", folder / f"{i}.fits")
     return folder
 
 
-def interrupt(process, pipe=None, number=signal.SIGINT, status=130, said="interrupted"):
-    """Send what Ctrl-C sends, or another signal, once the process waits at the pipe."""
-    if pipe is not None:
-        writer = os.open(pipe, os.O_WRONLY)
-        time.sleep(0.2)
+def interrupt(process, beside=None, number=signal.SIGINT, status=130, said="interrupted"):
+    """Send what Ctrl-C sends, or another signal, once the process has begun to write in the folder `beside`."""
+    if beside is not None:
+        begun = time.monotonic()
+        while not list(beside.glob(f"{TEMPORARY}*")):
+            assert process.poll() is None
+            assert time.monotonic() - begun < 60
+            time.sleep(0.02)
+        time.sleep(0.5)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    if pipe is not None:
-        os.close(writer)
     assert process.returncode == status, err
     assert out == ""
     assert err.strip().splitlines()[-1].endswith(f": {said}; nothing half written was left behind")
@@ -80,7 +83,7 @@ def test_interrupted_prepare(start, world, endless, tmp_path):
     out = tmp_path / "out"
     subprocess.run(["cp", "-r", world.target, out / "set"] if out.mkdir() is None else [], check=True)
     process = start("prepare", "--survey", "lamost", "--spectra", endless, "--out", out / "set")
-    interrupt(process, endless / "z.fits")
+    interrupt(process, out)
     assert names(out) == ["set"]
     assert read_set(out / "set").hash == read_set(world.target).hash
 
@@ -88,7 +91,7 @@ def test_interrupted_prepare(start, world, endless, tmp_path):
 @pytest.mark.parametrize(("name", "status"), [("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_batch_system_ends_it(start, world, endless, tmp_path, name, status):
     process = start("prepare", "--survey", "lamost", "--spectra", endless, "--out", tmp_path / "out/set")
-    interrupt(process, endless / "z.fits", getattr(signal, name), status, f"ended by {name}")
+    interrupt(process, tmp_path / "out", getattr(signal, name), status, f"ended by {name}")
     assert names(tmp_path / "out") == []
 
 
@@ -101,7 +104,7 @@ def test_interrupted_predict(start, world, endless, tmp_path):
     process = start(
         "predict", "--model", world.model, "--survey", "lamost", "--spectra", endless, "--out", out / f"c.{suffix}"
     )
-    interrupt(process, endless / "z.fits")
+    interrupt(process, out)
     assert names(out) == [LIST, f"c.{suffix}"]
     assert (out / f"c.{suffix}").read_text() == "old"
 
