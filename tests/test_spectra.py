@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from transtar.errors import InputError
-from transtar.spectra import SpectrumBatch, check_wave, concatenate
+from transtar.spectra import SpectrumBatch, check_wave, concatenate, to_single
 
 WAVE = np.linspace(4000, 5000, 5)
 
@@ -88,3 +88,44 @@ def test_what_cannot_be_joined(other):
 def test_what_was_left_out_adds_up():
     parts = [batch(left_out={"sky": 2}), batch(left_out={"sky": 1, "stuck": 4})]
     assert concatenate(parts).left_out == {"sky": 3, "stuck": 4}
+
+
+@pytest.mark.parametrize("unit", [1e-17, 1e-20, 1e30, 1e-200, 1e250])
+def test_fluxes_of_any_unit_fit_into_single_precision(unit):
+    """The same spectrum, exact to a power of two, whatever the unit; S/N is what it was."""
+    rng = np.random.default_rng(3)
+    flux, error = rng.uniform(0.5, 2, (3, 500)), rng.uniform(1e-3, 1e-2, (3, 500))
+    flux[0, :100], flux[1, 7], flux[2, ::2] = 0, np.nan, np.inf
+    error[0, 5] = np.inf
+    single, ivar = to_single(flux * unit, (error * unit) ** -2.0 if abs(np.log10(unit)) < 100 else None)
+    assert single.dtype == np.float32
+    finite = np.isfinite(flux) & (flux != 0)
+    power = np.log2(single[finite] / (flux * unit)[finite])
+    for row in range(3):
+        powers = power[np.nonzero(finite)[0] == row]
+        assert np.ptp(powers) < 1e-6
+        assert abs(powers[0] - round(powers[0])) < 1e-6
+    if ivar is not None:
+        assert ivar.dtype == np.float32
+        assert ivar[0, 5] == 0
+        np.testing.assert_allclose((single * np.sqrt(ivar))[finite], (flux / error)[finite], rtol=1e-6)
+
+
+def test_ordinary_fluxes_are_not_touched():
+    flux = np.geomspace(1e-11, 1e11, 50).astype(np.float32)[:, None] * np.ones(300, np.float32)
+    single, ivar = to_single(flux, flux)
+    assert single is flux
+    assert ivar is flux
+    one, none = to_single(flux[3].astype(">f4"))
+    assert none is None
+    assert one.dtype == np.float32
+    assert (one == flux[3]).all()
+
+
+def test_masked_fluxes_are_no_numbers():
+    masked = np.ma.masked_greater(np.arange(5), 3)
+    flux, ivar = to_single(masked, masked)
+    assert np.isnan(flux[4])
+    assert ivar[4] == 0
+    assert flux[3] == 3
+    assert not to_single(np.zeros((2, 10)))[0].any()

@@ -12,6 +12,10 @@ from .errors import InputError
 
 FRAMES = ("observed", "rest")
 
+ORDINARY = 40
+"""Fluxes whose median lies between two to the minus this and two to this are left as they are: their inverse variances fit
+into single precision, too."""
+
 
 @dataclass(frozen=True)
 class SpectrumBatch:
@@ -118,6 +122,58 @@ def check_wave(wave: np.ndarray, where: str) -> None:
             f"{where}: wavelengths run from {wave[0]:.6g} to {wave[-1]:.6g}, which is not Angstrom "
             "(nanometre, micrometre or log10?); convert them to Angstrom"
         )
+
+
+def to_single(flux: np.ndarray, ivar: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Bring fluxes of any unit, and their inverse variances, into the range of single precision.
+
+    In erg/s/cm2/A, say, a flux of 1e-17 with a S/N of 1000 has an inverse variance of 1e40, which float32 does not hold. Where
+    the median of its finite fluxes other than zero is beyond the ordinary, a spectrum is multiplied by a power of two, which
+    is exact; all others keep their values.
+
+    Parameters
+    ----------
+    flux : ndarray, shape (n_spectra, n_pixels) or (n_pixels,)
+        In any units. What a masked array masks becomes NaN.
+    ivar : ndarray of the shape of `flux`, or None
+        Inverse variance in double precision, lest it has overflown already. What a masked array masks becomes 0.
+
+    Returns
+    -------
+    flux : ndarray, float32
+    ivar : ndarray, float32, or None
+        Of the flux as returned: multiplied by the square of its factor.
+    """
+    flux = _filled(flux, np.nan)
+    ivar = None if ivar is None else _filled(ivar, 0)
+    power = _powers(np.atleast_2d(flux))
+    if power.any():
+        power = power if flux.ndim == 2 else power[0]
+        flux = np.ldexp(flux.astype(np.float64), -power)
+        ivar = None if ivar is None else np.ldexp(ivar.astype(np.float64), 2 * power)
+    # What is too large even so is infinite from now on, which is a bad pixel to everything.
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return flux.astype(np.float32, copy=False), None if ivar is None else ivar.astype(np.float32, copy=False)
+
+
+def _filled(values: np.ndarray, filler: float) -> np.ndarray:
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.filled(values.astype(np.float64), filler)
+    return np.asarray(values)
+
+
+def _powers(flux: np.ndarray) -> np.ndarray:
+    """The power of two nearest below the median of each spectrum, 0 where that is ordinary; shape (n_spectra, 1), int."""
+    power = np.zeros((len(flux), 1), dtype=int)
+    for row, values in enumerate(flux):
+        # A few hundred pixels tell the size of a spectrum; all are asked only where those hold nothing.
+        for some in (values[:: max(len(values) // 256, 1)], values):
+            size = np.abs(some[np.isfinite(some) & (some != 0)], dtype=np.float64)
+            if len(size):
+                exponent = int(np.frexp(np.median(size))[1])
+                power[row] = exponent if abs(exponent) > ORDINARY else 0
+                break
+    return power
 
 
 def concatenate(batches: Sequence[SpectrumBatch]) -> SpectrumBatch:

@@ -319,6 +319,24 @@ def test_damaged_bytes_give_spectra_or_one_clear_line(tmp_path, position, junk, 
     assert "\n" not in message
 
 
+def test_real_single_exposures_with_compressed_masks_are_refused_by_name(data):
+    with pytest.raises(InputError, match=r"spectra of single exposures \(spectra-\*\)"):
+        read_desi(data / "public/desi/spectra-sv3-dark-26065.fits.gz")
+
+
+def test_compressed_masks_of_a_coadd(tmp_path):
+    plain = read_desi(write_coadd(tmp_path / "coadd-a.fits", 4))
+    with fits.open(tmp_path / "coadd-a.fits") as hdus:
+        packed = [
+            fits.CompImageHDU(hdu.data, hdu.header, compression_type="GZIP_1") if hdu.name.endswith("MASK") else hdu
+            for hdu in hdus
+        ]
+        fits.HDUList(packed).writeto(tmp_path / "coadd-b.fits")
+    found = read_desi(tmp_path / "coadd-b.fits")
+    np.testing.assert_array_equal(found.mask, plain.mask)
+    assert plain.mask.any()
+
+
 def test_real_files(data):
     for name, place, kind in (
         ("coadd-special-dark-27247.fits", ("special", "dark", 27247), "GALAXY"),

@@ -1,4 +1,5 @@
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,9 +62,9 @@ def test_padding(first, n, offset):
     flux, ivar, bad = spectrum(n)
     wave = 10 ** (3.5682 + 1e-4 * (pixels + offset))
     if inside.sum() < 2:
-        assert _on_native_grid(wave, flux, ivar, bad > 0)[0] is wave
+        assert _on_native_grid(wave, flux, ivar, bad > 0, Path("spec.fits"))[0] is wave
         return
-    common, full_flux, full_ivar, mask = _on_native_grid(wave, flux, ivar, bad > 0)
+    common, full_flux, full_ivar, mask = _on_native_grid(wave, flux, ivar, bad > 0, Path("spec.fits"))
     np.testing.assert_array_equal(common, GRID)
     there = np.isin(np.arange(3909), pixels)
     assert mask[~there].all()
@@ -119,6 +120,38 @@ def test_wrong_survey(tmp_path, data):
 def test_bad_wavelengths(tmp_path, wave, message):
     with pytest.raises(InputError, match=message):
         read(get_survey("lamost"), write_lamost_table(tmp_path / "a.fits", wave))
+
+
+def test_a_few_wavelengths_off_the_pixels_are_damage(tmp_path):
+    wave = GRID.copy()
+    wave[1234] += 0.3
+    with pytest.raises(InputError, match="1 of 3909 wavelengths are not on LAMOST's pixels"):
+        read_lamost(write_lamost_table(tmp_path / "a.fits", wave))
+
+
+def test_a_header_that_contradicts_itself(tmp_path):
+    path = write_lamost_image(tmp_path / "a.fits", third=np.ones(len(GRID)), CRVAL1=3.5682)
+    assert read_lamost(path).wave[0] == pytest.approx(GRID[0])
+    write_lamost_image(path, third=np.ones(len(GRID)), CRVAL1=3.5692)
+    with pytest.raises(InputError, match=r"contradicts itself \(COEFF0 = 3\.5682, CRVAL1 = 3\.5692\)"):
+        read_lamost(path)
+
+
+def test_si_units_keep_the_spectrum(tmp_path):
+    """1e-17 W/m2/A has inverse variances that single precision does not hold."""
+    flux = np.random.default_rng(0).uniform(1, 2, len(GRID))
+    ordinary = read_lamost(write_lamost_table(tmp_path / "a.fits", flux=flux))
+    path = tmp_path / "b.fits"
+    columns = [
+        fits.Column(name, f"{len(GRID)}D", array=values[None])
+        for name, values in (("FLUX", flux * 1e-24), ("IVAR", np.full(len(GRID), 1e52)), ("WAVELENGTH", GRID))
+    ]
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns, name="COADD")]).writeto(path)
+    scaled = read_lamost(path)
+    assert np.isfinite(scaled.ivar).all()
+    assert not scaled.mask.any()
+    np.testing.assert_allclose(scaled.flux / scaled.flux[0, 0], ordinary.flux / ordinary.flux[0, 0], rtol=1e-6)
+    np.testing.assert_allclose(scaled.flux * np.sqrt(scaled.ivar), flux[None] * 1e-24 * 1e26, rtol=1e-6)
 
 
 def test_real_files(data):

@@ -37,6 +37,21 @@ def test_wrong_survey(tmp_path):
         read_miles(write_miles(tmp_path / "2.fits", TPLLIB="INDO-US"))
 
 
+@pytest.mark.parametrize(
+    ("n", "start", "step"),
+    [(313_000, 3781.0, 0.01), (4300, 354.05, 0.09), (4300, 3540.5, 1.0), (2000, 3540.5, 0.9), (4300, 5000.0, 0.9)],
+)
+def test_other_files_of_one_dimension_are_not_taken_for_miles(tmp_path, n, start, step):
+    path = write_miles(tmp_path / "a.fits", n, CRVAL1=start, CDELT1=step, TPLLIB=None)
+    with pytest.raises(InputError, match=r"not a MILES spectrum, which runs from .*--survey generic"):
+        read_miles(path)
+
+
+def test_a_real_spectrum_of_harps_is_refused(data):
+    with pytest.raises(InputError, match=r"CDELT1 0\.0099998, 313025 pixels\); other spectra"):
+        read_miles(data / "public/highres/Sun_HARPS.fits.gz")
+
+
 def test_h_beta_of_a_real_star_lies_at_its_vacuum_wavelength(data):
     batch = read_miles(data / "miles/spectra/MILES_res2.50_star_m0001V.fits")
     # The deepest point near H beta lies at its vacuum, not its air wavelength.

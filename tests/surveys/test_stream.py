@@ -1,3 +1,4 @@
+import os
 import weakref
 
 import numpy as np
@@ -7,6 +8,7 @@ from transtar.errors import InputError
 from transtar.spectra import SpectrumBatch, concatenate
 from transtar.surveys import Survey, find_files, get_survey, stream
 from transtar.surveys.generic import write_npz
+from transtar.surveys.stream import is_named
 
 from .fits_files import GRID, write_lamost_image, write_lamost_table, write_miles
 
@@ -24,6 +26,47 @@ def test_find_files(tmp_path):
     )
     assert [path.name for path in twice] == ["c.fits", "a.fits.gz", "b.fits"]
     assert [path.name for path in find_files(LAMOST, f"{tmp_path}/**/c.fits")] == ["c.fits"]
+
+
+def test_links_and_hidden_folders(tmp_path):
+    """A folder is visited once, a file comes once, by its first name that is not a link."""
+    (tmp_path / "a" / ".cache").mkdir(parents=True)
+    for name in ("a/one.fits", "a/.cache/old.fits", "two.fits"):
+        (tmp_path / name).touch()
+    (tmp_path / "a" / "latest").symlink_to(tmp_path)
+    (tmp_path / "a" / "self").symlink_to("self")
+    (tmp_path / "a" / "zz.fits").symlink_to("one.fits")
+    (tmp_path / "a" / "gone.fits").symlink_to("nowhere.fits")
+    names = [path.name for path in find_files(LAMOST, tmp_path)]
+    assert names == ["gone.fits", "one.fits", "two.fits"]
+    # A folder that is asked for by name is read, hidden or not.
+    assert [path.name for path in find_files(LAMOST, tmp_path / "a" / ".cache")] == ["old.fits"]
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path, monkeypatch, caplog):
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "a.fits").touch()
+    listed = os.scandir
+
+    def scandir(folder):
+        if str(folder).endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert [path.name for path in find_files(LAMOST, tmp_path)] == ["a.fits"]
+    assert "locked: passed over, for it cannot be read (Permission denied)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "good"),
+    [
+        ("a.fits", True), ("A.FITS", True), ("a.fit", True), ("a.fts.gz", True), ("a.Fits.BZ2", True), ("a.fits.xz", True),
+        ("a.fits.fz", True), ("a.fits.zip", False), ("a.fits.txt", False), ("fits", False), ("a.fitsx", False),
+    ],
+)  # fmt: skip
+def test_names(name, good):
+    assert is_named(LAMOST, name) == good
 
 
 def test_find_nothing(tmp_path):

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ..content import first_bytes
 from ..errors import InputError, TranstarError
 from ..flags import Flag
 from ..tables import Column, Table, key_column, meaning, open_table
-from ..tables.content import first_bytes
 from ..tables.fits import MAGIC, list_tables
 from . import apogee, compilations, gaia, hats, lamost, mws
 from .catalogs import Catalog, find_files, from_memory, is_hats, join_parts

@@ -3,7 +3,7 @@
 from . import desi, gaia_xp, generic, lamost, miles, sparcl
 from .archive import find_star_files
 from .base import Survey, get_survey, register, survey_names
-from .native import read
+from .native import read, read_all
 from .stream import find_files, stream
 
 for _survey in (
@@ -17,4 +17,14 @@ for _survey in (
 ):
     register(_survey)
 
-__all__ = ["Survey", "find_files", "find_star_files", "get_survey", "read", "register", "stream", "survey_names"]
+__all__ = [
+    "Survey",
+    "find_files",
+    "find_star_files",
+    "get_survey",
+    "read",
+    "read_all",
+    "register",
+    "stream",
+    "survey_names",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -26,10 +26,12 @@ class Survey:
     description : str
         One line: which files, which telescope.
     read_file : callable
-        Takes the path of one native file and returns its spectra as one `SpectrumBatch` in vacuum Angstrom. It may
-        raise anything on a bad file: `transtar.surveys.read` turns that into an `InputError` of one line.
+        Takes the path of one native file and returns its spectra as one `SpectrumBatch` in vacuum Angstrom, or a list of several
+        where they differ in wavelengths. It may raise anything on a bad file: `transtar.surveys.read_all` turns that into an
+        `InputError` of one line.
     patterns : tuple of str
-        File name patterns searched for, recursively, where a folder is given.
+        File name patterns searched for, recursively, where a folder is given. Case does not matter, ``*.fits`` stands for
+        ``*.fit`` and ``*.fts``, too, and all of them may be compressed (.gz, .bz2, .xz, .fz).
     frame : {'observed', 'rest'}
         Frame of the wavelengths unless the file itself states it.
     sky_lines : tuple of (float, float)
@@ -48,7 +50,7 @@ class Survey:
 
     name: str
     description: str
-    read_file: Callable[[Path], SpectrumBatch]
+    read_file: Callable[[Path], SpectrumBatch | Sequence[SpectrumBatch]]
     patterns: tuple[str, ...]
     frame: str = "observed"
     sky_lines: tuple[tuple[float, float], ...] = ()

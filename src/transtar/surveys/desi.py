@@ -23,7 +23,7 @@ from ..tables.ids import to_int64
 from .base import Survey
 from .desi_cameras import Camera, merge
 from .fits_parts import Part, open_fits
-from .native import text
+from .header_cards import identifier, text
 
 CAMERAS = ("B", "R", "Z")
 
@@ -162,6 +162,8 @@ def _read_parts(path: Path, cameras: Sequence[str]) -> tuple[Any, dict, dict, di
                 targets = part.columns(_TARGETS)
             elif part.name == "SCORES":
                 scores = part.columns([f"MEDIAN_COADD_SNR_{cameras[0]}"])
+            elif part.name in arrays:
+                raise InputError(f"{path}: has two HDUs {part.name}; fetch it again")
             elif part.name in needed:
                 arrays[part.name] = part.image()
             else:
@@ -243,12 +245,13 @@ def _stars(ids: np.ndarray, targets: dict[str, np.ndarray]) -> np.ndarray:
 
 def _place(primary: Any, path: Path) -> dict[str, Any]:
     """Parts of the key; FIBERMAP's own header names the program of the target, which may be another."""
-    named = re.match(r"coadd-([a-z0-9]+)-([a-z0-9]+)-(\d+)\.fits", path.name)
+    named = re.match(r"coadd-([a-z0-9]+)-([a-z0-9]+)-(\d{1,6})\.fits", path.name)
     survey, program, pixel = named.groups() if named and not named[1].isdigit() else ("", "", "-1")
+    stated = identifier(primary, "HPXPIXEL")
     return {
         "SURVEY": text(primary, "SURVEY") or survey,
         "PROGRAM": text(primary, "PROGRAM") or program,
-        "HEALPIX": np.int64(primary.get("HPXPIXEL", pixel)),
+        "HEALPIX": np.int64(pixel if stated < 0 else stated),
     }
 
 
@@ -268,7 +271,6 @@ def _redshifts(path: Path, ids: np.ndarray) -> dict[str, np.ndarray]:
         for part in parts:
             if part.name == "REDSHIFTS":
                 found = part.columns(_REDSHIFTS)
-                break
     absent = [name for name in _REDSHIFTS if name not in found]
     if absent:
         raise InputError(f"{beside}: REDSHIFTS has no column {', '.join(absent)}; fetch it again or move it away")
@@ -314,7 +316,7 @@ _CITATION = (
 )
 _SKY_LINES = ((5570.0, 5590.0),)
 """As LAMOST's: a network must not find lines of stars in one survey where it saw a straight bridge in the other."""
-_PATTERNS = ("coadd-*.fits", "coadd-*.fits.gz")
+_PATTERNS = ("coadd-*.fits",)
 
 SURVEY = Survey(
     name="desi",

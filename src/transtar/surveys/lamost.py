@@ -7,27 +7,28 @@ but the continuum-normalised flux in DR1, where the wavelengths follow from COEF
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..grids import SPEED_OF_LIGHT, LogGrid
-from ..spectra import SpectrumBatch, check_wave
-from ..tables.ids import NO_ID
+from ..spectra import SpectrumBatch, check_wave, to_single
 from .air import air_to_vacuum
 from .base import Survey
-from .native import number, read_fits, text
-
-if TYPE_CHECKING:
-    from astropy.io import fits
+from .fits_parts import Part, open_fits
+from .header_cards import identifier, number, text
 
 NATIVE = LogGrid("lamost", 3.5682, 1e-4, 3909)
 """The pixels LAMOST itself uses, 3700 to 9099 A vacuum: the longest spectra fill them, shorter ones part of them."""
 
 GRID_TOLERANCE = 0.02
 """In pixels. Rounding of a start of 3700.0 A, or of float32 wavelengths, moves pixels by less than this."""
+
+MOST_OFF = 0.1
+"""Share of wavelengths that damage may move off the native pixels. Of those with another step nearly all lie off them."""
 
 MAX_STELLAR_REDSHIFT = 0.01
 """3000 km/s: no star of the Galaxy is faster, so a larger value is a failed fit or a sentinel."""
@@ -60,29 +61,32 @@ def read_lamost(path: Path) -> SpectrumBatch:
     InputError
         If the file is broken, is a medium-resolution spectrum, or is not from LAMOST.
     """
-    hdus = read_fits(path)
-    header = hdus[0].header
-    telescope = text(header, "TELESCOP")
-    if telescope and "LAMOST" not in telescope.upper():
-        raise _not_lamost(path, f"telescope '{telescope}'")
-    shape = tuple(hdus[0].shape)
-    if len(shape) == 2 and shape[0] >= 3:
-        wave, flux, ivar, bad = _from_image(hdus[0], path)
-    elif not shape:
-        wave, flux, ivar, bad = _from_table(hdus, path)
-    else:
-        raise _not_lamost(path, f"primary image of shape {shape}")
+    with open_fits(path) as parts:
+        first = next(parts)
+        header = first.header
+        telescope = text(header, "TELESCOP")
+        if telescope and "LAMOST" not in telescope.upper():
+            raise _not_lamost(path, f"telescope '{shown(telescope)}'")
+        image = first.image()
+        if image.ndim == 2 and len(image) >= 3:
+            wave, flux, ivar, bad = _from_image(image, header, path)
+            # To the end, where a compressed file has its checksum.
+            list(parts)
+        elif not image.size:
+            wave, flux, ivar, bad = _from_table(parts, path)
+        else:
+            raise _not_lamost(path, f"primary image of shape {image.shape}")
     check_wave(wave, str(path))
     medium = "vacuum" if header.get("VACUUM", True) not in (False, 0, "F") else "air"
     if medium == "air":
         wave = air_to_vacuum(wave)
-    wave, flux, ivar, mask = _on_native_grid(wave, flux, ivar, bad)
+    wave, flux, ivar, mask = _on_native_grid(wave, flux, ivar, bad, path)
     return SpectrumBatch(
         wave=wave,
         flux=flux[None, :],
         ivar=ivar[None, :],
         mask=mask[None, :],
-        ids=np.array([_obsid(header)], dtype=np.int64),
+        ids=np.array([identifier(header, "OBSID")], dtype=np.int64),
         survey="lamost",
         frame="observed",
         medium=medium,
@@ -90,14 +94,12 @@ def read_lamost(path: Path) -> SpectrumBatch:
     )
 
 
-def _from_image(hdu: fits.PrimaryHDU, path: Path) -> tuple[np.ndarray, ...]:
-    rows = hdu.data
-    header = hdu.header
+def _from_image(rows: np.ndarray, header: Any, path: Path) -> tuple[np.ndarray, ...]:
     third = rows[2].astype(np.float64)
     if np.isfinite(third).all() and third[0] > 2500 and (np.diff(third) > 0).all():
         wave = third
     else:
-        start, step = number(header, "COEFF0", "CRVAL1"), number(header, "COEFF1", "CD1_1", "CDELT1")
+        start, step = _once(header, path, "COEFF0", "CRVAL1"), _once(header, path, "COEFF1", "CD1_1", "CDELT1")
         if not (3 < start < 5 and 0 < step < 0.01):
             raise _not_lamost(path, "no wavelengths in the third row nor in COEFF0, COEFF1")
         wave = 10.0 ** (start + step * np.arange(rows.shape[1]))
@@ -105,18 +107,30 @@ def _from_image(hdu: fits.PrimaryHDU, path: Path) -> tuple[np.ndarray, ...]:
     return wave, rows[0], rows[1], bad
 
 
-def _from_table(hdus: fits.HDUList, path: Path) -> tuple[np.ndarray, ...]:
-    names = [hdu.name for hdu in hdus]
-    if any(name.startswith(("COADD_B", "COADD_R")) for name in names):
-        raise InputError(
-            f"{path}: a LAMOST medium-resolution file (HDUs COADD_B, COADD_R); the survey 'lamost' reads low "
-            "resolution only, leave it out"
-        )
-    hdu = next((hdu for hdu in hdus[1:] if hdu.name == "COADD"), hdus[-1])
-    columns = {name.upper() for name in hdu.columns.names} if hasattr(hdu, "columns") else set()
-    if not {"FLUX", "IVAR"} <= columns or not columns & {"WAVELENGTH", "LOGLAM"} or len(hdu.data) != 1:
+def _once(header: Any, path: Path, *keys: str) -> float:
+    """A number that the header gives under several names, which must agree."""
+    values = [value for value in (number(header, key) for key in keys) if np.isfinite(value)]
+    if not np.allclose(values, values[:1], rtol=1e-6, atol=0):
+        said = ", ".join(f"{key} = {number(header, key):g}" for key in keys)
+        raise InputError(f"{path}: its header contradicts itself ({said}); fetch it again")
+    return values[0] if values else np.nan
+
+
+def _from_table(parts: Iterable[Part], path: Path) -> tuple[np.ndarray, ...]:
+    row: dict[str, np.ndarray] = {}
+    for part in parts:
+        if part.name.startswith(("COADD_B", "COADD_R")):
+            raise InputError(
+                f"{path}: a LAMOST medium-resolution file (HDUs COADD_B, COADD_R); the survey 'lamost' reads low "
+                "resolution only, leave it out"
+            )
+        # Called COADD, or the only one there is.
+        if part.is_table and (part.name == "COADD" or not row):
+            found = part.columns(VECTORS, vectors=True)
+            if all(len(values) == 1 for values in found.values()):
+                row = {name: np.atleast_1d(values[0]) for name, values in found.items()}
+    if not {"FLUX", "IVAR"} <= set(row) or not {"WAVELENGTH", "LOGLAM"} & set(row):
         raise _not_lamost(path, "neither an image nor one row of vectors FLUX, IVAR, WAVELENGTH")
-    row = {name: np.atleast_1d(hdu.data[name][0]) for name in columns & set(VECTORS)}
     flux, ivar = row["FLUX"], row["IVAR"]
     wave = row["WAVELENGTH"] if "WAVELENGTH" in row else 10.0 ** row["LOGLAM"].astype(np.float64)
     wave = wave.astype(np.float64)
@@ -127,21 +141,27 @@ def _from_table(hdus: fits.HDUList, path: Path) -> tuple[np.ndarray, ...]:
 
 
 def _on_native_grid(
-    wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray, bad: np.ndarray
+    wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray, bad: np.ndarray, path: Path
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Place a spectrum on the native pixels if its wavelengths are among them; the arrays are float32 and bool."""
-    flux, ivar = flux.astype(np.float32), ivar.astype(np.float32)
-    mask = bad | ~np.isfinite(flux)
+    single, inverse = to_single(flux, ivar)
+    assert inverse is not None
+    mask = bad | ~np.isfinite(single)
     pixel = (np.log10(wave) - NATIVE.start) / NATIVE.step
     index = np.rint(pixel).astype(np.int64)
+    off = np.abs(pixel - index) > GRID_TOLERANCE
+    if 0 < off.mean() < MOST_OFF:
+        raise InputError(
+            f"{path}: {off.sum()} of {len(wave)} wavelengths are not on LAMOST's pixels, as the others are: damaged; "
+            "fetch it again"
+        )
     inside = (index >= 0) & (index < NATIVE.size)
-    off_grid = np.abs(pixel - index).max() > GRID_TOLERANCE or (np.diff(index) < 1).any()
-    if off_grid or inside.sum() < 2:
-        return wave, flux, ivar, mask
+    if off.any() or (np.diff(index) < 1).any() or inside.sum() < 2:
+        return wave, single, inverse, mask
     index = index[inside]
     full_flux, full_ivar = np.zeros((2, NATIVE.size), dtype=np.float32)
     full_mask = np.ones(NATIVE.size, dtype=bool)
-    full_flux[index], full_ivar[index], full_mask[index] = flux[inside], ivar[inside], mask[inside]
+    full_flux[index], full_ivar[index], full_mask[index] = single[inside], inverse[inside], mask[inside]
     return _WAVE, full_flux, full_ivar, full_mask
 
 
@@ -164,13 +184,6 @@ def _meta(header: Any, path: Path) -> dict[str, np.ndarray]:
     return {name: np.array([value]) for name, value in values.items()}
 
 
-def _obsid(header: Any) -> int:
-    try:
-        return int(header["OBSID"])
-    except (KeyError, TypeError, ValueError):
-        return NO_ID
-
-
 def _not_lamost(path: Path, why: str) -> InputError:
     return InputError(f"{path}: not a LAMOST low-resolution spectrum ({why}); is --survey right?")
 
@@ -179,7 +192,7 @@ SURVEY = Survey(
     name="lamost",
     description="LAMOST low-resolution spectra (R 1800, 3700-9100 A), FITS of any release",
     read_file=read_lamost,
-    patterns=("*.fits", "*.fits.gz"),
+    patterns=("*.fits",),
     frame="observed",
     sky_lines=((5570.0, 5590.0),),
     resolution=1800.0,

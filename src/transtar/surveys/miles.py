@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..spectra import SpectrumBatch, check_wave
+from ..spectra import SpectrumBatch, check_wave, to_single
 from ..tables.ids import NO_ID
 from .air import air_to_vacuum
 from .base import Survey
-from .native import number, read_fits, text
+from .fits_parts import open_fits
+from .header_cards import number, text
+
+STEP, FIRST, LAST = 0.9, (3500.0, 3560.0), (7390.0, 7520.0)
+"""Angstrom between pixels, and where the first and the last of them may lie: 3540.5 and 7409.6 in version 9.1, 3525 and 7500 in
+the first release. Nothing else in a file of one dimension says whose it is."""
 
 
 def read_miles(path: Path) -> SpectrumBatch:
@@ -37,9 +42,14 @@ def read_miles(path: Path) -> SpectrumBatch:
         If the file is broken or is not from MILES.
     """
     path = Path(path)
-    hdu = read_fits(path)[0]
-    wave = _air_wavelengths(hdu.header, path)
-    flux = hdu.data.astype(np.float32)
+    with open_fits(path) as parts:
+        first = next(parts)
+        native = first.image()
+        header = first.header
+        # To the end, where a compressed file has its checksum.
+        list(parts)
+    wave = _air_wavelengths(header, native.shape, path)
+    flux, _ = to_single(native)
     check_wave(wave, str(path))
     found = re.search(r"m(\d{3,5})V?\b", path.name)
     values: dict[str, Any] = {
@@ -61,18 +71,25 @@ def read_miles(path: Path) -> SpectrumBatch:
     )
 
 
-def _air_wavelengths(header: Any, path: Path) -> np.ndarray:
-    if header["NAXIS"] != 1:
-        raise _not_miles(path, f"primary image of {header['NAXIS']} dimensions, not 1")
+def _air_wavelengths(header: Any, shape: tuple[int, ...], path: Path) -> np.ndarray:
+    if len(shape) != 1:
+        raise _not_miles(path, f"primary image of {len(shape)} dimensions, not 1")
     library = text(header, "TPLLIB")
     start, step = number(header, "CRVAL1"), number(header, "CDELT1", "CD1_1")
     if library and library.upper() != "MILES":
         raise _not_miles(path, f"TPLLIB '{library}'")
-    if not (3500 <= start <= 7500 and 0 < step < 10):
-        raise _not_miles(path, f"CRVAL1 {start:g}, CDELT1 {step:g}: not its linear wavelengths in Angstrom")
     reference = number(header, "CRPIX1")
     first = start - ((reference if np.isfinite(reference) else 1.0) - 1.0) * step
-    return first + step * np.arange(header["NAXIS1"])
+    wave = first + step * np.arange(shape[0])
+    if not len(wave):
+        raise _not_miles(path, "no image in the first HDU")
+    if not (abs(step - STEP) < 1e-3 and FIRST[0] <= first <= FIRST[1] and LAST[0] <= wave[-1] <= LAST[1]):
+        raise InputError(
+            f"{path}: not a MILES spectrum, which runs from about 3540 to 7410 A in steps of {STEP} A (here: "
+            f"CRVAL1 {start:g}, CDELT1 {step:g}, {shape[0]} pixels); "
+            "other spectra of one dimension are read by --survey generic"
+        )
+    return wave
 
 
 def _not_miles(path: Path, why: str) -> InputError:
@@ -83,7 +100,7 @@ SURVEY = Survey(
     name="miles",
     description="MILES stellar library (FWHM 2.5 A, 3540-7410 A, rest frame), FITS",
     read_file=read_miles,
-    patterns=("*.fits", "*.fits.gz"),
+    patterns=("*.fits",),
     frame="rest",
     resolution=2000.0,
     citation=(

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import warnings
-import zlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError, TranstarError
+from ..content import read_bytes
+from ..errors import InputError, SettingsError, TranstarError, shown
+from ..fits_headers import BLOCK, Source, check_sum, heads
 from ..spectra import SpectrumBatch
 from .base import Survey
+from .fits_parts import check_compressed
+from .header_cards import identifier, number, text
 
 if TYPE_CHECKING:
     from astropy.io import fits
 
-GZIP_MAGIC = b"\x1f\x8b"
-
-BLOCK = 2880
-"""Bytes of a FITS block."""
+__all__ = ["identifier", "number", "read", "read_all", "read_bytes", "read_fits", "text"]
 
 
 def read(survey: Survey, path: Path) -> SpectrumBatch:
-    """Read one native file.
+    """Read one native file whose spectra share their wavelengths.
 
     Parameters
     ----------
@@ -41,99 +40,98 @@ def read(survey: Survey, path: Path) -> SpectrumBatch:
     Raises
     ------
     InputError
+        For anything at all that is wrong with the file, in one line; if its spectra differ in wavelengths (`read_all`).
+    """
+    batches = read_all(survey, path)
+    if len(batches) != 1:
+        raise InputError(f"{path}: its spectra are on {len(batches)} wavelength arrays; read them with read_all")
+    return batches[0]
+
+
+def read_all(survey: Survey, path: Path) -> list[SpectrumBatch]:
+    """Read one native file.
+
+    Parameters
+    ----------
+    survey : Survey
+    path : Path
+
+    Returns
+    -------
+    list of SpectrumBatch
+        All spectra of the file, one batch for each wavelength array.
+
+    Raises
+    ------
+    InputError
         For anything at all that is wrong with the file, in one line.
     """
     # Whatever a reader or the libraries under it raise on a broken file, the user needs the name and a next step.
     try:
         with warnings.catch_warnings():
-            # What astropy warns of is either harmless or ends in an error.
+            # What astropy and numpy warn of is either harmless or ends in an error.
             warnings.simplefilter("ignore", UserWarning)
-            batch = survey.read_file(path)
-    except (TranstarError, MemoryError):
+            warnings.simplefilter("ignore", RuntimeWarning)
+            found = survey.read_file(path)
+    except MemoryError as error:
+        raise InputError(f"{path}: does not fit into memory; split it") from error
+    except SettingsError:
         raise
+    except TranstarError as error:
+        # A missing package is no fault of the file; what is, begins with its name.
+        if not isinstance(error, InputError) or str(error).startswith(str(path)):
+            raise
+        raise InputError(f"{path}: {error}") from error
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
     except Exception as error:
-        what = " ".join(f"{type(error).__name__}: {error}".split())
+        what = shown(f"{type(error).__name__}: {error}", 300)
         raise InputError(
             f"{path}: cannot be read as a {survey.name} spectrum ({what}); fetch it again, or is --survey right?"
         ) from error
-    if not isinstance(batch, SpectrumBatch):
-        raise InputError(f"{path}: the reader of survey '{survey.name}' gave a {type(batch).__name__}; report it there")
+    batches = [found] if isinstance(found, SpectrumBatch) else list(found) if isinstance(found, Sequence) else []
+    if not batches or not all(isinstance(batch, SpectrumBatch) for batch in batches):
+        raise InputError(f"{path}: the reader of survey '{survey.name}' gave a {type(found).__name__}; report it there")
+    return [_with_names(batch) for batch in batches]
+
+
+def _with_names(batch: SpectrumBatch) -> SpectrumBatch:
+    """With file names that can be written down: what is not UTF-8 in them is escaped."""
+    names = batch.meta.get("file")
+    if names is None or names.dtype.kind != "U" or all(map(str.isascii, names.tolist())):
+        return batch
+    batch.meta["file"] = np.array([writable(name) for name in names.tolist()], dtype=str)
     return batch
 
 
-def read_bytes(path: Path) -> bytes:
-    """Whole content of a file, decompressed if it is gzip (told by content, not by name).
-
-    Raises
-    ------
-    InputError
-        If the file is empty, or its gzip stream is cut short or damaged.
-    """
-    content = Path(path).read_bytes()
-    if not content:
-        raise InputError(f"{path}: empty file; fetch it again")
-    if content.startswith(GZIP_MAGIC):
-        try:
-            content = gzip.decompress(content)
-        except EOFError:
-            raise InputError(f"{path}: truncated gzip file; fetch it again") from None
-        except (OSError, zlib.error) as error:
-            raise InputError(f"{path}: damaged gzip file ({error}); fetch it again") from None
-        if not content:
-            raise InputError(f"{path}: empty gzip file; fetch it again")
-    return content
+def writable(name: str) -> str:
+    """A file name in which bytes that are not UTF-8 are escaped in hexadecimal; others are as they are."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def read_fits(path: Path) -> fits.HDUList:
-    """Read a FITS file, compressed or not; its data are converted when they are asked for.
+    """Read a FITS file, compressed or not (the whole of it, or images by tiles); its data are converted when they are asked for.
 
     Raises
     ------
     InputError
-        If the file is empty, truncated or not FITS.
+        If the file is empty, truncated or not FITS, a header says what cannot be, or data differ from their checksum.
     """
     from astropy.io import fits
 
+    path = Path(path)
     content = read_bytes(path)
-    if not content.startswith(b"SIMPLE  ="):
-        kind = "blank (only zero bytes)" if not content.strip(b"\0") else "not a FITS file"
-        raise InputError(f"{path}: {kind}; fetch it again, or is --survey right?")
+    source = Source(path, io.BytesIO(content), len(content))
+    for head in heads(source):
+        end = -(-head.size // BLOCK) * BLOCK
+        check_sum(head.header, content[head.offset : head.offset + end], f"{path}: HDU {head.name or 'without name'}")
+        if head.header.get("ZIMAGE") is True:
+            check_compressed(path, head)
     try:
         hdus = fits.open(io.BytesIO(content), memmap=False)
-        size = _expected_size(hdus, content)
+        if len(hdus) > 1 and hdus[0].data is None and isinstance(hdus[1], fits.CompImageHDU):
+            # fpack moves the image of the first HDU into the second.
+            hdus = fits.HDUList([fits.PrimaryHDU(hdus[1].data, hdus[1].header), *hdus[2:]])
     except OSError:
         raise InputError(f"{path}: truncated or damaged FITS file; fetch it again") from None
-    if size > len(content):
-        raise InputError(f"{path}: truncated FITS file ({len(content)} bytes of {size}); fetch it again")
     return hdus
-
-
-def _expected_size(hdus: fits.HDUList, content: bytes) -> int:
-    """Bytes that the file has if it is complete; its last block need not be filled up."""
-    last = hdus[len(hdus) - 1]
-    place = last.fileinfo()
-    following = content[place["datLoc"] + place["datSpan"] :][:8]
-    # astropy passes over a header that is cut short.
-    if following and b"XTENSION".startswith(following):
-        return len(content) + BLOCK
-    return place["datLoc"] + last.size
-
-
-def text(header: Mapping[str, Any], key: str) -> str:
-    """Header value as stripped text; empty if there is none."""
-    value = header.get(key)
-    return "" if value is None else str(value).strip()
-
-
-def number(header: Mapping[str, Any], *keys: str) -> float:
-    """First finite header value among `keys`; NaN if there is none or it is the sentinel -9999."""
-    for key in keys:
-        try:
-            value = float(header[key])
-        except (KeyError, TypeError, ValueError):
-            continue
-        if np.isfinite(value) and value > -9999:
-            return value
-    return float("nan")

@@ -6,15 +6,17 @@ import glob
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from fnmatch import fnmatch
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 
+from ..content import SUFFIXES
 from ..errors import InputError
 from ..spectra import SpectrumBatch
+from ..telling import tell
 from .base import Survey
-from .native import read
+from .native import read_all
 
 PathLike = str | os.PathLike
 
@@ -25,13 +27,15 @@ def find_files(survey: Survey, paths: PathLike | Iterable[PathLike]) -> list[Pat
     Parameters
     ----------
     survey : Survey
-        Its `patterns` say what counts within folders, which are searched recursively.
+        Its `patterns` say what counts within folders, which are searched recursively: in capitals or not, compressed or not.
+        Hidden folders and files are passed over; a folder that cannot be read is told.
     paths : path or iterable of paths
 
     Returns
     -------
     list of Path
-        In the order of `paths`, sorted by name within each folder and pattern; a file named twice comes once.
+        In the order of `paths`, sorted by name within each folder and pattern; a file that is found twice, through links or
+        because it was named twice, comes once, by its first name.
 
     Raises
     ------
@@ -43,7 +47,7 @@ def find_files(survey: Survey, paths: PathLike | Iterable[PathLike]) -> list[Pat
     found: dict[str, Path] = {}
     for path in paths:
         for file in _expand(survey, str(path)):
-            found.setdefault(os.path.abspath(file), Path(file))
+            found.setdefault(os.path.realpath(file), Path(file))
     if not found:
         raise InputError("no spectra given; name files, folders or patterns")
     return list(found.values())
@@ -51,12 +55,7 @@ def find_files(survey: Survey, paths: PathLike | Iterable[PathLike]) -> list[Pat
 
 def _expand(survey: Survey, path: str) -> list[str]:
     if os.path.isdir(path):
-        files = [
-            os.path.join(folder, name)
-            for folder, _, names in os.walk(path, followlinks=True)
-            for name in names
-            if not name.startswith(".") and any(fnmatch(name, pattern) for pattern in survey.patterns)
-        ]
+        files = [file for file in _walk(path, set()) if is_named(survey, os.path.basename(file))]
         if not files:
             raise InputError(f"{path}: no files named {' or '.join(survey.patterns)} in this folder")
         return sorted(files)
@@ -68,6 +67,37 @@ def _expand(survey: Survey, path: str) -> list[str]:
             raise InputError(f"{path}: no file matches this pattern")
         return [file for match in matches for file in (_expand(survey, match) if os.path.isdir(match) else [match])]
     raise InputError(f"{path}: no such file or folder")
+
+
+def _walk(folder: str, visited: set[tuple[int, int]]) -> Iterator[str]:
+    """All files below a folder; a folder that links lead to again is visited once."""
+    try:
+        place = os.stat(folder)
+        entries = sorted(os.scandir(folder), key=lambda entry: (entry.is_symlink(), entry.name))
+    except OSError as error:
+        tell(f"{folder}: passed over, for it cannot be read ({error.strerror})")
+        return
+    if (place.st_dev, place.st_ino) in visited:
+        return
+    visited.add((place.st_dev, place.st_ino))
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        # A link that leads in a circle is neither a folder nor a file: reading it tells.
+        if os.path.isdir(entry.path):
+            yield from _walk(entry.path, visited)
+        else:
+            yield entry.path
+
+
+def is_named(survey: Survey, name: str) -> bool:
+    """Whether a file is named as the survey's files are, whatever the case, the spelling of .fits and the compression."""
+    name = name.lower()
+    stem = next((name.removesuffix(suffix) for suffix in (*SUFFIXES, ".fz") if name.endswith(suffix)), name)
+    root, dot, ending = stem.rpartition(".")
+    if ending in ("fit", "fts"):
+        stem = f"{root}{dot}fits"
+    return any(fnmatchcase(one, pattern.lower()) for pattern in survey.patterns for one in (name, stem))
 
 
 def stream(
@@ -112,24 +142,25 @@ def stream(
     packed: _Packed | None = None
     for path in find_files(survey, paths):
         try:
-            batch = read(survey, path)
+            batches = read_all(survey, path)
         except InputError as error:
             if on_error is None:
                 raise
             on_error(path, str(error))
             continue
-        if batch.left_out and on_left_out is not None:
-            on_left_out(path, batch.left_out)
-        if keep is not None and not (wanted := keep(batch)).all():
-            batch = batch.select(wanted)
-        start = 0
-        while start < len(batch):
-            if packed is not None and (packed.count == batch_size or not packed.fits(batch)):
-                yield packed.finish()
-                packed = None
-            if packed is None:
-                packed = _Packed(batch, batch_size)
-            start += packed.add(batch, start)
+        for batch in batches:
+            if batch.left_out and on_left_out is not None:
+                on_left_out(path, batch.left_out)
+            if keep is not None and not (wanted := keep(batch)).all():
+                batch = batch.select(wanted)
+            start = 0
+            while start < len(batch):
+                if packed is not None and (packed.count == batch_size or not packed.fits(batch)):
+                    yield packed.finish()
+                    packed = None
+                if packed is None:
+                    packed = _Packed(batch, batch_size)
+                start += packed.add(batch, start)
     if packed is not None and packed.count:
         yield packed.finish()
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..content import FREE
 from ..errors import InputError
-from .content import FREE
 
 WIDEST = 4096
 """Characters of a cell, of a name say, that are allowed whatever the number of rows."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
+from ..content import open_bytes
 from ..errors import InputError
-from .content import open_bytes
 from .text import Layout
 
 MAGIC = b"# %ECSV"

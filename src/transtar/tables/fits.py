@@ -1,26 +1,35 @@
 """Single columns of FITS tables, binary or ASCII, so that a catalog of many gigabytes needs the memory of a few columns.
 
-astropy reads the headers. Columns are taken from the file itself: astropy copies all of a table's columns on the way
-to one, compares TNULL with scaled values, and takes a blank of an ASCII table for zero.
+astropy reads the cards of headers that `transtar.fits_headers` has checked. Columns are taken from the file itself: astropy
+copies all columns of a table on the way to one, compares TNULL with scaled values, and takes a blank of an ASCII table for zero.
 """
 
 from __future__ import annotations
 
-import gzip
+import math
 import re
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, TranstarError
-from .content import EXPANSION, FREE, GZIP_MAGIC, open_bytes, too_large
+from ..errors import InputError, shown
+from ..fits_headers import (
+    BLOCK,
+    MAGIC,
+    Head,
+    Source,
+    compare_sums,
+    heads,
+    ones_complement_sum,
+    open_source,
+    stated_sum,
+)
 
-MAGIC = b"SIMPLE  ="
+__all__ = ["MAGIC", "FitsTable", "describe", "finish", "list_tables", "read_columns"]
+
 _BLOCK = 1 << 26
 """Bytes of rows in memory at a time."""
 
@@ -51,6 +60,10 @@ class FitsTable:
         Columns that cannot be read, by place, and why.
     frame : str
         What its coordinates are of, where the header says something else than ICRS or J2000.
+    stored : int
+        Bytes of the data, with the heap behind the rows and what fills up the last block.
+    datasum : int
+        The checksum of those bytes that the header gives; 0 if it gives none.
     """
 
     rows: int
@@ -64,6 +77,8 @@ class FitsTable:
     ascii: str = ""
     unread: dict[int, str] = field(default_factory=dict)
     frame: str = ""
+    stored: int = 0
+    datasum: int = 0
 
 
 def list_tables(path: Path) -> dict[str, FitsTable]:
@@ -74,57 +89,38 @@ def list_tables(path: Path) -> dict[str, FitsTable]:
     InputError
         If the file is not FITS, or is cut short.
     """
-    from astropy.io import fits
-
     found: dict[str, FitsTable] = {}
-    try:
-        with warnings.catch_warnings():
-            # Unknown units and the like are told where a column is used.
-            warnings.simplefilter("ignore")
-            with _opened(path) as file, fits.open(file, memmap=file is path) as hdus:
-                for number, hdu in enumerate(hdus):
-                    if isinstance(hdu, fits.BinTableHDU | fits.TableHDU):
-                        name = hdu.name if hdu.name and hdu.name not in found else str(number)
-                        found[name] = _describe(hdu, isinstance(hdu, fits.TableHDU))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (TranstarError, MemoryError):
-        raise
-    except Exception as error:
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{path}: truncated or damaged FITS file ({what}); fetch it again") from error
-    end = max((table.offset + table.rows * table.record.itemsize for table in found.values()), default=0)
-    size = path.stat().st_size
-    if not _is_gzip(path) and end > size:
-        raise InputError(f"{path}: truncated FITS file ({size} bytes of {end}); fetch it again")
-    if end > max(FREE, EXPANSION * size):
-        raise InputError(too_large(path, end))
+    with open_source(path) as source:
+        for number, head in enumerate(heads(source)):
+            if head.kind in ("BINTABLE", "TABLE"):
+                name = head.name if head.name and head.name not in found else str(number)
+                found[name] = describe(head, path)
     return found
 
 
-class _LimitedGzip(gzip.GzipFile):
-    """Goes no further than a table of stars could: headers are found by seeking, which decompresses all that is passed over."""
+def describe(head: Head, path: Path) -> FitsTable:
+    """What a table is, by its header.
 
-    def seek(self, offset: int, whence: int = 0) -> int:
-        size = Path(str(self.name)).stat().st_size
-        if whence == 0 and offset > max(FREE, EXPANSION * size):
-            raise InputError(too_large(Path(str(self.name)), offset))
-        return super().seek(offset, whence)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    if not _is_gzip(path):
-        yield path
-        return
-    with _LimitedGzip(path) as file:
-        yield file
+    Raises
+    ------
+    InputError
+        If the header contradicts itself.
+    """
+    try:
+        return _describe(head)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    except Exception as error:
+        what = shown(f"{type(error).__name__}: {error}", 200)
+        raise InputError(f"{path}: truncated or damaged FITS file ({what}); fetch it again") from error
 
 
-def _describe(hdu: Any, is_ascii: bool) -> FitsTable:
-    header = hdu.header
+def _describe(head: Head) -> FitsTable:
+    header, is_ascii = head.header, head.kind == "TABLE"
     n, width = int(header["TFIELDS"]), int(header["NAXIS1"])
-    cards = [{key: header.get(f"{key}{i}") for key in _KEYS} for i in range(1, n + 1)]
+    # astropy takes its time for each card, those that do not exist among them.
+    there = set(header)
+    cards = [{key: header[f"{key}{i}"] if f"{key}{i}" in there else None for key in _KEYS} for i in range(1, n + 1)]
     names = tuple(str(card["TTYPE"] or f"column {i}").strip() for i, card in enumerate(cards, 1))
     units = tuple(str(card["TUNIT"] or "").strip() for card in cards)
     unread: dict[int, str] = {}
@@ -135,7 +131,7 @@ def _describe(hdu: Any, is_ascii: bool) -> FitsTable:
             if found is None:
                 raise InputError(f"TFORM '{card['TFORM']}' of an ASCII table")
             formats.append(f"S{found[2]}")
-            offsets.append(int(card["TBCOL"]) - 1)
+            offsets.append(int(str(card["TBCOL"])) - 1)
     else:
         formats, offsets, place = [], [], 0
         for i, card in enumerate(cards):
@@ -151,13 +147,11 @@ def _describe(hdu: Any, is_ascii: bool) -> FitsTable:
         unread = dict.fromkeys(range(n), "compressed (ZTABLE): unpack the file with funpack")
     record = np.dtype({"names": [str(i) for i in range(n)], "formats": formats, "offsets": offsets, "itemsize": width})
     scales = {i: (float(card["TSCAL"] or 1), float(card["TZERO"] or 0)) for i, card in enumerate(cards)}
-    if header["NAXIS2"] < 0:
-        raise InputError(f"NAXIS2 = {header['NAXIS2']}")
     return FitsTable(
         rows=int(header["NAXIS2"]),
         names=names,
         record=record,
-        offset=int(hdu.fileinfo()["datLoc"]),
+        offset=head.offset,
         units=units,
         logical=frozenset(i for i, card in enumerate(cards) if re.fullmatch(r"\d*L", str(card["TFORM"]).strip())),
         nulls={i: card["TNULL"] for i, card in enumerate(cards) if card["TNULL"] is not None},
@@ -165,6 +159,8 @@ def _describe(hdu: Any, is_ascii: bool) -> FitsTable:
         ascii="".join(str(card["TFORM"]).strip().upper()[0] for card in cards) if is_ascii else "",
         unread=unread,
         frame=_frame(header),
+        stored=-(-head.size // BLOCK) * BLOCK,
+        datasum=stated_sum(header),
     )
 
 
@@ -199,7 +195,7 @@ def _binary_format(form: str, dimensions: Any) -> tuple[Any, int, str]:
         return f"V{size}", size, "an array of bits"
     shape = tuple(int(length) for length in re.findall(r"\d+", str(dimensions)))[::-1] if dimensions else ()
     if code == "A":
-        if len(shape) > 1 and int(np.prod(shape)) == repeat:
+        if len(shape) > 1 and math.prod(shape) == repeat:
             return np.dtype((f"S{shape[-1]}", shape[:-1])), repeat, ""
         return (f"S{repeat}" if repeat else "V0"), repeat, "" if repeat else "empty"
     size = np.dtype(_CODES[code]).itemsize * repeat
@@ -209,7 +205,7 @@ def _binary_format(form: str, dimensions: Any) -> tuple[Any, int, str]:
         return "V0", 0, "empty"
     if repeat == 1 and not shape:
         return _CODES[code], size, ""
-    fits = shape if shape and int(np.prod(shape)) == repeat else (repeat,)
+    fits = shape if shape and math.prod(shape) == repeat else (repeat,)
     return np.dtype((_CODES[code], fits)), size, ""
 
 
@@ -238,42 +234,52 @@ def read_columns(path: Path, table: FitsTable, places: Sequence[int]) -> list[tu
         if place in table.unread:
             raise InputError(f"{path}: column {table.names[place]} is {table.unread[place]}")
     raw = _raw(path, table, places)
-    return [_finish(values, table, place) for values, place in zip(raw, places, strict=True)]
+    return [finish(values, table, place) for values, place in zip(raw, places, strict=True)]
 
 
 def _raw(path: Path, table: FitsTable, places: Sequence[int]) -> list[np.ndarray]:
     names = [str(place) for place in places]
     if not table.rows or not table.record.itemsize:
         return [np.zeros(table.rows, table.record)[name] for name in names]
-    if not _is_gzip(path):
-        records = np.memmap(path, table.record, "r", table.offset, (table.rows,))
-        return [np.array(records[name]) for name in names]
+    with open_source(path) as source:
+        if source.size is not None and not table.datasum:
+            records = np.memmap(path, table.record, "r", table.offset, (table.rows,))
+            return [np.array(records[name]) for name in names]
+        source.skip_to(table.offset)
+        return _in_blocks(source, table, names)
+
+
+def _in_blocks(source: Source, table: FitsTable, names: Sequence[str]) -> list[np.ndarray]:
     out = [np.empty((table.rows, *table.record[name].shape), table.record[name].base) for name in names]
-    step = max(1, _BLOCK // table.record.itemsize)
-    with open_bytes(path) as file:
-        _skip(path, file, table.offset)
-        for first in range(0, table.rows, step):
-            number = min(step, table.rows - first)
-            content = _exactly(path, file, number * table.record.itemsize)
-            block = np.frombuffer(content, table.record)
-            for values, name in zip(out, names, strict=True):
-                values[first : first + number] = block[name]
+    # Of four rows at least, so that the words of the checksum do not lie across blocks.
+    step = max(4, _BLOCK // table.record.itemsize // 4 * 4)
+    found = 0
+    for first in range(0, table.rows, step):
+        number = min(step, table.rows - first)
+        last = number * table.record.itemsize
+        content = source.exactly(last)
+        if first + number == table.rows and table.datasum:
+            # The last block need not be filled up.
+            content += source.read(table.offset + table.stored - source.place)
+        block = np.frombuffer(content, table.record, number)
+        for values, name in zip(out, names, strict=True):
+            values[first : first + number] = block[name]
+        found = ones_complement_sum(content, found) if table.datasum else 0
+    compare_sums(found, table.datasum, str(source.path))
     return out
 
 
-def _skip(path: Path, file: Any, n: int) -> None:
-    while n:
-        n -= len(_exactly(path, file, min(n, _BLOCK)))
+def finish(raw: np.ndarray, table: FitsTable, place: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values of a column as stored, and where there are none: scaled, in the byte order of the machine.
 
-
-def _exactly(path: Path, file: Any, n: int) -> bytes:
-    content = file.read(n)
-    if len(content) < n:
-        raise InputError(f"{path}: truncated FITS file; fetch it again")
-    return content
-
-
-def _finish(raw: np.ndarray, table: FitsTable, place: int) -> tuple[np.ndarray, np.ndarray]:
+    Parameters
+    ----------
+    raw : ndarray
+        A field of records of ``table.record``.
+    table : FitsTable
+    place : int
+        Of the column, from 0.
+    """
     if table.ascii:
         text = np.char.strip(raw)
         null = str(table.nulls[place]).strip().encode() if place in table.nulls else b""
@@ -317,8 +323,3 @@ def _scale(values: np.ndarray, scale: float, zero: float) -> np.ndarray:
     if scale == 1 and kind == np.uint8 and zero == -128:
         return (values ^ 128).view(np.int8)
     return values * scale + zero
-
-
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == GZIP_MAGIC

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ..content import first_bytes, read_bytes, what_else
 from ..errors import InputError
 from ..telling import tell
 from . import ecsv, fits, parquet, text, votable
 from .column import Column
-from .content import first_bytes, read_bytes, what_else
 from .names import canonical_label, meaning
 from .quantities import quantity
 from .table import Table, find, once

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..content import FREE, check_expansion
 from ..errors import InputError
-from .content import FREE, check_expansion
 from .ecsv import parse_header, unit_of
 from .votable import units_of
 

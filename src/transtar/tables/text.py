@@ -15,9 +15,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ..content import open_bytes
 from ..errors import InputError
 from ..telling import tell
-from .content import open_bytes
 from .ids import MISSING_SPELLINGS
 
 _LONGEST = 1 << 20

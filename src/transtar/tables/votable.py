@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..content import read_bytes
 from ..errors import InputError
 from ..telling import tell
-from .content import read_bytes
 from .names import meaning
 
 _START = re.compile(
