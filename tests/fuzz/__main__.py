@@ -50,16 +50,17 @@ def main(arguments: list[str] | None = None) -> int:
             counts[verdict.outcome] += 1
             if given.out and (verdict.outcome in FAULTS or given.only):
                 keep(verdict, given.out)
-            if given.only or (verdict.outcome in FAULTS and counts[verdict.outcome] <= 3):
+            if given.only or verdict.outcome in (*FAULTS, "unmade"):
                 print(_line(verdict), flush=True)
             elif sum(counts.values()) % 200 == 0:
                 print(f"  {sum(counts.values())} cases, {time.monotonic() - began:.0f} s", flush=True)
 
-        verdicts = run_all(world, numbers, given.workers, given.seconds, progress)
+        verdicts = run_all(world, numbers, given.workers, given.seconds, progress=progress)
     faults = [verdict for verdict in verdicts if verdict.outcome in FAULTS]
     print("\n" + table(verdicts))
+    groups = Counter((one.outcome, one.kind, one.mutators) for one in faults)
     if not given.only:
-        print("\n".join(["", *map(_line, faults)]))
+        print("\n".join(["", *(f"{n:4d} x {' '.join(group)}" for group, n in sorted(groups.items()))]))
     print(f"\n{len(verdicts)} files in {time.monotonic() - began:.0f} s; {len(faults)} faults")
     return 1 if faults or any(verdict.outcome == "unmade" for verdict in verdicts) else 0
 

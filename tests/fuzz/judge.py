@@ -146,7 +146,8 @@ def _judge_refusal(
     theirs = found.values or {}
     sum_fails = bool(theirs.get("_sum") or theirs.get("_doubt")) or "CHECKSUM" in (theirs.get("_odd") or "")
     if before.values is not None and unchanged and not sum_fails and not (damaged and path.is_dir()):
-        return "harmless", now.error[:300]
+        odd = (found.values or {}).get("_odd")
+        return "harmless", (f"({odd}) " if odd else "") + now.error[:300]
     return "told", now.error[:300]
 
 

@@ -260,7 +260,9 @@ def another_separator(content, rng):
 def a_giant_cell(content, rng):
     lines = lines_of(content)
     place = rng.choice(_body(lines))
-    lines[place] = rng.choice([b"x", b"9", b" ", b'"']) * rng.choice([10**5, 3 * 10**6, 2 * 10**7]) + lines[place]
+    lines[place] = (
+        rng.choice([b"x", b"9", b" ", b'"']) * rng.choice([10**5 + 1, 3 * 10**6 + 1, 2 * 10**7 + 1]) + lines[place]
+    )
     return b"\n".join(lines)
 
 

@@ -145,9 +145,10 @@ def text(content: bytes, path: Path) -> dict[str, Any]:
             if len(set(columns[name])) != 1:
                 raise Broken(f"{name} differs between rows")
             stated.setdefault(name, columns[name][0])
-    if len(planes.get("wave", ())) > 1 and planes["wave"][0] > planes["wave"][-1]:
+    downwards = len(planes.get("wave", ())) > 1 and planes["wave"][0] > planes["wave"][-1]
+    if downwards:
         planes = {name: values[::-1] for name, values in planes.items()}
-    return _spectra(planes, stated, units, 1) | {"_doubt": not is_utf8(content)}
+    return _spectra(planes, stated, units, 1) | {"_doubt": not is_utf8(content), "_downwards": str(downwards)}
 
 
 def _spectra(planes: dict[str, Any], stated: dict[str, Any], units: dict[str, str], n: int) -> dict[str, Any]:

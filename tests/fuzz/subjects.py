@@ -80,6 +80,7 @@ def spectra(survey_name: str, path: Path) -> dict[str, Any]:
 
 def table(path: Path) -> dict[str, Any]:
     """All columns, in the type that they have, and whole numbers of the columns that identify."""
+    from transtar.glossary import LABELS
     from transtar.tables import meaning, read_table
 
     _, columns = read_table(path)
@@ -92,6 +93,8 @@ def table(path: Path) -> dict[str, Any]:
         # Whoever reads a table wants something of it.
         raise InputError(f"{path}: no column that anybody asks for")
     for name in columns:
+        if meaning(name) in (*LABELS, "ra", "dec") and not columns[name].is_vector:
+            columns[name].numbers()
         if _identifies(name) and not columns[name].is_vector:
             found[f"ids of {name}"] = columns[name].ids().tolist()
     return found
