@@ -1,8 +1,16 @@
 """Values that a user's or a stranger's file may hold in any place, and putting them there."""
 
+import contextlib
 import copy
+import json
+import os
+import random
+from pathlib import Path
 
-from transtar.errors import TranstarError
+from transtar.errors import InputError, TranstarError
+from transtar.files import read_json
+from transtar.seal import file_hash, sealed
+from transtar.tables.parquet import footer_hash
 
 HOSTILE = (
     None, True, 0, -1, 1.5, 10**12, float("nan"), float("inf"), "", "x", "../../../escaped", "a\0b", "y" * 1000, "<script>",
@@ -50,3 +58,77 @@ def try_hostile_values(use, content):
             except Exception as error:
                 faults.append(f"{what}: {error!r}")
     return refused, faults
+
+
+def seal_again(folder):
+    """Note anew the hashes of a set or model that was changed on purpose: a stranger can, too."""
+    path = Path(folder) / ("set.json" if (Path(folder) / "set.json").is_file() else "config.json")
+    content = read_json(path)
+    if isinstance(content.get("files"), dict):
+        content["files"] = {name: file_hash(path.parent / name) for name in content["files"]}
+    if "stars_sha256" in content and (path.parent / "stars.parquet").is_file():
+        content["stars_sha256"] = file_hash(path.parent / "stars.parquet")
+    if "spectra_footer_sha256" in content and (path.parent / "spectra.parquet").is_file():
+        # What is no parquet file has no footer.
+        with contextlib.suppress(InputError):
+            content["spectra_footer_sha256"] = footer_hash(path.parent / "spectra.parquet")
+    path.write_text(json.dumps(sealed(content)))
+
+
+def flip_bits(path, read, same, n, seed=0):
+    """Flip one bit of a file at a time, and read.
+
+    Parameters
+    ----------
+    path : path
+    read : callable
+    same : callable
+        Whether what was read is what was written.
+    n : int
+        Bits, seeded; all of them if the file has fewer.
+    seed : int
+
+    Returns
+    -------
+    told, harmless : int
+    faults : list of str
+        What was read as something else, ended in another error, or in a message of several lines.
+    """
+    whole = path.read_bytes()
+    places = range(8 * len(whole))
+    told, harmless, faults = 0, 0, []
+    for place in places if len(places) <= n else random.Random(seed).sample(places, n):
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        try:
+            found = read()
+        except TranstarError as error:
+            told += 1
+            if "\n" in str(error) or len(str(error)) > 1500 or str(path.parent) not in str(error):
+                faults.append(f"bit {place}: {error}")
+        except Exception as error:
+            faults.append(f"bit {place}: {error!r}")
+        else:
+            harmless += 1
+            if not same(found):
+                faults.append(f"bit {place}: read as something else")
+    path.write_bytes(whole)
+    return told, harmless, faults
+
+
+def not_files(path):
+    """Put a pipe, a folder, a device and a link that leads in a circle under a name, one after the other."""
+    path.unlink()
+    os.mkfifo(path)
+    yield "pipe"
+    path.unlink()
+    path.mkdir()
+    yield "folder"
+    path.rmdir()
+    path.symlink_to("/dev/zero")
+    yield "device"
+    path.unlink()
+    path.symlink_to(path.name)
+    yield "circle"
+    path.unlink()

@@ -7,8 +7,9 @@ import socket
 import numpy as np
 import pytest
 
-from transtar.content import EXPANSION, FREE, open_bytes, open_regular, read_bytes
+from transtar.content import EXPANSION, FREE, open_bytes, read_bytes
 from transtar.errors import InputError
+from transtar.regular import open_regular
 
 MODULES = {"gzip": gzip, "bzip2": bz2, "xz": lzma}
 CONTENT = np.random.default_rng(1).bytes(300_000) + b"a" * 3_000_000

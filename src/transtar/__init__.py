@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 # `preprocess` and `evaluate` are subpackages: their functions go by other names here, for one name cannot be both.
 _MODULES = {
     "SpectrumBatch": "spectra",
+    "Stated": "surveys",
     "Survey": "surveys",
     "get_survey": "surveys",
     "register": "surveys",
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from .preprocess import Preprocessing
     from .spectra import SpectrumBatch
     from .studies import load_study, run_study
-    from .surveys import Survey, get_survey, register, stream
+    from .surveys import Stated, Survey, get_survey, register, stream
     from .train import Augmentation, TrainSettings, finetune, make_strategy, pretrain
     from .train.choose import choose
 
@@ -62,6 +63,7 @@ __all__ = [
     "PreparedSet",
     "Preprocessing",
     "SpectrumBatch",
+    "Stated",
     "Survey",
     "TrainSettings",
     "TranstarError",

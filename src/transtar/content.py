@@ -6,13 +6,13 @@ import bz2
 import io
 import lzma
 import os
-import stat
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import InputError
+from .regular import open_regular
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -53,30 +53,6 @@ _OTHERS = (
     (b"[{", "JSON", "write the table as CSV, FITS or parquet"),
     (b"version https://git-lfs", "a pointer of Git LFS, not the file itself", "fetch the file with git lfs pull"),
 )
-
-
-def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading: a pipe would wait for ever, a device never end.
-
-    Returns
-    -------
-    file object
-
-    Raises
-    ------
-    InputError
-        If there is no such file, it cannot be read, or it is something else.
-    """
-    try:
-        if not stat.S_ISREG(kind := path.stat().st_mode):
-            what = "a folder" if stat.S_ISDIR(kind) else "a pipe, socket or device"
-            raise InputError(f"{path}: {what}, not a file")
-        return path.open("rb")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: cannot be read ({why}); check the path and its permissions") from None
 
 
 def open_bytes(path: Path) -> BinaryIO:

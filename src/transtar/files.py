@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from .errors import InputError, TranstarError, shown
+from .regular import open_regular
 
 TEMPORARY, RETIRED = ".transtar-tmp-", ".transtar-old-"
 """How the names of unfinished files and folders begin, and those of a folder that is just being replaced. Nothing else in a
@@ -262,14 +263,12 @@ def read_json(path: str | os.PathLike):
     Raises
     ------
     InputError
-        If the file is missing, is not JSON, has a key twice, or is larger or nested deeper than transtar's own ever are.
+        If the file is missing, no regular file or not JSON, has a key twice, or is larger or nested deeper than
+        transtar's own ever are.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_JSON + 1)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+    with open_regular(path) as file:
+        content = file.read(MOST_JSON + 1)
     if len(content) > MOST_JSON:
         raise InputError(f"{path}: longer than {MOST_JSON} bytes, which no description is")
     try:

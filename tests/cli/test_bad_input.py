@@ -3,10 +3,13 @@ and tests/labels."""
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from transtar.cli import VERBS
+from transtar.models import Estimator
+from transtar.seal import sealed
 
 from ..made_surveys import write_csv
 
@@ -162,7 +165,7 @@ def test_damaged_model(world, fails, tmp_path):
     config = json.loads((world.model / "config.json").read_text())
     newer = json.dumps(config | {"format_version": 99}).encode()
     assert "model format 99 is not known" in damaged("config.json", newer)
-    assert "damaged or not a parquet file" in damaged("trained_on.parquet", b"")
+    assert "trained_on.parquet: damaged, or of another origin" in damaged("trained_on.parquet", b"")
 
 
 def test_evaluate(world, fails, transtar, tmp_path):
@@ -254,10 +257,53 @@ def test_a_name_that_a_stranger_chose(world, transtar, tmp_path):
     shutil.copytree(world.model, tmp_path / "model")
     config = json.loads((tmp_path / "model/config.json").read_text())
     config["provenance"][0]["strategy"] = "$x_{$\x1b[31m"
-    (tmp_path / "model/config.json").write_text(json.dumps(config))
+    (tmp_path / "model/config.json").write_text(json.dumps(sealed(config)))
     (tmp_path / "model/README.md").write_text("\x1b]0;title\x07card\n")
     explain = ("explain", "saliency", "--data", world.target, "--out", tmp_path / "out", "--model")
     for done in (transtar(*explain, tmp_path / "model"), transtar("models", "show", tmp_path / "model")):
         assert done.code == 0, done.err
         assert "\x1b" not in done.out + done.err
     assert list((tmp_path / "out/figures").glob("*.png"))
+
+
+def test_models_whose_inputs_are_no_spectra(world, fails, tmp_path):
+    """A survey's spectra are not what such a model wants, and nobody guesses how they would have to be prepared."""
+    model = Estimator.load(world.model)
+    for name in ("a", "b"):
+        replace(model, preprocessing=None).save(tmp_path / name)
+    out = ("--out", tmp_path / "c.csv")
+    native = ("--survey", "lamost", "--spectra", world.lamost / "spectra")
+    for models in ((tmp_path / "a",), (tmp_path / "a", tmp_path / "b")):
+        line = fails("predict", "--model", *models, *native, *out)
+        assert f"{tmp_path / 'a'}: has no preprocessing" in line
+        line = fails("predict", "--model", *models, "--data", world.target, *out)
+        assert f"{tmp_path / 'a'} has no preprocessing, so its inputs are no prepared spectra" in line
+    line = fails("predict", "--model", world.model, tmp_path / "b", *native, *out)
+    assert f"{tmp_path / 'b'} has no preprocessing" in line
+    line = fails("finetune", "--model", tmp_path / "a", "--data", world.target, "--out", tmp_path / "m")
+    assert f"{tmp_path / 'a'} has no preprocessing" in line
+    line = fails("prepare", *native, "--preprocessing", tmp_path / "a", "--out", tmp_path / "s")
+    assert f"{tmp_path / 'a'}: has no preprocessing" in line
+
+
+def test_settings_of_a_damaged_set_or_model(world, fails, tmp_path):
+    """They are read from set.json and config.json alone, whose checksums are compared."""
+    for folder, name in ((world.source, "set.json"), (world.model, "config.json")):
+        shutil.copytree(folder, tmp_path / name / "x")
+        path = tmp_path / name / "x" / name
+        path.write_text(path.read_text().replace('"degree": 5', '"degree": 7'))
+        for given in (path, path.parent):
+            line = fails(
+                "prepare", "--survey", "lamost", "--spectra", world.lamost / "spectra", "--preprocessing", given,
+                "--out", tmp_path / "s",
+            )  # fmt: skip
+            assert f"{path}: damaged, or changed by hand" in line
+
+
+def test_a_set_damaged_at_its_end_makes_no_catalog(world, fails, tmp_path):
+    shutil.copytree(world.target, tmp_path / "set")
+    description = json.loads((tmp_path / "set/set.json").read_text())
+    (tmp_path / "set/set.json").write_text(json.dumps(sealed(description | {"ivar_sha256": "0" * 64})))
+    line = fails("predict", "--model", world.model, "--data", tmp_path / "set", "--out", tmp_path / "c.parquet")
+    assert "spectra.parquet: ivar is damaged, or of another set" in line
+    assert not (tmp_path / "c.parquet").exists()

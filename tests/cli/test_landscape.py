@@ -8,6 +8,7 @@ import pytest
 from transtar.datasets import read_set
 from transtar.explain import loss_landscape, read_landscapes
 from transtar.models import load_estimator
+from transtar.seal import sealed
 
 SMALL = ("--seeds", 2, "--points", 5)
 
@@ -114,7 +115,7 @@ def test_bad_input(world, adapted, transtar, fails, tmp_path):
     def target(name, **changes):
         shutil.copytree(world.target, tmp_path / name)
         description = json.loads((tmp_path / name / "set.json").read_text())
-        (tmp_path / name / "set.json").write_text(json.dumps(description | changes))
+        (tmp_path / name / "set.json").write_text(json.dumps(sealed(description | changes)))
         return "--data", tmp_path / name, "--regime", "all"
 
     assert "no label 'feh'; it has: none; prepare it with --labels" in fails(*common, *target("bare", labels=[]))

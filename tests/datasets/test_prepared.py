@@ -13,8 +13,9 @@ from transtar.errors import InputError, MismatchError
 from transtar.files import read_json
 from transtar.flags import Flag
 from transtar.preprocess import GridSpectra, Preprocessing
+from transtar.seal import sealed
 
-from ..hostile import try_hostile_values
+from ..hostile import flip_bits, not_files, seal_again, try_hostile_values
 
 BIG = 2**62 + 1
 SIZE = 1462
@@ -177,11 +178,18 @@ def test_join(tmp_path):
         join_sets([a, read_set(tmp_path / "c")])
 
 
-def edit(path, **changes):
+def edit(path, seal=True, **changes):
     description = json.loads((path / "set.json").read_text())
     for name, value in changes.items():
         description.pop(name) if value is None else description.update({name: value})
     (path / "set.json").write_text(json.dumps(description))
+    if seal:
+        seal_again(path)
+
+
+def put(table, path, again):
+    pq.write_table(table, path)
+    seal_again(again)
 
 
 def cut(path):
@@ -201,13 +209,20 @@ def cut(path):
         (lambda s: edit(s, labels=["alphafe"]), InputError, "alphafe"),
         (lambda s: edit(s, preprocessing=3), InputError, "set.json"),
         (lambda s: edit(s, preprocessing={"version": 99}), MismatchError, "version 99 was made by another"),
-        (lambda s: cut(s / "spectra.parquet"), InputError, "cannot be read"),
-        (lambda s: cut(s / "stars.parquet"), InputError, "cannot be read"),
-        (lambda s: (s / "stars.parquet").write_bytes(b""), InputError, "cannot be read"),
+        (lambda s: cut(s / "spectra.parquet"), InputError, "damaged or not a parquet file"),
+        (lambda s: cut(s / "stars.parquet"), InputError, "damaged, or of another origin"),
+        (lambda s: (s / "stars.parquet").write_bytes(b""), InputError, "damaged, or of another origin"),
+        (lambda s: (cut(s / "stars.parquet"), seal_again(s)), InputError, "damaged or not a parquet file"),
+        (lambda s: edit(s, seal=False, n_spectra=9), InputError, "its checksum does not fit its content"),
+        (lambda s: edit(s, sha256=None, seal=False), InputError, "no description of format 2: missing or unknown sha256"),
+        (lambda s: edit(s, ivar_sha256=None), InputError, "no description of format 2: missing or unknown ivar_sha256"),
+        (lambda s: edit(s, format=1), InputError, "no description of format 1: missing or unknown"),
+        (lambda s: edit(s, format=0), InputError, "no description of format 0"),
+        (lambda s: edit(s, format=True), InputError, "lacks a usable format"),
         (lambda s: (s / "spectra.parquet").unlink(), InputError, r"has no file spectra\.parquet"),
-        (lambda s: pq.write_table(pq.read_table(s / "stars.parquet").slice(1), s / "spectra.parquet"), InputError, "rows"),
-        (lambda s: pq.write_table(pq.read_table(s / "stars.parquet"), s / "spectra.parquet"), InputError, "flux"),
-        (lambda s: pq.write_table(pq.read_table(s / "stars.parquet").drop(["flags"]), s / "stars.parquet"), InputError, "flags"),
+        (lambda s: put(pq.read_table(s / "stars.parquet").slice(1), s / "spectra.parquet", again=s), InputError, "rows"),
+        (lambda s: put(pq.read_table(s / "stars.parquet"), s / "spectra.parquet", again=s), InputError, "flux"),
+        (lambda s: put(pq.read_table(s / "stars.parquet").drop(["flags"]), s / "stars.parquet", again=s), InputError, "flags"),
     ],
 )  # fmt: skip
 def test_damaged_sets(tmp_path, damage, error, message):
@@ -232,7 +247,8 @@ def test_hostile_values_everywhere(tmp_path):
     content = read_json(tmp_path / "set/set.json")
 
     def use(changed):
-        (tmp_path / "set/set.json").write_text(json.dumps(changed))
+        # As a stranger would write it, and as damage leaves it.
+        (tmp_path / "set/set.json").write_text(json.dumps(sealed(changed)))
         made = read_set(tmp_path / "set")
         if made.labels:
             made.targets(made.labels)
@@ -255,6 +271,7 @@ def change(path, name, array):
     table = pq.read_table(path)
     index = table.column_names.index(name)
     pq.write_table(table.set_column(index, name, array), path)
+    seal_again(path.parent)
 
 
 def test_columns_of_another_kind(tmp_path):
@@ -272,7 +289,7 @@ def test_columns_of_another_kind(tmp_path):
 
 def test_a_set_that_would_exhaust_memory(tmp_path, monkeypatch):
     """Zeros compress ten thousand times, spectra by less than half; in earnest it is a few hundred kB for gigabytes."""
-    monkeypatch.setattr("transtar.datasets.prepared.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("transtar.tables.parquet_claims.FREE", 1 << 20)
     write(tmp_path / "set")
     n = 20_000
     kind = pa.list_(pa.float32(), SIZE)
@@ -285,7 +302,7 @@ def test_a_set_that_would_exhaust_memory(tmp_path, monkeypatch):
     stars = pq.read_table(tmp_path / "set/stars.parquet").take(np.zeros(n, int))
     pq.write_table(stars, tmp_path / "set/stars.parquet", compression="zstd")
     edit(tmp_path / "set", n_spectra=n)
-    with pytest.raises(InputError, match="bytes that stand for 233920000; no prepared set is like that"):
+    with pytest.raises(InputError, match=r"spectra\.parquet: \d+ bytes that decompress to more than \d+ MB"):
         read_set(tmp_path / "set")
 
 
@@ -321,3 +338,83 @@ def test_one_wide_cell_does_not_widen_all_rows(tmp_path, caplog):
     labels = read_labels(tmp_path / "a.csv")
     assert (len(labels["feh"]), "note" in labels) == (2001, False)
     assert "a cell of 1048576 characters among 2001 rows; no name is as long; the column is passed over" in caplog.text
+
+
+def same_set(one, other):
+    """Whether two sets hold the same, bit for bit."""
+    parts = ("labels", "preprocessing", "provenance", "hash")
+    return (
+        one.flux.tobytes() == other.flux.tobytes()
+        and one.ivar.tobytes() == other.ivar.tobytes()
+        and list(one.columns) == list(other.columns)
+        and all(column.tobytes() == other.columns[name].tobytes() for name, column in one.columns.items())
+        and all(getattr(one, name) == getattr(other, name) for name in parts)
+    )
+
+
+@pytest.mark.parametrize(("name", "n"), [("set.json", 400), ("stars.parquet", 300), ("spectra.parquet", 300)])
+def test_one_flipped_bit_is_told(tmp_path, name, n):
+    write(tmp_path / "set", n=6, star=np.array(["s1", "s1", "", "", "", ""]))
+    whole = read_set(tmp_path / "set")
+    told, harmless, faults = flip_bits(
+        tmp_path / "set" / name, lambda: read_set(tmp_path / "set"), lambda found: same_set(found, whole), n
+    )
+    assert not faults
+    assert told > 0.9 * (told + harmless)
+    assert same_set(read_set(tmp_path / "set"), whole)
+
+
+def test_flipped_bits_of_a_footer_are_told(tmp_path):
+    """Few of the bits of a file are there, but those decide what all others mean."""
+    write(tmp_path / "set", n=6)
+    path = tmp_path / "set/spectra.parquet"
+    whole = path.read_bytes()
+    for place in range(len(whole) - 1200, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(InputError, match=r"spectra\.parquet: damaged"):
+            read_set(tmp_path / "set")
+
+
+def test_spectra_of_another_set_are_told(tmp_path):
+    """Of as many stars, and written alike: their footers are the same."""
+    for name, factor in (("a", 1), ("b", 2)):
+        whole = spectra(6, seed=1)
+        flux = np.where(np.arange(SIZE) % 2, 0.5, 0.25).astype(np.float32) * factor
+        part = replace(whole, flux=np.tile(flux, (6, 1)), ivar=np.ones((6, SIZE), np.float32))
+        with SetWriter(tmp_path / name, Preprocessing(), {}) as writer:
+            writer.append(part, columns_of(part))
+            writer.finish(writer.columns() | {"split": np.full(6, "pool")}, [])
+    (tmp_path / "a/spectra.parquet").write_bytes((tmp_path / "b/spectra.parquet").read_bytes())
+    with pytest.raises(InputError, match=r"spectra\.parquet: damaged, or of another set"):
+        read_set(tmp_path / "a")
+    # Even if the footer fits, the fluxes do not, which is said before the last of them is given.
+    seal_again(tmp_path / "a")
+    given = []
+    with pytest.raises(InputError, match=r"flux is damaged, or of another set"):
+        given.extend(stream_set(tmp_path / "a", batch_size=4))
+    assert len(given) <= 1
+
+
+def test_sets_of_the_first_format_are_read(tmp_path, caplog):
+    """They have a hash of the flux, which is compared, and none of anything else, which is said."""
+    whole, _ = write(tmp_path / "set")
+    content = json.loads((tmp_path / "set/set.json").read_text())
+    known = ("n_spectra", "labels", "preprocessing", "flux_sha256", "provenance")
+    first = {"format": 1} | {name: content[name] for name in known}
+    (tmp_path / "set/set.json").write_text(json.dumps(first))
+    assert read_set(tmp_path / "set").flux.tobytes() == whole.flux.tobytes()
+    assert "a set of an older transtar, with a checksum of its fluxes only" in caplog.text
+    (tmp_path / "set/set.json").write_text(json.dumps(first | {"flux_sha256": "0" * 64}))
+    with pytest.raises(InputError, match="flux is damaged"):
+        read_set(tmp_path / "set")
+    (tmp_path / "set/set.json").write_text(json.dumps(first | {"note": 1}))
+    with pytest.raises(InputError, match="no description of format 1: missing or unknown note"):
+        read_set(tmp_path / "set")
+
+
+@pytest.mark.parametrize("name", ["set.json", "stars.parquet", "spectra.parquet"])
+def test_only_regular_files_are_opened(tmp_path, name):
+    write(tmp_path / "set", n=3)
+    for _ in not_files(tmp_path / "set" / name):
+        with pytest.raises(InputError, match="set"):
+            read_set(tmp_path / "set")

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from transtar.errors import InputError, SettingsError
+from transtar.seal import sealed
 from transtar.simulate import LABEL_NAMES, load_emulator, save_emulator, vmic_relation
 
 SUN = (5777.0, 4.44, 0.0, 0.0, 1.07, 0.0)
@@ -122,6 +123,15 @@ def test_a_saved_emulator_comes_back(emulator, tmp_path):
         save_emulator(emulator, tmp_path / "mine", "card")
 
 
+def test_an_emulator_of_the_first_format_is_read(emulator, tmp_path, caplog):
+    save_emulator(emulator, tmp_path / "e", "card")
+    config = json.loads((tmp_path / "e/config.json").read_text())
+    first = {name: value for name, value in config.items() if name not in ("files", "sha256")} | {"format_version": 1}
+    (tmp_path / "e/config.json").write_text(json.dumps(first))
+    np.testing.assert_array_equal(load_emulator(tmp_path / "e").flux(star()), emulator.flux(star()))
+    assert "an emulator of an older transtar, without checksums" in caplog.text
+
+
 def damage_version(folder):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "format_version": 99}))
@@ -130,7 +140,25 @@ def damage_version(folder):
 def damage_shape(folder):
     config = json.loads((folder / "config.json").read_text())
     config["heads"]["flux"]["members"] += 1
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(sealed(config)))
+
+
+def damage_a_digit(folder):
+    path = folder / "config.json"
+    path.write_text(path.read_text().replace("12000.0", "12001.0"))
+
+
+def ask_for_a_million(folder):
+    config = json.loads((folder / "config.json").read_text())
+    config["heads"]["flux"]["hidden"] = [100_000] * 50
+    (folder / "config.json").write_text(json.dumps(sealed(config)))
+
+
+def flip_a_weight(folder):
+    path = folder / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 4
+    path.write_bytes(content)
 
 
 def damage_weights(folder):
@@ -141,9 +169,12 @@ def damage_weights(folder):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (damage_version, "not an emulator of format version 1"),
-        (damage_shape, "are not those of an emulator"),
+        (damage_version, "not an emulator of format version 2"),
+        (damage_shape, r"has shape \(4, 8, 256\), config.json says \(5, 8, 256\)"),
         (damage_weights, "damaged or not a safetensors file"),
+        (damage_a_digit, "its checksum does not fit its content"),
+        (ask_for_a_million, "does not fit config.json"),
+        (flip_a_weight, r"model\.safetensors: damaged, or of another origin"),
         (shutil.rmtree, "no such file"),
     ],
 )

@@ -132,5 +132,5 @@ def test_bombs_are_refused_at_once(tmp_path):
         read_labels(tmp_path / "a.fits.gz")
     rows = pa.repeat(pa.scalar(0, pa.int8()), 34_000_000)
     pq.write_table(pa.table({"obsid": rows, "feh": rows}), tmp_path / "a.parquet")
-    with pytest.raises(InputError, match=r"a\.parquet: \d+ bytes that claim to hold 34000000 rows"):
+    with pytest.raises(InputError, match=r"a\.parquet: \d+ bytes that decompress to more than 27\d MB"):
         read_labels(tmp_path / "a.parquet")

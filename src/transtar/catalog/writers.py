@@ -131,7 +131,7 @@ class CatalogWriter:
             options = pa.csv.WriteOptions(include_header=False)
             self._sink = pa.csv.CSVWriter(file, self._schema, write_options=options)
         else:
-            self._sink = pq.ParquetWriter(file, self._schema, compression="zstd")
+            self._sink = pq.ParquetWriter(file, self._schema, compression="zstd", write_page_checksum=True)
         self._file = file
 
     def _finish(self) -> None:

@@ -77,8 +77,35 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="NAME=COLUMN",
-        help="which column of a table is which, where its names do not tell, or tell it twice: feh=FE_H id=recno",
+        help="which column of a table, or of spectra of the survey generic, is which, where names do not tell, or tell it twice: "
+        "feh=FE_H id=recno flux=FLUX_CAL",
     )
+
+
+def add_stated(parser: argparse.ArgumentParser) -> None:
+    """What files of spectra do not say of themselves."""
+    parser.add_argument("--medium", choices=("air", "vacuum"), help="of the wavelengths, where files do not say it")
+    parser.add_argument(
+        "--frame",
+        choices=("observed", "rest"),
+        help="of the wavelengths, where files do not say it; observed if not given",
+    )
+    parser.add_argument(
+        "--unit", help="of the wavelengths, where files do not say it: A (if not given), nm, um, m, Hz, 1/cm, eV"
+    )
+
+
+def read_stated(arguments: argparse.Namespace):
+    """What `add_stated` was given, for `transtar.datasets.prepare`.
+
+    Raises
+    ------
+    SettingsError
+        If the unit is none of wavelengths.
+    """
+    from ..surveys import Stated
+
+    return Stated(arguments.medium or "", arguments.frame or "", arguments.unit or "")
 
 
 def add_training(parser: argparse.ArgumentParser) -> None:
@@ -123,7 +150,18 @@ def read_preprocessing(path: Path | None):
     content = read_json(path) if path.suffix == ".json" else read_yaml(path, not_yaml="neither YAML nor JSON")
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no settings (expected 'name: value' lines)")
-    return Preprocessing.from_dict(content.get("preprocessing", content))
+    settings = content.get("preprocessing", content)
+    if settings is not content and path.name == "config.json":
+        from ..models import read_config
+
+        settings = read_config(path.parent)["preprocessing"]
+        if settings is None:
+            raise InputError(f"{path.parent}: has no preprocessing: its inputs are no prepared spectra")
+    elif settings is not content and path.name == "set.json":
+        from ..datasets import describe_set
+
+        settings = describe_set(path.parent)["preprocessing"]
+    return Preprocessing.from_dict(settings)
 
 
 def training_stars(prepared, labels: tuple[str, ...], n: int | None = None, seed: int = 0) -> dict[str, Any]:

@@ -58,8 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     models = load_models(paths)
     prepared = read_set(arguments.data)
     for path, model in zip(paths, models, strict=True):
-        if model.preprocessing is not None:
-            require_same(model.preprocessing, str(path), prepared.preprocessing, str(arguments.data))
+        require_same(model.preprocessing, str(path), prepared.preprocessing, str(arguments.data))
         if arguments.label not in model.label_names:
             raise InputError(f"{path}: predicts {', '.join(model.label_names)}, not {arguments.label} (--label)")
     chosen = _stars(prepared, models, arguments)

@@ -64,8 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     models = dict(zip(arguments.model, load_models(arguments.model), strict=True))
     prepared = read_set(arguments.data)
     for path, model in models.items():
-        if model.preprocessing is not None:
-            require_same(model.preprocessing, str(path), prepared.preprocessing, str(arguments.data))
+        require_same(model.preprocessing, str(path), prepared.preprocessing, str(arguments.data))
     named = dict(zip(name_models(list(models), models.values(), prepared.survey), models.values(), strict=True))
     good = usable(prepared)
     inside = np.ones(len(prepared), bool) if arguments.split == "all" else prepared.columns["split"] == arguments.split

@@ -46,8 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_replaceable(arguments.out)
     (model,) = load_models([arguments.model])
     prepared = read_set(arguments.data)
-    if model.preprocessing is not None:
-        require_same(model.preprocessing, str(arguments.model), prepared.preprocessing, str(arguments.data))
+    require_same(model.preprocessing, str(arguments.model), prepared.preprocessing, str(arguments.data))
     stars = training_stars(prepared, model.label_names, arguments.n, arguments.seed)
     given = given_training(arguments)
     if arguments.strategy == "auto":

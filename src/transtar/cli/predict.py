@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..skipped import Skipped
 from . import arguments as values
-from .common import add_columns, load_models, say, say_left_out
+from .common import add_columns, add_stated, load_models, read_stated, say, say_left_out
 
 HELP = "spectra to a catalog of labels"
 
@@ -28,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stars", type=values.path, metavar="FILE", help="only native spectra of the stars in this table"
     )
+    add_stated(parser)
     add_columns(parser)
     parser.add_argument("--out", required=True, type=values.path, help="catalog: .parquet, .fits or .csv")
 
@@ -35,23 +37,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..catalog import CatalogWriter, check_suffix, predict_batches
-    from ..errors import InputError, SettingsError
+    from ..datasets import tell_no_velocities
+    from ..errors import InputError, MismatchError, SettingsError
     from ..flags import count
-    from ..preprocess import require_same
+    from ..models import check_ensemble
+    from ..surveys import get_survey
 
     native = arguments.survey is not None or arguments.spectra is not None
     if native == (arguments.data is not None):
         raise SettingsError("give either --survey and --spectra, or --data")
     if native and not (arguments.survey and arguments.spectra):
         raise SettingsError("--survey and --spectra go together")
-    for name in ("velocities", "stars", "columns"):
+    for name in ("velocities", "stars", "columns", "medium", "frame", "unit"):
         if not native and getattr(arguments, name):
             raise SettingsError(f"--{name} is for native spectra; of a prepared set (--data) it is decided by prepare")
     check_suffix(arguments.out)
     _refuse_input(arguments)
     models = load_models(arguments.model)
-    for model, path in zip(models[1:], arguments.model[1:], strict=True):
-        require_same(models[0].preprocessing, str(arguments.model[0]), model.preprocessing, str(path))
+    check_ensemble(models, [str(path) for path in arguments.model], same_labels=False)
+    if native and models[0].preprocessing is None:
+        raise MismatchError(
+            f"{arguments.model[0]}: has no preprocessing, so its inputs are no spectra of a survey; "
+            "predict from Python with the inputs that it was trained on"
+        )
     skipped = Skipped(say)
     left_out: dict[str, int] = {}
     batches = _native(arguments, models[0], skipped, left_out) if native else _prepared(arguments, models[0])
@@ -69,6 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
                 flags[name] = flags.get(name, 0) + found
         if not n:
             raise InputError("no spectrum could be used, so no catalog was written")
+    if native:
+        tell_no_velocities(get_survey(arguments.survey), flags, n)
     say_left_out(left_out)
     print(f"{arguments.out}: {n} rows; flags: {', '.join(f'{k} {name}' for name, k in flags.items()) or 'none'}")
     return 0
@@ -92,17 +102,17 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
     from ..datasets import preprocess_batch
     from ..errors import InputError
     from ..labels import StarList, VelocityReport, read_velocities
-    from ..preprocess import Preprocessing
     from ..surveys import find_files, find_star_files, get_survey, stream
     from ..tables import Choice
 
-    survey = get_survey(arguments.survey)
     columns = Choice.parse(arguments.columns)
+    survey = get_survey(arguments.survey).stating(replace(read_stated(arguments), columns=columns))
     how: dict[str, Any] = {"columns": columns, "ids": survey.id_columns}
     wanted = None if arguments.stars is None else StarList.read(arguments.stars, **how)
     velocities = None if arguments.velocities is None else read_velocities(arguments.velocities, **how)
-    columns.require_used([table for table in (arguments.stars, arguments.velocities) if table is not None])
-    settings = model.preprocessing or Preprocessing()
+    tables = [table for table in (arguments.stars, arguments.velocities) if table is not None]
+    columns.require_used(tables, survey.columns_of_spectra)
+    settings = model.preprocessing
     with tqdm(unit="spectra", desc="predict", disable=None, leave=False) as bar:
 
         def leave_out(_, counts: dict[str, int]) -> None:
@@ -131,6 +141,7 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
                 continue
             yield batch, spectra
             bar.update(len(batch))
+        columns.require_used([*tables, *arguments.spectra])
         if wanted is not None:
             wanted.require_match()
             say(str(wanted))
@@ -144,6 +155,5 @@ def _prepared(arguments, model) -> Iterator[tuple]:
     from ..preprocess import require_same
 
     for part in stream_set(arguments.data):
-        if model.preprocessing is not None:
-            require_same(model.preprocessing, str(arguments.model[0]), part.preprocessing, str(arguments.data))
+        require_same(model.preprocessing, str(arguments.model[0]), part.preprocessing, str(arguments.data))
         yield part.columns, part.grid_spectra()

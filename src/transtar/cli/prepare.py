@@ -6,7 +6,7 @@ import argparse
 
 from ..skipped import Skipped
 from . import arguments as values
-from .common import add_columns, read_preprocessing, say, say_left_out
+from .common import add_columns, add_stated, read_preprocessing, read_stated, say, say_left_out
 
 HELP = "native spectra to a prepared set"
 
@@ -36,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--velocities", metavar="FILE[:COLUMN]", help="radial velocities in km/s to use instead of the survey's"
     )
     parser.add_argument("--stars", type=values.path, metavar="FILE", help="only spectra of the stars in this table")
+    add_stated(parser)
     add_columns(parser)
     parser.add_argument("--out", required=True, type=values.path, help="folder of the prepared set")
 
@@ -66,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
             stars=arguments.stars,
             match_radius=arguments.match_radius,
             columns=columns,
+            stated=read_stated(arguments),
             on_skip=skipped.add,
             progress=progress,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,9 @@ from ..labels import (
 from ..labels.positions import check_radius
 from ..preprocess import GridSpectra, Preprocessing, preprocess
 from ..spectra import SpectrumBatch
-from ..surveys import Survey, find_files, find_star_files, stream
+from ..surveys import Stated, Survey, find_files, find_star_files, stream
 from ..tables import Choice
+from ..telling import tell
 from .prepared import SPLITS, SetWriter
 
 
@@ -72,6 +73,7 @@ def prepare(
     stars=None,
     match_radius: float | None = None,
     columns: Mapping[str, str] | None = None,
+    stated: Stated | None = None,
     batch_size: int = 512,
     threads: int | None = None,
     on_skip: Callable[[str, str], None] | None = None,
@@ -100,6 +102,8 @@ def prepare(
         then needs ra and dec, and no key.
     columns : mapping of str to str, optional
         Which column of the tables is which, where names do not tell: ``{"feh": "FE_H"}`` (see `transtar.labels.read_labels`).
+    stated : Stated, optional
+        What the files do not say of themselves: medium, frame and unit of their wavelengths, and which of their columns is which.
     batch_size : int
         Spectra in memory at a time.
     threads : int, optional
@@ -122,6 +126,8 @@ def prepare(
     """
     settings = settings or Preprocessing()
     report = PrepareReport()
+    stated = stated or Stated()
+    survey = survey.stating(replace(stated, columns=stated.columns or columns or {}))
     # Tables are read first: a misspelt column should not cost an hour of reading spectra.
     if match_radius is not None and labels is None:
         raise SettingsError("match_radius: there are no labels to match")
@@ -135,8 +141,9 @@ def prepare(
     split_table = None if split is None else read_split(split, **how)
     velocity_table = None if velocities is None else read_velocities(velocities, **how)
     wanted = None if stars is None else StarList.read(stars, **how)
+    tables = [table for table in (labels, split, velocities, stars) if table is not None]
     if isinstance(columns, Choice):
-        columns.require_used([table for table in (labels, split, velocities, stars) if table is not None])
+        columns.require_used(tables, survey.columns_of_spectra)
 
     def skip(path: Path, message: str) -> None:
         report.skipped.append((str(path), message))
@@ -157,6 +164,7 @@ def prepare(
         "velocities": None if velocities is None else str(velocities),
         "stars": None if stars is None else str(stars),
         "match_radius": match_radius,
+        **({"stated": stated.as_dict()} if stated.as_dict() else {}),
     }
     with SetWriter(out, settings, provenance) as writer:
         done = 0
@@ -189,6 +197,8 @@ def prepare(
             if report.left_out:
                 why += f"; rows left out: {', '.join(f'{n} {reason}' for reason, n in report.left_out.items())}"
             raise InputError(f"none of the {len(files)} files could be used{why}")
+        if isinstance(columns, Choice):
+            columns.require_used([*tables, *files[:1]])
         found = writer.columns()
         if velocity_table is not None:
             velocity_report.require_match(str(velocities))
@@ -203,6 +213,7 @@ def prepare(
         writer.finish(found, names)
     report.n_spectra = done
     report.flags = count(found["flags"])
+    tell_no_velocities(survey, report.flags, done)
     report.labels = {name: int(np.isfinite(found[name]).sum()) for name in names}
     return report
 
@@ -258,6 +269,13 @@ def preprocess_batch(
         velocity=velocity,
         threads=threads,
     )
+
+
+def tell_no_velocities(survey: Survey, flags: Mapping[str, int], n: int) -> None:
+    """Tell what to do where none of `n` spectra has a velocity, by the counts of flags."""
+    if n and flags.get("NO_VELOCITY", 0) == n:
+        rest = " or, if the wavelengths are at rest, --frame rest" if survey.read_stated is not None else ""
+        tell(f"no spectrum has a velocity, which the rest frame needs: give --velocities FILE:COLUMN{rest}")
 
 
 def star_columns(batch: SpectrumBatch, spectra: GridSpectra) -> dict[str, np.ndarray]:

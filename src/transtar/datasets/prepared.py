@@ -12,21 +12,29 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import InputError, MismatchError, SettingsError
+from ..errors import InputError, MismatchError, SettingsError, shown
 from ..files import atomic_folder, check_replaceable, read_json, write_json
 from ..flags import Flag, has
 from ..glossary import check_label
 from ..names import check_names
 from ..preprocess import GridSpectra, Preprocessing, require_same
+from ..regular import check_regular
+from ..seal import SEAL, check_file, check_seal, file_hash, sealed
 from ..tables.cells import to_text
-from ..tables.parquet import read_bounded
+from ..tables.parquet import footer_hash, opened, read_bounded
+from ..telling import tell
 
-FORMAT = 1
+FORMAT = 2
+"""Version of the layout written now. The first had a hash of the flux alone."""
+
+_KEYS_1 = ("format", "n_spectra", "labels", "preprocessing", "flux_sha256", "provenance")
+_KEYS = {1: {*_KEYS_1}, 2: {*_KEYS_1, "ivar_sha256", "spectra_footer_sha256", "stars_sha256", SEAL}}
+"""What set.json of each format holds: a format with other keys is another one whose number was damaged."""
+
+REMEDY = "prepare the set again, or fetch it again"
+
 SPECTRA, STARS, DESCRIPTION = "spectra.parquet", "stars.parquet", "set.json"
 SPLITS = ("pool", "test")
-
-MOST_BYTES, MOST_COMPRESSED = 1 << 30, 1000
-"""A file that stands for more bytes than the first, and for so many times its own, is made to exhaust memory."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,7 @@ class SetWriter:
         self.preprocessing = preprocessing
         self.provenance = provenance
         self._batches: list[dict[str, np.ndarray]] = []
-        self._sum = hashlib.sha256()
+        self._sums = {"flux": hashlib.sha256(), "ivar": hashlib.sha256()}
         self._writer: pq.ParquetWriter | None = None
 
     def __enter__(self) -> SetWriter:
@@ -131,10 +139,9 @@ class SetWriter:
 
     def append(self, spectra: GridSpectra, columns: dict[str, np.ndarray]) -> None:
         """Add spectra with their columns."""
-        arrays = {"flux": _fixed_list(spectra.flux)}
         ivar = np.zeros_like(spectra.flux) if spectra.ivar is None else spectra.ivar
-        arrays["ivar"] = _fixed_list(ivar)
-        table = pa.table(arrays)
+        arrays = {"flux": _float32(spectra.flux), "ivar": _float32(ivar)}
+        table = pa.table({name: _fixed_list(array) for name, array in arrays.items()})
         if self._writer is None:
             self._writer = pq.ParquetWriter(
                 self._folder / SPECTRA,
@@ -142,9 +149,11 @@ class SetWriter:
                 compression="zstd",
                 use_dictionary=False,
                 use_byte_stream_split=["flux.list.element", "ivar.list.element"],
+                write_page_checksum=True,
             )
         self._writer.write_table(table)
-        self._sum.update(np.ascontiguousarray(spectra.flux).tobytes())
+        for name, array in arrays.items():
+            self._sums[name].update(array)
         self._batches.append(columns)
 
     def columns(self) -> dict[str, np.ndarray]:
@@ -165,16 +174,19 @@ class SetWriter:
             raise InputError(f"{self.path}: no spectrum could be prepared, so nothing was written")
         self._writer.close()
         stars = pa.table({name: pa.array(_plain(column)) for name, column in columns.items()})
-        pq.write_table(stars, self._folder / STARS, compression="zstd")
+        pq.write_table(stars, self._folder / STARS, compression="zstd", write_page_checksum=True)
         description = {
             "format": FORMAT,
             "n_spectra": stars.num_rows,
             "labels": list(labels),
             "preprocessing": self.preprocessing.to_dict(),
-            "flux_sha256": self._sum.hexdigest(),
+            "flux_sha256": self._sums["flux"].hexdigest(),
+            "ivar_sha256": self._sums["ivar"].hexdigest(),
+            "spectra_footer_sha256": footer_hash(self._folder / SPECTRA),
+            "stars_sha256": file_hash(self._folder / STARS),
             "provenance": self.provenance,
         }
-        write_json(self._folder / DESCRIPTION, description)
+        write_json(self._folder / DESCRIPTION, sealed(description))
 
     def __exit__(self, kind, error, trace) -> bool | None:
         if self._writer is not None and self._writer.is_open:
@@ -209,34 +221,58 @@ def read_set(path) -> PreparedSet:
 def stream_set(path, batch_size: int = 8192) -> Iterator[PreparedSet]:
     """Read a prepared set in batches of at most `batch_size` spectra.
 
+    Checksums of its pages are compared batch by batch, those of all fluxes and errors before the last batch is given: what is
+    made of a set is to be kept only if this ends without an error.
+
     Raises
     ------
     InputError, MismatchError
         As `read_set`.
     """
     path = Path(path)
-    description = _describe(path)
-    absent = [name for name in (STARS, SPECTRA) if not (path / name).is_file()]
-    if absent:
-        raise InputError(f"{path}: has no file {', '.join(absent)}; prepare the set again")
+    description = describe_set(path)
+    for name in (STARS, SPECTRA):
+        if not (path / name).exists():
+            raise InputError(f"{path}: has no file {name}; {REMEDY}")
+        check_regular(path / name)
+    if "stars_sha256" in description:
+        check_file(path / STARS, description["stars_sha256"], REMEDY)
+        if footer_hash(path / SPECTRA) != description["spectra_footer_sha256"]:
+            raise InputError(
+                f"{path / SPECTRA}: damaged, or of another set (its footer is not the one noted); {REMEDY}"
+            )
     try:
-        with pq.ParquetFile(path / STARS) as file:
-            _check_size(path / STARS, file, 1)
         stars = read_bounded(path / STARS)
         if stars.num_rows != description["n_spectra"]:
             raise InputError(
-                f"{path}: {STARS} has {stars.num_rows} rows, {DESCRIPTION} says {description['n_spectra']}"
+                f"{path}: {STARS} has {stars.num_rows} rows, {DESCRIPTION} says {description['n_spectra']}; {REMEDY}"
             )
+        sums = {name: hashlib.sha256() for name in ("flux", "ivar") if f"{name}_sha256" in description}
         start = 0
-        with pq.ParquetFile(path / SPECTRA) as file:
+        with opened(path / SPECTRA) as file:
             if file.metadata.num_rows != stars.num_rows:
-                raise InputError(f"{path}: {SPECTRA} and {STARS} differ in rows; prepare the set again")
+                raise InputError(f"{path}: {SPECTRA} and {STARS} differ in rows; {REMEDY}")
             _check_spectra(path, file, description)
             for batch in file.iter_batches(min(batch_size, stars.num_rows)):
-                yield _to_set(path, pa.Table.from_batches([batch]), stars.slice(start, len(batch)), description)
-                start += len(batch)
+                arrays = {name: _from_fixed_list(batch.column(name)) for name in ("flux", "ivar")}
+                for name, running in sums.items():
+                    running.update(arrays[name])
+                rows, start = stars.slice(start, len(batch)), start + len(batch)
+                if start == stars.num_rows:
+                    _check_sums(path, sums, description)
+                yield _to_set(path, arrays, rows, description)
+        if start != stars.num_rows:
+            raise InputError(f"{path / SPECTRA}: ends after {start} of {stars.num_rows} spectra; {REMEDY}")
     except (OSError, pa.ArrowException, ValueError, TypeError) as error:
-        raise InputError(f"{path}: cannot be read ({_first_line(error)}); prepare the set again") from None
+        raise InputError(f"{path}: cannot be read ({_first_line(error)}); {REMEDY}") from None
+
+
+def _check_sums(path: Path, sums: dict, description: dict) -> None:
+    for name, running in sums.items():
+        if running.hexdigest() != description[f"{name}_sha256"]:
+            raise InputError(
+                f"{path / SPECTRA}: {name} is damaged, or of another set (its checksum does not fit); {REMEDY}"
+            )
 
 
 def join_sets(sets: Sequence[PreparedSet], names: Sequence[str] | None = None) -> PreparedSet:
@@ -266,26 +302,57 @@ def join_sets(sets: Sequence[PreparedSet], names: Sequence[str] | None = None) -
     )
 
 
-def _describe(path) -> dict:
+def describe_set(path) -> dict:
+    """The description of a prepared set: content of its set.json, of which the kinds are checked.
+
+    Parameters
+    ----------
+    path : path
+        Folder of the set.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is not as it was written.
+    MismatchError
+        If it was written by a newer transtar.
+    """
     path = Path(path)
-    if not (path / DESCRIPTION).is_file():
+    file = path / DESCRIPTION
+    if not file.exists():
         raise InputError(f"{path}: is not a prepared set (no {DESCRIPTION}); make one with 'transtar prepare'")
-    description = read_json(path / DESCRIPTION)
-    kinds = {"format": int, "n_spectra": int, "labels": list, "preprocessing": dict}
+    description = read_json(file)
+    kinds = {
+        "format": int,
+        "n_spectra": int,
+        "labels": list,
+        "preprocessing": dict,
+        "provenance": dict,
+        "flux_sha256": str,
+    }
     known = description if isinstance(description, dict) else {}
-    damaged = [name for name, kind in kinds.items() if not isinstance(known.get(name), kind)]
+    # True is a whole number to Python.
+    damaged = [
+        name for name, kind in kinds.items() if not isinstance(known.get(name), kind) or isinstance(known[name], bool)
+    ]
     if damaged:
-        raise InputError(f"{path}: {DESCRIPTION} lacks a usable {', '.join(damaged)}; prepare the set again")
-    if not isinstance(description.get("provenance", {}), dict) or not isinstance(
-        description.get("flux_sha256", ""), str
-    ):
-        raise InputError(f"{path}: {DESCRIPTION} lacks a usable provenance or flux_sha256; prepare the set again")
+        raise InputError(f"{path}: {DESCRIPTION} lacks a usable {', '.join(damaged)}; {REMEDY}")
+    version = description["format"]
+    if version > FORMAT:
+        raise MismatchError(f"{path}: format {version} is newer than this transtar ({FORMAT}); upgrade")
+    if set(description) != _KEYS.get(version):
+        wrong = ", ".join(shown(name) for name in sorted(_KEYS.get(version, set()) ^ set(description))[:5])
+        raise InputError(f"{file}: no description of format {shown(version)}: missing or unknown {wrong}; {REMEDY}")
+    if SEAL in description:
+        check_seal(description, file, REMEDY)
+    else:
+        tell(
+            f"{path}: a set of an older transtar, with a checksum of its fluxes only; prepared again it has them for all"
+        )
     try:
         check_names((check_label(label, "labels") for label in description["labels"]), "labels")
     except SettingsError as error:
-        raise InputError(f"{path}: {DESCRIPTION}: {error}") from None
-    if description["format"] > FORMAT:
-        raise MismatchError(f"{path}: format {description['format']} is newer than this transtar ({FORMAT}); upgrade")
+        raise InputError(f"{file}: {error}") from None
     return description
 
 
@@ -293,46 +360,36 @@ def _check_spectra(path: Path, file: pq.ParquetFile, description: dict) -> None:
     """Whether flux and ivar are what `_to_set` takes them for, and fit into memory."""
     size = _preprocessing(path, description["preprocessing"]).wavelengths.size
     for name in ("flux", "ivar"):
-        if name in file.schema_arrow.names:
-            kind = file.schema_arrow.field(name).type
-            if not (
-                pa.types.is_fixed_size_list(kind) and pa.types.is_float32(kind.value_type) and kind.list_size == size
-            ):
-                raise InputError(f"{path}: {name} in {SPECTRA} is no float32 on {size} pixels; prepare the set again")
-    _check_size(path / SPECTRA, file, size)
+        if file.schema_arrow.names.count(name) != 1:
+            raise InputError(f"{path}: {SPECTRA} has no column {name}; {REMEDY}")
+        kind = file.schema_arrow.field(name).type
+        if not (pa.types.is_fixed_size_list(kind) and pa.types.is_float32(kind.value_type) and kind.list_size == size):
+            raise InputError(f"{path}: {name} in {SPECTRA} is no float32 on {size} pixels; {REMEDY}")
 
 
-def _check_size(path: Path, file: pq.ParquetFile, width: int) -> None:
-    """Refuse a file that a few bytes make large: real spectra are noise, which compresses by less than half."""
-    expanded = 4 * width * file.metadata.num_rows * len(file.schema_arrow.names)
-    if expanded > MOST_BYTES and expanded > MOST_COMPRESSED * path.stat().st_size:
-        raise InputError(f"{path}: {path.stat().st_size} bytes that stand for {expanded}; no prepared set is like that")
-
-
-def _to_set(path: Path, spectra: pa.Table, stars: pa.Table, description: dict) -> PreparedSet:
+def _to_set(path: Path, spectra: dict[str, np.ndarray], stars: pa.Table, description: dict) -> PreparedSet:
     absent = [
         name
         for name in ("file", "id", "survey", "flags", "split", "snr", "good_fraction", *description["labels"])
         if name not in stars.column_names
     ]
-    absent += [name for name in ("flux", "ivar") if name not in spectra.column_names]
     if absent:
-        raise InputError(f"{path}: has no column {', '.join(absent)}; prepare the set again")
+        raise InputError(f"{path}: has no column {', '.join(absent)}; {REMEDY}")
     columns = {name: _to_numpy(stars.column(name)) for name in stars.column_names}
     kinds = {"file": "U", "survey": "U", "id": "i", "flags": "i", "split": "U", "star": "U"}
     kinds |= dict.fromkeys(("snr", "good_fraction", "velocity", *description["labels"]), "fi")
     wrong = [name for name, kind in kinds.items() if name in columns and columns[name].dtype.kind not in kind]
     if wrong:
-        raise InputError(f"{path}: column {', '.join(wrong)} of {STARS} is of another kind; prepare the set again")
+        raise InputError(f"{path}: column {', '.join(wrong)} of {STARS} is of another kind; {REMEDY}")
     has_ivar = not has(columns["flags"], Flag.NO_IVAR).all()
     return PreparedSet(
-        flux=_from_fixed_list(spectra.column("flux")),
-        ivar=_from_fixed_list(spectra.column("ivar")) if has_ivar else None,
+        flux=spectra["flux"],
+        ivar=spectra["ivar"] if has_ivar else None,
         columns=columns,
         labels=tuple(description["labels"]),
         preprocessing=_preprocessing(path, description["preprocessing"]),
-        provenance=description.get("provenance", {}),
-        hash=description.get("flux_sha256", ""),
+        provenance=description["provenance"],
+        hash=description["flux_sha256"],
     )
 
 
@@ -366,15 +423,19 @@ def _to_numpy(column: pa.ChunkedArray) -> np.ndarray:
     return values.astype(str) if values.dtype == object else values
 
 
+def _float32(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
 def _fixed_list(array: np.ndarray) -> pa.Array:
-    flat = np.ascontiguousarray(array, dtype=np.float32).reshape(-1)
-    return pa.FixedSizeListArray.from_arrays(pa.array(flat), array.shape[1])
+    return pa.FixedSizeListArray.from_arrays(pa.array(array.reshape(-1)), array.shape[1])
 
 
-def _from_fixed_list(column: pa.ChunkedArray) -> np.ndarray:
-    size = column.type.list_size
-    parts = [chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, size) for chunk in column.chunks]
-    return np.concatenate(parts) if parts else np.empty((0, size), np.float32)
+def _from_fixed_list(column: pa.FixedSizeListArray) -> np.ndarray:
+    if column.null_count:
+        raise ValueError("spectra without values")
+    # A copy, which may be written to.
+    return np.array(column.flatten().to_numpy(zero_copy_only=False)).reshape(-1, column.type.list_size)
 
 
 def _first_line(error: BaseException) -> str:

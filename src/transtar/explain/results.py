@@ -166,21 +166,25 @@ def _write_parquet(path: Path, columns: Mapping[str, np.ndarray], about: dict) -
 
     table = pa.table({name: np.asarray(values, np.float64) for name, values in columns.items()})
     with atomic_path(path) as temporary:
-        pq.write_table(table.replace_schema_metadata({"transtar": json.dumps(about)}), temporary, compression="zstd")
+        pq.write_table(
+            table.replace_schema_metadata({"transtar": json.dumps(about)}),
+            temporary,
+            compression="zstd",
+            write_page_checksum=True,
+        )
     return path
 
 
 def _read_parquet(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     import json
 
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from ..tables.parquet import read_bounded
 
     if not path.is_file():
         raise InputError(f"{path}: no such file; 'transtar explain saliency' writes it")
     try:
-        table = pq.read_table(path)
+        table = read_bounded(path)
         about = json.loads((table.schema.metadata or {})[b"transtar"])
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: damaged, or not written by 'transtar explain saliency' ({error})") from None
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{path}: not written by 'transtar explain saliency' ({error})") from None
     return {name: table.column(name).to_numpy() for name in table.column_names}, about

@@ -49,18 +49,18 @@ def plane_losses(
     Tensor, shape (n_points,), float64
         In squared standard deviations of the label.
     """
-    coefficients = torch.cat([torch.ones(len(points), 1), points.float()], dim=1)
+    coefficients = torch.cat([points.new_ones(len(points), 1), points], dim=1).float()
     stacks = [
         {name: torch.cat([weight[None], moved[name]]) for name, weight in weights.items()}
         for weights, moved in zip(part.weights(), directions, strict=True)
     ]
     modules = [layer for network in part.moving for layer in network.modules()]
     widest = max(layer.out_features for layer in modules if isinstance(layer, nn.Linear))
-    total = torch.zeros(len(points), dtype=torch.float64)
+    total = points.new_zeros(len(points), dtype=torch.float64)
     for start in range(0, len(inputs), STARS):
         stars = slice(start, start + STARS)
         block = inputs[stars]
-        fixed = sum((network(block)[:, 0] for network in part.fixed), torch.zeros(len(block)))
+        fixed = sum((network(block)[:, 0] for network in part.fixed), block.new_zeros(len(block)))
         networks = [_prepared(network, stack, block) for network, stack in zip(part.moving, stacks, strict=True)]
         step = max(1, VALUES // (len(block) * widest))
         for first in range(0, len(points), step):

@@ -27,6 +27,7 @@ import numpy as np
 
 from ..errors import InputError, SettingsError
 from ..files import atomic_path, content_hash, read_json, write_json
+from ..tables.parquet import read_bounded
 
 VERSION = 1
 
@@ -125,15 +126,13 @@ class Pages:
     """
 
     def __init__(self, folder: Path, refresh: bool = False) -> None:
-        import pyarrow.parquet as pq
-
         self.folder = folder
         self._place: dict[str, tuple[Path, int]] = {}
         self._open: OrderedDict[Path, Any] = OrderedDict()
         for path in sorted(folder.glob("page-*.parquet")):
             try:
-                names = pq.read_table(path, columns=["sparcl_id"]).column("sparcl_id").to_pylist()
-            except (OSError, ValueError):
+                names = read_bounded(path, ["sparcl_id"]).column("sparcl_id").to_pylist()
+            except (InputError, KeyError):
                 continue  # damaged: its records are fetched again
             self._place.update({name: (path, row) for row, name in enumerate(names)})
         self.absent: dict[str, str] = {}
@@ -169,11 +168,9 @@ class Pages:
         path, row = self._place[name]
         table = self._open.get(path)
         if table is None:
-            import pyarrow.parquet as pq
-
             try:
-                table = pq.read_table(path)
-            except (OSError, ValueError) as error:
+                table = read_bounded(path)
+            except InputError as error:
                 raise InputError(f"{path}: damaged ({error}); delete it and run again") from None
             self._open[path] = table
             while len(self._open) > PAGES_IN_MEMORY:
@@ -203,4 +200,4 @@ def _write(path: Path, records: Mapping[str, Record]) -> None:
         "ivar": pa.array([record.ivar for record in several], pa.list_(pa.float32())),
         "mask": pa.array([record.mask for record in several], pa.list_(pa.bool_())),
     })  # fmt: skip
-    pq.write_table(table, path, compression="zstd")
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)

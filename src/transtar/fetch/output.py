@@ -84,7 +84,12 @@ class SpectraWriter:
             "frame": "observed",
             "units": "1e-17 erg/s/cm2/A",
         }
-        pq.write_table(pa.table(columns).replace_schema_metadata(about), self.folder / name, compression="zstd")
+        pq.write_table(
+            pa.table(columns).replace_schema_metadata(about),
+            self.folder / name,
+            compression="zstd",
+            write_page_checksum=True,
+        )
 
 
 def _common(record: Record) -> Record:

@@ -7,7 +7,7 @@ from .mlp import MLPSettings, build_mlp, count_weights
 from .named import find_model, import_model, named_models
 from .networks import build_network, describe
 from .residual import ResidualNetwork, ResidualSettings, build_head
-from .storage import check_replaceable, load_estimator, save_estimator
+from .storage import check_replaceable, load_estimator, read_config, save_estimator
 
 __all__ = [
     "Estimator",
@@ -30,5 +30,6 @@ __all__ = [
     "merge_lora",
     "named_models",
     "predict_ensemble",
+    "read_config",
     "save_estimator",
 ]

@@ -7,17 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import MismatchError
+from ..preprocess import require_same
 from .estimator import Estimator
 
 
-def check_ensemble(estimators: Sequence[Estimator], names: Sequence[str] | None = None) -> None:
-    """Refuse models that cannot be averaged.
+def check_ensemble(
+    estimators: Sequence[Estimator], names: Sequence[str] | None = None, same_labels: bool = True
+) -> None:
+    """Refuse models that cannot be averaged, or cannot be given the same inputs.
 
     Parameters
     ----------
     estimators : sequence of Estimator
     names : sequence of str, optional
         What to call them in the message; "model 1", "model 2", ... by default.
+    same_labels : bool
+        False where models of other labels may stand beside each other.
 
     Raises
     ------
@@ -27,11 +32,10 @@ def check_ensemble(estimators: Sequence[Estimator], names: Sequence[str] | None 
     names = names or [f"model {number}" for number in range(1, len(estimators) + 1)]
     first = estimators[0]
     for name, other in zip(names[1:], estimators[1:], strict=True):
-        pairs = {
-            "labels": (list(first.label_names), list(other.label_names)),
-            "number of inputs": (first.n_inputs, other.n_inputs),
-            "preprocessing": (_preprocessing(first), _preprocessing(other)),
-        }
+        require_same(first.preprocessing, names[0], other.preprocessing, name)
+        pairs: dict[str, tuple] = {"number of inputs": (first.n_inputs, other.n_inputs)}
+        if same_labels:
+            pairs |= {"labels": (list(first.label_names), list(other.label_names))}
         for what, (ours, theirs) in pairs.items():
             if ours != theirs:
                 raise MismatchError(f"models that differ in {what} are no ensemble: {names[0]} {ours}, {name} {theirs}")
@@ -67,8 +71,3 @@ def predict_ensemble(
     if len(estimators) == 1:
         return mean, np.full_like(mean, np.nan)
     return mean, predictions.std(axis=0, ddof=1).astype(np.float32)
-
-
-def _preprocessing(estimator: Estimator) -> str:
-    settings = estimator.preprocessing
-    return "none" if settings is None else f"{settings.hash} {settings.to_dict()}"

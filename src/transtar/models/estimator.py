@@ -88,6 +88,9 @@ class Estimator:
         for name, size in (("input_mean", n_inputs), ("input_std", n_inputs), ("label_mean", n_labels)):
             if getattr(self, name).shape != (size,):
                 raise InputError(f"model: {name} has shape {getattr(self, name).shape}, the network needs ({size},)")
+        kinds = {str(p.dtype) for p in self.network.parameters() if p.dtype != torch.float32}
+        if kinds:
+            raise InputError(f"model: the network must be float32, not {', '.join(sorted(kinds))}")
         if len(self.label_names) != n_labels:
             raise InputError(f"model: {len(self.label_names)} label names for a network of {n_labels} outputs")
         self.network.eval()

@@ -68,8 +68,8 @@ class LoRALinear(nn.Module):
         super().__init__()
         self.layer = layer.requires_grad_(False)
         self.scale = alpha / rank
-        self.A = nn.Parameter(torch.empty(rank, layer.in_features, device=layer.weight.device))
-        self.B = nn.Parameter(torch.zeros(layer.out_features, rank, device=layer.weight.device))
+        self.A = nn.Parameter(layer.weight.new_empty(rank, layer.in_features))
+        self.B = nn.Parameter(layer.weight.new_zeros(layer.out_features, rank))
         nn.init.kaiming_uniform_(self.A, a=math.sqrt(5))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:

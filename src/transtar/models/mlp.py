@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+import torch
 from torch import nn
 
 from ..checks import MOST_WEIGHTS, MOST_WIDTH, check_real, check_whole
@@ -54,13 +55,20 @@ class MLPSettings:
             raise SettingsError("mlp: dropout must be below 1, and batch_norm true or false")
 
 
-def build_mlp(n_inputs: int, n_outputs: int, settings: MLPSettings | None = None) -> nn.Sequential:
+def build_linear(n_inputs: int, n_outputs: int, device: str = "cpu") -> nn.Linear:
+    """A linear layer in float32, whatever torch makes by default."""
+    return nn.Linear(n_inputs, n_outputs, dtype=torch.float32, device=device)
+
+
+def build_mlp(n_inputs: int, n_outputs: int, settings: MLPSettings | None = None, device: str = "cpu") -> nn.Sequential:
     """Build a multilayer perceptron with freshly drawn weights (torch's default initialisation).
 
     Parameters
     ----------
     n_inputs, n_outputs : int
     settings : MLPSettings, optional
+    device : str
+        A torch device; on 'meta' the weights take no memory, and are none.
 
     Returns
     -------
@@ -72,14 +80,14 @@ def build_mlp(n_inputs: int, n_outputs: int, settings: MLPSettings | None = None
     layers: list[nn.Module] = []
     width = n_inputs
     for next_width in settings.hidden:
-        layers.append(nn.Linear(width, next_width))
+        layers.append(build_linear(width, next_width, device))
         if settings.batch_norm:
-            layers.append(nn.BatchNorm1d(next_width))
+            layers.append(nn.BatchNorm1d(next_width, dtype=torch.float32, device=device))
         layers.append(nn.ReLU())
         if settings.dropout:
             layers.append(nn.Dropout(settings.dropout))
         width = next_width
-    layers.append(nn.Linear(width, n_outputs))
+    layers.append(build_linear(width, n_outputs, device))
     return nn.Sequential(*layers)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError, check_keys
-from .mlp import MLPSettings, build_mlp, linear_layers
+from .mlp import MLPSettings, build_linear, build_mlp, linear_layers
 from .residual import ResidualNetwork, ResidualSettings, build_head
 
 
@@ -44,8 +44,8 @@ def describe(network: nn.Module) -> dict:
     raise InputError(f"a network of type {type(network).__name__} cannot be described; merge its adapters first")
 
 
-def build_network(description: Mapping, n_inputs: int, n_outputs: int) -> nn.Module:
-    """Build the network that `describe` described, with freshly drawn weights.
+def build_network(description: Mapping, n_inputs: int, n_outputs: int, device: str = "cpu") -> nn.Module:
+    """Build the network that `describe` described, with freshly drawn weights; without any on the device 'meta'.
 
     Raises
     ------
@@ -58,14 +58,14 @@ def build_network(description: Mapping, n_inputs: int, n_outputs: int) -> nn.Mod
     kind = settings.pop("kind", None)
     if kind == "mlp":
         check_keys(settings, ("hidden", "dropout", "batch_norm"), "network mlp")
-        return build_mlp(n_inputs, n_outputs, MLPSettings(**settings))
+        return build_mlp(n_inputs, n_outputs, MLPSettings(**settings), device)
     if kind == "residual":
         check_keys(settings, ("base", "hidden"), "network residual")
-        base = build_network(settings["base"], n_inputs, n_outputs)
-        return ResidualNetwork(base, build_head(n_inputs, n_outputs, ResidualSettings(settings["hidden"])))
+        base = build_network(settings["base"], n_inputs, n_outputs, device)
+        return ResidualNetwork(base, build_head(n_inputs, n_outputs, ResidualSettings(settings["hidden"]), device))
     if kind == "linear":
         check_keys(settings, (), "network linear")
-        return nn.Linear(n_inputs, n_outputs)
+        return build_linear(n_inputs, n_outputs, device)
     raise InputError(f"no network of kind '{kind}'; known kinds: linear, mlp, residual")
 
 

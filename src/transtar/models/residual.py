@@ -27,9 +27,11 @@ class ResidualSettings:
         check_whole(self.hidden, "residual: hidden", 1, MOST_WIDTH)
 
 
-def build_head(n_inputs: int, n_outputs: int, settings: ResidualSettings | None = None) -> nn.Sequential:
+def build_head(
+    n_inputs: int, n_outputs: int, settings: ResidualSettings | None = None, device: str = "cpu"
+) -> nn.Sequential:
     """Build a residual head whose last layer is zero, so that the sum starts at the frozen network's output."""
-    head = build_mlp(n_inputs, n_outputs, MLPSettings(hidden=((settings or ResidualSettings()).hidden,)))
+    head = build_mlp(n_inputs, n_outputs, MLPSettings(hidden=((settings or ResidualSettings()).hidden,)), device)
     last = linear_layers(head)[-1]
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)

@@ -19,19 +19,35 @@ from ..errors import InputError, SettingsError, shown
 from ..files import atomic_folder, read_json, write_json
 from ..glossary import check_label
 from ..names import check_names
+from ..regular import check_regular
+from ..seal import SEAL, check_file, check_seal, file_hash, sealed
 from ..tables.cells import to_text
 from ..tables.parquet import read_bounded
+from ..telling import tell
 from .card import model_card
 from .estimator import DOMAIN_CLIP, DOMAIN_FACTOR, DOMAIN_QUANTILE, TRAINED_ON_COLUMNS, Estimator
 from .lora import adapted_layers
 from .named import find_model
 from .networks import build_network, describe
+from .weights import check_shapes, read_header, read_weights
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the layout written now."""
 
-MIGRATIONS: dict[int, Callable[[dict], dict]] = {}
+MIGRATIONS: dict[int, Callable[[dict], dict]] = {1: lambda config: config | {"format_version": 2, "files": None}}
 """Per version, the function that turns its config.json into that of the next version."""
+
+SEALED_SINCE = 2
+"""Since this version config.json holds hashes of the other files and of itself."""
+
+_KEYS_1 = (
+    "format", "format_version", "transtar_version", "network", "n_inputs", "labels", "preprocessing", "preprocessing_hash",
+    "surveys", "domain", "provenance",
+)  # fmt: skip
+_KEYS = {1: frozenset(_KEYS_1), 2: frozenset((*_KEYS_1, "files", SEAL))}
+"""What config.json of each version holds: a version with other keys is another one whose number was damaged."""
+
+REMEDY = "fetch the model again, or train it again"
 
 ADAPTER = "adapter.safetensors"
 WEIGHTS, CONFIG, TRAINED_ON, CARD = "model.safetensors", "config.json", "trained_on.parquet", "README.md"
@@ -39,6 +55,7 @@ FILES = (WEIGHTS, CONFIG, TRAINED_ON, CARD, ADAPTER)
 """All that a model's folder may hold of transtar's; whatever else lies there is the user's."""
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16}
+_FLOAT32 = np.finfo(np.float32)
 _LABEL_FIELDS = ("mean", "std", "min", "max")
 
 
@@ -100,7 +117,9 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
         if estimator.adapter is not None:
             (temporary / ADAPTER).write_bytes(save(_adapter_tensors(estimator.adapter, dtype)))
         _write_trained_on(estimator.trained_on, temporary / TRAINED_ON)
-        write_json(temporary / CONFIG, config)
+        hashed = [name for name in (WEIGHTS, ADAPTER, TRAINED_ON) if (temporary / name).is_file()]
+        config["files"] = {name: file_hash(temporary / name) for name in hashed}
+        write_json(temporary / CONFIG, sealed(config))
         (temporary / CARD).write_text(model_card(config), encoding="utf-8")
 
 
@@ -126,21 +145,27 @@ def load_estimator(folder: str | Path) -> Estimator:
     """
     folder = find_model(folder)
     for name in (CONFIG, WEIGHTS, TRAINED_ON):
-        if not (folder / name).is_file():
+        if not (folder / name).exists():
             raise InputError(f"{folder}: not a complete model, {name} is missing")
-    config = _migrate(read_json(folder / CONFIG), folder)
+        check_regular(folder / name)
+    config = read_config(folder)
+    tensors = read_header(folder / WEIGHTS)
+    _check_files(folder, config["files"])
     try:
         n_inputs, labels = check_whole(config["n_inputs"], "n_inputs"), _labels(config["labels"])
-        weights = _read_weights(folder / WEIGHTS)
         # Without memory at first: a description of a few bytes may ask for any amount, the file of weights has what it has.
-        with torch.device("meta"):
-            network = build_network(config["network"], n_inputs, len(labels))
-        expected = {f"network.{name}": tensor.shape for name, tensor in network.state_dict().items()}
-        expected |= {"input_mean": torch.Size([n_inputs]), "input_std": torch.Size([n_inputs])}
-        _check_shapes(weights, expected, folder)
-        network = build_network(config["network"], n_inputs, len(labels))
-        scalers = {name: weights.pop(name).float().numpy() for name in ("input_mean", "input_std")}
-        network.load_state_dict({name.removeprefix("network."): tensor for name, tensor in weights.items()})
+        network = build_network(config["network"], n_inputs, len(labels), device="meta")
+        expected = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+        expected |= dict.fromkeys(
+            ("input_mean", "input_std"), torch.empty(n_inputs, dtype=torch.float32, device="meta")
+        )
+        check_shapes(folder / WEIGHTS, tensors, expected)
+        weights = read_weights(folder / WEIGHTS, tensors)
+        scalers = {name: weights.pop(name).numpy() for name in ("input_mean", "input_std")}
+        _check_values(folder / WEIGHTS, weights, scalers["input_std"])
+        network.load_state_dict(
+            {name.removeprefix("network."): tensor for name, tensor in weights.items()}, assign=True
+        )
         ranges = {
             f"label_{part}": np.array([label[part] for label in labels], dtype=np.float64) for part in _LABEL_FIELDS
         }
@@ -159,8 +184,77 @@ def load_estimator(folder: str | Path) -> Estimator:
         )
     except SettingsError as error:
         raise InputError(f"{folder / CONFIG}: not the description of a model ({error})") from error
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, RuntimeError) as error:
         raise InputError(f"{folder / CONFIG}: not the description of a model ({shown(repr(error), 200)})") from error
+
+
+def read_config(folder: Path) -> dict:
+    """The description of a model, as the version of the layout that is written now has it.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    dict
+        Content of config.json; ``files`` is None where an older version noted no hashes.
+
+    Raises
+    ------
+    InputError
+        If it is none, is of a version that is not known, or is not as it was written.
+    """
+    path = folder / CONFIG
+    config = read_json(path)
+    if not isinstance(config, dict) or config.get("format") != "transtar-estimator":
+        raise InputError(f"{path}: not the description of a transtar model")
+    version = config.get("format_version")
+    if type(version) is not int or (version != FORMAT_VERSION and version not in MIGRATIONS):
+        raise InputError(
+            f"{folder}: model format {shown(version)} is not known to this transtar, which reads up to {FORMAT_VERSION}; "
+            f"it was written by transtar {shown(config.get('transtar_version'))}"
+        )
+    _check_keys(path, config, version)
+    if version < SEALED_SINCE:
+        tell(f"{folder}: a model of an older transtar, without checksums; saved again it has them")
+    else:
+        check_seal(config, path, REMEDY)
+        if not isinstance(config["files"], dict):
+            raise InputError(f"{path}: has no checksums of the other files; {REMEDY}")
+    while config["format_version"] != FORMAT_VERSION:
+        config = MIGRATIONS[config["format_version"]](config)
+    return config
+
+
+def _check_keys(path: Path, config: dict, version: int) -> None:
+    known = _KEYS.get(version)
+    if known is not None and known != set(config):
+        wrong = ", ".join(shown(name) for name in sorted(known ^ set(config)))
+        raise InputError(
+            f"{path}: not the description of a model of format {version}: missing or unknown {wrong}; {REMEDY}"
+        )
+
+
+def _check_files(folder: Path, hashes: dict | None) -> None:
+    """Compare the files beside config.json with the hashes in it, of which an older version has none."""
+    if hashes is None:
+        return
+    for name in (WEIGHTS, TRAINED_ON, ADAPTER):
+        # Without its adapter a model is as complete; one that came from elsewhere is none of it.
+        if name != ADAPTER or (folder / name).exists():
+            check_file(folder / name, hashes.get(name), REMEDY)
+
+
+def _check_values(path: Path, weights: dict[str, torch.Tensor], input_std: np.ndarray) -> None:
+    """Refuse what makes predictions infinite or NaN: deviations that are zero or negative."""
+    # The reciprocal is what is used; that of a tiny number is infinite.
+    with np.errstate(divide="ignore", over="ignore"):
+        if not ((input_std > 0) & np.isfinite(1 / input_std)).all():
+            raise InputError(f"{path}: input_std must be positive; train the model again")
+    for name, values in weights.items():
+        if name.endswith("running_var") and bool((values < 0).any()):
+            raise InputError(f"{path}: {name} has a negative variance; train the model again")
 
 
 def _labels(labels) -> list[dict]:
@@ -170,8 +264,15 @@ def _labels(labels) -> list[dict]:
             value = check_mapping(label, "each label").get(part, 0.0)
             if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
                 raise SettingsError(f"{part} of a label must be a number, not '{shown(value)}'")
-            if part == "std" and not value > 0:
+            # float32 is what predictions are computed in.
+            if part in ("mean", "std") and not abs(value) <= float(_FLOAT32.max):
+                raise SettingsError(f"{part} of a label is too large: {shown(value)}")
+            if part == "std" and not value >= float(_FLOAT32.tiny):
                 raise SettingsError(f"std of a label must be positive, not {shown(value)}")
+            if part == "error" and value < 0:
+                raise SettingsError(f"error of a label must not be negative, as {shown(value)} is")
+        if label.get("min", 0) > label.get("max", 0):
+            raise SettingsError(f"min of a label is above its max: {shown(label['min'])}, {shown(label['max'])}")
     if not labels:
         raise SettingsError("it has no labels")
     return labels
@@ -200,31 +301,6 @@ def _errors(labels: list[dict]) -> np.ndarray | None:
     return np.array([label.get("error", np.nan) for label in labels], dtype=np.float64)
 
 
-def _migrate(config, folder: Path) -> dict:
-    if not isinstance(config, dict) or config.get("format") != "transtar-estimator":
-        raise InputError(f"{folder / CONFIG}: not the description of a transtar model")
-    version = config.get("format_version")
-    while version != FORMAT_VERSION:
-        if not isinstance(version, int) or version not in MIGRATIONS:
-            raise InputError(
-                f"{folder}: model format {shown(version)} is not known to this transtar, which reads up to {FORMAT_VERSION}; "
-                f"it was written by transtar {shown(config.get('transtar_version'))}"
-            )
-        config = MIGRATIONS[version](config)
-        version = config["format_version"]
-    return config
-
-
-def _read_weights(path: Path) -> dict[str, torch.Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"{path}: damaged or not a safetensors file ({error})") from error
-
-
 def _adapter_tensors(adapter: dict[str, np.ndarray], dtype: str) -> dict[str, torch.Tensor]:
     # The scale stays float32, as the scalers do.
     return {
@@ -234,25 +310,14 @@ def _adapter_tensors(adapter: dict[str, np.ndarray], dtype: str) -> dict[str, to
 
 
 def _read_adapter(path: Path, network: torch.nn.Module) -> dict[str, np.ndarray] | None:
-    if not path.is_file():
+    if not path.exists():
         return None
-    adapter = {name: tensor.float().numpy() for name, tensor in _read_weights(path).items()}
+    adapter = {name: tensor.float().numpy() for name, tensor in read_weights(path).items()}
     try:
         adapted_layers(network, adapter)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return adapter
-
-
-def _check_shapes(weights: dict[str, torch.Tensor], expected: dict[str, torch.Size], folder: Path) -> None:
-    if set(weights) != set(expected):
-        missing, spare = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
-        raise InputError(
-            f"{folder}: {WEIGHTS} does not fit {CONFIG}: missing {shown(missing, 300)}, unexpected {shown(spare, 300)}"
-        )
-    for name, shape in expected.items():
-        if weights[name].shape != shape:
-            raise InputError(f"{folder}: {name} has shape {tuple(weights[name].shape)}, {CONFIG} says {tuple(shape)}")
 
 
 def _read_preprocessing(settings):
@@ -272,21 +337,21 @@ def _write_trained_on(columns: dict[str, np.ndarray], path: Path) -> None:
         name: pa.array(columns[name].tolist() if columns else [], type=types[kind])
         for name, kind in TRAINED_ON_COLUMNS.items()
     }
-    pq.write_table(pa.table(arrays), path, compression="zstd")
+    pq.write_table(pa.table(arrays), path, compression="zstd", write_page_checksum=True)
 
 
 def _read_trained_on(path: Path) -> dict[str, np.ndarray]:
     import pyarrow as pa
 
-    try:
-        table = read_bounded(path, list(TRAINED_ON_COLUMNS))
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: damaged or not a parquet file ({error})") from error
+    table = read_bounded(path, list(TRAINED_ON_COLUMNS))
     if table.column_names != list(TRAINED_ON_COLUMNS):
-        raise InputError(f"{path}: has columns {table.column_names}, expected {list(TRAINED_ON_COLUMNS)}")
+        raise InputError(f"{path}: has columns {shown(table.column_names, 300)}, expected {list(TRAINED_ON_COLUMNS)}")
+    kinds = {"str": pa.string(), "int64": pa.int64()}
+    for name, kind in TRAINED_ON_COLUMNS.items():
+        column = table.column(name)
+        if column.type != kinds[kind] or column.null_count:
+            raise InputError(f"{path}: column {name} must be {kind} without gaps, not {shown(column.type)}; {REMEDY}")
     return {
-        name: to_text(table.column(name).cast(pa.string()), f"{path}: column {name}")
-        if kind == "str"
-        else np.array(table.column(name).to_pylist(), dtype=np.int64)
+        name: to_text(table.column(name), f"{path}: column {name}") if kind == "str" else table.column(name).to_numpy()
         for name, kind in TRAINED_ON_COLUMNS.items()
     }

@@ -122,14 +122,22 @@ class Preprocessing:
         return cls(**content)
 
 
-def require_same(first: Preprocessing, first_name: str, second: Preprocessing, second_name: str) -> None:
-    """Refuse to go on with two different preprocessings.
+def require_same(first: Preprocessing | None, first_name: str, second: Preprocessing | None, second_name: str) -> None:
+    """Refuse to go on with two different preprocessings; None is that of inputs which are no prepared spectra.
 
     Raises
     ------
     MismatchError
         Naming each setting that differs, and its value on both sides.
     """
+    if first is None and second is None:
+        return
+    if first is None or second is None:
+        without, name = (first_name, second_name) if first is None else (second_name, first_name)
+        raise MismatchError(
+            f"{without} has no preprocessing, so its inputs are no prepared spectra; {name} has one: "
+            "take a model that was trained on prepared spectra"
+        )
     one, other = first.to_dict(), second.to_dict()
     differing = [f"{name} is {one[name]} against {other[name]}" for name in one if one[name] != other[name]]
     if differing:

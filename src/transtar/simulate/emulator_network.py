@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import nn
+
+from ..checks import MOST_WIDTH, check_list, check_whole
+from ..errors import SettingsError
+from ..models.mlp import MOST_LAYERS
 
 FEATURES = ("5040/teff", "logg", "feh", "alphafe", "vmic", "cfe", "feh+alphafe", "feh+cfe")
 """What the networks see, each standardised: the inverse temperature of excitation and ionisation, and [X/H] beside [X/Fe]."""
@@ -62,8 +67,18 @@ class HeadShape:
 
     @classmethod
     def from_dict(cls, content: dict) -> HeadShape:
-        """Build from `to_dict`."""
-        return cls(**{**content, "hidden": tuple(int(width) for width in content["hidden"])})
+        """Build from `to_dict`.
+
+        Raises
+        ------
+        SettingsError
+            If a size is none.
+        """
+        hidden = check_list(content["hidden"], "hidden")
+        if not 1 <= len(hidden) <= MOST_LAYERS:
+            raise SettingsError(f"hidden must have 1 to {MOST_LAYERS} layers, not {len(hidden)}")
+        sizes = {name: check_whole(content[name], name) for name in ("members", "components", "outputs")}
+        return cls(hidden=tuple(check_whole(width, "hidden", 1, MOST_WIDTH) for width in hidden), **sizes)
 
 
 class Head(nn.Module):
@@ -75,20 +90,23 @@ class Head(nn.Module):
     Parameters
     ----------
     shape : HeadShape
+    device : str
+        A torch device; on 'meta' the weights take no memory, and are none.
     """
 
     basis: torch.Tensor
     mean: torch.Tensor
 
-    def __init__(self, shape: HeadShape):
+    def __init__(self, shape: HeadShape, device: str = "cpu"):
         super().__init__()
         self.shape = shape
         widths = [len(FEATURES), *shape.hidden, shape.components]
         pairs = list(pairwise(widths))
-        self.weight = nn.ParameterList([torch.zeros(shape.members, a, b) for a, b in pairs])
-        self.bias = nn.ParameterList([torch.zeros(shape.members, 1, b) for _, b in pairs])
-        self.register_buffer("basis", torch.zeros(shape.components, shape.outputs))
-        self.register_buffer("mean", torch.zeros(shape.outputs))
+        own: dict[str, Any] = {"dtype": torch.float32, "device": device}
+        self.weight = nn.ParameterList([torch.zeros(shape.members, a, b, **own) for a, b in pairs])
+        self.bias = nn.ParameterList([torch.zeros(shape.members, 1, b, **own) for _, b in pairs])
+        self.register_buffer("basis", torch.zeros(shape.components, shape.outputs, **own))
+        self.register_buffer("mean", torch.zeros(shape.outputs, **own))
 
     def coefficients(self, inputs: torch.Tensor) -> torch.Tensor:
         """Mean coefficients of the members, (n, components), of features (n, 8)."""

@@ -5,15 +5,22 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from ..errors import InputError
+from ..errors import InputError, SettingsError, shown
 from ..files import atomic_folder, check_replaceable, read_json, write_json
+from ..models.weights import check_shapes, read_header, read_weights
+from ..seal import SEAL, check_file, check_seal, file_hash, sealed
+from ..telling import tell
 from .emulator import HEADS, Emulator
 from .emulator_network import FEATURES, Head, HeadShape
 from .emulator_range import LABEL_NAMES, GridRange
 
-FORMAT, FORMAT_VERSION = "transtar-emulator", 1
+FORMAT, FORMAT_VERSION = "transtar-emulator", 2
+"""The first version had no hashes; it is read, too."""
+
+REMEDY = "install transtar again, or train the emulator again"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
 
@@ -59,7 +66,8 @@ def save_emulator(emulator: Emulator, folder: str | Path, card: str) -> None:
     with atomic_folder(folder, own=(WEIGHTS, CONFIG, CARD)) as temporary:
         # Through Python, for the permissions a user's files have: safetensors keeps its own files private.
         (temporary / WEIGHTS).write_bytes(save(weights))
-        write_json(temporary / CONFIG, config)
+        config["files"] = {WEIGHTS: file_hash(temporary / WEIGHTS)}
+        write_json(temporary / CONFIG, sealed(config))
         (temporary / CARD).write_text(card, encoding="utf-8")
 
 
@@ -83,26 +91,47 @@ def load_emulator(folder: str | Path | None = None) -> Emulator:
 
 
 def _load(folder: Path) -> Emulator:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    config = read_json(folder / CONFIG)
-    if not isinstance(config, dict) or (config.get("format"), config.get("format_version")) != (FORMAT, FORMAT_VERSION):
-        raise InputError(f"{folder / CONFIG}: not an emulator of format version {FORMAT_VERSION}")
-    try:
-        weights = load_file(folder / WEIGHTS)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"{folder / WEIGHTS}: missing, damaged or not a safetensors file ({error})") from error
+    config = _read_config(folder)
+    tensors = read_header(folder / WEIGHTS)
+    if "files" in config:
+        check_file(folder / WEIGHTS, config["files"].get(WEIGHTS), REMEDY)
     try:
         # Features and labels are code: a file that names others was written by another version of it.
         if (tuple(config["labels"]), tuple(config["features"])) != (LABEL_NAMES, FEATURES):
             raise ValueError("other labels or features than this transtar knows")
-        heads = {name: Head(HeadShape.from_dict(config["heads"][name])) for name in HEADS}
-        waves = {name: weights.pop(f"wave.{name}").numpy() for name in HEADS}
+        # Without memory at first, as the description may ask for any amount.
+        heads = {name: Head(HeadShape.from_dict(config["heads"][name]), device="meta") for name in HEADS}
         info = {"training": config["training"]} if "training" in config else {}
-        emulator = Emulator(heads, waves, GridRange.from_dict(config["range"]), info)
-        emulator.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        nowhere = {name: np.empty(0) for name in HEADS}
+        emulator = Emulator(heads, nowhere, GridRange.from_dict(config["range"]), info)
+        expected = emulator.state_dict() | {
+            f"wave.{name}": torch.empty(heads[name].shape.outputs, dtype=torch.float64, device="meta") for name in HEADS
+        }
+        check_shapes(folder / WEIGHTS, tensors, expected)
+        weights = read_weights(folder / WEIGHTS, tensors, dtype=None)
+        waves = [weights.pop(f"wave.{name}").numpy() for name in HEADS]
+        emulator.wave, emulator.continuum_wave, emulator.sed_wave = waves
+        emulator.load_state_dict({name: tensor.float() for name, tensor in weights.items()}, assign=True)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, SettingsError) as error:
         reason = " ".join(str(error).split()) or repr(error)
-        raise InputError(f"{folder}: {WEIGHTS} and {CONFIG} are not those of an emulator ({reason})") from error
-    return emulator.eval()
+        raise InputError(
+            f"{folder}: {WEIGHTS} and {CONFIG} are not those of an emulator ({shown(reason, 300)})"
+        ) from error
+    return emulator.requires_grad_(False).eval()
+
+
+def _read_config(folder: Path) -> dict:
+    path = folder / CONFIG
+    config = read_json(path)
+    version = config.get("format_version") if isinstance(config, dict) and config.get("format") == FORMAT else None
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
+        raise InputError(f"{path}: not an emulator of format version {FORMAT_VERSION}")
+    if version == 1:
+        if "files" in config or SEAL in config:
+            raise InputError(f"{path}: not an emulator of format version 1: it has checksums; {REMEDY}")
+        tell(f"{folder}: an emulator of an older transtar, without checksums; saved again it has them")
+        return config
+    check_seal(config, path, REMEDY)
+    if not isinstance(config.get("files"), dict):
+        raise InputError(f"{path}: has no checksums of its files; {REMEDY}")
+    return config

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ..errors import SettingsError
+from ..models.mlp import build_linear
 from .emulator import HEADS, Emulator
 from .emulator_grid import Grid
 from .emulator_network import Head, HeadShape, features
@@ -165,7 +166,7 @@ def _train_member(
     )  # fmt: skip
     total = 0.0
     for _ in range(settings.epochs):
-        order = torch.randperm(len(inputs), generator=random)
+        order = torch.randperm(len(inputs), generator=random, device="cpu")
         total = 0.0
         for batch in order[: batches * settings.batch_size].chunk(batches):
             hidden = inputs[batch]
@@ -186,7 +187,7 @@ def _train_member(
 
 
 def _linear(n_inputs: int, n_outputs: int, random: torch.Generator) -> nn.Linear:
-    layer = nn.Linear(n_inputs, n_outputs)
+    layer = build_linear(n_inputs, n_outputs)
     bound = n_inputs**-0.5
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=random)

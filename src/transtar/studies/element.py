@@ -99,8 +99,7 @@ def element_model(name: str, preprocessing: Preprocessing) -> Estimator:
     model = load_estimator(find_model(name))
     if LABEL not in model.label_names:
         raise InputError(f"study, element: {name} predicts {', '.join(model.label_names)}, not {LABEL}")
-    if model.preprocessing is not None:
-        require_same(model.preprocessing, name, preprocessing, "the study")
+    require_same(model.preprocessing, name, preprocessing, "the study")
     return model.only(LABEL)
 
 

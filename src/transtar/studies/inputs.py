@@ -17,7 +17,7 @@ from ..preprocess import Preprocessing
 from ..simulate.lines import load_lines
 from ..simulate.mock_sets import MockSettings, mock_batches, mock_settings
 from ..skipped import Skipped
-from ..surveys import get_survey
+from ..surveys import Stated, get_survey
 from ..tables import Choice
 from ..train.settings import plain
 from .spec import PlaneSample, Sample, Study, data_path
@@ -177,9 +177,10 @@ def set_folder(sample: Sample, study: Study, out: Path) -> Path:
     """Folder of a prepared set, named by all that decides it but the content of the data folder."""
     settings = Preprocessing.from_dict(study.preprocessing)
     given = {name: value for name, value in sample.__dict__.items() if name not in ("reference", "truth", "keep")}
-    if not given["columns"]:
-        # Sets of studies that choose none keep their names.
-        del given["columns"]
+    for name in ("columns", "medium", "frame", "unit"):
+        # Sets of studies that say nothing of these keep their names.
+        if not given[name]:
+            del given[name]
     own: dict[str, Any] = {"plane": True} if isinstance(sample, PlaneSample) else {}
     if sample.mock is not None:
         own["mock"] = plain(mock_settings(sample.mock))
@@ -225,6 +226,7 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
             velocities=None if sample.velocities is None else locate(sample.velocities, study, out),
             stars=None if sample.stars is None else locate(sample.stars, study, out),
             columns=Choice(sample.columns),
+            stated=Stated(sample.medium or "", sample.frame or "", sample.unit or ""),
             on_skip=skipped.add,
             progress=progress,
         )

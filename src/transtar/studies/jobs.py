@@ -180,6 +180,5 @@ def load_prior(folder: str, labels: tuple[str, ...], preprocessing: Preprocessin
             model = model.only(*labels)
         except InputError as error:
             raise InputError(f"{folder}: {error}") from error
-    if model.preprocessing is not None:
-        require_same(model.preprocessing, folder, preprocessing, "the study")
+    require_same(model.preprocessing, folder, preprocessing, "the study")
     return model

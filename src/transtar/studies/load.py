@@ -13,6 +13,7 @@ from ..errors import InputError, SettingsError, check_keys, shown
 from ..glossary import LABELS
 from ..names import check_name
 from ..plain_yaml import read_extending
+from ..surveys import Stated, get_survey
 from ..tables import CHOOSABLE
 from .check import MOST_RUNS, check_content, check_variant
 from .experiments import build_experiments, experiment_studies
@@ -141,6 +142,12 @@ def _sample(kind: type, content: Any, where: str) -> Any:
     except TypeError as error:
         raise SettingsError(f"{where}: {error}") from None
     check_name(sample.survey, f"{where}: survey")
+    try:
+        stated = Stated(sample.medium or "", sample.frame or "", sample.unit or "")
+        if stated != Stated():
+            get_survey(sample.survey).stating(stated)
+    except SettingsError as error:
+        raise SettingsError(f"{where}: {error}") from None
     for name, column in sample.columns.items():
         check_keys([name], CHOOSABLE, f"{where}: columns")
         check_text(column, f"{where}: columns: {name}")

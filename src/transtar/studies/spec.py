@@ -54,6 +54,8 @@ class Sample:
         Of the target: ranges of labels; stars outside neither teach nor are judged.
     columns : dict of str to str, optional
         Which column of its tables is which, where names do not tell: ``{feh: FE_H}``, as ``--columns`` of the command line.
+    medium, frame, unit : str
+        Of the wavelengths, where the files do not say it, as ``--medium``, ``--frame`` and ``--unit`` of the command line.
     """
 
     survey: str
@@ -65,6 +67,9 @@ class Sample:
     mock: dict[str, Any] | None = None
     keep: dict[str, list[float]] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
+    medium: str = ""
+    frame: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from ..datasets import PreparedSet, usable
 from ..files import atomic_path
 from ..models import Estimator
+from ..tables.parquet import read_bounded
 from .job import Job
 from .rows import load_set, met
 
@@ -55,7 +56,7 @@ def store_run(
 
 def _write(table: pa.Table, path: Path) -> None:
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(table, temporary, write_page_checksum=True)
 
 
 def predictions(job: Job, model, prepared: PreparedSet, rows: np.ndarray, n_train: int) -> pa.Table:
@@ -88,7 +89,7 @@ def _plane_table(job: Job, model: Estimator) -> pa.Table:
 
 def read_run(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
     """What a run predicted: columns `target`, `label`, `row`, `predicted`, `n_train`."""
-    table = pq.read_table(run_file(job, runs))
+    table = read_bounded(run_file(job, runs))
     return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
 
 
@@ -97,7 +98,7 @@ def read_rest(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
 
     Columns `target`, `label`, `row`, `predicted`.
     """
-    table = pq.read_table(rest_file(job, runs))
+    table = read_bounded(rest_file(job, runs))
     columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
     unknown = ~met(job.target, job.source)[columns["row"]]
     return {name: values[unknown] for name, values in columns.items()}
@@ -105,5 +106,5 @@ def read_rest(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
 
 def read_plane(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
     """What a run predicted for the stars of the plane: `row` and the labels of its model."""
-    table = pq.read_table(plane_file(job, runs))
+    table = read_bounded(plane_file(job, runs))
     return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}

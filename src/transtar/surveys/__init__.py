@@ -4,6 +4,7 @@ from . import desi, gaia_xp, generic, lamost, miles, sparcl
 from .archive import find_star_files
 from .base import Survey, get_survey, register, survey_names
 from .native import read, read_all
+from .stated import Stated
 from .stream import find_files, stream
 
 for _survey in (
@@ -18,6 +19,7 @@ for _survey in (
     register(_survey)
 
 __all__ = [
+    "Stated",
     "Survey",
     "find_files",
     "find_star_files",

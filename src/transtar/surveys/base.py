@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import numpy as np
 
 from ..errors import SettingsError
 from ..spectra import SpectrumBatch
+from ..tables import OF_SPECTRA
+from .stated import Stated
 
 ENTRY_POINT_GROUP = "transtar.surveys"
 
@@ -43,6 +46,9 @@ class Survey:
     file_names : callable, optional
         Takes a list of stars (columns as from `transtar.labels.read_stars`) and returns for each the name of its native file,
         below the root of the archive, '' where unknown; None if the list cannot tell.
+    read_stated : callable, optional
+        As `read_file`, with a `Stated` as second argument: what the user says of files that do not say it themselves. Surveys
+        without it know all that, and the user may not say it.
     id_columns : tuple of str
         What tables call the survey's own identifier of a spectrum, in lower case: it goes before a bare ``id``, which may be a
         running number.
@@ -58,6 +64,36 @@ class Survey:
     citation: str = ""
     file_names: Callable[[Mapping[str, np.ndarray]], np.ndarray | None] | None = None
     id_columns: tuple[str, ...] = ()
+    read_stated: Callable[..., SpectrumBatch | Sequence[SpectrumBatch]] | None = None
+
+    @property
+    def columns_of_spectra(self) -> tuple[str, ...]:
+        """What the user can choose a column of its files for; none where the format settles that."""
+        return (*OF_SPECTRA, "id", "star", "velocity") if self.read_stated is not None else ()
+
+    def stating(self, stated: Stated | None) -> Survey:
+        """The survey as its files are read with what the user says of them.
+
+        Parameters
+        ----------
+        stated : Stated or None
+
+        Returns
+        -------
+        Survey
+
+        Raises
+        ------
+        SettingsError
+            If the files of this survey say it themselves.
+        """
+        if stated is None or stated == Stated():
+            return self
+        if self.read_stated is None:
+            for name, value in stated.as_dict().items():
+                raise SettingsError(f"{self.name} files state their {name} themselves; leave {name} '{value}' out")
+            return self
+        return replace(self, read_file=partial(self.read_stated, stated=stated))
 
 
 _REGISTERED: dict[str, Survey] = {}

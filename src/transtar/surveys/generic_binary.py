@@ -1,115 +1,189 @@
 """Many spectra in one npz or parquet file.
 
-npz: ``wave`` (n_pixels,), ``flux`` and optionally ``ivar`` or ``error`` and ``mask`` (n_spectra, n_pixels) or
-(n_pixels,); ``medium`` and optionally ``frame`` as strings; any other array of length n_spectra is a column of
-the stars.
+npz: ``wave`` and ``flux``, and optionally ``ivar`` or ``error`` and ``mask``, each (n_spectra, n_pixels) or (n_pixels,);
+``medium`` and optionally ``frame`` and ``unit`` as strings; any other array of length n_spectra is a column of the stars.
 
-parquet: either one spectrum, with one row per pixel; or one row per spectrum, with ``flux`` (and ``ivar`` ...) a column
-of lists, all of the same length, and ``wave`` a column of identical lists or, in the schema metadata, one JSON list.
-The medium and frame are columns or schema metadata.
+parquet: either one spectrum, with one row per pixel; or one row per spectrum, with ``flux`` (and ``ivar`` ...) columns of lists,
+and ``wave`` such a column or, in the schema metadata, one JSON list. Spectra may differ in length and in wavelengths. The medium
+and frame are columns or schema metadata; units those of the columns.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from .generic import META_PREFIX, PIXEL_COLUMNS, SCALARS, Content, canonical
+from ..content import check_expansion
+from ..errors import InputError, shown
+from ..regular import open_regular
+from ..tables import Column, once, parquet
+from .generic_content import SAID, Content
+from .generic_header import note
+from .generic_names import assign, listed
+from .stated import PIXEL_ROLES
+
+META_PREFIX = "meta_"
+"""Marks columns of stars in an npz file, lest one is named like a plane, or like an argument of numpy (``file``)."""
 
 
-def parse_npz(content: bytes) -> Content:
-    """Parse an npz archive; pickled objects are refused."""
-    parsed = Content()
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        arrays = {key if key.startswith(META_PREFIX) else canonical(key): archive[key] for key in archive.files}
-    parsed.names = list(arrays)
-    parsed.keys = tuple(str(key) for key in arrays.pop("keys", ()))
-    for key, array in arrays.items():
-        name = key.removeprefix(META_PREFIX)
-        if name != key:
-            parsed.stars[name] = np.atleast_1d(array)
-            continue
-        if name in SCALARS:
-            parsed.scalars[name] = str(array.reshape(-1)[0]) if array.size else ""
-        elif name in PIXEL_COLUMNS:
-            parsed.pixels[name] = array
-        elif name in ("id", "velocity") or (
-            array.ndim == 1 and len(array) == len(np.atleast_2d(arrays.get("flux", [])))
-        ):
-            parsed.stars[name] = np.atleast_1d(array)
-    return parsed
-
-
-def parse_parquet(content: bytes, where: str) -> Content:
-    """Parse a parquet table.
+def parse_npz(path: Path, chosen: Mapping[str, str] | None = None) -> Content:
+    """Read an npz archive; pickled objects are refused.
 
     Raises
     ------
     InputError
-        If lists differ in length, or spectra in wavelengths.
+        If a member is no array, or claims to be larger than it is.
+    """
+    arrays = dict(_members(path))
+    content = Content(str(path), {}, how="save it with medium='vacuum' (or 'air')", vectors=True)
+    content.keys = tuple(str(key) for key in arrays.pop("keys", ()))
+    plain = {name: array for name, array in arrays.items() if not name.startswith(META_PREFIX)}
+    content.stars = {
+        name.removeprefix(META_PREFIX): np.atleast_1d(array)
+        for name, array in arrays.items()
+        if name.startswith(META_PREFIX)
+    }
+    said = {name: array for name, array in plain.items() if name.lower() in SAID and array.size == 1}
+    if "wave_unit" in plain:
+        said["unit"] = plain.pop("wave_unit")
+    for name in ("medium", "frame", "native_medium", "unit"):
+        if name in said:
+            content.say(name, said[name].reshape(-1)[0], f"its {name}")
+    roles = assign([name for name in plain if name not in ("medium", "frame")], str(path), chosen)
+    for name, array in plain.items():
+        where = f"{path}: {name}"
+        if name in said and name.lower() in ("medium", "frame", "native_medium", "unit"):
+            continue
+        if array.dtype.kind not in "fiubSU":
+            raise InputError(f"{where}: holds neither numbers nor text ({array.dtype})")
+        what = next((what for what, given in roles.items() if given == name), None)
+        array = np.atleast_2d(array) if what in PIXEL_ROLES else np.atleast_1d(array)
+        if what in PIXEL_ROLES and array.ndim != 2:
+            raise InputError(f"{where}: has {array.ndim} dimensions; expected (n_pixels,) or (n_spectra, n_pixels)")
+        content.columns[name] = Column(array, None, "", name, where)
+    return content
+
+
+def _members(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        check_expansion(path, sum(one.file_size for one in archive.infolist()))
+        for one in archive.infolist():
+            # What a header claims is compared with what is there before any memory is taken.
+            with archive.open(one) as member:
+                raw = member.read(one.file_size + 1)
+            stream = io.BytesIO(raw)
+            version = np.lib.format.read_magic(stream)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, fortran, kind = read(stream)
+            name = one.filename.removesuffix(".npy")
+            if kind.hasobject:
+                raise InputError(f"{path}: {name} holds Python objects, which may carry code; save numbers or text")
+            size = kind.itemsize
+            for length in shape:
+                size *= length
+            if size != len(raw) - stream.tell():
+                raise InputError(
+                    f"{path}: {name} claims {size} bytes and has {len(raw) - stream.tell()}; fetch it again"
+                )
+            array = np.frombuffer(raw, kind, offset=stream.tell()) if size else np.empty(0, kind)
+            yield name, array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
+
+
+def parse_parquet(path: Path, chosen: Mapping[str, str] | None = None) -> list[Content]:
+    """Read a parquet table; one `Content` for each number of pixels.
+
+    Raises
+    ------
+    InputError
+        If a column of pixels does not hold lists where others do, or the lists of a spectrum differ in length.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    table = pq.read_table(pa.BufferReader(content))
-    metadata = {key.decode(): value.decode(errors="replace") for key, value in (table.schema.metadata or {}).items()}
-    parsed = Content(scalars={name: metadata[name] for name in SCALARS if name in metadata}, names=table.column_names)
-    columns = {canonical(name): table.column(name).combine_chunks() for name in table.column_names}
-    per_spectrum = any(pa.types.is_nested(column.type) for column in columns.values())
-    if "wave" in metadata and "wave" not in columns:
-        parsed.pixels["wave"] = np.array(json.loads(metadata["wave"]), dtype=np.float64)
-    for name, column in columns.items():
-        if name in PIXEL_COLUMNS:
-            parsed.pixels[name] = _lists(column, name, where) if per_spectrum else _plain(column)
-        elif name in SCALARS:
-            parsed.scalars[name] = _only(column, name, where)
-        elif per_spectrum and not pa.types.is_nested(column.type):
-            parsed.stars[name] = _plain(column)
-        elif not per_spectrum and len(column.unique()) == 1:
-            parsed.stars[name] = _plain(column)[:1]
-    return parsed
+    given, units, _ = parquet.open_parquet(path)
+    table = parquet.read_bounded(path)
+    names = once(given)
+    metadata = {
+        key.decode(errors="replace"): value.decode(errors="replace")
+        for key, value in (table.schema.metadata or {}).items()
+    }
+    roles = assign(names, str(path), chosen)
+    columns = {name: table.column(place).combine_chunks() for place, name in enumerate(names)}
+    unit = {name: units.get(place, "") for place, name in enumerate(names)}
+    pixel_names = [name for what, name in roles.items() if what in PIXEL_ROLES]
+    per_spectrum = any(_is_list(column.type) for column in columns.values())
+    about = Content(
+        str(path), {}, how="add a column or schema metadata 'medium' of vacuum (or air)", vectors=per_spectrum
+    )
+    note(about, metadata, "the schema metadata")
+    if not per_spectrum:
+        about.columns = {name: _plain(column, name, unit[name], path) for name, column in columns.items()}
+        return [about]
+    for name in pixel_names:
+        if not _is_list(columns[name].type):
+            raise InputError(f"{path}: column {name} must hold lists, like the other columns of pixels")
+    stars = {name: column for name, column in columns.items() if not pa.types.is_nested(column.type)}
+    if "flux" not in roles:
+        raise InputError(f"{path}: needs wave (or loglam) and flux; {listed(names)}")
+    shared = None
+    if "wave" in metadata and not {"wave", "loglam"} & set(roles):
+        shared = np.array(json.loads(metadata["wave"]), dtype=np.float64)[None, :]
+    out = []
+    for rows in _by_length(columns, pixel_names, path):
+        content = Content(about.where, {}, about.says, about.how, True)
+        for name in pixel_names:
+            content.columns[name] = _lists(columns[name].take(rows), name, unit[name], path)
+        if shared is not None:
+            content.columns["wave"] = Column(shared, None, "", "wave", f"{path}: wave of the schema metadata")
+        for name, column in stars.items():
+            content.columns[name] = _plain(column.take(rows), name, unit[name], path)
+        out.append(content)
+    return out
 
 
-def _lists(column, name: str, where: str) -> np.ndarray:
+def _is_list(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+def _by_length(columns: Mapping[str, Any], names: list[str], path: Path) -> list[Any]:
+    """Rows of spectra that have equally many pixels."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not pa.types.is_nested(column.type):
-        raise InputError(f"{where}: column {name} must hold lists, like the other columns of pixels")
-    lengths = pc.list_value_length(column).unique()
-    if len(lengths) != 1 or not lengths[0].is_valid:
-        raise InputError(f"{where}: the lists in column {name} differ in length; write one file per length")
-    values = _plain(column.flatten()).reshape(len(column), lengths[0].as_py())
-    if name not in ("wave", "loglam"):
-        return values
-    if not (values == values[0]).all():
-        raise InputError(f"{where}: the spectra differ in wavelengths; write one file per wavelength array")
-    return values[0]
+    lengths = {}
+    for name in names:
+        length = pc.list_value_length(columns[name])
+        if length.null_count:
+            row = pc.index(pc.is_null(length), True).as_py()
+            raise InputError(f"{path}: column {name} has no values in row {row + 1}; leave such spectra out")
+        lengths[name] = length.to_numpy(zero_copy_only=False)
+    first = lengths[names[0]]
+    for name, length in lengths.items():
+        if (length != first).any():
+            row = int(np.argmax(length != first))
+            raise InputError(
+                f"{path}: the lists in row {row + 1} differ in length: {names[0]} has {first[row]} values, {name} {length[row]}"
+            )
+    # Damage makes lengths of its own, and a group for each costs as much as a file.
+    return [pa.array(np.flatnonzero(first == length)) for length in dict.fromkeys(first.tolist())]
 
 
-def _plain(column) -> np.ndarray:
-    """Arrow column to numpy: NaN, -1 or '' where null."""
-    # Nulls are filled before the conversion: numpy has no integer null, and floats would lose digits.
-    import pyarrow as pa
-
-    kind = column.type
-    if column.null_count:
-        if pa.types.is_floating(kind):
-            column = column.fill_null(float("nan"))
-        elif pa.types.is_integer(kind):
-            column = column.fill_null(-1)
-        elif pa.types.is_boolean(kind):
-            column = column.fill_null(True)
-    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        return column.to_numpy(zero_copy_only=False)
-    return np.array(["" if value is None else str(value) for value in column.to_pylist()], dtype=str)
+def _lists(column: Any, name: str, unit: str, path: Path) -> Column:
+    flat = _plain(column.flatten(), name, unit, path)
+    n = len(column)
+    if flat.is_text:
+        raise InputError(f"{path}: column {name} holds lists of {shown(column.type, 40)}, not of numbers")
+    gone = None if flat.gone is None or not flat.gone.any() else flat.gone.reshape(n, -1)
+    return Column(flat.data.reshape(n, -1), gone, unit, name, flat.where)
 
 
-def _only(column, name: str, where: str) -> str:
-    values = column.unique().to_pylist()
-    if len(values) != 1:
-        raise InputError(f"{where}: column {name} must hold one value throughout, found {values[:3]}")
-    return str(values[0])
+def _plain(column: Any, name: str, unit: str, path: Path) -> Column:
+    data, gone = parquet.to_numpy(column)
+    return Column(data, gone, unit, name, f"{path}: column {name}")

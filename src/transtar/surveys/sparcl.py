@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..content import first_bytes
 from ..errors import InputError
 from ..flags import Flag
 from ..grids import SPEED_OF_LIGHT, LogGrid
@@ -21,9 +22,8 @@ from ..spectra import SpectrumBatch
 from ..tables.ids import NO_ID
 from .base import Survey
 from .desi import KEYS, MAX_STELLAR_VELOCITY, RESTRICTED
-from .generic import build
 from .generic_binary import parse_parquet
-from .native import read_bytes
+from .generic_build import build
 
 SDSS_GRID = LogGrid("sdss", 3.5500, 1e-4, 4750)
 """Pixels of SDSS and BOSS coadds, 3548 to 10590 A vacuum: every spectrum fills some of them."""
@@ -61,14 +61,14 @@ def read_sparcl(path: Path) -> SpectrumBatch:
         If the file is broken or is none that `transtar fetch` wrote.
     """
     path = Path(path)
-    content = read_bytes(path)
-    if not content.startswith(b"PAR1"):
+    if not first_bytes(path, 4) == b"PAR1":
         raise InputError(f"{path}: not a parquet file; 'sparcl' reads what transtar fetch wrote, is --survey right?")
-    parsed = parse_parquet(content, str(path))
-    fields, parsed.stars = parsed.stars, {}
-    if not {"sparcl_id", "specid", "data_release"} <= set(fields):
+    (parsed, *others) = parse_parquet(path)
+    fields = {name: column.natural() for name, column in parsed.columns.items() if not column.is_vector}
+    parsed.columns = {name: column for name, column in parsed.columns.items() if column.is_vector}
+    if others or not {"sparcl_id", "specid", "data_release"} <= set(fields):
         raise InputError(f"{path}: no columns sparcl_id, specid and data_release; transtar fetch writes them")
-    batch = build(parsed, path, "transtar fetch writes it")
+    (batch,) = build(parsed, path)
     return replace(batch, survey="sparcl", ids=_ids(fields), meta=_meta(fields, path), keys=KEYS)
 
 

@@ -1,6 +1,6 @@
 """Every tabular file: opened in one way, by rules that hold for all. The only code that knows a table format."""
 
-from .choice import CHOOSABLE, Choice
+from .choice import CHOOSABLE, OF_SPECTRA, Choice
 from .column import Column
 from .formats import from_arrow
 from .ids import NO_ID, to_int64
@@ -13,6 +13,7 @@ __all__ = [
     "FORMATS",
     "KEY_PARTS",
     "NO_ID",
+    "OF_SPECTRA",
     "Choice",
     "Column",
     "Table",

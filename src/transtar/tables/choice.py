@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from ..errors import SettingsError
 from ..glossary import LABELS
 from .names import SPELLINGS
 
+OF_SPECTRA = ("wave", "loglam", "flux", "ivar", "error", "variance", "mask", "hdu")
+"""What columns of spectra are chosen for, and the HDU of FITS that holds them; id, star and velocity are of tables, too."""
+
 CHOOSABLE = (
     *LABELS, *(f"{label}_err" for label in LABELS), *SPELLINGS, "id", "file", "star", "split", "source_id", "flags", "survey",
+    *OF_SPECTRA,
 )  # fmt: skip
 """What a column can be chosen for."""
 
@@ -52,14 +56,21 @@ class Choice(dict[str, str]):
             choice[name] = column
         return choice
 
-    def require_used(self, tables: Sequence[str | os.PathLike]) -> None:
+    def require_used(self, tables: Sequence[str | os.PathLike], later: Collection[str] = ()) -> None:
         """Refuse a choice that no table had a column for.
+
+        Parameters
+        ----------
+        tables : sequence of path
+            That were read, for the message.
+        later : collection of str
+            What may be of use for something that is read later.
 
         Raises
         ------
         SettingsError
         """
-        unused = sorted(set(self) - self.used)
+        unused = sorted(set(self) - self.used - set(later))
         if unused:
             told = ", ".join(f"{name}={self[name]}" for name in unused)
             if not tables:

@@ -55,8 +55,14 @@ class Layout:
     strict: bool = False
 
 
-def read_layout(path: Path) -> Layout:
+def read_layout(path: Path, nameless: bool = False) -> Layout:
     """Find names, separator and units of a table of text.
+
+    Parameters
+    ----------
+    path : Path
+    nameless : bool
+        Whether a table without a line of names is allowed: its columns are then called 1, 2, 3 and so on.
 
     Raises
     ------
@@ -91,6 +97,8 @@ def read_layout(path: Path) -> Layout:
     if all(name == "" or _is_number(name) for name in names):
         # Without a line of names, or with one that is a comment, as numpy and TOPCAT write it.
         named = _fields(comments[-1].lstrip("#").strip(), separator) if comments else []
+        if nameless:
+            return Layout(tuple(str(n) for n in range(1, len(names) + 1)), separator, places[0], {}, encoding)
         if len(named) != len(names) or any(map(_is_number, named)):
             raise InputError(
                 f"{path}: the first line, '{header[:60]}', names no columns; begin with a line such as 'obsid,teff,logg,feh'"
@@ -321,8 +329,12 @@ def _single_blanks(file: BinaryIO) -> BinaryIO:
     """The same rows with one blank between any two fields."""
     content = file.read()
     if b'"' not in content:
-        content = re.sub(rb"[ \t]+", b" ", content)
-        return io.BytesIO(re.sub(rb"(?m)^ +| +(?=\r?$)", b"", content))
+        # Most files are tidy: looking is far faster than replacing.
+        if b"  " in content or b"\t" in content:
+            content = re.sub(rb"[ \t]+", b" ", content)
+        if content.startswith(b" ") or content.endswith(b" ") or any(s in content for s in (b"\n ", b" \n", b" \r")):
+            content = re.sub(rb"(?m)^ +| +(?=\r?$)", b"", content)
+        return io.BytesIO(content)
     out = io.StringIO()
     write = csv.writer(out, delimiter=" ", lineterminator="\n")
     for line in content.decode("utf-8", "surrogateescape").split("\n"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -92,29 +93,29 @@ def augment_flux(flux: torch.Tensor, settings: Augmentation, step: float, genera
 
 def _augment_block(flux: torch.Tensor, settings: Augmentation, step: float, generator: torch.Generator) -> torch.Tensor:
     n, n_pixels = flux.shape
-    device = flux.device
+    like: dict[str, Any] = {"dtype": flux.dtype, "device": flux.device}
 
     def uniform(low: float, high: float) -> torch.Tensor:
-        return low + (high - low) * torch.rand(n, 1, generator=generator, device=device)
+        return low + (high - low) * torch.rand(n, 1, generator=generator, **like)
 
     def normal(*shape: int) -> torch.Tensor:
-        return torch.randn(*shape, generator=generator, device=device)
+        return torch.randn(*shape, generator=generator, **like)
 
     changed = flux.clone()
     if settings.shift_kms or settings.smoothing_pixels:
         pixels_per_kms = 1 / (SPEED_OF_LIGHT * step * math.log(10))
         shift = normal(n, 1) * (settings.shift_kms * pixels_per_kms)
-        sigma = uniform(*settings.smoothing_pixels) if settings.smoothing_pixels else torch.zeros(n, 1, device=device)
+        sigma = uniform(*settings.smoothing_pixels) if settings.smoothing_pixels else flux.new_zeros(n, 1)
         changed = _shift_and_smooth(changed, shift, sigma)
     if settings.continuum_amplitude:
-        basis = _legendre(settings.continuum_order, n_pixels, device)
+        basis = _legendre(settings.continuum_order, n_pixels, flux.device)
         coefficients = normal(n, settings.continuum_order + 1) * settings.continuum_amplitude
         changed.mul_(torch.mm(coefficients, basis).add_(1))
     if settings.noise is not None:
         low, high = (math.log(end) for end in settings.noise)
         changed.addcmul_(normal(n, n_pixels), uniform(-high, -low).exp_())
     if settings.probability < 1:
-        keep = torch.rand(n, 1, generator=generator, device=device) >= settings.probability
+        keep = torch.rand(n, 1, generator=generator, **like) >= settings.probability
         changed = torch.where(keep, flux, changed)
     return changed
 
@@ -123,7 +124,7 @@ def _shift_and_smooth(flux: torch.Tensor, shift: torch.Tensor, sigma: torch.Tens
     margin = min(_MARGIN, flux.shape[1] - 1)
     padded = torch.nn.functional.pad(flux[:, None], (margin, margin), mode="reflect")[:, 0]
     n_padded = padded.shape[1]
-    frequency = torch.fft.rfftfreq(n_padded, device=flux.device) * (2 * math.pi)
+    frequency = torch.fft.rfftfreq(n_padded, dtype=flux.dtype, device=flux.device) * (2 * math.pi)
     # Pixels increase with wavelength, so that a positive velocity moves lines to higher pixels.
     response = torch.polar(torch.exp(-0.5 * (sigma * frequency).square_()), -shift * frequency)
     moved = torch.fft.irfft(torch.fft.rfft(padded).mul_(response), n=n_padded)

@@ -103,7 +103,7 @@ def batches(
     device : torch.device
     """
     longest = max(counts)
-    drawn = [torch.randperm(count, generator=order) for count, order in zip(counts, orders, strict=True)]
+    drawn = [torch.randperm(count, generator=order, device="cpu") for count, order in zip(counts, orders, strict=True)]
     rows = torch.stack([_filled(own, longest) + longest * run for run, own in enumerate(drawn)]).to(device)
     parts = list(rows.split(size, dim=1))
     if needs_pairs and len(parts) > 1 and parts[-1].shape[1] == 1:
@@ -117,7 +117,7 @@ def batches(
     else:
         sizes = torch.tensor(counts, device=device) - (longest - width)
         present = torch.arange(width, device=device) < sizes[:, None]
-        yield Batch(parts[-1].flatten(), sizes, (present * (width / sizes[:, None])).flatten()[:, None])
+        yield Batch(parts[-1].flatten(), sizes, (present * (width / sizes[:, None].float())).flatten()[:, None])
 
 
 class Validation:

@@ -16,7 +16,7 @@ from ..devices import check_device
 from ..errors import InputError, SettingsError, TranstarError
 from ..models.estimator import Estimator, input_scalers
 from ..models.lora import LoRALinear, add_lora, lora_factors, merge_lora
-from ..models.mlp import MLPSettings, build_mlp, is_plain_mlp
+from ..models.mlp import MLPSettings, build_linear, build_mlp, is_plain_mlp
 from ..models.networks import map_outputs
 from ..models.residual import ResidualNetwork, assemble, build_head, innermost
 from .augment import augment_flux
@@ -174,7 +174,7 @@ def recalibrate(base: Estimator, sample: Sample, strategy: Recalibrate, set_hash
 
 def ridge(sample: Sample, names: tuple[str, ...], preprocessing, strategy: Ridge, set_hash: str | None) -> Estimator:
     """Fit a ridge regression, a linear network with scalers of its own."""
-    network = nn.Linear(sample.flux.shape[1], len(names))
+    network = build_linear(sample.flux.shape[1], len(names))
     blank = _blank(network, sample, sample, names, preprocessing)
     inputs = blank.standardise(sample.flux).numpy()
     weight, bias, alphas = fit_ridge(inputs, _targets(blank, sample).numpy(), strategy)

@@ -158,7 +158,7 @@ def training(model: StepModel, runs: Sequence[Run]) -> Generator[None, None, lis
         if augments:
             own = zip(runs, inputs, noises, strict=True)
             prepared = prepare([plain if run.augment is None else run.augment(noise) for run, plain, noise in own])
-        totals = torch.zeros(len(runs), device=device)
+        totals = torch.zeros(len(runs), dtype=torch.float32, device=device)
         for batch in batches([len(run.targets) for run in runs], common.batch_size, orders, model.needs_pairs, device):
             losses = model.step(
                 tuple(tensor.index_select(0, batch.rows) for tensor in prepared),
