@@ -15,7 +15,7 @@ from typing import Any
 from transtar.errors import TranstarError
 
 from .judge import Found, Read, judge
-from .mutators import Unfit, apply, draw
+from .mutators import apply, draw
 from .oracle_fits import Broken
 from .seeds import Seed, copies
 from .subjects import SUBJECTS, Listener, Subject, listen
@@ -127,18 +127,8 @@ def make(world: World, number: int) -> tuple[Seed, str, Path, Path, bool]:
             continue
         try:
             target = apply(one, seed, target, rng, world.seeds)
-        except (
-            Unfit,
-            IndexError,
-            ValueError,
-            KeyError,
-            StopIteration,
-            TypeError,
-            UnicodeError,
-            OSError,
-            ArithmeticError,
-            MemoryError,
-        ):
+        except (Exception, MemoryError):
+            # What was damaged once may not be readable to the next.
             continue
         names.append(one.name)
         damaged |= one.damaged

@@ -22,8 +22,8 @@ NAMES = {
     **dict.fromkeys(("sigma", "err", "uncertainty", "flux_err", "flux_error", "e_flux"), "error"),
 }  # fmt: skip
 STATED = ("medium", "frame", "id", "velocity", "star", "class", "subclass")
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-UNITS = {"": 1.0, "angstrom": 1.0, "aa": 1.0, "a": 1.0, "nm": 10.0, "um": 1e4, "micron": 1e4}
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?", re.ASCII)
+UNITS = {"": 1.0, "angstrom": 1.0, "aa": 1.0, "a": 1.0, "nm": 10.0, "um": 1e4, "micron": 1e4, "m": 1e10}
 
 
 def canonical(name: str) -> str:
@@ -45,7 +45,8 @@ def to_number(text: str, blank: float = np.nan) -> float:
         return float(text)
     if not NUMBER.fullmatch(text):
         raise Broken(f"no number: {text[:30]!r}")
-    return float(text)
+    # Fortran writes 1.0D+03.
+    return float(text.lower().replace("d", "e"))
 
 
 def decode(content: bytes) -> str:
@@ -116,12 +117,14 @@ def text(content: bytes, path: Path) -> dict[str, Any]:
         names = split_rows(comments[-1:])[0]
     else:
         names, rows = rows[0], rows[1:]
-    names = [canonical(name) for name in names]
+    named = [re.fullmatch(r"(.*?)(?:\s*[\[(]([^\[\]()]*)[\])])?", name) for name in names]
+    units = {canonical(one[1]): one[2].strip() for one in named if one and one[2]}
+    names = [canonical(one[1]) for one in named if one]
     if any(len(row) != len(names) for row in rows) or not rows:
         raise Broken("rows differ in length")
     stated: dict[str, str] = {}
     for comment in comments:
-        found = re.match(r"(?i)(medium|frame|id|velocity|star|class|subclass)\s*[:=]\s*(.*\S)", comment)
+        found = re.match(r"(?i)(medium|frame|unit|id|velocity|star|class|subclass)\s*[:=]\s*(.*\S)", comment)
         if found:
             if found[1].lower() in stated:
                 raise Broken(f"{found[1]} twice")
@@ -132,7 +135,7 @@ def text(content: bytes, path: Path) -> dict[str, Any]:
     if len(set(names)) != len(names):
         raise Broken("a name twice")
     columns = dict(zip(names, zip(*rows, strict=True), strict=True))
-    units = {
+    units |= {
         canonical(name): unit for name, unit in re.findall(r"\{name: (\w+), unit: ([\w.\^/*-]+)", "\n".join(comments))
     }
     planes = {}
@@ -155,7 +158,10 @@ def _spectra(planes: dict[str, Any], stated: dict[str, Any], units: dict[str, st
     if "flux" not in planes or ("wave" in planes) == ("loglam" in planes):
         raise Broken("no flux, or no wavelengths, or two")
     wave = planes["wave"] if "wave" in planes else 10.0 ** np.asarray(planes["loglam"], float)
-    unit = units.get("wave", "").lower()
+    unit = str(units.get("wave") or stated.get("unit") or "").lower()
+    if unit == "hz":
+        unit, wave = "", 2.99792458e18 / np.asarray(wave, np.float64)[..., ::-1]
+        planes = {name: np.asarray(values)[..., ::-1] for name, values in planes.items()}
     if unit not in UNITS:
         raise Broken(f"unit {unit}")
     wave = np.atleast_2d(np.asarray(wave, np.float64) * UNITS[unit])
@@ -294,6 +300,7 @@ def parquet(content: bytes, path: Path) -> dict[str, Any]:
     lists = any(pa.types.is_nested(field.type) for field in table.schema)
     planes: dict[str, Any] = {}
     stated: dict[str, Any] = {name: metadata[name] for name in ("medium", "frame") if name in metadata}
+    units = {"wave": metadata["unit"]} if "unit" in metadata else {}
     if "wave" in metadata:
         try:
             planes["wave"] = np.array(json.loads(metadata["wave"]), dtype=np.float64)
@@ -301,6 +308,15 @@ def parquet(content: bytes, path: Path) -> dict[str, Any]:
             raise Broken(str(error)) from None
     for spelt in table.column_names:
         name, cells = canonical(spelt), table.column(spelt).to_pylist()
+        if "string" in str(table.schema.field(spelt).type) and name in (
+            "wave",
+            "loglam",
+            "flux",
+            "ivar",
+            "error",
+            "mask",
+        ):
+            raise Broken(f"{name} is text")
         if name in ("wave", "loglam", "flux", "ivar", "error", "mask"):
             blank = True if name == "mask" else np.nan
             try:
@@ -323,7 +339,7 @@ def parquet(content: bytes, path: Path) -> dict[str, Any]:
         for name in ("velocity", "star", "class", "subclass"):
             if name in stated:
                 stated[name] = np.array(stated[name])
-    return _spectra(planes, stated, {}, 1)
+    return _spectra(planes, stated, units, 1)
 
 
 def fits(path: Path) -> dict[str, Any]:

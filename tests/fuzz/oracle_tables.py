@@ -167,6 +167,15 @@ def prepared_set(folder: Path) -> dict[str, Any]:
     }
 
 
+def seals(folder: Path, description: str, *files: str) -> dict[str, Any]:
+    """Sums of the files, if the description notes sums of any kind: whoever writes a file anew has to note its sum."""
+    said = re.sub(rb'"flux_sha256": *"[^"]*"', b"", (folder / description).read_bytes())
+    if not re.search(rb'"[0-9a-f]{32,}"', said):
+        return {}
+    there = [name for name in files if (folder / name).is_file()]
+    return {f"_{name}": hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in there}
+
+
 def model(folder: Path) -> dict[str, Any]:
     """Configuration, weights and training stars of a model."""
     config = _json(folder / "config.json")
@@ -176,7 +185,8 @@ def model(folder: Path) -> dict[str, Any]:
     stars = table_of(content_of(folder / "trained_on.parquet", False))
     try:
         labels = config["labels"]
-        return {
+        sums = seals(folder, "config.json", "model.safetensors", "trained_on.parquet", "adapter.safetensors")
+        return sums | {
             "n": len(labels), "labels": [label["name"] for label in labels],
             **{f"label_{part}": np.array([float(label[part]) for label in labels]) for part in ("mean", "std", "min", "max")},
             **{f"weight {name}": array for name, array in weights.items()},

@@ -87,6 +87,10 @@ def test_what_is_harmless_changes_nothing_for_the_oracle(world, tmp_path, name):
         now = ask(SUBJECTS[seed.kind], path if seed.entry else path.parent)
         before = world.before[seed.name][1]
         assert now.values is not None, f"{seed.name}: {now.broken}"
+        if seed.kind == "model":
+            # Its description notes the sums of its files: whoever writes one anew has to note its sum.
+            assert not differences(before.values, now.values), seed.name
+            continue
         again = judge(SUBJECTS[seed.kind], Read(None, f"{path}: no"), Read({}), now, before, path, False)
         assert again[0] == "harmless", seed.name
     assert tried
