@@ -159,6 +159,7 @@ def prepared_set(folder: Path) -> dict[str, Any]:
     except (TypeError, ValueError, KeyError) as error:
         raise Broken(str(error)) from None
     types = [sorted(str(field) for field in one.schema) for one in (spectra, stars)]
+    out |= seals(folder, "set.json", "spectra.parquet", "stars.parquet")
     return out | {
         "_types": types,
         "_ivar": ivar,
