@@ -24,7 +24,7 @@ export TRANSTAR_DATA ?= $(abspath $(DATA))
 endif
 export MPLBACKEND := Agg
 
-.PHONY: help demo test test-slow test-base test-extras $(EXTRAS:%=test-extra-%) lint bench clean
+.PHONY: help demo test test-slow fuzz test-base test-extras $(EXTRAS:%=test-extra-%) lint bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -38,6 +38,9 @@ test: $(VENV)/.test  ## run the tests, but for the slow ones (ARGS="-k name" goe
 
 test-slow: $(VENV)/.test  ## run the slow tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m slow $(ARGS)
+
+fuzz: $(VENV)/.test  ## 2,000 damaged and hostile files over all readers (ARGS="--seed 7 --out DIR", ARGS="--only 12")
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.fuzz $(ARGS)
 
 test-base: $(VENV)/.base  ## what must work without any extra; only in a .venv that has none yet
 	$(BIN)/python -m tests.base_install
