@@ -6,6 +6,11 @@ In a notebook Python itself prints what is told; ``logging.getLogger("transtar")
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .errors import shown
 
 LOGGER = logging.getLogger("transtar")
 
@@ -16,23 +21,47 @@ def tell(message: str) -> None:
 
 
 class _Once(logging.Handler):
-    """Shows each message once on standard error, whatever that is at the time."""
+    """Shows the first message of each kind on standard error, whatever that is at the time, and counts the others.
+
+    Messages that differ in numbers, or in the file that they begin with, are of one kind.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.told: set[str] = set()
+        self.more: dict[str, int] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         import sys
 
         message = record.getMessage()
-        if message not in self.told:
-            self.told.add(message)
-            print(message, file=sys.stderr, flush=True)
+        if message in self.told:
+            return
+        self.told.add(message)
+        kind = re.sub(r"[0-9]+", "0", message.partition(": ")[2] or message)
+        if kind in self.more:
+            self.more[kind] += 1
+            return
+        self.more[kind] = 0
+        print(message, file=sys.stderr, flush=True)
+
+    def finish(self) -> None:
+        import sys
+
+        for kind, count in self.more.items():
+            if count:
+                print(f"({count} more like it: {shown(kind, 70)})", file=sys.stderr, flush=True)
+                self.more[kind] = 0
 
 
-def show_on_stderr() -> None:
+@contextmanager
+def shown_on_stderr() -> Iterator[None]:
     """Show what is told on standard error, as the command line does; what was told before is told again."""
-    for handler in [handler for handler in LOGGER.handlers if isinstance(handler, _Once)]:
-        LOGGER.removeHandler(handler)
-    LOGGER.addHandler(_Once())
+    handler = _Once()
+    for other in [other for other in LOGGER.handlers if isinstance(other, _Once)]:
+        LOGGER.removeHandler(other)
+    LOGGER.addHandler(handler)
+    try:
+        yield
+    finally:
+        handler.finish()

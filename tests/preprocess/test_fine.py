@@ -149,14 +149,13 @@ def test_on_a_grid_that_is_not_logarithmic():
 
 
 def test_zeros_in_place_of_gaps():
-    """Five zeros are a gap in any spectrum, four are fluxes."""
     wave = WAVES["log"]
-    for n, bad in ((4, 0), (5, 5), (40, 40)):
+    for n in (1, 4, 40):
         batch = batch_of(star(wave), wave)
         batch.flux[0, 900 : 900 + n] = 0
         spectra = preprocess(batch)
-        assert np.count_nonzero(spectra.ivar[0] == 0) == bad
-        assert (spectra.flux[0, 562 : 562 + n] == 0).all() == (not bad)
+        assert np.count_nonzero(spectra.ivar[0] == 0) == n
+        assert (spectra.flux[0] != 0).all()
     padded = batch_of(star(wave), wave)
     padded.flux[0, :500] = padded.flux[0, 1600:] = 0
     kept = preprocess(replace(padded, mask=padded.flux == 0))

@@ -7,7 +7,7 @@ from .continuum import envelope, peaks_blue
 
 
 def good_pixels(wave, flux, ivar, mask, sky_lines=()):
-    good = np.isfinite(flux) & ~mask
+    good = np.isfinite(flux) & (flux != 0) & ~mask
     if ivar is not None:
         good &= (ivar > 0) & np.isfinite(ivar)
     for low, high in sky_lines:

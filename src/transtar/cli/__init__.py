@@ -10,7 +10,7 @@ from importlib import import_module
 from .. import __version__
 from ..errors import SettingsError, TranstarError, shown
 from ..processes import Ended, ending_cleanly
-from ..telling import show_on_stderr
+from ..telling import shown_on_stderr
 from .arguments import Parser, plain_output
 
 VERBS = (
@@ -52,9 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     plain_output()
     parsed = build_parser().parse_args(arguments)
-    show_on_stderr()
     try:
-        with ending_cleanly():
+        with ending_cleanly(), shown_on_stderr():
             return parsed.run(parsed) or 0
     except Ended as ended:
         if parsed.debug:

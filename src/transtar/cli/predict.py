@@ -92,14 +92,16 @@ def _native(arguments, model, skipped: Skipped, left_out: dict[str, int]) -> Ite
     from tqdm import tqdm
 
     from ..datasets import grid_spectra
-    from ..datasets.defaults import fast_line, require_fit
+    from ..datasets.defaults import fast_line, require_fit, require_moving
     from ..labels import StarList, VelocityReport, read_velocities
     from ..preprocess import too_fast
     from ..surveys import find_files, find_star_files, get_survey, stream
     from ..tables import Choice
 
     columns = Choice.parse(arguments.columns)
-    survey = get_survey(arguments.survey).stating(replace(read_stated(arguments), columns=columns))
+    stated = read_stated(arguments)
+    require_moving(stated, arguments.velocities)
+    survey = get_survey(arguments.survey).stating(replace(stated, columns=columns))
     how: dict[str, Any] = {"columns": columns, "ids": survey.id_columns}
     wanted = None if arguments.stars is None else StarList.read(arguments.stars, **how)
     velocities = None if arguments.velocities is None else read_velocities(arguments.velocities, **how)

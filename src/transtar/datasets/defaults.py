@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import SettingsError
 from ..grids import MOST_VELOCITY, Grid, get_grid
 from ..preprocess import Preprocessing
-from ..surveys import Survey
+from ..surveys import Stated, Survey
 
 
 def default_settings(survey: Survey, changes: Mapping[str, Any] | None = None) -> Preprocessing:
@@ -50,6 +50,20 @@ def require_fit(survey: Survey, settings: Preprocessing) -> None:
         raise SettingsError(
             f"{survey.name}: its spectra are too coarse for the grid '{wanted.name}' ({points} points for {needed}); "
             f"they are prepared on the grid '{own.name}', without --preprocessing, and need models that learnt on that"
+        )
+
+
+def require_moving(stated: Stated, velocities: Any) -> None:
+    """Refuse velocities for spectra that are said to be at rest: one of the two is a mistake.
+
+    Raises
+    ------
+    SettingsError
+    """
+    if stated.frame == "rest" and velocities is not None:
+        raise SettingsError(
+            "frame 'rest' says that the wavelengths are at rest already, so that velocities do not apply; leave out --frame "
+            "(they are then observed ones) or --velocities"
         )
 
 

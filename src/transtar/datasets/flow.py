@@ -10,6 +10,7 @@ from ..labels import VelocityReport, find_velocities
 from ..preprocess import GridSpectra, Preprocessing, preprocess
 from ..spectra import SpectrumBatch
 from ..surveys import Survey
+from ..telling import tell
 
 
 def preprocess_batch(
@@ -128,6 +129,8 @@ def _preprocess(batch: SpectrumBatch, survey: Survey, settings: Preprocessing, t
 
 
 def _replace_velocities(batch: SpectrumBatch, table, report: VelocityReport | None) -> None:
+    if batch.frame == "rest":
+        tell(f"{batch.survey}: velocities are not applied to spectra whose wavelengths are at rest")
     batch.meta["velocity"] = find_velocities(
         table,
         file=batch.meta["file"],

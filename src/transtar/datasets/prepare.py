@@ -30,7 +30,7 @@ from ..spectra import SpectrumBatch
 from ..surveys import Stated, Survey, find_files, find_star_files, stream
 from ..tables import Choice
 from ..telling import tell
-from .defaults import default_settings, fast_line, require_fit
+from .defaults import default_settings, fast_line, require_fit, require_moving
 from .flow import grid_spectra
 from .prepared import SPLITS, SetWriter
 
@@ -130,6 +130,7 @@ def prepare(
     require_fit(survey, settings)
     report = PrepareReport()
     stated = stated or Stated()
+    require_moving(stated, velocities)
     survey = survey.stating(replace(stated, columns=stated.columns or columns or {}))
     # Tables are read first: a misspelt column should not cost an hour of reading spectra.
     if match_radius is not None and labels is None:

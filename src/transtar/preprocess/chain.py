@@ -15,12 +15,17 @@ from ..flags import Flag
 from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT
 from ..spectra import SpectrumBatch
 from ..telling import tell
+from .gaps import fill_gaps
 from .plan import Plan
 from .result import GridSpectra
 from .settings import Preprocessing
 
 BLOCK = 128
 """Spectra handled at a time by one thread."""
+
+COARSE = 5.0
+"""Native pixels wider than so many of the grid's do not show what networks on the grid look at. At 9 A a dwarf of [Fe/H] = -0.55
+came out at -1.2, at 4.5 A it was still right."""
 
 
 def preprocess(
@@ -66,6 +71,9 @@ def preprocess(
     _require_overlap(batch, settings)
     threads = threads or os.cpu_count() or 1
     fine = _is_fine(batch, settings)
+    if not fine:
+        # A little more than the window, for shifts.
+        batch = fill_gaps(batch, 0.98 * settings.window[0], 1.02 * settings.window[1])
     without = _without_errors(batch)
     if not (fine or without.any()):
         return _to_grid(batch, settings, stretch, flags, sky_lines, resolution, threads)
@@ -214,6 +222,14 @@ def _require_overlap(batch: SpectrumBatch, settings: Preprocessing) -> None:
         raise InputError(
             f"{batch.survey}: spectra from {batch.wave[0]:.1f} to {batch.wave[-1]:.1f} A have fewer than {needed} pixels on "
             f"the grid '{settings.grid}' ({grid[0]:.1f} to {grid[-1]:.1f} A); these spectra need another grid"
+        )
+    inside = batch.wave[first:last]
+    width, own = np.median(np.diff(inside) / inside[:-1]), np.median(np.diff(grid) / grid[:-1])
+    if width > COARSE * own:
+        middle = grid[len(grid) // 2]
+        raise InputError(
+            f"{batch.survey}: pixels of {width * middle:.2g} A are too coarse for the grid '{settings.grid}' "
+            f"({own * middle:.2g} A); these spectra need another grid"
         )
     covered = np.count_nonzero((grid >= batch.wave[0]) & (grid <= batch.wave[-1])) / len(grid)
     if covered < settings.good_fraction:

@@ -30,10 +30,6 @@ NEGLIGIBLE = 1e-5
 TINY = 1e-300
 """Keeps the inverse variance of two pixels of weight 0 from being 0 / 0."""
 
-GAP = 5
-"""Exact zeros side by side that are no fluxes: what stands where detectors or orders leave a gap, or fills up the ends. Counts
-of photons may be zero, but hardly in so many pixels at once. Fewer zeros than these are fluxes."""
-
 ONE = np.uint64(1)
 """Added to unsigned places; a signed 1 would make them signed, and numba would look for negative ones."""
 
@@ -55,9 +51,9 @@ def compiled(sums_in_any_order: bool = False) -> Callable[[Callable], Any]:
 
 @compiled()
 def find_good(flux, ivar, mask, sky, good):
-    """Mark, in `good`, pixels of finite flux outside `mask`, `sky` and gaps, with a positive and finite `ivar`.
+    """Mark, in `good`, pixels of finite flux outside `mask` and `sky`, with a positive and finite `ivar`.
 
-    A gap is a run of `GAP` or more fluxes that are exactly zero.
+    A flux of exactly zero is what stands where nothing was measured: in gaps of detectors, dead pixels, filled-up ends.
 
     Parameters
     ----------
@@ -70,17 +66,8 @@ def find_good(flux, ivar, mask, sky, good):
         First pixel of each range spoilt by the sky, and the first after it.
     good : ndarray, shape (n_pixels,), bool
     """
-    zeros = 0
     for i in range(len(flux)):
-        good[i] = (abs(flux[i]) < np.inf) & (not mask[i])
-        zeros += flux[i] == 0
-    if zeros >= GAP:
-        start = 0
-        for i in range(len(flux) + 1):
-            if i == len(flux) or flux[i] != 0:
-                if i - start >= GAP:
-                    good[start:i] = False
-                start = i + 1
+        good[i] = (abs(flux[i]) < np.inf) & (flux[i] != 0) & (not mask[i])
     if len(ivar):
         for i in range(len(flux)):
             good[i] &= (ivar[i] > 0) & (ivar[i] < np.inf)

@@ -59,7 +59,8 @@ def _expand(survey: Survey, path: str) -> list[str]:
         if not files:
             raise InputError(f"{path}: no files named {' or '.join(survey.patterns)} in this folder")
         return sorted(files)
-    if os.path.exists(path):
+    # A link that leads nowhere is a file that cannot be read.
+    if os.path.lexists(path):
         return [path]
     if glob.has_magic(path):
         matches = sorted(glob.glob(path, recursive=True))
