@@ -44,7 +44,7 @@ class Subject:
 
 def spectra(survey_name: str, path: Path) -> dict[str, Any]:
     """Read by `transtar.stream`, as prepare and predict do, and preprocessed, which must not fail on anything either."""
-    from transtar.datasets.prepare import preprocess_batch
+    from transtar.datasets import preprocess_batch
     from transtar.preprocess import Preprocessing
     from transtar.surveys import get_survey, stream
 
@@ -178,8 +178,10 @@ def study(path: Path) -> dict[str, Any]:
 def preprocessing(path: Path) -> dict[str, Any]:
     """Settings of preprocessing."""
     from transtar.cli.common import read_preprocessing
+    from transtar.surveys import get_survey
 
-    return {"n": 1, "leaves": dict(oracle_tables.leaves(read_preprocessing(path).to_dict()))}
+    settings = read_preprocessing(path, get_survey("lamost"))
+    return {"n": 1, "leaves": dict(oracle_tables.leaves(settings.to_dict()))}
 
 
 def leaves_differ(ours: dict[str, Any], theirs: dict[str, Any], wave_rtol: float = 0) -> list[str]:

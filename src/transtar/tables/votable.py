@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..content import read_bytes
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..telling import tell
 from .names import meaning
 
@@ -30,13 +30,17 @@ def recognise(start: bytes) -> bool:
     return _START.match(plain) is not None or plain.lstrip().startswith(b"<?xml")
 
 
-def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarray, np.ndarray]], list[str]]:
-    """Names, units, columns and frames of the first table that has rows.
+def parse_votable(path: Path) -> tuple[bytes, Any]:
+    """The content of a VOTable as UTF-8, and what astropy makes of it.
+
+    Returns
+    -------
+    bytes, astropy.io.votable.tree.VOTableFile
 
     Raises
     ------
     InputError
-        If it is no VOTable, has no table with rows, reports an error of the service, or keeps its data elsewhere.
+        If it is no VOTable, reports an error of the service, or keeps its data elsewhere.
     """
     from astropy.io.votable import parse
 
@@ -56,9 +60,24 @@ def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarra
         try:
             whole = parse(io.BytesIO(content), verify="ignore", filename=str(path))
         except Exception as error:
-            what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            raise InputError(f"{path}: cannot be read as a VOTable ({what})") from None
-        _check_status(path, whole)
+            raise InputError(
+                f"{path}: cannot be read as a VOTable ({shown(f'{type(error).__name__}: {error}', 300)})"
+            ) from None
+    _check_status(path, whole)
+    return content, whole
+
+
+def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarray, np.ndarray]], list[str]]:
+    """Names, units, columns and frames of the first table that has rows.
+
+    Raises
+    ------
+    InputError
+        As `parse_votable`, and if no table has rows.
+    """
+    content, whole = parse_votable(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         tables = [table for table in whole.iter_tables() if len(table.array)]
         if not tables:
             raise InputError(f"{path}: no table with rows in this VOTable")
