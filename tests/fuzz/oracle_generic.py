@@ -278,6 +278,9 @@ def table_of(content: bytes) -> Any:
             or sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups)) > 1 << 28
         ):
             raise Broken("too large")
+        if not _counts_agree(about):
+            # Arrow reads as many as one of them says, whichever it is.
+            raise Broken("counts in the footer that contradict each other")
         table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True, use_threads=False)
         table.validate(full=True)
     except Broken:
@@ -285,6 +288,17 @@ def table_of(content: bytes) -> Any:
     except Exception as error:
         raise Broken(f"{type(error).__name__}: {error}") from None
     return table
+
+
+def _counts_agree(about: Any) -> bool:
+    """Whether the rows of the file are those of its groups, and these those of their columns."""
+    groups = [about.row_group(i) for i in range(about.num_row_groups)]
+    flat = [about.schema.column(k).max_repetition_level == 0 for k in range(about.num_columns)]
+    for group in groups:
+        values = [group.column(k).num_values for k in range(group.num_columns)]
+        if any(n < group.num_rows or (one and n != group.num_rows) for n, one in zip(values, flat, strict=True)):
+            return False
+    return about.num_rows == sum(group.num_rows for group in groups)
 
 
 def parquet(content: bytes, path: Path) -> dict[str, Any]:

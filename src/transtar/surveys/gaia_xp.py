@@ -128,6 +128,8 @@ def source_ids(path: Path) -> np.ndarray:
 
 def _spectra(table: XpTable, path: Path) -> tuple[Any, ...]:
     """Identifiers, wavelengths in nm, fluxes and errors in W/m2/nm, and the number of rows left out."""
+    if any(not len(column) for column in table.columns.values()):
+        raise InputError(f"{path}: holds no row")
     if set(COEFFICIENTS) & set(table.names):
         return sample(table, _rows(table, path), path)
     if not {"flux", "flux_error"} <= set(table.names):
@@ -135,8 +137,6 @@ def _spectra(table: XpTable, path: Path) -> tuple[Any, ...]:
             f"{path}: not Gaia XP spectra ({table.found}): needs flux and flux_error, or coefficients of BP and RP; "
             "is --survey right?"
         )
-    if not len(table.columns["flux"]):
-        raise InputError(f"{path}: holds no row")
     named = {
         name: vectors(table.columns[name]) for name in ("wavelength", "flux", "flux_error") if name in table.columns
     }

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..content import first_bytes
+from ..content import first_bytes, what_else
 from ..errors import InputError, shown
-from ..tables import Column, open_table, to_int64
+from ..tables import Column, ecsv, text, to_int64
 from ..tables.ids import MISSING_TEXT, NO_ID
 from ..tables.votable import parse_votable, recognise
+from ..telling import tell
 from .generic_fits import read_column
 from .generic_images import is_table
 from .header_cards import identifier
@@ -85,10 +86,13 @@ def read_tables(path: Path, wanted: Collection[str] = (*SAMPLED, *CONTINUOUS)) -
         tables = _fits_tables(path, wanted)
     elif recognise(start):
         tables = _votables(path, wanted)
-    elif b"\0" in start[:4096]:
-        raise InputError(f"{path}: not a CSV, FITS or VOTable file of Gaia XP spectra; is --survey right?")
     else:
-        tables = [_text_table(path, wanted)]
+        other = what_else(start)
+        if other is not None:
+            raise InputError(
+                f"{path}: not a CSV, FITS or VOTable file of Gaia XP spectra, but {other}; is --survey right?"
+            )
+        tables = [_text_table(path, wanted, start.startswith(ecsv.MAGIC))]
     if not tables:
         raise InputError(f"{path}: not Gaia XP spectra: no table in this file; is --survey right?")
     return tables
@@ -150,14 +154,26 @@ def _one(ids: set[int], path: Path) -> int:
     return next(iter(ids), NO_ID)
 
 
-def _text_table(path: Path, wanted: Collection[str]) -> XpTable:
-    table = open_table(path)
-    # Of a name that is there twice the table makes name#1 and name#2.
-    bare = [name.rpartition("#")[0] or name for name in table.names]
-    names, places = _places(bare, wanted, path)
-    spelt = {table.names[place]: name for name, place in places.items()}
-    found = table.columns(lambda name: name in spelt, empty=True) if spelt else {}
-    return XpTable(names, {spelt[name]: column for name, column in found.items()})
+def _text_table(path: Path, wanted: Collection[str], described: bool) -> XpTable:
+    try:
+        layout = ecsv.read_layout(path) if described else text.read_layout(path)
+    except InputError:
+        if not described:
+            raise
+        # The wavelengths and fluxes of the archive have one unit, whether a header says so or not.
+        layout = text.read_layout(path, plain=True)
+        tell(f"{path}: its ECSV header does not describe its columns; they are taken for those of the archive")
+    names, places = _places(layout.names, wanted, path)
+    # Names are asked for by place: others may be there twice.
+    unique = [str(place) for place in range(len(names))]
+    rows = text.read_rows(path, layout, [str(place) for place in places.values()] or unique[:1], unique)
+    columns = {
+        name: Column(
+            rows.column(str(place)), None, layout.units.get(layout.names[place], ""), name, f"{path}: column {name}"
+        )
+        for name, place in places.items()
+    }
+    return XpTable(names, columns)
 
 
 def vectors(column: Column) -> list[np.ndarray]:
@@ -192,16 +208,16 @@ def _vector(cell: Any, where: str) -> np.ndarray:
 
 def _numbers(cell: str, where: str) -> np.ndarray:
     """Numbers of a cell such as ``[1.0, null]``, ``(1, 2)`` or ``3``; missing ones are NaN, and nothing is an array of none."""
-    text = cell.strip()
-    if text[:1] in ("[", "("):
-        if text[-1] not in "])":
+    content = cell.strip()
+    if content[:1] in ("[", "("):
+        if content[-1] not in "])":
             raise InputError(f"{where}: an array without end; the file is cut short, fetch it again")
-        text = text[1:-1]
-        if not text.strip():
+        content = content[1:-1]
+        if not content.strip():
             return np.empty(0)
-    parts = text.split(",") if "," in text else text.split() or [""]
+    parts = content.split(",") if "," in content else content.split() or [""]
     # Python reads 1_0 as a number, and no file means one by it.
-    if "_" not in text:
+    if "_" not in content:
         try:
             return np.fromiter(map(float, parts), np.float64, len(parts))
         except ValueError:

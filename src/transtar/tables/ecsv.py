@@ -72,9 +72,7 @@ def read_layout(path: Path) -> Layout:
             f"({', '.join(names)[:80]}); write it anew"
         )
     units = {column["name"]: unit_of(column) for column in header["datatype"]}
-    return Layout(
-        tuple(names), separator, skipped + 1, {name: unit for name, unit in units.items() if unit}, strict=True
-    )
+    return Layout(tuple(names), separator, skipped + 1, {name: unit for name, unit in units.items() if unit})
 
 
 def parse_header(content: bytes, where: str) -> dict[str, Any]:

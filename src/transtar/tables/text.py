@@ -26,6 +26,8 @@ _SAMPLE = 50
 """Rows that tell the separator."""
 _RULE = re.compile(r"[-+|\t; ,:]*--[-+|\t; ,:]*")
 """A line drawn with dashes, at least two of them together: a lone one stands for 'missing'."""
+_ODD = re.compile(rb'(?m)^[^"\n]*"(?:[^"\n]*"[^"\n]*")*[^"\n]*$')
+"""A line in which a quote is not closed."""
 _SEPARATORS = ("\t", "|", ";", ",")
 
 
@@ -43,8 +45,6 @@ class Layout:
     units : dict of str to str
         By name, as far as the file states them.
     encoding : str
-    strict : bool
-        Whether each blank separates.
     """
 
     names: tuple[str, ...]
@@ -52,10 +52,9 @@ class Layout:
     first: int
     units: dict[str, str] = field(default_factory=dict)
     encoding: str = "utf-8"
-    strict: bool = False
 
 
-def read_layout(path: Path, nameless: bool = False) -> Layout:
+def read_layout(path: Path, nameless: bool = False, plain: bool = False) -> Layout:
     """Find names, separator and units of a table of text.
 
     Parameters
@@ -63,6 +62,8 @@ def read_layout(path: Path, nameless: bool = False) -> Layout:
     path : Path
     nameless : bool
         Whether a table without a line of names is allowed: its columns are then called 1, 2, 3 and so on.
+    plain : bool
+        Whether an ECSV header is no more than comments.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def read_layout(path: Path, nameless: bool = False) -> Layout:
         comments, lines, places = _head(path, file)
     if not lines:
         raise InputError(f"{path}: the table has no rows; columns found: none")
-    if any("%ECSV" in comment for comment in comments):
+    if not plain and any("%ECSV" in comment for comment in comments):
         raise InputError(
             f"{path}: an ECSV header that does not begin the file; units would be lost: write the file anew"
         )
@@ -246,7 +247,7 @@ def _parse(
             pass
         lines = _Lines(file, len(names) - 1, layout.separator)
         rest = io.BufferedReader(lines, 1 << 20)
-        stream: Any = _single_blanks(rest) if layout.separator == " " and not layout.strict else rest
+        stream: Any = _single_blanks(rest) if layout.separator == " " else rest
         reading = arrow_csv.ReadOptions(
             column_names=list(names), block_size=1 << 26, encoding=encoding, use_threads=False
         )
@@ -328,13 +329,17 @@ class _Lines(io.RawIOBase):
 def _single_blanks(file: BinaryIO) -> BinaryIO:
     """The same rows with one blank between any two fields."""
     content = file.read()
-    if b'"' not in content:
-        # Most files are tidy: looking is far faster than replacing.
-        if b"  " in content or b"\t" in content:
-            content = re.sub(rb"[ \t]+", b" ", content)
-        if content.startswith(b" ") or content.endswith(b" ") or any(s in content for s in (b"\n ", b" \n", b" \r")):
-            content = re.sub(rb"(?m)^ +| +(?=\r?$)", b"", content)
+    # Most files are tidy: looking is far faster than replacing.
+    wide = b"  " in content or b"\t" in content
+    edges = content.startswith(b" ") or content.endswith(b" ") or any(s in content for s in (b"\n ", b" \n", b" \r"))
+    quoted = b'"' in content
+    if not (wide or edges or (quoted and _ODD.search(content))):
         return io.BytesIO(content)
+    if not quoted:
+        if wide:
+            content = re.sub(rb"[ \t]+", b" ", content)
+        # A tab may have stood at the edge.
+        return io.BytesIO(re.sub(rb"(?m)^ +| +(?=\r?$)", b"", content))
     out = io.StringIO()
     write = csv.writer(out, delimiter=" ", lineterminator="\n")
     for line in content.decode("utf-8", "surrogateescape").split("\n"):
