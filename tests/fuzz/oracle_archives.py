@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import warnings
 from pathlib import Path
@@ -166,3 +167,26 @@ def sparcl(path: Path) -> dict[str, Any]:
     status = [max(cell, 0) & ~8 for cell in column("coadd_fiberstatus", 0)]
     found["bad_fiber"] = np.array([bool(cell) and ok for cell, ok in zip(status, desi, strict=True)])
     return found
+
+
+def page(path: Path) -> dict[str, Any]:
+    """A page of the cache: arrays, and the other fields as JSON."""
+    table = table_of(content_of(path, False))
+    kinds = {"wave": float, "flux": np.float32, "ivar": np.float32, "mask": bool}
+    try:
+        several = [table.column(name).to_pylist() for name in ("sparcl_id", "fields", *kinds)]
+        rows = sorted(zip(*several, strict=True), key=lambda row: row[0])
+        arrays: dict[str, list] = {
+            name: [None if row[place] is None else np.array(row[place], kind) for row in rows]
+            for place, (name, kind) in enumerate(kinds.items(), 2)
+        }
+        fields = [json.loads(row[1]) for row in rows]
+    except (TypeError, ValueError, KeyError) as error:
+        raise Broken(str(error)) from None
+    if len({row[0] for row in rows}) != len(rows) or any(
+        one is not None and len(one) != len(arrays["wave"][k])
+        for cells in arrays.values()
+        for k, one in enumerate(cells)
+    ):
+        raise Broken("a record twice, or lengths differ")
+    return {"n": len(rows), "names": [row[0] for row in rows], "fields": fields, **arrays}

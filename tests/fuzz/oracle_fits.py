@@ -126,6 +126,9 @@ def read_fits(path: Path) -> tuple[Any, str, bool]:
                 hdu.header.get("DATASUM")
         except Exception as error:
             raise Broken(f"{type(error).__name__}: {error}") from None
+        if len(hdus) > 1 and hdus[0].data is None and re.search(rb"ZSIMPLE = +T", content[:40000]):
+            # fpack moves the first image into the second HDU.
+            hdus = fits.HDUList([fits.PrimaryHDU(hdus[1].data, hdus[1].header), *hdus[2:]])
     said = " ".join(str(one.message) for one in told)
     # Whoever edits a header by hand leaves a CHECKSUM that no longer fits; the sum of the data is another matter.
     return (

@@ -78,6 +78,24 @@ def spectra(survey_name: str, path: Path) -> dict[str, Any]:
     }
 
 
+def page(path: Path) -> dict[str, Any]:
+    """All records of a page in the cache of `transtar fetch`; those of a page that is passed over are fetched again."""
+    from transtar.fetch.cache import Pages
+
+    if not path.match("page-*.parquet"):
+        raise InputError(f"{path}: not a page by its name")
+    pages = Pages(path.parent)
+    records = {name: pages.read(name) for name in sorted(pages)}
+    if not records:
+        raise InputError(f"{path}: its records are fetched again")
+    several = records.values()
+    return {
+        "n": len(records), "names": list(records), "fields": [one.fields for one in several],
+        **{name: [None if getattr(one, name) is None else getattr(one, name) for one in several]
+           for name in ("wave", "flux", "ivar", "mask")},
+    }  # fmt: skip
+
+
 def table(path: Path) -> dict[str, Any]:
     """All columns, in the type that they have, and whole numbers of the columns that identify."""
     from transtar.glossary import LABELS
@@ -209,6 +227,7 @@ SUBJECTS = {
     "generic": Subject(partial(spectra, "generic"), oracle_generic.generic),
     "gaia-xp": Subject(partial(spectra, "gaia-xp"), oracle_archives.gaia_xp),
     "sparcl": Subject(partial(spectra, "sparcl"), oracle_archives.sparcl),
+    "page": Subject(page, oracle_archives.page, sealed=True),
     "table": Subject(table, oracle_tables.table, cells_differ),
     "set": Subject(prepared_set, oracle_tables.prepared_set, settings_differ, sealed=True),
     "model": Subject(model, oracle_tables.model, settings_differ),

@@ -35,6 +35,7 @@ SCALE = 1e19
 BROKEN = "with broken arrays"
 """What a row is called whose flux or error has another number of points than all others, or whose coefficients are not whole."""
 
+
 def read_gaia_xp(path: Path) -> SpectrumBatch:
     """Read a file of Gaia XP spectra.
 

@@ -15,13 +15,13 @@ import numpy as np
 
 from ..errors import InputError, missing_package
 from ..telling import tell
-from .xp_tables import BANDS, CONTINUOUS, XpTable, vectors
+from .xp_tables import ARRAYS, BANDS, CONTINUOUS, NUMBERS, XpTable, vectors
 
 BASES = 55
 """Basis functions of each band (Carrasco et al. 2021, A&A 652, A86; De Angeli et al. 2023, section 3)."""
 
 
-def sample(table: XpTable, ids: np.ndarray, path: Path) -> tuple[np.ndarray, ...]:
+def sample(table: XpTable, ids: np.ndarray, path: Path) -> tuple[Any, ...]:
     """Sample the sources of a table.
 
     Parameters
@@ -54,11 +54,8 @@ def sample(table: XpTable, ids: np.ndarray, path: Path) -> tuple[np.ndarray, ...
     wrong = np.full(len(ids), "", dtype=object)
     empty = np.zeros(len(ids), int)
     for band in BANDS:
-        numbers = {name: table.columns[f"{band}_{name}"].numbers("") for name in ("n_parameters", "standard_deviation")}
-        arrays = {
-            name: [_without_blanks(cell) for cell in vectors(table.columns[f"{band}_{name}"])]
-            for name in ("coefficients", "coefficient_errors", "coefficient_correlations")
-        }
+        numbers = {name: table.columns[f"{band}_{name}"].numbers("") for name in NUMBERS}
+        arrays = {name: [_without_blanks(cell) for cell in vectors(table.columns[f"{band}_{name}"])] for name in ARRAYS}
         for row in range(len(ids)):
             sizes = [len(cells[row]) for cells in arrays.values()]
             n, sigma = (values[row] for values in numbers.values())
@@ -66,7 +63,9 @@ def sample(table: XpTable, ids: np.ndarray, path: Path) -> tuple[np.ndarray, ...
                 empty[row] += 1
             elif sizes != [BASES, BASES, BASES * (BASES - 1) // 2] or n != BASES:
                 wrong[row] = f"{band.upper()} has {n:g} parameters and arrays of {', '.join(map(str, sizes))} numbers"
-            elif not (sigma > 0 and np.isfinite(sigma) and all(np.isfinite(cells[row]).all() for cells in arrays.values())):
+            elif not (
+                sigma > 0 and np.isfinite(sigma) and all(np.isfinite(cells[row]).all() for cells in arrays.values())
+            ):
                 wrong[row] = f"{band.upper()} lacks numbers"
         columns |= {f"{band}_{name}": values.tolist() for name, values in numbers.items()}
         columns |= {f"{band}_{name}": cells for name, cells in arrays.items()}
@@ -74,7 +73,8 @@ def sample(table: XpTable, ids: np.ndarray, path: Path) -> tuple[np.ndarray, ...
     whole = wrong == ""
     if not whole.all():
         row = int(np.argmin(whole))
-        message = f"{path}: {(~whole).sum()} of {len(whole)} rows are not whole; the first: row {row + 1} (source {ids[row]}): {wrong[row]}"
+        message = f"{path}: {(~whole).sum()} of {len(whole)} rows are not whole; the first: row {row + 1}"
+        message += f" (source {ids[row]}): {wrong[row]}"
         if not whole.any():
             raise InputError(f"{message}; fetch it again")
         tell(f"{message}; left out")

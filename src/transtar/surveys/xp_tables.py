@@ -1,7 +1,7 @@
 """Tables of Gaia XP spectra: columns by lower-case name, whatever the format.
 
-They are read as all tables are, FITS with its sums checked, text and VOTable by `transtar.tables`; but all tables of a file count,
-and so do the identifiers in a PARAM or in a header.
+They are read as all tables are, FITS with its sums checked, text and VOTable by `transtar.tables`; but all tables of a file
+count, and so do the identifiers in a PARAM or in a header.
 """
 
 from __future__ import annotations
@@ -30,11 +30,9 @@ SAMPLED = ("source_id", "wavelength", "flux", "flux_error")
 BANDS = ("bp", "rp")
 
 COEFFICIENTS = tuple(f"{band}_coefficients" for band in BANDS)
-CONTINUOUS = ("source_id",) + tuple(
-    f"{band}_{name}"
-    for band in BANDS
-    for name in ("n_parameters", "standard_deviation", "coefficients", "coefficient_errors", "coefficient_correlations")
-)
+NUMBERS = ("n_parameters", "standard_deviation")
+ARRAYS = ("coefficients", "coefficient_errors", "coefficient_correlations")
+CONTINUOUS = ("source_id", *(f"{band}_{name}" for band in BANDS for name in (*NUMBERS, *ARRAYS)))
 """Columns of continuous spectra."""
 
 

@@ -76,20 +76,39 @@ def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarra
         As `parse_votable`, and if no table has rows.
     """
     content, whole = parse_votable(path)
+    table = first_table(path, whole)
+    for param in table.params:
+        if meaning(param.name) is not None:
+            tell(
+                f"{path}: {param.name} = {shown(param.value)} holds for the whole table (PARAM) and is not read as a column"
+            )
+    return columns_of(content, whole, table)
+
+
+def first_table(path: Path, whole: Any) -> Any:
+    """The first table that has rows, of what `parse_votable` gives; others are told.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    tables = [table for table in whole.iter_tables() if len(table.array)]
+    if not tables:
+        raise InputError(f"{path}: no table with rows in this VOTable")
+    table = tables[0]
+    if len(tables) > 1:
+        name = table.name or table.ID or "the first"
+        tell(f"{path}: {len(tables)} tables with rows; read is {shown(name)}, with {len(table.array)} rows")
+    return table
+
+
+def columns_of(
+    content: bytes, whole: Any, table: Any
+) -> tuple[list[str], list[str], list[tuple[np.ndarray, np.ndarray]], list[str]]:
+    """Names, units, columns and frames of a table of what `parse_votable` gives."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tables = [table for table in whole.iter_tables() if len(table.array)]
-        if not tables:
-            raise InputError(f"{path}: no table with rows in this VOTable")
-        table = tables[0]
-        if len(tables) > 1:
-            name = table.name or table.ID or "the first"
-            tell(f"{path}: {len(tables)} tables with rows; read is {name}, with {len(table.array)} rows")
-        for param in table.params:
-            if meaning(param.name) is not None:
-                tell(
-                    f"{path}: {param.name} = {param.value} holds for the whole table (PARAM) and is not read as a column"
-                )
         nulls = _nulls_of_text(content, whole, table)
         columns = [_column(table, place, nulls) for place in range(len(table.fields))]
     frames = _frames(whole, table)
