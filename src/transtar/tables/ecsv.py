@@ -51,13 +51,10 @@ def read_layout(path: Path) -> Layout:
     with open_bytes(path) as file:
         for line in file:
             line = line if lines else line.removeprefix(b"\xef\xbb\xbf")
-            if not line.startswith(b"#") and line.strip():
+            if line.strip() and not line.startswith(b"#"):
                 names_line = line
                 break
             skipped += 1
-            if not line.strip():
-                # What saves a file with line ends of its own may leave blank lines.
-                continue
             size += len(line)
             if size > _LARGEST:
                 raise InputError(
