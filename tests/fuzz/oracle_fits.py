@@ -40,7 +40,10 @@ def content_of(path: Path, packed: bool = True) -> bytes:
         raise Broken("compressed")
     try:
         with opener(path, "rb") as file:  # type: ignore[operator]
-            content = file.read(MOST + 1)
+            # As much is set aside as is asked for.
+            content = file.read(min(MOST, path.stat().st_size) + 1 if opener is open else MOST + 1)
+    except MemoryError:
+        raise
     except Exception as error:
         raise Broken(str(error)) from None
     if len(content) > MOST or not content:

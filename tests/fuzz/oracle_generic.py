@@ -398,7 +398,7 @@ def fits(path: Path) -> dict[str, Any]:
         units["wave"] = words(header, "CUNIT1")
     units = {name: unit for name, unit in units.items() if name == "wave"}
     # Whether CLASS is of the spectrum depends on its value.
-    classes = [words(hdu.header, key) for hdu in hdus[:2] for key in ("CLASS", "SUBCLASS")]
+    classes = sorted({words(hdu.header, key) for hdu in hdus[:2] for key in ("CLASS", "SUBCLASS")} - {""})
     return _spectra(planes, stated, units, 1) | {"_odd": odd, "_sum": bad_sum, "_classes": classes}
 
 
