@@ -48,7 +48,20 @@ def content_of(path: Path, packed: bool = True) -> bytes:
         raise Broken(str(error)) from None
     if len(content) > MOST or not content:
         raise Broken("empty, or without end")
+    if opener in (bz2.open, lzma.open):
+        _check_streams(path.read_bytes(), bz2.BZ2Decompressor if opener is bz2.open else lzma.LZMADecompressor)
     return content
+
+
+def _check_streams(content: bytes, decompressor: Any) -> None:
+    """What the standard library takes for the end of a file of bzip2 or xz may be a second stream that is damaged."""
+    magic = content[:3]
+    while content:
+        stream = decompressor()
+        stream.decompress(content)
+        content = stream.unused_data.lstrip(b"\0")
+        if content and not content.startswith(magic):
+            raise Broken("something behind a stream that is none")
 
 
 def structure(content: bytes) -> str:
@@ -94,7 +107,12 @@ def structure(content: bytes) -> str:
 
 def _size(cards: list[bytes]) -> int:
     values: dict[str, int] = {}
+    forms: dict[bytes, bytes] = {}
     for card in cards:
+        # One of two formats of a column moves all that follow; astropy takes the first.
+        form = re.match(rb"(TFORM\d{1,3}) *= *('[^']*')", card)
+        if form and forms.setdefault(form[1], form[2]).strip(b" '") != form[2].strip(b" '"):
+            raise Broken(f"{form[1].decode()} stands twice")
         found = re.match(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT) *= *([+-]?\d+) *(?:/.*)?\Z", card, re.DOTALL)
         if found:
             values.setdefault(found[1].decode(), int(found[2]))
