@@ -44,7 +44,7 @@ class Subject:
 
 def spectra(survey_name: str, path: Path) -> dict[str, Any]:
     """Read by `transtar.stream`, as prepare and predict do, and preprocessed, which must not fail on anything either."""
-    from transtar.datasets.prepare import preprocess_batch
+    from transtar.datasets import preprocess_batch
     from transtar.preprocess import Preprocessing
     from transtar.surveys import get_survey, stream
 
