@@ -178,8 +178,9 @@ def study(path: Path) -> dict[str, Any]:
 def preprocessing(path: Path) -> dict[str, Any]:
     """Settings of preprocessing."""
     from transtar.cli.common import read_preprocessing
+    from transtar.surveys import get_survey
 
-    return {"n": 1, "leaves": dict(oracle_tables.leaves(read_preprocessing(path).to_dict()))}
+    return {"n": 1, "leaves": dict(oracle_tables.leaves(read_preprocessing(path, get_survey("lamost")).to_dict()))}
 
 
 def leaves_differ(ours: dict[str, Any], theirs: dict[str, Any], wave_rtol: float = 0) -> list[str]:
