@@ -180,7 +180,8 @@ def preprocessing(path: Path) -> dict[str, Any]:
     from transtar.cli.common import read_preprocessing
     from transtar.surveys import get_survey
 
-    return {"n": 1, "leaves": dict(oracle_tables.leaves(read_preprocessing(path, get_survey("lamost")).to_dict()))}
+    settings = read_preprocessing(path, get_survey("lamost"))
+    return {"n": 1, "leaves": dict(oracle_tables.leaves(settings.to_dict()))}
 
 
 def leaves_differ(ours: dict[str, Any], theirs: dict[str, Any], wave_rtol: float = 0) -> list[str]:
