@@ -6,7 +6,8 @@ import pytest
 from astropy.io import fits
 
 from transtar.errors import InputError
-from transtar.fits_headers import BLOCK, heads, ones_complement_sum, open_source
+from transtar.fits_behind import BLOCK
+from transtar.fits_headers import heads, ones_complement_sum, open_source
 from transtar.surveys.fits_parts import open_fits
 from transtar.surveys.native import read_fits
 from transtar.tables.fits import list_tables, read_columns

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, shown
+from ..fits_behind import BLOCK
 from ..fits_headers import (
-    BLOCK,
     MAGIC,
     Head,
     Source,
@@ -27,6 +27,7 @@ from ..fits_headers import (
     open_source,
     stated_sum,
 )
+from ..telling import tell
 
 __all__ = ["MAGIC", "FitsTable", "describe", "finish", "list_tables", "read_columns"]
 
@@ -94,7 +95,14 @@ def list_tables(path: Path) -> dict[str, FitsTable]:
         for number, head in enumerate(heads(source)):
             if head.kind in ("BINTABLE", "TABLE"):
                 name = head.name if head.name and head.name not in found else str(number)
-                found[name] = describe(head, path)
+                try:
+                    found[name] = describe(head, path)
+                except InputError as error:
+                    # The first with rows is the one that is read, and it may be this one.
+                    if not any(table.rows for table in found.values()):
+                        raise
+                    if not head.problem:
+                        tell(f"{error}; HDU {name} is passed over")
     return found
 
 
@@ -106,6 +114,7 @@ def describe(head: Head, path: Path) -> FitsTable:
     InputError
         If the header contradicts itself.
     """
+    head.check()
     try:
         return _describe(head)
     except InputError as error:
