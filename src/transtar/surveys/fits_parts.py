@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..content import check_expansion
-from ..errors import InputError
+from ..errors import InputError, said
 from ..fits_behind import BLOCK, truncated
 from ..fits_headers import Head, Source, check_sum, heads, open_source
 from ..tables.fits import describe, finish
@@ -115,7 +115,9 @@ class Part:
             with fits.open(io.BytesIO(whole), memmap=False) as hdus:
                 array = np.asarray(hdus[1].data)
         except Exception as error:
-            raise InputError(f"{self.path}: HDU {self.name} cannot be decompressed ({error}); fetch it again") from None
+            raise InputError(
+                f"{self.path}: HDU {self.name} cannot be decompressed ({said(error)}); fetch it again"
+            ) from None
         return array.astype(array.dtype.newbyteorder("="), copy=False)
 
     def _check(self, content: Any) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..content import read_bytes
-from ..errors import InputError, SettingsError, TranstarError, shown
+from ..errors import InputError, SettingsError, TranstarError, said
 from ..fits_behind import BLOCK, truncated
 from ..fits_headers import Source, check_sum, heads
 from ..spectra import SpectrumBatch
@@ -86,9 +86,8 @@ def read_all(survey: Survey, path: Path) -> list[SpectrumBatch]:
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
     except Exception as error:
-        what = shown(f"{type(error).__name__}: {error}", 300)
         raise InputError(
-            f"{path}: cannot be read as a {survey.name} spectrum ({what}); fetch it again, or is --survey right?"
+            f"{path}: cannot be read as a {survey.name} spectrum ({said(error)}); fetch it again, or is --survey right?"
         ) from error
     batches = [found] if isinstance(found, SpectrumBatch) else list(found) if isinstance(found, Sequence) else []
     if not batches or not all(isinstance(batch, SpectrumBatch) for batch in batches):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from .angles import to_degrees
 from .cells import to_text
 from .ids import MISSING_SPELLINGS, MISSING_TEXT, UNSIGNED, to_int64
@@ -176,7 +176,7 @@ class Column:
         bad = next((entry for entry in text.tolist() if "_" in entry), None)
         if bad is not None:
             # Python reads 5_000 as a number; nobody else does.
-            raise InputError(f"{self.where}: could not convert '{bad[:40]}' to a number")
+            raise InputError(f"{self.where}: could not convert '{shown(bad, 40)}' to a number")
         # A new array: where all strings are short, the old one has no room for three letters.
         text = np.where(text == "", "nan", text)
         try:
@@ -194,7 +194,7 @@ class Column:
             hint = "; write decimal points, not commas"
         elif re.fullmatch(r"[<>~≤≥]\s*[\d.+-]+", bad):
             hint = "; limits are no values: leave them out, or blank"
-        raise InputError(f"{self.where}: could not convert '{bad[:40]}' to a number{hint}")
+        raise InputError(f"{self.where}: could not convert '{shown(bad, 40)}' to a number{hint}")
 
     def _cast(self, kind: Any) -> Any:
         """Text that Arrow holds as numbers, null where missing; fails if a value is none."""

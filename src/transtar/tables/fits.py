@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, shown
+from ..errors import InputError, said, shown
 from ..fits_behind import BLOCK
 from ..fits_headers import (
     MAGIC,
@@ -120,8 +120,7 @@ def describe(head: Head, path: Path) -> FitsTable:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except Exception as error:
-        what = shown(f"{type(error).__name__}: {error}", 200)
-        raise InputError(f"{path}: truncated or damaged FITS file ({what}); fetch it again") from error
+        raise InputError(f"{path}: truncated or damaged FITS file ({said(error)}); fetch it again") from error
 
 
 def _describe(head: Head) -> FitsTable:
@@ -138,7 +137,7 @@ def _describe(head: Head) -> FitsTable:
         for card in cards:
             found = re.fullmatch(r"([AIFED])(\d+)(?:\.\d+)?", str(card["TFORM"]).strip().upper())
             if found is None:
-                raise InputError(f"TFORM '{card['TFORM']}' of an ASCII table")
+                raise InputError(f"TFORM '{shown(card['TFORM'])}' of an ASCII table")
             formats.append(f"S{found[2]}")
             offsets.append(int(str(card["TBCOL"])) - 1)
     else:
@@ -194,7 +193,7 @@ def _binary_format(form: str, dimensions: Any) -> tuple[Any, int, str]:
     """Format of numpy for a TFORM, its size in bytes, and why it cannot be read, if it cannot."""
     found = re.match(r"\s*(\d*)([LXBIJKAEDCMPQ])", form)
     if found is None:
-        raise InputError(f"TFORM '{form}'")
+        raise InputError(f"TFORM '{shown(form)}'")
     repeat, code = int(found[1] or 1), found[2]
     if code in "PQ":
         size = repeat * (8 if code == "P" else 16)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..content import open_bytes
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..telling import tell
 from .ids import MISSING_SPELLINGS
 
@@ -101,7 +101,7 @@ def read_layout(path: Path, nameless: bool = False) -> Layout:
             return Layout(tuple(str(n) for n in range(1, len(names) + 1)), separator, places[0], {}, encoding)
         if len(named) != len(names) or any(map(_is_number, named)):
             raise InputError(
-                f"{path}: the first line, '{header[:60]}', names no columns; begin with a line such as 'obsid,teff,logg,feh'"
+                f"{path}: the first line, '{shown(header, 60)}', names no columns; begin with a line such as 'obsid,teff,logg,feh'"
             )
         names, first, units = named, places[0], {}
     return Layout(tuple(names), separator, first, units, encoding)
