@@ -72,7 +72,7 @@ def _fits_cells(hdu: Any, place: int) -> tuple[list, str]:
 
 
 def _plain(value: Any) -> Any:
-    if value is np.ma.masked or value is None or np.ndim(value) > 0:
+    if value is np.ma.masked or value is None or (not isinstance(value, str) and np.ndim(value) > 0):
         return None
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")

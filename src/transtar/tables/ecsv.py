@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from ..content import open_bytes
-from ..errors import InputError
+from ..errors import InputError, said
 from .text import Layout
 
 MAGIC = b"# %ECSV"
@@ -51,7 +51,7 @@ def read_layout(path: Path) -> Layout:
     with open_bytes(path) as file:
         for line in file:
             line = line if lines else line.removeprefix(b"\xef\xbb\xbf")
-            if not line.startswith(b"#"):
+            if line.strip() and not line.startswith(b"#"):
                 names_line = line
                 break
             skipped += 1
@@ -61,6 +61,10 @@ def read_layout(path: Path) -> Layout:
                     f"{path}: the ECSV header has more than {_LARGEST} bytes; write the table as CSV or FITS"
                 )
             lines.append(line)
+    if b"\r" in b"".join(lines).replace(b"\r\n", b""):
+        raise InputError(
+            f"{path}: its lines end in CR alone, as on old Macintoshes; save it with Unix or Windows line ends"
+        )
     header = parse_header(b"".join(line.removeprefix(b"#").removeprefix(b" ") for line in lines), str(path))
     separator = str(header.get("delimiter", " "))
     separator = separator if separator in (",", "|", ";", "\t") else " "
@@ -92,7 +96,7 @@ def parse_header(content: bytes, where: str) -> dict[str, Any]:
         if not columns or any(not isinstance(column["name"], str) for column in columns):
             raise ValueError("no columns")
     except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not an ECSV header ({' '.join(str(error).split())[:200]}); write it anew") from None
+        raise InputError(f"{where}: not an ECSV header ({said(error, 200)}); write it anew") from None
     return header
 
 

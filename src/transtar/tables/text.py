@@ -273,13 +273,15 @@ def _parse(
         raise pa.ArrowInvalid(
             f'{lines.number} lines make {found.num_rows} rows: a quote (") is not closed, or a cell has a line feed in quotes'
         )
+    if lines.broken:
+        raise pa.ArrowInvalid(f"row '{shown(lines.broken, 40)}' has a quote that is not closed, or something behind the one that closes a cell")
     if lines.rows:
         tell(f"{path}: {lines.rows} rows that begin with # are taken for comments; the first: {lines.first[:40]!r}")
     return found
 
 
 class _Lines(io.RawIOBase):
-    """A stream without the lines that begin with #, which counts the others.
+    """A stream without the lines that begin with #, which counts the others and looks at their quotes.
 
     Parameters
     ----------
@@ -293,8 +295,9 @@ class _Lines(io.RawIOBase):
         self._file, self._ready, self._separator = file, b"", separator.encode()
         self._separators = separators
         self.number = self.rows = 0
-        self.first = ""
+        self.first = self.broken = ""
         self.quoted = False
+        self._sound = _sound_lines(separator)
 
     def readable(self) -> bool:
         return True
@@ -308,7 +311,11 @@ class _Lines(io.RawIOBase):
             block += self._file.readline()
             if block.startswith(b"#") or b"\n#" in block:
                 block = re.sub(rb"(?m)^#[^\n]*(?:\n|\Z)", self._comment, block)
-            self.quoted |= b'"' in block
+            if b'"' in block:
+                self.quoted = True
+                found = self._sound.match(block)
+                end = found.end() if found else 0
+                self.broken = self.broken or block[end : end + 200].partition(b"\n")[0].decode("utf-8", "replace")
             if b"\n\n" in block or b"\n\r" in block or block.startswith((b"\n", b"\r")):
                 self.number += sum(1 for line in block.split(b"\n") if line.strip(b"\r"))
             else:
@@ -323,6 +330,18 @@ class _Lines(io.RawIOBase):
             self.first = self.first or found[0].decode("utf-8", "replace").strip()
             self.rows += 1
         return b""
+
+
+def _sound_lines(separator: str) -> re.Pattern[bytes]:
+    """Lines in which each cell that begins with a quote ends with the one that closes it, as many as there are.
+
+    Of others readers take what stands behind that quote for part of the cell, and the cells that follow are others than were
+    written.
+    """
+    between = b" \\t" if separator == " " else re.escape(separator.encode())
+    quoted = b'(?<![^%b\n])"(?:[^"\n]++|"")*+"(?=[%b\r\n]|\\Z)' % (between, between)
+    amid = b'(?<=[^%b\n])"[^%b\n]*+' % (between, between)
+    return re.compile(b'(?:[^"\n]*+(?:(?:%b|%b)[^"\n]*+)*+(?:\n|\\Z))*+' % (quoted, amid))
 
 
 def _single_blanks(file: BinaryIO) -> BinaryIO:
