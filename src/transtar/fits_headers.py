@@ -35,7 +35,7 @@ MOST_FIELDS = 999
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _WIDTH = {"L": 1, "B": 1, "I": 2, "J": 4, "K": 8, "A": 1, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}
 _FORMAT = re.compile(r"(\d*)([LXBIJKAEDCMPQ])")
-_TFORM = re.compile(rb"TFORM(\d{1,3}) *= *'([^']*)'")
+_TFORM = re.compile(rb"TFORM(\d{1,3}) *= *'([^']*)'", re.IGNORECASE)
 _END = re.compile(rb"(?:.{80})*?END {77}", re.DOTALL)
 _CHUNK = 1 << 22
 _AGAIN = "; fetch the file again"

@@ -106,7 +106,9 @@ def _text(content: bytes) -> list[tuple[str, list, str]]:
     else:
         raise Broken("no separator cuts all rows alike")
     names, rows = [name.strip() for name in rows[0]], rows[1:]
-    if len(rows) > 2 and all(re.fullmatch(r"\s*-{2,}\s*", cell) for cell in rows[1]):
+    # Names, units and a rule, which columns without a name do not have.
+    drawn = len(rows) > 2 and all(re.fullmatch(r"\s*(-{2,})?\s*", cell) for cell in rows[1])
+    if drawn and any(cell.strip() for cell in rows[1]):
         units, rows = dict(zip(names, (cell.strip() for cell in rows[0]), strict=True)), rows[2:]
     return [
         (name, list(cells), units.get(name, "")) for name, cells in zip(names, zip(*rows, strict=True), strict=True)

@@ -40,6 +40,27 @@ def test_a_quote_that_is_not_closed_among_blanks(tmp_path):
     assert (found["id"].tolist(), found["feh"].tolist()) == ([1, 2, 3, 4], [-1, -2, -3, -4])
 
 
+@pytest.mark.parametrize("separator", [",", "\t", ";", "|", " "])
+def test_a_quote_amid_a_row(tmp_path, separator):
+    """Text behind the quote that closes a cell: what follows would be cut at other places than were written, as often as not."""
+    good = 'obsid,feh,name,star\n1,-1,"x y","a ""b"""\n2,-2,"","c"\r\n3,-3,y,"7\'"\n'.replace(",", separator)
+    path = written(tmp_path / "a.csv", good)
+    assert read_labels(path)["feh"].tolist() == [-1, -2, -3]
+    path.write_text(good.replace('"x y"', '"x "y"'))
+    with pytest.raises(InputError, match=r"row '1.-1.\"x \"y.*' has something behind the quote that closes a cell"):
+        read_labels(path)
+
+
+def test_blank_lines_in_a_header_of_ecsv(tmp_path):
+    """As a change of line ends leaves them; a line end of old Macintoshes is named."""
+    head = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: obsid, datatype: int64}\n# - {name: feh, datatype: float64}\n"
+    text = head + "obsid feh\n7 0.5\n"
+    assert read_labels(written(tmp_path / "a.ecsv", text.replace("\n", "\n\n")))["feh"].tolist() == [0.5]
+    (tmp_path / "b.ecsv").write_bytes(text.replace("\n", "\r").encode())
+    with pytest.raises(InputError, match="lines end in CR alone"):
+        read_labels(tmp_path / "b.ecsv")
+
+
 @pytest.mark.parametrize("status", ["OVERFLOW", "ERROR"])
 def test_answers_that_a_service_cut_off(tmp_path, caplog, status):
     """astropy/pyvo#322, astropy/astroquery#1581: the status may stand behind the rows (DALI 1.1)."""

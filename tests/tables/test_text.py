@@ -174,3 +174,15 @@ def test_identifiers_are_exact(tmp_path_factory, numbers, separator):
     path = tmp_path_factory.mktemp("x") / "a.csv"
     path.write_text(f"obsid{separator}feh\n" + "".join(f"{n}{separator}-0.5\n" for n in numbers))
     assert read_labels(path)["id"].tolist() == numbers
+
+
+@pytest.mark.parametrize("name", ["", "feh", "teff [K]", "x{}"])
+def test_tens_of_thousands_of_columns(tmp_path, name):
+    """Opened in a time that grows with their number, not with its square."""
+    names = ["obsid", *(name.format(n) for n in range(30_000))]
+    path = written(tmp_path / "a.csv", ",".join(names) + "\n1" + ",2" * (len(names) - 1) + "\n")
+    begun = time.process_time()
+    table = open_table(path)
+    assert table.columns(lambda name: name == "obsid")["obsid"].ids().tolist() == [1]
+    assert len(table.names) == len(set(table.names)) == len(names)
+    assert time.process_time() - begun < 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -87,10 +87,9 @@ class Column:
         """Where there is no value: bool, shape (n,). Blank text and NaN count, and so does what reads null, nan, none or --."""
         gone = np.zeros(len(self), bool) if self.gone is None else np.asarray(self.gone, bool)
         if not isinstance(self.data, np.ndarray):
-            import pyarrow as pa
             import pyarrow.compute as pc
 
-            blank = pc.is_in(self._trimmed, pa.array(MISSING_SPELLINGS))
+            blank = pc.is_in(self._trimmed, _missing_spellings())
             return gone | blank.fill_null(True).to_numpy()
         if self.data.dtype.kind in "SUO":
             return gone | np.isin(np.char.lower(np.char.strip(self.values.astype(str))), list(MISSING_TEXT))
@@ -267,6 +266,13 @@ class Column:
             return self._cast(pa.float64()).to_numpy()
         except pa.ArrowInvalid:
             return self.text() if self.any_text(r"^\s*[^tf\s]|[^a-z\s]") or not self._is_logical() else self.truths()
+
+
+@cache
+def _missing_spellings() -> Any:
+    import pyarrow as pa
+
+    return pa.array(MISSING_SPELLINGS)
 
 
 def _decode(values: np.ndarray) -> np.ndarray:

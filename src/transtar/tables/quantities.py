@@ -177,8 +177,8 @@ def conversion(unit: str, what: Quantity, where: str) -> tuple[float, float]:
     if found is None:
         ours = what.unit or "no unit"
         raise InputError(
-            f"{where}: the unit '{shown(unit)}' cannot be converted to {ours}; correct the unit in the file, or name another column "
-            "with --columns"
+            f"{where}: the unit '{shown(unit)}' cannot be converted to {ours}; correct the unit in the file, or "
+            "name another column with --columns"
         )
     return found
 

@@ -101,7 +101,8 @@ def read_layout(path: Path, nameless: bool = False) -> Layout:
             return Layout(tuple(str(n) for n in range(1, len(names) + 1)), separator, places[0], {}, encoding)
         if len(named) != len(names) or any(map(_is_number, named)):
             raise InputError(
-                f"{path}: the first line, '{shown(header, 60)}', names no columns; begin with a line such as 'obsid,teff,logg,feh'"
+                f"{path}: the first line, '{shown(header, 60)}', names no columns; begin with a line such as "
+                "'obsid,teff,logg,feh'"
             )
         names, first, units = named, places[0], {}
     return Layout(tuple(names), separator, first, units, encoding)
@@ -146,6 +147,10 @@ def _decode(lines: Sequence[bytes]) -> tuple[list[str], str]:
 
 
 def _fields(line: str, separator: str) -> list[str]:
+    if '"' not in line:
+        # csv takes no cell of more than 131,072 letters, which a line is until the right separator is tried.
+        cells = line.split(separator) if separator != " " else [cell for cell in line.strip().split(" ") if cell]
+        return [cell.strip() for cell in cells] if line else []
     if separator == " ":
         return [name.strip() for name in next(csv.reader([line.strip()], delimiter=" ", skipinitialspace=True), [])]
     return [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
@@ -274,7 +279,7 @@ def _parse(
             f'{lines.number} lines make {found.num_rows} rows: a quote (") is not closed, or a cell has a line feed in quotes'
         )
     if lines.broken:
-        raise pa.ArrowInvalid(f"row '{shown(lines.broken, 40)}' has a quote that is not closed, or something behind the one that closes a cell")
+        raise pa.ArrowInvalid(f"row '{shown(lines.broken, 40)}' has something behind the quote that closes a cell")
     if lines.rows:
         tell(f"{path}: {lines.rows} rows that begin with # are taken for comments; the first: {lines.first[:40]!r}")
     return found
@@ -333,13 +338,14 @@ class _Lines(io.RawIOBase):
 
 
 def _sound_lines(separator: str) -> re.Pattern[bytes]:
-    """Lines in which each cell that begins with a quote ends with the one that closes it, as many as there are.
+    """Lines in which each cell that begins with a quote ends with the one that closes it: as many as there are.
 
     Of others readers take what stands behind that quote for part of the cell, and the cells that follow are others than were
     written.
     """
     between = b" \\t" if separator == " " else re.escape(separator.encode())
-    quoted = b'(?<![^%b\n])"(?:[^"\n]++|"")*+"(?=[%b\r\n]|\\Z)' % (between, between)
+    # One that is not closed in its line shows in the number of rows.
+    quoted = b'(?<![^%b\n])"(?:[^"\n]++|"")*+(?:"(?=[%b\r\n]|\\Z)|(?=\n|\\Z))' % (between, between)
     amid = b'(?<=[^%b\n])"[^%b\n]*+' % (between, between)
     return re.compile(b'(?:[^"\n]*+(?:(?:%b|%b)[^"\n]*+)*+(?:\n|\\Z))*+' % (quoted, amid))
 
