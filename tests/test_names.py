@@ -57,5 +57,8 @@ def test_a_message_is_one_line_for_any_terminal(caplog):
 
 
 def test_what_a_library_said():
-    assert said(ValueError("no\nnumber")) == "ValueError: no number"
+    assert said(ValueError("no\nnumber")) == "no number"
+    assert said(KeyError("NAXIS")) == "'NAXIS' is not there"
+    assert said(AssertionError()) == "AssertionError:"
+    assert said(InputError("what")) == "InputError: what"
     assert said(RecursionError("maximum recursion depth exceeded")) == "nested too deeply"

@@ -65,7 +65,11 @@ def said(error: BaseException, limit: int = 300) -> str:
     """
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    return shown(f"{type(error).__name__}: {error}", limit)
+    if isinstance(error, KeyError):
+        return shown(f"{error} is not there", limit)
+    # What the exceptions of Python are called tells something of a program, nothing of a file.
+    known = type(error).__module__ == "builtins" and str(error).strip()
+    return shown(error if known else f"{type(error).__name__}: {error}", limit)
 
 
 def printable(text: str) -> str:

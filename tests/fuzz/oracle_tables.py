@@ -35,7 +35,9 @@ def table(path: Path) -> dict[str, Any]:
         columns = [
             (name, column.to_pylist(), "") for name, column in zip(found.column_names, found.columns, strict=True)
         ]
-        extra = {"_meta": str(found.schema.metadata), "_types": sorted(map(str, found.schema))}
+        extra = {
+            "_meta": str(found.schema.metadata), "_types": sorted(map(str, found.schema)), "_doubt": _miscounted(content),
+        }  # fmt: skip
     elif start.startswith(b"<"):
         tables = [one for one in votables(content) if len(one.array)]
         if not tables:
@@ -61,6 +63,22 @@ def table(path: Path) -> dict[str, Any]:
     }
 
 
+def _miscounted(content: bytes) -> bool:
+    """Whether a column claims another number of values than there are rows, which pyarrow does not look at."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    about = pq.ParquetFile(pa.BufferReader(content)).metadata
+    groups = [about.row_group(i) for i in range(about.num_row_groups)]
+    return any(
+        group.column(j).num_values < group.num_rows for group in groups for j in range(group.num_columns)
+    ) or any(
+        group.column(j).num_values > group.num_rows and "." not in group.column(j).path_in_schema
+        for group in groups
+        for j in range(group.num_columns)
+    )
+
+
 def _fits_cells(hdu: Any, place: int) -> tuple[list, str]:
     column = hdu.columns[place]
     values = hdu.data.field(place)
@@ -68,6 +86,10 @@ def _fits_cells(hdu: Any, place: int) -> tuple[list, str]:
     cells = values.tolist() if values.ndim == 1 and values.dtype.kind != "O" else [None] * len(values)
     if null is not None and not isinstance(null, str):
         cells = [None if cell == null else cell for cell in cells]
+    if column.format.strip().upper().lstrip("1") == "L" and isinstance(cells, list):
+        # A zero byte is undefined (FITS standard 4.0, 7.3.3.2), which astropy takes for False.
+        raw = np.asarray(hdu.data).view(np.recarray)[hdu.data.dtype.names[place]].tolist()
+        cells = [None if byte == 0 else cell for cell, byte in zip(cells, raw, strict=True)]
     return cells, str(column.unit or "")
 
 

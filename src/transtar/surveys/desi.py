@@ -82,13 +82,15 @@ def read_desi(path: Path, cameras: Sequence[str] = ("B",)) -> SpectrumBatch:
     merged = merge([_rows(part, keep) for part in parts], str(path))
     check_wave(merged.wave, str(path))
     status = targets.get("COADD_FIBERSTATUS", targets.get("FIBERSTATUS", np.zeros(len(ids), np.int32)))
+    if status.dtype.kind not in "iu":
+        raise InputError(f"{path}: COADD_FIBERSTATUS is no column of integers; fetch it again")
     snr = scores.get(f"MEDIAN_COADD_SNR_{wanted[0]}", np.full(len(ids), np.nan))
     if len(snr) != len(ids):
         raise InputError(f"{path}: SCORES has {len(snr)} rows, FIBERMAP {len(ids)}; fetch it again")
     meta = {
         "file": np.full(len(ids), path.name),
         **_redshifts(path, ids, keep),
-        "star": _stars(ids, targets),
+        "star": _stars(ids, targets, path),
         "snr_survey": snr.astype(np.float64),
         "ra": targets.get("TARGET_RA", np.full(len(ids), np.nan)),
         "dec": targets.get("TARGET_DEC", np.full(len(ids), np.nan)),
@@ -231,10 +233,10 @@ def _targets_only(ids: np.ndarray, kinds: np.ndarray) -> tuple[np.ndarray, dict[
     return ~(negative | other), {reason: n for reason, n in left_out.items() if n}
 
 
-def _stars(ids: np.ndarray, targets: dict[str, np.ndarray]) -> np.ndarray:
+def _stars(ids: np.ndarray, targets: dict[str, np.ndarray], path: Path) -> np.ndarray:
     """Name that all spectra of a star share: its Gaia identifier, for a TARGETID may differ between surveys."""
     catalog = targets.get("REF_CAT", np.full(len(ids), ""))
-    numbers = targets.get("REF_ID", np.zeros(len(ids), np.int64))
+    numbers = to_int64(targets.get("REF_ID", np.zeros(len(ids), np.int64)), f"{path}: REF_ID")
     releases = {"G2": "Gaia DR2", "G3": "Gaia DR3"}
     names = [
         f"{releases[source]} {number}" if source in releases and number > 0 else f"DESI {own}"

@@ -65,6 +65,8 @@ class FitsTable:
         Bytes of the data, with the heap behind the rows and what fills up the last block.
     datasum : int
         The checksum of those bytes that the header gives; 0 if it gives none.
+    nameless : tuple of int
+        Columns without a name, counted from 1.
     """
 
     rows: int
@@ -80,6 +82,7 @@ class FitsTable:
     frame: str = ""
     stored: int = 0
     datasum: int = 0
+    nameless: tuple[int, ...] = ()
 
 
 def list_tables(path: Path) -> dict[str, FitsTable]:
@@ -169,6 +172,7 @@ def _describe(head: Head) -> FitsTable:
         frame=_frame(header),
         stored=-(-head.size // BLOCK) * BLOCK,
         datasum=stated_sum(header),
+        nameless=tuple(i for i, card in enumerate(cards, 1) if not card["TTYPE"]),
     )
 
 

@@ -82,6 +82,8 @@ def _open_fits(path: Path, also: str | None) -> Table:
         raise InputError(
             f"{path}: no column of HDU {hdu} can be read; the first is {next(iter(first.unread.values()))}"
         )
+    if first.nameless:
+        tell(f"{path}: columns {', '.join(map(str, first.nameless[:20]))} of HDU {hdu} have no name (TTYPE)")
     names = dict(zip(once([first.names[place] for place in places]), places, strict=True))
     beside: dict[str, tuple[fits.FitsTable, int]] = {}
     if also is not None and find(list(names), also) is None:
