@@ -13,7 +13,7 @@ from transtar.fetch.ask import from_table
 from transtar.labels import read_labels, read_split, read_stars, read_velocities, table_positions
 from transtar.labels.cuts import parse_cut, passes
 from transtar.labels.kinds import open_catalog
-from transtar.tables import Column
+from transtar.tables import Column, read_table
 
 BIG = 2**62 + 1
 VOTABLE = '<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">'
@@ -59,6 +59,16 @@ def test_blank_lines_in_a_header_of_ecsv(tmp_path):
     (tmp_path / "b.ecsv").write_bytes(text.replace("\n", "\r").encode())
     with pytest.raises(InputError, match="lines end in CR alone"):
         read_labels(tmp_path / "b.ecsv")
+
+
+def test_cells_that_are_not_what_the_header_of_ecsv_announces(tmp_path):
+    """A column of numbers does not become text for one of its cells; what stands for 'missing' may stand in it."""
+    head = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: obsid, datatype: int64}\n# - {name: mine, datatype: float64}\n"
+    path = written(tmp_path / "a.ecsv", head + "obsid mine\n7 --\n8 0.5\n")
+    assert read_table(path)[1]["mine"].natural().tolist() == pytest.approx([np.nan, 0.5], nan_ok=True)
+    path.write_text(head + "obsid mine\n7 '1.0'\n8 0.5\n")
+    with pytest.raises(InputError, match=r"column mine: could not convert ''1\.0'' to a number"):
+        read_table(path)
 
 
 @pytest.mark.parametrize("status", ["OVERFLOW", "ERROR"])

@@ -17,6 +17,7 @@ from ..errors import InputError, said
 from .text import Layout
 
 MAGIC = b"# %ECSV"
+_NUMBERS = re.compile(r"u?int\d+|float\d+")
 _LARGEST = 1 << 22
 """Bytes of a header at most."""
 
@@ -76,8 +77,16 @@ def read_layout(path: Path) -> Layout:
             f"({', '.join(names)[:80]}); write it anew"
         )
     units = {column["name"]: unit_of(column) for column in header["datatype"]}
+    numeric = {
+        c["name"] for c in header["datatype"] if _NUMBERS.fullmatch(str(c.get("datatype"))) and "subtype" not in c
+    }
     return Layout(
-        tuple(names), separator, skipped + 1, {name: unit for name, unit in units.items() if unit}, strict=True
+        tuple(names),
+        separator,
+        skipped + 1,
+        {name: unit for name, unit in units.items() if unit},
+        strict=True,
+        numeric=frozenset(numeric),
     )
 
 

@@ -60,6 +60,9 @@ def _open_text(path: Path, layout: text.Layout) -> Table:
             if column.type == pa.float64():
                 column, gone = column.to_numpy(), column.is_null().to_numpy()
             out[name] = replace(_named(path, name, column, gone, units[name]), untyped=True)
+            if name in layout.numeric and out[name].is_text:
+                # Refuses what is no number, for a column that the file announces as one would silently become text.
+                out[name].numbers("")
         return out
 
     return Table(path, names, read)

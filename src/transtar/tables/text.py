@@ -45,6 +45,8 @@ class Layout:
     encoding : str
     strict : bool
         Whether each blank separates.
+    numeric : frozenset of str
+        Columns that the file itself says hold numbers.
     """
 
     names: tuple[str, ...]
@@ -53,6 +55,7 @@ class Layout:
     units: dict[str, str] = field(default_factory=dict)
     encoding: str = "utf-8"
     strict: bool = False
+    numeric: frozenset[str] = frozenset()
 
 
 def read_layout(path: Path, nameless: bool = False) -> Layout:
