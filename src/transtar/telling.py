@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 
+from .errors import one_line
+
 LOGGER = logging.getLogger("transtar")
 
 
 def tell(message: str) -> None:
     """Tell one line; the command line shows each line once."""
-    LOGGER.warning("%s", message)
+    LOGGER.warning("%s", one_line(message))
 
 
 class _Once(logging.Handler):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 BLOCK = 2880
+GOES_ON = "data that go on where their header says that they end"
 MOST = 1 << 28
 """Bytes that no small file stands for."""
 
@@ -96,7 +97,9 @@ def structure(content: bytes) -> str:
         if size > len(content) - place:
             raise Broken("truncated")
         padding = content[place + size : place + -(-size // BLOCK) * BLOCK]
-        if padding.strip(b"\0 "):
+        if padding[:64].strip(b"\0 "):
+            odd = odd or GOES_ON
+        elif padding.strip(b"\0 "):
             odd = odd or "padding that is not blank"
         if place + size < len(content) < place + -(-size // BLOCK) * BLOCK:
             odd = odd or "padding that is cut short"

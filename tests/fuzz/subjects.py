@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -126,11 +127,11 @@ def cells_differ(ours: dict[str, Any], theirs: dict[str, Any], wave_rtol: float 
     """What differs between the columns of a table and the cells that the oracle found."""
     if ours["n"] != theirs["n"]:
         return [f"{ours['n']} rows against {theirs['n']}"]
-    found, seen = [], dict.fromkeys((name for name, _ in theirs["cells"]), 0)
+    number = Counter(name for name, _ in theirs["cells"])
+    found, seen = [], dict.fromkeys(number, 0)
     for name, cells in theirs["cells"]:
         seen[name] += 1
-        twice = sum(name == other for other, _ in theirs["cells"]) > 1
-        called = f"{name}#{seen[name]}" if twice else name
+        called = f"{name}#{seen[name]}" if number[name] > 1 else name
         called = next(
             (n for n in (called, called.removeprefix("combined_"), called.split("[")[0].strip()) if n in ours), called
         )

@@ -186,3 +186,15 @@ def test_blanks_between_the_fields_of_ecsv(tmp_path, row):
     assert columns["a"].ids().tolist() == [1, 2]
     np.testing.assert_array_equal(columns["logg"].numbers(), [2.5, np.nan])
     assert columns["star"].text().tolist() == ["HD 7", "HD  8"]
+
+
+@pytest.mark.parametrize("name", ["", "feh", "teff [K]", "x{}"])
+def test_tens_of_thousands_of_columns(tmp_path, name):
+    """Opened in a time that grows with their number, not with its square."""
+    names = ["obsid", *(name.format(n) for n in range(30_000))]
+    path = written(tmp_path / "a.csv", ",".join(names) + "\n1" + ",2" * (len(names) - 1) + "\n")
+    begun = time.process_time()
+    table = open_table(path)
+    assert table.columns(lambda name: name == "obsid")["obsid"].ids().tolist() == [1]
+    assert len(table.names) == len(set(table.names)) == len(names)
+    assert time.process_time() - begun < 5

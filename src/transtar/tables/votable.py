@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..content import read_bytes
-from ..errors import InputError, shown
+from ..errors import InputError, said, shown
 from ..telling import tell
 from .names import meaning
 
@@ -60,9 +60,7 @@ def parse_votable(path: Path) -> tuple[bytes, Any]:
         try:
             whole = parse(io.BytesIO(content), verify="ignore", filename=str(path))
         except Exception as error:
-            raise InputError(
-                f"{path}: cannot be read as a VOTable ({shown(f'{type(error).__name__}: {error}', 300)})"
-            ) from None
+            raise InputError(f"{path}: cannot be read as a VOTable ({said(error)})") from None
     _check_status(path, whole)
     return content, whole
 
@@ -117,8 +115,8 @@ def columns_of(
 
 def _as_utf8(path: Path, content: bytes) -> bytes:
     """What says that it is UTF-8, or says nothing, and is not."""
-    said = re.match(rb"\s*<\?xml[^>]*encoding\s*=\s*[\"']([\w-]+)", content)
-    if said is not None and said[1].lower() not in (b"utf-8", b"utf8", b"ascii", b"us-ascii"):
+    stated = re.match(rb"\s*<\?xml[^>]*encoding\s*=\s*[\"']([\w-]+)", content)
+    if stated is not None and stated[1].lower() not in (b"utf-8", b"utf8", b"ascii", b"us-ascii"):
         return content
     try:
         content.decode("utf-8")
@@ -141,12 +139,12 @@ def _check_status(path: Path, whole: Any) -> None:
     infos += [info for table in whole.iter_tables() for info in table.infos]
     for info in infos:
         status = str(info.value).upper() if str(info.name).upper() == "QUERY_STATUS" else ""
-        said = " ".join(str(info.content or "").split())[:200]
+        more = shown(info.content or "", 200)
         if status == "ERROR":
-            raise InputError(f"{path}: the service says: {said or 'error'}; ask it again")
+            raise InputError(f"{path}: the service says: {more or 'error'}; ask it again")
         if status == "OVERFLOW":
             tell(
-                f"{path}: the service cut its answer off (OVERFLOW): not all rows are in this file{said and f'; {said}'}"
+                f"{path}: the service cut its answer off (OVERFLOW): not all rows are in this file{more and f'; {more}'}"
             )
 
 
