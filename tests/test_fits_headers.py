@@ -6,7 +6,8 @@ import pytest
 from astropy.io import fits
 
 from transtar.errors import InputError
-from transtar.fits_headers import BLOCK, heads, ones_complement_sum, open_source
+from transtar.fits_behind import BLOCK
+from transtar.fits_headers import heads, ones_complement_sum, open_source
 from transtar.surveys.fits_parts import open_fits
 from transtar.surveys.native import read_fits
 from transtar.tables.fits import list_tables, read_columns
@@ -129,17 +130,91 @@ def test_the_sum_is_that_of_astropy(n):
     assert ones_complement_sum(content[half:], ones_complement_sum(content[:half])) == ones_complement_sum(content)
 
 
-def test_padding(tmp_path):
-    """A byte of dirt behind the data does no harm; the last block need not be full."""
+def test_what_stands_behind_the_data(tmp_path, caplog):
+    """Dirt is passed over and told; the last block need not be full, which is told, for a file that lost bytes ends so, too."""
     path = write(tmp_path / "a.fits")
     with fits.open(path) as hdus:
-        end = hdus[1].fileinfo()["datLoc"] + hdus[1].size
+        first, last = (hdu.fileinfo()["datLoc"] + hdu.size for hdu in hdus)
     content = path.read_bytes()
-    for good in (content[:end], content + bytes(7000), content[:-1] + b"x", content + b"\n"):
+    for good, said in (
+        (content + bytes(7000), ""),
+        (content + b"\r\n", ""),
+        (content[:last], "ends 260 bytes before its last block does"),
+        (content[:last] + b"\n", "ends 259 bytes before its last block does"),
+        (content[:-1] + b"x", "behind data of this FITS file stands something that is no part"),
+        (content[: first + 100] + b"left over" + content[first + 109 :], "behind data of this FITS file"),
+        (content + b"something else", "the 14 bytes behind the last HDU"),
+        (content + bytes(BLOCK) + b"something else", "the 2894 bytes behind the last HDU"),
+        (content + content, "another FITS file follows it; the first one is read"),
+        (content * 5, "another FITS file follows it"),
+    ):
+        caplog.clear()
         path.write_bytes(good)
         assert read_through(path) == ["", "", ""]
-    path.write_bytes(content + b"something else")
-    assert all("more data than its headers say" in error for error in read_through(path))
+        assert said in caplog.text
+        assert bool(said) == bool(caplog.text)
+        with open_source(path) as source:
+            assert [head.kind for head in heads(source)] == ["IMAGE", "BINTABLE"]
+
+
+def test_data_that_a_header_cuts_off_are_missed(tmp_path):
+    """They follow at once, behind zeros, or where the data before end with their block; and so do headers that were hit."""
+    path = write(tmp_path / "a.fits")
+    with fits.open(path) as hdus:
+        first, last = (hdu.fileinfo()["datLoc"] + hdu.size for hdu in hdus)
+    content = path.read_bytes()
+    mask = bytes(BLOCK) + b"\0\0\0\1" + bytes(BLOCK - 4)
+    whole = write(tmp_path / "b.fits", BLOCK // 4).read_bytes()[: 2 * BLOCK]
+    for bad, problem in (
+        (content[:first] + b"\0\0\0\1" + content[first + 4 :], "more data than"),
+        (content[:last] + bytes(60) + b"\1" + content[last + 61 :], "more data than"),
+        (content + bytes(10) + b"\1" + bytes(100), "more data than"),
+        (content + mask[10:], "more data than"),
+        (whole + b"\1" * BLOCK, "more data than"),
+        (content + b"something else" + content[BLOCK:], "truncated"),
+        (content + content[:-BLOCK], "truncated"),
+        (content + content.replace(b"SIMPLE  =", b"SIMPLY  ="), "truncated"),
+    ):
+        path.write_bytes(bad)
+        assert all(problem in error for error in read_through(path))
+
+
+def test_a_damaged_header_costs_the_hdu_that_nobody_needs(tmp_path, caplog):
+    """If it is certain where the next one begins; whoever needs it is told what is wrong."""
+    path = write(tmp_path / "a.fits")
+    table = path.read_bytes()[2 * BLOCK :]
+    bad = table.replace(b"TFORM1  = 'E       '", b"TFORM1  = 'B       '")
+    path.write_bytes(path.read_bytes() + bad)
+    by_part, whole, by_column = read_through(path)
+    assert "columns of 8 bytes in rows of 11" in by_part
+    assert "columns of 8 bytes in rows of 11" in whole
+    assert by_column == ""
+    assert (
+        "HDU at byte 14400 has a damaged header (columns of 8 bytes in rows of 11); nothing of that HDU" in caplog.text
+    )
+    with open_source(path) as source:
+        assert [bool(head.problem) for head in heads(source)] == [False, False, True]
+    # Of two tables the first is the one that is read.
+    path.write_bytes(path.read_bytes()[: 2 * BLOCK] + bad + table)
+    assert "columns of 8 bytes" in read_through(path)[2]
+    path.write_bytes(path.read_bytes()[: 2 * BLOCK] + table + bad + b"more")
+    assert all("columns of 8 bytes" in error or "more data" in error for error in read_through(path))
+
+
+def test_letters_in_a_header(tmp_path, caplog):
+    """One that is none is told; where cards are something else altogether, the file is damaged."""
+    path = tmp_path / "a.fits"
+    image = fits.PrimaryHDU(np.arange(5, dtype=np.float32))
+    image.header["OBSERVER"] = "Renee"
+    image.writeto(path)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"Renee", b"Ren\xe9e"[:5]))
+    with open_source(path) as source:
+        assert len(list(heads(source))) == 1
+    assert "HDU at byte 0: 1 bytes of its header are no ASCII text" in caplog.text
+    path.write_bytes(content[:240] + b"\x80" * 240 + content[480:])
+    with open_source(path) as source, pytest.raises(InputError, match="keywords are no text"):
+        list(heads(source))
 
 
 def test_real_files_have_the_sums_they_state(data):

@@ -1,7 +1,8 @@
 import pytest
 
-from transtar.errors import SettingsError, check_keys, shown
+from transtar.errors import InputError, SettingsError, check_keys, said, shown
 from transtar.names import LONGEST_NAME, check_name, check_names
+from transtar.telling import tell
 
 HOSTILE = (
     "", ".", "..", "../up", "a/b", "/etc/passwd", "a\\b", "C:\\x", ".hidden", "a\0b", "a\nb", "\x1b[31m", " a", "a ", "\u202egnp",
@@ -45,3 +46,19 @@ def test_keys_need_not_be_text():
     check_keys([1, "a"], [1, "a", None], "settings")
     with pytest.raises(SettingsError, match="unknown key None; known keys: 1"):
         check_keys([None], [1], "settings")
+
+
+def test_a_message_is_one_line_for_any_terminal(caplog):
+    """Whatever a file or a library put into it."""
+    assert str(InputError("a.fits: \x1b[31m\x9b\x7f\x00\r\n\tend")) == r"a.fits: \x1b[31m\x9b\x7f\x00   end"
+    assert str(InputError("é 星")) == "é 星"
+    tell("a\x1b[31m\nb")
+    assert caplog.messages == [r"a\x1b[31m b"]
+
+
+def test_what_a_library_said():
+    assert said(ValueError("no\nnumber")) == "no number"
+    assert said(KeyError("NAXIS")) == "'NAXIS' is not there"
+    assert said(AssertionError()) == "AssertionError:"
+    assert said(InputError("what")) == "InputError: what"
+    assert said(RecursionError("maximum recursion depth exceeded")) == "nested too deeply"

@@ -4,8 +4,19 @@ LONGEST = 80
 """Characters of a value that a message repeats."""
 
 
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | dict.fromkeys(map(ord, "\t\n\r"), " ")
+
+
+def one_line(message: object) -> str:
+    """A message in one line, without the characters that a terminal obeys, wherever in a file or a library they came from."""
+    return str(message).translate(_CONTROL)
+
+
 class TranstarError(Exception):
-    """Base of every error whose message says what is wrong, where, and what to do."""
+    """Base of every error whose message says, in one line, what is wrong, where, and what to do."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(one_line(message))
 
 
 class InputError(TranstarError):
@@ -37,6 +48,28 @@ def shown(value, limit: int = LONGEST) -> str:
     text = value[: limit + 1] if isinstance(value, str) else str(value)
     more = "..." if len(text) > limit else ""
     return printable(" ".join(text[:limit].split())) + more
+
+
+def said(error: BaseException, limit: int = 300) -> str:
+    """An exception of a library, which met a file that it was not made for, as a message repeats it (`shown`).
+
+    Parameters
+    ----------
+    error : exception
+    limit : int
+        Characters.
+
+    Returns
+    -------
+    str
+    """
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, KeyError):
+        return shown(f"{error} is not there", limit)
+    # What the exceptions of Python are called tells something of a program, nothing of a file.
+    known = type(error).__module__ == "builtins" and str(error).strip()
+    return shown(error if known else f"{type(error).__name__}: {error}", limit)
 
 
 def printable(text: str) -> str:

@@ -20,14 +20,13 @@ import numpy as np
 
 from .content import EXPANSION, FREE, open_bytes, too_large
 from .errors import InputError, shown
+from .fits_behind import BLOCK, Rest, check_letters, check_padding, truncated
+from .telling import tell
 
 if TYPE_CHECKING:
     from astropy.io.fits import Header
 
 MAGIC = b"SIMPLE  ="
-BLOCK = 2880
-"""Bytes of a FITS block."""
-
 MOST_HEADER = 4_000_000
 """Bytes of one header, 50,000 cards. Files with the history of a whole pipeline have a tenth of that."""
 MOST_FIELDS = 999
@@ -36,13 +35,10 @@ MOST_FIELDS = 999
 _BITPIX = (8, 16, 32, 64, -32, -64)
 _WIDTH = {"L": 1, "B": 1, "I": 2, "J": 4, "K": 8, "A": 1, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}
 _FORMAT = re.compile(r"(\d*)([LXBIJKAEDCMPQ])")
-_TFORM = re.compile(rb"TFORM(\d{1,3}) *= *'([^']*)'")
+_TFORM = re.compile(rb"TFORM(\d{1,3}) *= *'([^']*)'", re.IGNORECASE)
 _END = re.compile(rb"(?:.{80})*?END {77}", re.DOTALL)
-_CARD = re.compile(rb"(SIMPLE  |XTENSION|BITPIX  |NAXIS   |NAXIS1  |PCOUNT  )=")
 _CHUNK = 1 << 22
-_SPOILT = 1
-"""Bytes other than blanks that may stand behind the data, such as the end of a line: more are data that a damaged header has
-cut off."""
+_AGAIN = "; fetch the file again"
 
 
 @dataclass
@@ -115,12 +111,29 @@ class Head:
         First byte of the data.
     size : int
         Bytes of data, without what fills up the last block.
+    primary : bool
+        Whether a file begins with it.
+    problem : str
+        What makes its data unreadable, though it is certain where they lie.
     """
 
     name: str
     header: Header
     offset: int
     size: int
+    primary: bool = False
+    problem: str = ""
+
+    def check(self) -> None:
+        """Whoever asks for the data asks this first.
+
+        Raises
+        ------
+        InputError
+            If the header is damaged.
+        """
+        if self.problem:
+            raise InputError(self.problem + _AGAIN)
 
     @property
     def kind(self) -> str:
@@ -150,6 +163,9 @@ def open_source(path: Path) -> Iterator[Source]:
 def heads(source: Source) -> Iterator[Head]:
     """Headers of all HDUs of a file, in their order; the source then stands at the data.
 
+    What stands behind the data is looked at, too (`transtar.fits_behind`), and told where it is neither data nor blank. Another
+    FITS file behind the first is passed over.
+
     Yields
     ------
     Head
@@ -160,27 +176,43 @@ def heads(source: Source) -> Iterator[Head]:
     InputError
         If the file is not FITS, ends too early, or a header says what cannot be.
     """
-    end = 0
-    while (head := _head(source, first=end == 0)) is not None:
+    empty, another = True, False
+    following = _head(source, None)
+    while following is not None:
+        head = following
         end = head.offset + head.size
+        empty &= not head.size
         limit = source.size if source.size is not None else max(FREE, EXPANSION * source.path.stat().st_size)
         if end > limit:
             if source.size is None:
                 raise InputError(too_large(source.path, end))
             raise InputError(f"{source.path}: truncated FITS file ({limit} bytes of {end}); fetch it again")
-        yield head
+        if not another:
+            yield head
         source.skip_to(end)
         if source.place < end:
             raise truncated(source.path)
-        if source.place == end:
-            _check_blank(source.read(-end % BLOCK), source.path)
-        else:
-            source.skip_to(-(-end // BLOCK) * BLOCK)
+        try:
+            if source.place == end:
+                check_padding(source.read(-end % BLOCK), -end % BLOCK, source.path)
+            else:
+                source.skip_to(-(-end // BLOCK) * BLOCK)
+            following = _head(source, head)
+        except InputError:
+            # Where a header is damaged, what does not fit behind its data is on its account.
+            head.check()
+            raise
+        if head.problem and not another:
+            tell(f"{head.problem}; nothing of that HDU is needed, and it is passed over")
+        if following is not None and following.primary and not another:
+            another = not empty
+            what = "another FITS file follows it; the first one is read" if another else "its first header comes twice"
+            tell(f"{source.path}: {what}")
 
 
-def _head(source: Source, first: bool) -> Head | None:
+def _head(source: Source, before: Head | None) -> Head | None:
     """The next header; None at the end of the file."""
-    content = _cards(source, first)
+    content = _cards(source, before)
     if content is None:
         return None
     from astropy.io import fits
@@ -190,8 +222,10 @@ def _head(source: Source, first: bool) -> Head | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             header = fits.Header.fromstring(content)
-            name = "PRIMARY" if first else str(header.get("EXTNAME", "")).strip().upper()
-            return Head(name, header, source.place, _size(header, content, where))
+            size, problem = _size(header, content, where)
+            primary = content.startswith(MAGIC)
+            name = "PRIMARY" if before is None else str(header.get("EXTNAME", "")).strip().upper()
+            return Head(name, header, source.place, size, primary, problem)
     except InputError:
         raise
     except Exception as error:
@@ -199,21 +233,23 @@ def _head(source: Source, first: bool) -> Head | None:
         raise InputError(f"{where} has a damaged header ({shown(error, 200)}); fetch the file again") from None
 
 
-def _cards(source: Source, first: bool) -> bytes | None:
+def _cards(source: Source, before: Head | None) -> bytes | None:
     """All blocks of a header; None at the end of the file."""
     content = b""
     while True:
         block = source.read(BLOCK)
-        if first and not content and not block.startswith(MAGIC):
+        if before is None and not content and not block.startswith(MAGIC):
             kind = "blank (only zero bytes)" if not block.strip(b"\0") else "not a FITS file"
             raise InputError(f"{source.path}: {kind}; fetch it again, or is --survey right?")
-        if not content and not first and not block.startswith(b"XTENSION"):
-            _check_end(block, source)
+        if before is not None and not content and not block.startswith((b"XTENSION", MAGIC)):
+            _pass_over(block, source, before)
             return None
         if len(block) < BLOCK:
             raise truncated(source.path)
         content += block
-        if _END.match(content, len(content) - BLOCK):
+        end = _END.match(content, len(content) - BLOCK)
+        if end:
+            check_letters(content[: end.end()], f"{source.path}: HDU at byte {source.place - len(content)}")
             return content
         if len(content) > MOST_HEADER:
             raise InputError(
@@ -221,22 +257,18 @@ def _cards(source: Source, first: bool) -> bytes | None:
             )
 
 
-def _check_end(block: bytes, source: Source) -> None:
-    """Refuse what follows the last HDU unless it is blank: a damaged header has cut it off, or is it."""
-    if (block and b"XTENSION".startswith(block[:8])) or _CARD.search(block):
-        raise truncated(source.path)
+def _pass_over(block: bytes, source: Source, before: Head) -> None:
+    """Look at what follows the last HDU."""
+    # Behind a damaged header nothing is certain.
+    rest = Rest(source.path, bool(before.problem) or (before.offset + before.size) % BLOCK == 0)
     while block:
-        _check_blank(block, source.path)
+        rest.add(block)
         block = source.read(_CHUNK)
+    rest.close()
 
 
-def _check_blank(content: bytes, path: Path) -> None:
-    if len(content) - content.count(b"\0") - content.count(b" ") > _SPOILT:
-        raise InputError(f"{path}: damaged FITS file: it holds more data than its headers say; fetch it again")
-
-
-def _size(header: Header, content: bytes, where: str) -> int:
-    """Bytes of the data, if the header says what can be."""
+def _size(header: Header, content: bytes, where: str) -> tuple[int, str]:
+    """Bytes of the data, if the header says what can be; and what it says wrong of the columns, which does not change that."""
     bits, axes = _whole(header, "BITPIX", where), _whole(header, "NAXIS", where)
     _require(bits in _BITPIX, where, f"BITPIX = {bits}")
     _require(0 <= axes <= MOST_FIELDS, where, f"NAXIS = {axes}")
@@ -246,16 +278,24 @@ def _size(header: Header, content: bytes, where: str) -> int:
     _require(groups == 1 and header.get("GROUPS") is not True, where, f"GCOUNT = {groups}")
     _require(spare >= 0, where, f"PCOUNT = {spare}")
     kind = str(header.get("XTENSION", "IMAGE")).strip().upper()
+    problem = ""
     if kind in ("BINTABLE", "TABLE"):
         _require(bits == 8 and axes == 2, where, f"a table of BITPIX = {bits}, NAXIS = {axes}")
-        n = _whole(header, "TFIELDS", where)
-        _require(0 <= n <= MOST_FIELDS, where, f"TFIELDS = {n}")
-        if kind == "BINTABLE":
-            # astropy takes a while for each card, and a catalog has hundreds.
-            forms = {int(i): form.decode("ascii", "replace") for i, form in _TFORM.findall(content)}
-            width = sum(column_size(forms.get(i, ""), f"{where}: TFORM{i}") for i in range(1, n + 1))
-            _require(width == lengths[0], where, f"columns of {width} bytes in rows of {lengths[0]}")
-    return abs(bits) // 8 * (math.prod(lengths) + spare) if axes else 0
+        try:
+            _check_fields(header, content, where, lengths[0] if kind == "BINTABLE" else None)
+        except InputError as error:
+            problem = str(error).removesuffix(_AGAIN)
+    return abs(bits) // 8 * (math.prod(lengths) + spare) if axes else 0, problem
+
+
+def _check_fields(header: Header, content: bytes, where: str, width: int | None) -> None:
+    n = _whole(header, "TFIELDS", where)
+    _require(0 <= n <= MOST_FIELDS, where, f"TFIELDS = {n}")
+    if width is not None:
+        # astropy takes a while for each card, and a catalog has hundreds.
+        forms = {int(i): form.decode("ascii", "replace") for i, form in _TFORM.findall(content)}
+        found = sum(column_size(forms.get(i, ""), f"{where}: TFORM{i}") for i in range(1, n + 1))
+        _require(found == width, where, f"columns of {found} bytes in rows of {width}")
 
 
 def column_size(form: str, where: str) -> int:
@@ -268,7 +308,7 @@ def column_size(form: str, where: str) -> int:
     """
     found = _FORMAT.match(form.strip().upper())
     if found is None:
-        raise InputError(f"{where} = '{shown(form)}' is no format of FITS; fetch the file again")
+        raise InputError(f"{where} = '{shown(form)}' is no format of FITS{_AGAIN}")
     repeat = int(found[1] or 1)
     return (repeat + 7) // 8 if found[2] == "X" else repeat * _WIDTH[found[2]]
 
@@ -281,7 +321,7 @@ def _whole(header: Header, key: str, where: str, default: int | None = None) -> 
 
 def _require(good: bool, where: str, what: str) -> None:
     if not good:
-        raise InputError(f"{where} has a damaged header ({what}); fetch the file again")
+        raise InputError(f"{where} has a damaged header ({what}){_AGAIN}")
 
 
 def check_sum(header: Header, content: Any, where: str) -> None:
@@ -333,8 +373,3 @@ def ones_complement_sum(content: Any, total: int = 0) -> int:
     while total >> 32:
         total = (total & 0xFFFFFFFF) + (total >> 32)
     return total
-
-
-def truncated(path: Path) -> InputError:
-    """The error for a file that ends too early."""
-    return InputError(f"{path}: truncated or damaged FITS file; fetch it again")

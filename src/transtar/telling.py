@@ -12,12 +12,14 @@ from contextlib import contextmanager
 
 from .errors import shown
 
+from .errors import one_line
+
 LOGGER = logging.getLogger("transtar")
 
 
 def tell(message: str) -> None:
     """Tell one line; the command line shows each line once."""
-    LOGGER.warning("%s", message)
+    LOGGER.warning("%s", one_line(message))
 
 
 class _Once(logging.Handler):

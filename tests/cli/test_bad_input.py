@@ -51,7 +51,12 @@ def test_prepare(world, fails, tmp_path):
     assert "is --survey right?" in fails(*common, spectra, "--survey", "miles")
     (tmp_path / "bad.yaml").write_text("farme: rest\n")
     settings = ("--survey", "lamost", "--preprocessing", tmp_path / "bad.yaml")
-    assert "unknown key farme; known keys: continuum" in fails(*common, spectra, *settings, code=2)
+    line = fails(*common, spectra, *settings, code=2)
+    assert f"{tmp_path / 'bad.yaml'}: preprocessing: unknown key farme; known keys: continuum" in line
+    (tmp_path / "bad.yaml").write_text(f"frame: {'x' * 10**6}\n")
+    line = fails(*common, spectra, *settings, code=2)
+    assert f"{tmp_path / 'bad.yaml'}: preprocessing: frame 'xxx" in line
+    assert len(line) < 500
     (tmp_path / "bad.yaml").write_text("frame: [\n")
     assert "neither YAML nor JSON" in fails(*common, spectra, *settings)
     (tmp_path / "bad.yaml").write_text("rest\n")

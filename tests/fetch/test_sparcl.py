@@ -10,6 +10,7 @@ from transtar import get_survey, stream
 from transtar.errors import InputError, TranstarError
 from transtar.fetch import Patience, Search, from_ids, from_positions
 from transtar.fetch.ask import Ask
+from transtar.fetch.cache import Pages, Record
 from transtar.fetch.sparcl import to_record
 
 from .stand_in import FIRST_ID, records
@@ -297,3 +298,26 @@ def test_repeats_of_one_target_are_all_fetched_or_those_of_the_key(serve, fetch,
     assert (report.asked, report.found, report.spectra) == (3, 2, 3)
     assert [row["SURVEY"] for row in rows(tmp_path / "out/found.csv")] == ["sv3", "main", "main"]
     assert report.missing == [(str(2**62 + 1), "", "has spectra, but none of SURVEY sv2 (one of main)")]
+
+
+def test_a_page_of_the_cache_that_holds_something_else_is_told(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    record = Record({"specid": 1}, np.arange(3.0), np.ones(3, np.float32), None, np.zeros(3, bool))
+    Pages(tmp_path).add({"a": record}, {})
+    (path,) = tmp_path.glob("page-*.parquet")
+    assert list(Pages(tmp_path)) == ["a"]
+    assert Pages(tmp_path).read("a").fields == {"specid": 1}
+    table = pq.read_table(path)
+    for name, cell in (
+        ("fields", "{"), ("fields", "[]"), ("wave", None), ("wave", [1.0, 2.0]), ("flux", [1.0, None, 2.0]), ("mask", "text"),
+    ):  # fmt: skip
+        place = table.column_names.index(name)
+        pq.write_table(table.set_column(place, name, pa.array([cell])), path)
+        with pytest.raises(InputError, match=r"damaged .*; delete it and run again") as told:
+            Pages(tmp_path).read("a")
+        assert str(path) in str(told.value)
+    pq.write_table(table.drop_columns(["mask"]), path)
+    with pytest.raises(InputError, match=r"damaged .*mask"):
+        Pages(tmp_path).read("a")

@@ -41,6 +41,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .oracle_fits import GOES_ON
 from .subjects import Subject
 from .values import differences, lost, shortened
 
@@ -145,6 +146,8 @@ def _judge_refusal(
     # Of a file that was refused before it was changed nothing else can be expected.
     theirs = found.values or {}
     sum_fails = bool(theirs.get("_sum") or theirs.get("_doubt")) or "CHECKSUM" in (theirs.get("_odd") or "")
+    # A header that cuts data off, or bytes put in among them: what astropy reads may be right and may be not.
+    sum_fails |= theirs.get("_odd") == GOES_ON
     if before.values is not None and unchanged and not sum_fails and not (damaged and path.is_dir()):
         odd = (found.values or {}).get("_odd")
         return "harmless", (f"({odd}) " if odd else "") + now.error[:300]

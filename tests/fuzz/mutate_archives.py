@@ -27,7 +27,8 @@ def _zip(entries, compression=zipfile.ZIP_STORED, comment=b""):
     with warnings.catch_warnings(), zipfile.ZipFile(out, "w", compression) as archive:
         warnings.simplefilter("ignore")
         for name, data in entries.items() if isinstance(entries, dict) else entries:
-            archive.writestr(name, data)
+            # With one date for all, lest a case depends on when it is made.
+            archive.writestr(zipfile.ZipInfo(name), data, compression)
         archive.comment = comment
     return out.getvalue()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import lzma
 import zlib
 
 from .mutators import Unfit, mutator
@@ -134,6 +135,8 @@ def nothing(content, rng):
 
 
 def _inner(content):
+    if content.startswith(b"\xfd7zXZ"):
+        return lzma.decompress(content)
     return (gzip if content.startswith(b"\x1f\x8b") else bz2).decompress(content)
 
 

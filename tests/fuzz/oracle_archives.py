@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import warnings
 from pathlib import Path
@@ -121,7 +122,8 @@ def xml_columns(table: Any) -> dict[str, Any]:
 
 def _continuous(table: dict[str, Any]) -> dict[str, Any]:
     """Only what was read, not what follows from it."""
-    return {"_" + name: str([str(cell) for cell in column]) for name, column in table.items()} | {
+    # Every number: an array of a thousand shows but a few of them as text.
+    return {"_" + name: str([np.asarray(cell).tolist() for cell in column]) for name, column in table.items()} | {
         "n": len(table["source_id"]), "id": _ids(np.array([str(v) for v in table["source_id"]], dtype=object), 0),
     }  # fmt: skip
 
@@ -140,10 +142,15 @@ def sparcl(path: Path) -> dict[str, Any]:
     if not {"sparcl_id", "specid", "data_release"} <= set(table.column_names):
         raise Broken("no columns of SPARCL")
     desi = [str(name).upper().startswith("DESI") for name in column("data_release", "")]
-    targets, own = column("targetid", -1), column("specid", -1)
+
+    def numbers(name: str) -> list[int]:
+        # Whole numbers that stand there as text are no others.
+        return _ids(np.array([None if cell == -1 else cell for cell in column(name, -1)], dtype=object), n).tolist()
+
+    targets, own, warned = numbers("targetid"), numbers("specid"), numbers("redshift_warning")
     kinds = [
         str(kind).upper() if warning in (0, -1) else ""
-        for kind, warning in zip(column("spectype", ""), column("redshift_warning", -1), strict=True)
+        for kind, warning in zip(column("spectype", ""), warned, strict=True)
     ]
     speeds = [299792.458 * float(z) for z in column("redshift", np.nan)]
     found["id"] = np.array([t if d and t != -1 else s for d, t, s in zip(desi, targets, own, strict=True)], np.int64)
@@ -154,15 +161,38 @@ def sparcl(path: Path) -> dict[str, Any]:
     for name in ("ra", "dec"):
         found[name] = np.array(column(name, np.nan), np.float64)
     found["sparcl_id"] = np.array(column("sparcl_id", ""))
-    sure = [warning in (0, -1) for warning in column("redshift_warning", -1)]
+    sure = [warning in (0, -1) for warning in warned]
     found["subclass"] = np.array([kind if ok else "" for kind, ok in zip(column("subtype", ""), sure, strict=True)])
     for name, filler in (("survey", ""), ("program", ""), ("healpix", -1)):
-        cells = zip(column(name, filler), desi, strict=True)
+        cells = zip(numbers(name) if name == "healpix" else column(name, filler), desi, strict=True)
         found[name.upper()] = np.array([cell if ok else filler for cell, ok in cells])
     found["specid"] = np.array(own, np.int64)
     found["release"] = np.array(column("data_release", ""))
     names = [str(name).split("-")[0] for name in column("data_release", "")]
     found["star"] = np.array([f"{a} {t if t > 0 else s}" for a, t, s in zip(names, targets, own, strict=True)])
-    status = [max(cell, 0) & ~8 for cell in column("coadd_fiberstatus", 0)]
+    status = [max(cell, 0) & ~8 for cell in numbers("coadd_fiberstatus")]
     found["bad_fiber"] = np.array([bool(cell) and ok for cell, ok in zip(status, desi, strict=True)])
     return found
+
+
+def page(path: Path) -> dict[str, Any]:
+    """A page of the cache: arrays, and the other fields as JSON."""
+    table = table_of(content_of(path, False))
+    kinds = {"wave": float, "flux": np.float32, "ivar": np.float32, "mask": bool}
+    try:
+        several = [table.column(name).to_pylist() for name in ("sparcl_id", "fields", *kinds)]
+        rows = sorted(zip(*several, strict=True), key=lambda row: row[0])
+        arrays: dict[str, list] = {
+            name: [None if row[place] is None else np.array(row[place], kind) for row in rows]
+            for place, (name, kind) in enumerate(kinds.items(), 2)
+        }
+        fields = [json.loads(row[1]) for row in rows]
+    except (TypeError, ValueError, KeyError) as error:
+        raise Broken(str(error)) from None
+    if len({row[0] for row in rows}) != len(rows) or any(
+        one is not None and len(one) != len(arrays["wave"][k])
+        for cells in arrays.values()
+        for k, one in enumerate(cells)
+    ):
+        raise Broken("a record twice, or lengths differ")
+    return {"n": len(rows), "names": [row[0] for row in rows], "fields": fields, **arrays}

@@ -81,6 +81,11 @@ def check_ecsv(content: bytes) -> None:
         try:
             Table.read(content.decode("utf-8").split("\n"), format="ascii.ecsv")
         except Exception as error:
+            if re.search(
+                r"could not convert string to float: '(-{1,3}|n/a|null|none|nil)'\Z", str(error), re.IGNORECASE
+            ):
+                # What stands for 'missing' in any table of text does so in this one, too.
+                return
             raise Broken(f"{type(error).__name__}: {error}"[:200]) from None
 
 
@@ -278,13 +283,28 @@ def table_of(content: bytes) -> Any:
             or sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups)) > 1 << 28
         ):
             raise Broken("too large")
-        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True, use_threads=False)
+        if not _counts_agree(about):
+            # Arrow reads as many as one of them says, whichever it is.
+            raise Broken("counts in the footer that contradict each other")
+        # Not by read_table, which has no use for two columns of one name.
+        table = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True).read(use_threads=False)
         table.validate(full=True)
     except Broken:
         raise
     except Exception as error:
         raise Broken(f"{type(error).__name__}: {error}") from None
     return table
+
+
+def _counts_agree(about: Any) -> bool:
+    """Whether the rows of the file are those of its groups, and these those of their columns."""
+    groups = [about.row_group(i) for i in range(about.num_row_groups)]
+    flat = [about.schema.column(k).max_repetition_level == 0 for k in range(about.num_columns)]
+    for group in groups:
+        values = [group.column(k).num_values for k in range(group.num_columns)]
+        if any(n < group.num_rows or (one and n != group.num_rows) for n, one in zip(values, flat, strict=True)):
+            return False
+    return about.num_rows == sum(group.num_rows for group in groups)
 
 
 def parquet(content: bytes, path: Path) -> dict[str, Any]:
@@ -354,6 +374,9 @@ def fits(path: Path) -> dict[str, Any]:
         if card(hdu.header, "VACUUM") in (True, "T") or words(hdu.header, "AIRORVAC").lower().startswith("vac"):
             stated.setdefault("medium", "vacuum")
     tables = [hdu for hdu in hdus if hasattr(hdu, "columns") and hdu.data is not None and len(hdu.data)]
+    if sum("flux" in map(canonical, table.columns.names) for table in tables) > 1:
+        # Which one is meant only the user knows.
+        raise Broken("two tables of spectra")
     if tables:
         names = [canonical(name) for name in tables[0].columns.names]
         if len(set(names)) != len(names):
@@ -380,7 +403,34 @@ def fits(path: Path) -> dict[str, Any]:
         planes = {"loglam" if log else "wave": wave, "flux": image}
         units["wave"] = words(header, "CUNIT1")
     units = {name: unit for name, unit in units.items() if name == "wave"}
-    return _spectra(planes, stated, units, 1) | {"_odd": odd, "_sum": bad_sum}
+    # Whether CLASS is of the spectrum depends on its value.
+    classes = sorted({words(hdu.header, key) for hdu in hdus[:2] for key in ("CLASS", "SUBCLASS")} - {""})
+    return _spectra(planes, stated, units, 1) | {"_odd": odd, "_sum": bad_sum, "_classes": classes}
+
+
+def votable(content: bytes) -> dict[str, Any]:
+    """The columns of the first table with rows, one pixel a row; what holds for all of them in its PARAMs."""
+    from .oracle_archives import infos_of, votables, xml_columns
+
+    tables = [table for table in votables(content) if len(table.array)]
+    if not tables:
+        raise Broken("no rows")
+    names = [canonical(str(field.name)) for field in tables[0].fields]
+    if len(set(names)) != len(names):
+        raise Broken("a name twice")
+    given = {canonical(name): cells for name, cells in xml_columns(tables[0]).items()}
+    units = {canonical(str(field.name)): str(field.unit or "") for field in tables[0].fields}
+    units = {"wave": units.get("wave", "")}
+    params = {str(param.name).lower(): str(param.value) for param in tables[0].params}
+    stated = {name: params[name] for name in ("medium", "frame", "id", "velocity", "star") if name in params}
+    planes = {}
+    for name in ("wave", "loglam", "flux", "ivar", "error", "mask"):
+        if name in given and name not in params:
+            try:
+                planes[name] = np.ma.filled(np.ma.asarray(given[name]).astype(np.float64), np.nan)
+            except (TypeError, ValueError) as error:
+                raise Broken(f"{name}: {error}") from None
+    return _spectra(planes, stated, units, 1) | {"_infos": infos_of(content)}
 
 
 def generic(path: Path) -> dict[str, Any]:
@@ -392,4 +442,6 @@ def generic(path: Path) -> dict[str, Any]:
         return npz(content_of(path, False), path)
     if content.startswith(b"PAR1"):
         return parquet(content_of(path, False), path)
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"<?xml", b"<VOTABLE")):
+        return votable(content)
     return text(content, path)

@@ -35,7 +35,9 @@ def table(path: Path) -> dict[str, Any]:
         columns = [
             (name, column.to_pylist(), "") for name, column in zip(found.column_names, found.columns, strict=True)
         ]
-        extra = {"_meta": str(found.schema.metadata), "_types": sorted(map(str, found.schema))}
+        extra = {
+            "_meta": str(found.schema.metadata), "_types": sorted(map(str, found.schema)), "_doubt": _miscounted(content),
+        }  # fmt: skip
     elif start.startswith(b"<"):
         tables = [one for one in votables(content) if len(one.array)]
         if not tables:
@@ -61,6 +63,22 @@ def table(path: Path) -> dict[str, Any]:
     }
 
 
+def _miscounted(content: bytes) -> bool:
+    """Whether a column claims another number of values than there are rows, which pyarrow does not look at."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    about = pq.ParquetFile(pa.BufferReader(content)).metadata
+    groups = [about.row_group(i) for i in range(about.num_row_groups)]
+    return any(
+        group.column(j).num_values < group.num_rows for group in groups for j in range(group.num_columns)
+    ) or any(
+        group.column(j).num_values > group.num_rows and "." not in group.column(j).path_in_schema
+        for group in groups
+        for j in range(group.num_columns)
+    )
+
+
 def _fits_cells(hdu: Any, place: int) -> tuple[list, str]:
     column = hdu.columns[place]
     values = hdu.data.field(place)
@@ -68,11 +86,15 @@ def _fits_cells(hdu: Any, place: int) -> tuple[list, str]:
     cells = values.tolist() if values.ndim == 1 and values.dtype.kind != "O" else [None] * len(values)
     if null is not None and not isinstance(null, str):
         cells = [None if cell == null else cell for cell in cells]
+    if column.format.strip().upper().lstrip("1") == "L" and isinstance(cells, list):
+        # A zero byte is undefined (FITS standard 4.0, 7.3.3.2), which astropy takes for False.
+        raw = np.asarray(hdu.data).view(np.recarray)[hdu.data.dtype.names[place]].tolist()
+        cells = [None if byte == 0 else cell for cell, byte in zip(cells, raw, strict=True)]
     return cells, str(column.unit or "")
 
 
 def _plain(value: Any) -> Any:
-    if value is np.ma.masked or value is None or np.ndim(value) > 0:
+    if value is np.ma.masked or value is None or (not isinstance(value, str) and np.ndim(value) > 0):
         return None
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
@@ -106,7 +128,9 @@ def _text(content: bytes) -> list[tuple[str, list, str]]:
     else:
         raise Broken("no separator cuts all rows alike")
     names, rows = [name.strip() for name in rows[0]], rows[1:]
-    if len(rows) > 2 and all(re.fullmatch(r"\s*-{2,}\s*", cell) for cell in rows[1]):
+    # Names, units and a rule, which columns without a name do not have.
+    drawn = len(rows) > 2 and all(re.fullmatch(r"\s*(-{2,})?\s*", cell) for cell in rows[1])
+    if drawn and any(cell.strip() for cell in rows[1]):
         units, rows = dict(zip(names, (cell.strip() for cell in rows[0]), strict=True)), rows[2:]
     return [
         (name, list(cells), units.get(name, "")) for name, cells in zip(names, zip(*rows, strict=True), strict=True)

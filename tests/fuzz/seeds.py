@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import lzma
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ CODECS: dict[str, tuple[str, Callable[[bytes], bytes], Callable[[bytes], bytes]]
     "": ("", lambda content: content, lambda content: content),
     "gz": (".gz", lambda content: gzip.compress(content, 6, mtime=0), gzip.decompress),
     "bz2": (".bz2", bz2.compress, bz2.decompress),
+    "xz": (".xz", lzma.compress, lzma.decompress),
 }
 """Ending, compressor and decompressor by name."""
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from astropy.io import fits
+from astropy.io.votable import from_table
+from astropy.io.votable.tree import Param
 from astropy.table import Table
 
 from ..surveys.desi_files import arms, fibermap, write_coadd, write_redrock
@@ -23,14 +26,14 @@ def write(root: Path, kinds: tuple[str, ...]) -> list[Seed]:
     """All of them."""
     parts = {
         "lamost": _lamost, "miles": _miles, "desi": _desi, "desi-brz": _desi_brz, "generic": _generic,
-        "gaia-xp": _gaia, "sparcl": _sparcl,
+        "gaia-xp": _gaia, "sparcl": _sparcl, "page": _page,
     }  # fmt: skip
     return [seed for kind, part in parts.items() if not kinds or kind in kinds for seed in part(root)]
 
 
 def _lamost(root: Path) -> list[Seed]:
     seeds = []
-    for codec in ("", "gz", "bz2"):
+    for codec in ("", "gz", "bz2", "xz"):
         path, seed = one_file(root, f"lamost-table-{codec or 'plain'}", "lamost", "fits", "spec-1.fits", codec)
         seeds.append(pack(write_lamost_table(path), seed))
     for codec in ("", "gz"):
@@ -42,7 +45,23 @@ def _lamost(root: Path) -> list[Seed]:
     path, seed = one_file(root, "lamost-sums", "lamost", "fits", "spec-4.fits")
     write_lamost_table(path)
     _with_sums(path)
-    return [*seeds, seed]
+    return [*seeds, seed, _fpacked(root, "lamost-fpack", "lamost", "spec-5.fits", write_lamost_image)]
+
+
+def _fpacked(root: Path, name: str, kind: str, file: str, write: Callable[[Path], Path]) -> Seed:
+    """As fpack leaves a file: its first image compressed by tiles in the second HDU, behind an empty one."""
+    path, seed = one_file(root, name, kind, "fits", f"{file}.fz")
+    write(path)
+    with fits.open(path) as hdus:
+        image, header = hdus[0].data, hdus[0].header.copy()
+    packed = fits.CompImageHDU(image, header, compression_type="GZIP_2", quantize_level=0)
+    fits.HDUList([fits.PrimaryHDU(), packed]).writeto(path, overwrite=True)
+    # A card of the convention that astropy keeps to itself.
+    with fits.open(path, mode="update", disable_image_compression=True, checksum=True) as hdus:
+        hdus[1].header.set("ZSIMPLE", True, after="TFIELDS")
+        for hdu in hdus:
+            hdu.add_checksum()
+    return seed
 
 
 def _with_sums(path: Path) -> None:
@@ -61,7 +80,7 @@ def _miles(root: Path) -> list[Seed]:
     path, seed = one_file(root, "miles-sums", "miles", "fits", "s0251.fits")
     write_miles(path, BUNIT="erg/s/cm2/A")
     _with_sums(path)
-    return [*seeds, seed]
+    return [*seeds, seed, _fpacked(root, "miles-fpack", "miles", "MILES_res2.50_star_m0252V.fits", write_miles)]
 
 
 def _desi(root: Path) -> list[Seed]:
@@ -113,6 +132,7 @@ def _generic(root: Path) -> list[Seed]:
         "stated": ("star.csv", text_spectrum(",", "wavelength,flux,error", stated), ""),
         "tabs": ("star.txt", text_spectrum("\t"), ""), "semicolons": ("star.csv", text_spectrum(";"), ""),
         "csv-gz": ("star.csv", text_spectrum(top=stated), "gz"), "csv-bz2": ("star.csv", text_spectrum(), "bz2"),
+        "csv-xz": ("star.csv", text_spectrum(), "xz"),
     }  # fmt: skip
     seeds = []
     for name, (file, text, codec) in texts.items():
@@ -121,6 +141,12 @@ def _generic(root: Path) -> list[Seed]:
         seeds.append(pack(path, seed))
     path, seed = one_file(root, "generic-ecsv", "generic", "text", "star.ecsv")
     Table(_made(), meta={"medium": "vacuum"}).write(path, format="ascii.ecsv")
+    seeds.append(seed)
+    path, seed = one_file(root, "generic-votable", "generic", "xml", "star.vot")
+    votable = from_table(Table(_made()))
+    (table,) = votable.iter_tables()
+    table.params.append(Param(votable, name="medium", datatype="char", arraysize="*", value="vacuum"))
+    votable.to_xml(str(path))
     seeds.append(seed)
     two = {name: np.stack([values, values]) for name, values in _made().items()}
     several = {"wave": two["wave"][0], "flux": two["flux"] * [[1], [1e-17]], "ivar": two["ivar"] * [[1], [1e34]]}
@@ -162,7 +188,7 @@ def _gaia(root: Path) -> list[Seed]:
     batch = made_samples.batch(wave, [2**62 + 1, 422596679964513792], "gaia-xp", level=2000.0)
     batch.mask[:] = False
     seeds = []
-    for suffix, codec in ((".csv", ""), (".fits", ""), (".csv", "gz"), (".fits", "gz")):
+    for suffix, codec in ((".csv", ""), (".fits", ""), (".csv", "gz"), (".fits", "gz"), (".csv", "xz")):
         name = f"gaia-sampled{suffix.replace('.', '-')}-{codec or 'plain'}"
         path, seed = one_file(
             root, name, "gaia-xp", "fits" if suffix == ".fits" else "text", f"XP_SAMPLED_RAW{suffix}", codec
@@ -176,7 +202,28 @@ def _gaia(root: Path) -> list[Seed]:
     path, seed = one_file(root, "gaia-individual-csv", "gaia-xp", "text", f"XP_SAMPLED-Gaia DR3 {2**62 + 1}.csv")
     lines = [f"{w / 10},{f * 1e-19},{f * 1e-20}" for w, f in zip(wave, batch.flux[0].tolist(), strict=True)]
     path.write_text("\n".join(["wavelength,flux,flux_error", *lines]) + "\n")
+    seeds.append(seed)
+    path, seed = one_file(root, "gaia-ecsv", "gaia-xp", "text", "XpSampledMeanSpectrum_000000-003111.csv")
+    path.write_text(_bulk(batch.ids.tolist(), 1e-19 * batch.flux))
     return [*seeds, seed]
+
+
+def _bulk(ids: list[int], flux: np.ndarray) -> str:
+    """A bulk file of the archive: ECSV, its arrays in brackets, null where a value is missing."""
+    types = {"source_id": "int64", "solution_id": "int64", "flux": "string", "flux_error": "string"}
+    head = [
+        "%ECSV 1.0",
+        "---",
+        "delimiter: ','",
+        "datatype:",
+        *(f"- {{name: {k}, datatype: {t}}}" for k, t in types.items()),
+    ]
+    rows = []
+    for star, values in zip(ids, flux.tolist(), strict=True):
+        arrays = [[f"{v:.6e}" for v in values], [f"{v / 20:.6e}" for v in values]]
+        arrays[0][7] = "null"
+        rows.append(f"{star},1," + ",".join(f'"[{",".join(one)}]"' for one in arrays))
+    return "\n".join([*(f"# {line}" for line in head), ",".join(types), *rows]) + "\n"
 
 
 def _sparcl(root: Path) -> list[Seed]:
@@ -195,3 +242,22 @@ def _sparcl(root: Path) -> list[Seed]:
     about = {"wave": json.dumps(_made()["wave"].tolist()), "medium": "vacuum", "frame": "observed"}
     pq.write_table(table.replace_schema_metadata(about), path, compression="zstd", write_page_checksum=True)
     return [seed]
+
+
+def _page(root: Path) -> list[Seed]:
+    """What `transtar fetch` keeps of the answers of SPARCL."""
+    from transtar.fetch.cache import Pages, Record
+
+    made = _made()
+    records = {
+        f"a-{i}": Record(
+            {"specid": 2**62 + i, "redshift": 1e-4 * i, "spectype": "STAR", "ra": None},
+            made["wave"], made["flux"].astype(np.float32), made["ivar"].astype(np.float32) if i else None, made["flux"] < 0,
+        )
+        for i in range(3)
+    }  # fmt: skip
+    folder = root / "page"
+    folder.mkdir(parents=True)
+    Pages(folder).add(records, {})
+    (path,) = folder.glob("page-*.parquet")
+    return [Seed("page", "page", "parquet", folder, path.name, path.name)]

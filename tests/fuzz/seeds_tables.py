@@ -50,7 +50,7 @@ def write(root: Path, kinds: tuple[str, ...]) -> list[Seed]:
     texts = {
         "csv": (as_text(","), "csv", ""), "tsv": (as_text("\t"), "tsv", ""), "bars": (as_text("|"), "csv", ""),
         "semicolons": (as_text(";"), "csv", ""), "vizier": (vizier(), "tsv", ""), "csv-gz": (as_text(","), "csv", "gz"),
-        "csv-bz2": (as_text(","), "csv", "bz2"),
+        "csv-bz2": (as_text(","), "csv", "bz2"), "csv-xz": (as_text(","), "csv", "xz"),
         "commented": ("# from nowhere\n#\n" + as_text(","), "csv", ""),
     }  # fmt: skip
     seeds = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -44,7 +45,7 @@ class Subject:
 
 def spectra(survey_name: str, path: Path) -> dict[str, Any]:
     """Read by `transtar.stream`, as prepare and predict do, and preprocessed, which must not fail on anything either."""
-    from transtar.datasets.prepare import preprocess_batch
+    from transtar.datasets import preprocess_batch
     from transtar.preprocess import Preprocessing
     from transtar.surveys import get_survey, stream
 
@@ -78,6 +79,24 @@ def spectra(survey_name: str, path: Path) -> dict[str, Any]:
     }
 
 
+def page(path: Path) -> dict[str, Any]:
+    """All records of a page in the cache of `transtar fetch`; those of a page that is passed over are fetched again."""
+    from transtar.fetch.cache import Pages
+
+    if not path.match("page-*.parquet"):
+        raise InputError(f"{path}: not a page by its name")
+    pages = Pages(path.parent)
+    records = {name: pages.read(name) for name in sorted(pages)}
+    if not records:
+        raise InputError(f"{path}: its records are fetched again")
+    several = records.values()
+    return {
+        "n": len(records), "names": list(records), "fields": [one.fields for one in several],
+        **{name: [None if getattr(one, name) is None else getattr(one, name) for one in several]
+           for name in ("wave", "flux", "ivar", "mask")},
+    }  # fmt: skip
+
+
 def table(path: Path) -> dict[str, Any]:
     """All columns, in the type that they have, and whole numbers of the columns that identify."""
     from transtar.glossary import LABELS
@@ -108,11 +127,11 @@ def cells_differ(ours: dict[str, Any], theirs: dict[str, Any], wave_rtol: float 
     """What differs between the columns of a table and the cells that the oracle found."""
     if ours["n"] != theirs["n"]:
         return [f"{ours['n']} rows against {theirs['n']}"]
-    found, seen = [], dict.fromkeys((name for name, _ in theirs["cells"]), 0)
+    number = Counter(name for name, _ in theirs["cells"])
+    found, seen = [], dict.fromkeys(number, 0)
     for name, cells in theirs["cells"]:
         seen[name] += 1
-        twice = sum(name == other for other, _ in theirs["cells"]) > 1
-        called = f"{name}#{seen[name]}" if twice else name
+        called = f"{name}#{seen[name]}" if number[name] > 1 else name
         called = next(
             (n for n in (called, called.removeprefix("combined_"), called.split("[")[0].strip()) if n in ours), called
         )
@@ -178,8 +197,10 @@ def study(path: Path) -> dict[str, Any]:
 def preprocessing(path: Path) -> dict[str, Any]:
     """Settings of preprocessing."""
     from transtar.cli.common import read_preprocessing
+    from transtar.surveys import get_survey
 
-    return {"n": 1, "leaves": dict(oracle_tables.leaves(read_preprocessing(path).to_dict()))}
+    settings = read_preprocessing(path, get_survey("lamost"))
+    return {"n": 1, "leaves": dict(oracle_tables.leaves(settings.to_dict()))}
 
 
 def leaves_differ(ours: dict[str, Any], theirs: dict[str, Any], wave_rtol: float = 0) -> list[str]:
@@ -207,6 +228,7 @@ SUBJECTS = {
     "generic": Subject(partial(spectra, "generic"), oracle_generic.generic),
     "gaia-xp": Subject(partial(spectra, "gaia-xp"), oracle_archives.gaia_xp),
     "sparcl": Subject(partial(spectra, "sparcl"), oracle_archives.sparcl),
+    "page": Subject(page, oracle_archives.page, sealed=True),
     "table": Subject(table, oracle_tables.table, cells_differ),
     "set": Subject(prepared_set, oracle_tables.prepared_set, settings_differ, sealed=True),
     "model": Subject(model, oracle_tables.model, settings_differ),

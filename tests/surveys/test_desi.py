@@ -1,4 +1,5 @@
 import gzip
+import os
 import tracemalloc
 
 import numpy as np
@@ -195,6 +196,30 @@ def test_broken_redrock_file_is_named(tmp_path):
     beside.write_bytes(beside.read_bytes()[: start + 20])
     with pytest.raises(InputError, match=r"redrock-main-bright-9850.fits: truncated"):
         read(DESI, path)
+
+
+def test_no_velocity_is_lost_to_what_stands_in_the_place_of_the_redrock_file(tmp_path, caplog):
+    """A pipe, a folder, a dead link, other targets: refused. Some targets that are lacking: told."""
+    path = write_coadd(tmp_path / NAME, 3)
+    beside = tmp_path / NAME.replace("coadd", "redrock")
+    for make, problem in (
+        (lambda: os.mkfifo(beside), "a pipe, socket or device, not a file"),
+        (lambda: os.symlink(tmp_path / "gone", beside), "no such file"),
+        (lambda: write_redrock(beside, [0, 0, 0]), "has one TARGETID in several rows"),
+        (lambda: write_redrock(beside, [5, 6]), "has none of the targets of coadd-main"),
+        (lambda: write_redrock(beside, []), "has none of the targets of coadd-main"),
+    ):
+        make()
+        with pytest.raises(InputError, match=f"redrock-main-bright-9850.fits: .*{problem}"):
+            read(DESI, path)
+        beside.unlink()
+    beside.mkdir()
+    with pytest.raises(InputError, match=r"redrock-main-bright-9850.fits: a folder, not a file"):
+        read(DESI, path)
+    beside.rmdir()
+    write_redrock(beside, [FIRST, FIRST + 2])
+    assert read(DESI, path).meta["class"].tolist() == ["STAR", "", "STAR"]
+    assert "REDSHIFTS lacks 1 of 3 targets" in caplog.text
 
 
 def images(*names):

@@ -10,7 +10,8 @@ from transtar.errors import InputError, TranstarError
 from transtar.flags import Flag
 from transtar.simulate.native import gaia
 from transtar.surveys import find_files, get_survey, read
-from transtar.surveys.gaia_xp import SAMPLING_NM
+from transtar.surveys.gaia_xp import SAMPLING_NM, source_ids
+from transtar.surveys.xp_tables import ARRAYS, NUMBERS
 
 from ..simulate import made_samples as made
 
@@ -82,7 +83,8 @@ def bulk(path, rows, head="source_id,solution_id,ra,dec,flux,flux_error\n"):
             return values
         return '"[' + ",".join("null" if np.isnan(v) else f"{v:.6e}" for v in values) + ']"'
 
-    text = "# %ECSV 1.0\n# ---\n# delimiter: ','\n# datatype:\n# - {name: source_id, datatype: int64}\n" + head
+    types = "".join(f"# - {{name: {name}, datatype: string}}\n" for name in head.strip().split(","))
+    text = f"# %ECSV 1.0\n# ---\n# delimiter: ','\n# datatype:\n{types}{head}"
     for star, flux, error in rows:
         text += f"{star},1,10.0,-5.0,{array(flux)},{array(error)}\n"
     path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
@@ -143,9 +145,9 @@ def test_a_row_with_broken_arrays_costs_that_row(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ('"[1.0,2.0', "row 2: flux_error: an array without end; the file is cut short"),
-        ('"[1.0,x]"', "row 2: flux_error: could not convert string to float: 'x'"),
-        ("1.0,2.0", "row 2 has 7 columns, the first line 6; the file is damaged or cut short"),
+        ('"[1.0,2.0', "flux_error, row 2: an array without end; the file is cut short"),
+        ('"[1.0,x]"', "flux_error, row 2: could not convert string to float: 'x'"),
+        ("1.0,2.0", "has 7 fields, the line of names 6"),
     ],
 )
 def test_a_file_that_is_cut_or_damaged_is_refused(tmp_path, cell, message):
@@ -269,3 +271,166 @@ def test_writers_check_what_they_get(tmp_path):
         gaia.write_sampled(made.batch(np.linspace(3000, 9000, 343), [1], "x"), tmp_path / "XP_a.csv")
     with pytest.raises(InputError, match=r"as \.csv or \.fits"):
         gaia.write_sampled(spectra(), tmp_path / "XP_a.txt")
+
+
+def tables(tmp_path, rows=3):
+    """The same spectra in each format, with the identifier of the first missing."""
+    from astropy.table import MaskedColumn, Table
+
+    ids = MaskedColumn(np.arange(rows) + 10**9, mask=np.arange(rows) == 0)
+    table = Table({"source_id": ids, "flux": np.stack([FLUX] * rows), "flux_error": np.stack([ERROR] * rows)})
+    table.write(tmp_path / "XP_a.fits")
+    table.write(tmp_path / "XP_a.xml", format="votable")
+    return [tmp_path / "XP_a.fits", tmp_path / "XP_a.xml"]
+
+
+def test_identifiers_that_are_masked_are_missing(tmp_path):
+    for path in tables(tmp_path):
+        assert read(SURVEY, path).ids.tolist() == [-1, 10**9 + 1, 10**9 + 2], path
+        assert source_ids(path).tolist() == [-1, 10**9 + 1, 10**9 + 2], path
+
+
+def test_what_stands_in_a_mark_of_bytes_or_in_members_of_gzip(tmp_path):
+    path = bulk(tmp_path / "XP_a.csv", [(1, FLUX, ERROR), (2, FLUX, ERROR)])
+    content = path.read_bytes()
+    back = read(SURVEY, path)
+    for changed in (b"\xef\xbb\xbf" + content, gzip.compress(content[:999]) + gzip.compress(content[999:])):
+        path.write_bytes(changed)
+        np.testing.assert_array_equal(read(SURVEY, path).flux, back.flux)
+
+
+def test_damage_of_fits_is_told(tmp_path):
+    from astropy.io import fits
+
+    (path, _) = tables(tmp_path)
+    with fits.open(path, mode="update") as hdus:
+        hdus[1].add_datasum()
+    whole = path.read_bytes()
+    for changed, message in (
+        (whole[:9000] + bytes([whole[9000] ^ 1]) + whole[9001:], "damaged data"),
+        (whole.replace(b"NAXIS2  =                    3", b"NAXIS2  =                    2"), "damaged"),
+        (whole[:2880], "no table in this file"),
+        (whole.replace(b"TTYPE3  = 'flux_error'", b"TTYPE3  = 'flux      '"), "the column flux is there twice"),
+    ):
+        path.write_bytes(changed)
+        with pytest.raises(InputError, match=message) as told:
+            read(SURVEY, path)
+        assert "Error" not in str(told.value)
+
+
+def test_a_votable_asks_for_nothing_outside(tmp_path):
+    (_, path) = tables(tmp_path)
+    content = path.read_text()
+    path.write_text(content.replace("<TABLEDATA>", '<BINARY><STREAM href="file:///etc/passwd"/></BINARY><TABLEDATA>'))
+    with pytest.raises(InputError, match="whose data lie at another address"):
+        read(SURVEY, path)
+
+
+def test_points_of_several_sources_are_refused(tmp_path):
+    path = tmp_path / "XP_a.csv"
+    lines = [f"{1 + (w > 600)},{w},1e-16,1e-18" for w in SAMPLING_NM]
+    path.write_text("\n".join(["source_id,wavelength,flux,flux_error", *lines]) + "\n")
+    with pytest.raises(InputError, match="2 sources in rows that are points of a spectrum"):
+        read(SURVEY, path)
+
+
+def test_an_ecsv_header_that_describes_nothing_is_told(tmp_path, caplog):
+    path = bulk(tmp_path / "XP_a.csv", [(5, FLUX, ERROR)])
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if "name:" not in line))
+    assert read(SURVEY, path).ids.tolist() == [5]
+    assert f"{path}: its ECSV header does not describe its columns" in caplog.text
+
+
+NAMES = [f"{band}_{name}" for band in ("bp", "rp") for name in (*NUMBERS, *ARRAYS)]
+
+
+def coefficients(rows=3, **changes):
+    """Cells of continuous spectra, by name; changes are of the second row."""
+    pytest.importorskip("gaiaxpy")
+    sizes = {"coefficients": 55, "coefficient_errors": 55, "coefficient_correlations": 1485}
+    rng = np.random.default_rng(2)
+    cells = {"source_id": [str(i + 1) for i in range(rows)]}
+    for name in NAMES:
+        what = name.split("_", 1)[1]
+        size = sizes.get(what)
+        values = (
+            [rng.uniform(0.1, 1, size) * (0.01 if what.endswith("correlations") else 1) for _ in range(rows)]
+            if size
+            else []
+        )
+        cells[name] = [f'"({",".join(map(str, v))})"' for v in values] or [
+            "55" if what == "n_parameters" else "1.5"
+        ] * rows
+    for name, cell in changes.items():
+        cells[name][1] = cell
+    return cells
+
+
+def continuous(path, cells):
+    rows = zip(*cells.values(), strict=True)
+    path.write_text("\n".join([",".join(cells), *(",".join(row) for row in rows)]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"bp_coefficients": '"(1,2)"'}, "BP has 55 parameters and arrays of 2, 55, 1485 numbers"),
+        ({"rp_standard_deviation": ""}, "RP lacks numbers"),
+        ({"rp_n_parameters": "54"}, "RP has 54 parameters"),
+        (dict.fromkeys(NAMES, ""), "it has neither band"),
+    ],
+)
+def test_coefficients_that_are_not_whole_cost_their_row(tmp_path, caplog, changes, message):
+    path = continuous(tmp_path / "XP_a.csv", coefficients(**changes))
+    back = read(SURVEY, path)
+    assert back.ids.tolist() == [1, 3]
+    assert back.left_out == {"with broken arrays": 1}
+    assert f"{path}: 1 of 3 rows are not whole; the first: row 2 (source 2): {message}" in caplog.text
+
+
+def test_a_source_may_lack_a_band_in_whatever_row(tmp_path):
+    """GaiaXPy looks at the first two rows for what is an array."""
+    whole = read(SURVEY, continuous(tmp_path / "XP_a.csv", coefficients()))
+    cells = coefficients(**{name: "" for name in NAMES if name.startswith("bp")})
+    back = read(SURVEY, continuous(tmp_path / "XP_b.csv", cells))
+    assert back.ids.tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(back.flux[[0, 2]], whole.flux[[0, 2]])
+    below = back.wave < 6350
+    assert back.mask[1, below].all()
+    red = back.wave > 7000
+    assert not back.mask[1, red].any()
+    np.testing.assert_allclose(back.flux[1, red], whole.flux[1, red])
+
+
+def test_continuous_files_without_rows_or_columns_are_refused(tmp_path):
+    cells = coefficients()
+    for changed, message in (
+        ({name: [] for name in cells}, "holds no row"),
+        (
+            {name: column for name, column in cells.items() if name != "rp_coefficients"},
+            "without the column rp_coefficients",
+        ),
+        ({name: column for name, column in cells.items() if name != "source_id"}, "3 spectra and no column source_id"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read(SURVEY, continuous(tmp_path / "XP_a.csv", changed))
+
+
+def test_all_forms_of_the_genuine_continuous_file_agree(data, tmp_path):
+    pytest.importorskip("gaiaxpy")
+    folder = data / "gaia_xp"
+    first = read(SURVEY, folder / "XP_CONTINUOUS_RAW.csv")
+    packed = tmp_path / "XP_a.csv"
+    packed.write_bytes(gzip.compress((folder / "XP_CONTINUOUS_RAW.csv").read_bytes()))
+    for path in (
+        folder / "XP_CONTINUOUS_RAW.ecsv",
+        folder / "XP_CONTINUOUS_RAW.fits",
+        folder / "XP_CONTINUOUS_RAW.xml",
+        packed,
+    ):
+        back = read(SURVEY, path)
+        assert back.ids.tolist() == first.ids.tolist()
+        np.testing.assert_allclose(back.flux, first.flux, rtol=1e-6)
+        np.testing.assert_allclose(back.ivar, first.ivar, rtol=1e-5)

@@ -1,4 +1,6 @@
 import json
+import warnings
+import zipfile
 
 import numpy as np
 import pyarrow as pa
@@ -163,6 +165,16 @@ def test_npz_by_hand(tmp_path):
 def test_bad_npz(tmp_path, content, message):
     np.savez(tmp_path / "a.npz", **content)
     with pytest.raises(InputError, match=message):
+        read(get_survey("generic"), tmp_path / "a.npz")
+
+
+def test_two_arrays_of_one_name_in_an_npz_are_refused(tmp_path):
+    """numpy takes the last one."""
+    np.savez(tmp_path / "a.npz", wave=WAVE, flux=FLUX, medium="air")
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr("flux.npy", archive.read("wave.npy"))
+    with pytest.raises(InputError, match="holds two arrays called flux"):
         read(get_survey("generic"), tmp_path / "a.npz")
 
 

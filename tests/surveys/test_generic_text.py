@@ -6,6 +6,7 @@ from astropy.table import MaskedColumn, Table
 
 from transtar.errors import InputError
 from transtar.surveys import Stated, get_survey, read
+from transtar.surveys.air import air_to_vacuum
 from transtar.surveys.generic import read_generic
 from transtar.tables import Choice
 
@@ -213,6 +214,26 @@ def test_votable(tmp_path):
     batch = read_generic(tmp_path / "a.vot", VACUUM)
     np.testing.assert_allclose(batch.wave, WAVE)
     np.testing.assert_allclose(batch.ivar[0], 1 / FLUX**2)
+
+
+def test_a_votable_says_its_medium_in_a_param(tmp_path):
+    from astropy.io.votable import from_table
+    from astropy.io.votable.tree import Param
+
+    votable = from_table(Table({"wave": WAVE, "flux": FLUX}))
+    (table,) = votable.iter_tables()
+    given = {"medium": "air", "velocity": "12.5", "star": "HD 101", "id": str(2**62 + 1)}
+    for name, value in given.items():
+        table.params.append(Param(votable, name=name, datatype="char", arraysize="*", value=value))
+    votable.to_xml(str(tmp_path / "a.vot"))
+    batch = read_generic(tmp_path / "a.vot")
+    np.testing.assert_allclose(batch.wave, air_to_vacuum(WAVE))
+    assert batch.medium == "air"
+    assert batch.ids.tolist() == [2**62 + 1]
+    assert batch.meta["velocity"].tolist() == [12.5]
+    assert batch.meta["star"].tolist() == ["HD 101"]
+    with pytest.raises(InputError, match="medium is air by MEDIUM of a PARAM, not vacuum"):
+        read_generic(tmp_path / "a.vot", VACUUM)
 
 
 @pytest.mark.parametrize("start", ["<!doctype html>\n", "%PDF-1.5\n", '{"wave": [1]}\n'])

@@ -45,6 +45,19 @@ def test_both_layouts(tmp_path, write):
     }
 
 
+def test_wavelengths_that_do_not_rise_are_damaged(tmp_path):
+    """A header of one pixel more or less shifts the rows; COEFF0 would then give wavelengths that are others."""
+    path = write_lamost_image(tmp_path / "a.fits", third=np.roll(GRID, 3))
+    with pytest.raises(InputError, match="wavelengths in its third row do not rise"):
+        read_lamost(path)
+
+
+def test_pixels_beyond_those_of_lamost_are_told(tmp_path, caplog):
+    path = write_lamost_image(tmp_path / "a.fits", 10 ** (3.5682 + 1e-4 * np.arange(3912)))
+    assert read_lamost(path).flux.shape == (1, 3909)
+    assert "3 pixels beyond those of LAMOST (3700 to 9099 A) are left out" in caplog.text
+
+
 def test_third_row_of_dr1_is_no_wavelength(tmp_path):
     path = write_lamost_image(tmp_path / "a.fits", GRID[:3904], third=np.ones(3904), OBSID=None, SNRG=None, SN_G=7.0)
     batch = read_lamost(path)

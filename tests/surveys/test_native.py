@@ -66,6 +66,14 @@ def test_identifiers_are_whole_numbers_or_refused(tmp_path, card):
         read(get_survey("lamost"), path)
 
 
+@pytest.mark.filterwarnings("ignore::astropy.io.fits.verify.VerifyWarning")
+def test_a_card_that_goes_on_with_a_number_is_refused_in_one_line():
+    cards = [f"{'NOTE':8}= 'begins &'", "CONTINUE  7"]
+    header = fits.Header.fromstring("".join(card.ljust(80) for card in (*cards, "END")))
+    with pytest.raises(InputError, match=r"header card NOTE cannot be read .*; mend the file"):
+        text(header, "NOTE")
+
+
 def test_identifiers(tmp_path):
     for card, value in ((str(2**62 + 1), 2**62 + 1), ("' 77 '", 77), ("", -1), ("3.0", 3)):
         assert identifier(raw_header(f"OBSID   = {card}"), "OBSID") == value

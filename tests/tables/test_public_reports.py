@@ -13,7 +13,7 @@ from transtar.fetch.ask import from_table
 from transtar.labels import read_labels, read_split, read_stars, read_velocities, table_positions
 from transtar.labels.cuts import parse_cut, passes
 from transtar.labels.kinds import open_catalog
-from transtar.tables import Column
+from transtar.tables import Column, read_table
 
 BIG = 2**62 + 1
 VOTABLE = '<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">'
@@ -38,6 +38,37 @@ def test_a_quote_that_is_not_closed_among_blanks(tmp_path):
     """Cut line by line, so that no row is lost."""
     found = read_labels(written(tmp_path / "a.txt", 'obsid feh name\n1 -1 "x\n2 -2 y\n3 -3 z"\n4 -4 w\n'))
     assert (found["id"].tolist(), found["feh"].tolist()) == ([1, 2, 3, 4], [-1, -2, -3, -4])
+
+
+@pytest.mark.parametrize("separator", [",", "\t", ";", "|", " "])
+def test_a_quote_amid_a_row(tmp_path, separator):
+    """Text behind the quote that closes a cell: what follows would be cut at other places than were written, as often as not."""
+    good = 'obsid,feh,name,star\n1,-1,"x y","a ""b"""\n2,-2,"","c"\r\n3,-3,y,"7\'"\n'.replace(",", separator)
+    path = written(tmp_path / "a.csv", good)
+    assert read_labels(path)["feh"].tolist() == [-1, -2, -3]
+    path.write_text(good.replace('"x y"', '"x "y"'))
+    with pytest.raises(InputError, match=r"row '1.-1.\"x \"y.*' has something behind the quote that closes a cell"):
+        read_labels(path)
+
+
+def test_blank_lines_in_a_header_of_ecsv(tmp_path):
+    """As a change of line ends leaves them; a line end of old Macintoshes is named."""
+    head = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: obsid, datatype: int64}\n# - {name: feh, datatype: float64}\n"
+    text = head + "obsid feh\n7 0.5\n"
+    assert read_labels(written(tmp_path / "a.ecsv", text.replace("\n", "\n\n")))["feh"].tolist() == [0.5]
+    (tmp_path / "b.ecsv").write_bytes(text.replace("\n", "\r").encode())
+    with pytest.raises(InputError, match="lines end in CR alone"):
+        read_labels(tmp_path / "b.ecsv")
+
+
+def test_cells_that_are_not_what_the_header_of_ecsv_announces(tmp_path):
+    """A column of numbers does not become text for one of its cells; what stands for 'missing' may stand in it."""
+    head = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: obsid, datatype: int64}\n# - {name: mine, datatype: float64}\n"
+    path = written(tmp_path / "a.ecsv", head + "obsid mine\n7 --\n8 0.5\n")
+    assert read_table(path)[1]["mine"].natural().tolist() == pytest.approx([np.nan, 0.5], nan_ok=True)
+    path.write_text(head + "obsid mine\n7 '1.0'\n8 0.5\n")
+    with pytest.raises(InputError, match=r"column mine: could not convert ''1\.0'' to a number"):
+        read_table(path)
 
 
 @pytest.mark.parametrize("status", ["OVERFLOW", "ERROR"])

@@ -174,3 +174,27 @@ def test_identifiers_are_exact(tmp_path_factory, numbers, separator):
     path = tmp_path_factory.mktemp("x") / "a.csv"
     path.write_text(f"obsid{separator}feh\n" + "".join(f"{n}{separator}-0.5\n" for n in numbers))
     assert read_labels(path)["id"].tolist() == numbers
+
+
+@pytest.mark.parametrize("row", ['1  2.5 "HD 7"', ' 1 2.5 "HD 7"', '1 2.5 "HD 7"   ', '1 2.5   "HD 7" '])
+def test_blanks_between_the_fields_of_ecsv(tmp_path, row):
+    """As astropy reads them: several are one, and two quotes are a field without a value."""
+    types = [("a", "int64"), ("logg", "float64"), ("star", "string")]
+    head = "# %ECSV 1.0\n# ---\n# datatype:\n" + "".join(f"# - {{name: {n}, datatype: {t}}}\n" for n, t in types)
+    path = written(tmp_path / "a.ecsv", f'{head}\na logg star\n{row}\n2 "" "HD  8"\n')
+    _, columns = read_table(path)
+    assert columns["a"].ids().tolist() == [1, 2]
+    np.testing.assert_array_equal(columns["logg"].numbers(), [2.5, np.nan])
+    assert columns["star"].text().tolist() == ["HD 7", "HD  8"]
+
+
+@pytest.mark.parametrize("name", ["", "feh", "teff [K]", "x{}"])
+def test_tens_of_thousands_of_columns(tmp_path, name):
+    """Opened in a time that grows with their number, not with its square."""
+    names = ["obsid", *(name.format(n) for n in range(30_000))]
+    path = written(tmp_path / "a.csv", ",".join(names) + "\n1" + ",2" * (len(names) - 1) + "\n")
+    begun = time.process_time()
+    table = open_table(path)
+    assert table.columns(lambda name: name == "obsid")["obsid"].ids().tolist() == [1]
+    assert len(table.names) == len(set(table.names)) == len(names)
+    assert time.process_time() - begun < 5

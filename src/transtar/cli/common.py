@@ -136,6 +136,8 @@ def read_preprocessing(path: Path | None, survey: Survey):
     ------
     InputError
         If the file is missing or holds something else.
+    SettingsError
+        On an unknown key or an impossible value in it.
     """
     from ..datasets.defaults import default_settings
     from ..files import read_json
@@ -162,7 +164,10 @@ def read_preprocessing(path: Path | None, survey: Survey):
         settings = describe_set(path.parent)["preprocessing"]
     if not isinstance(settings, dict):
         raise InputError(f"{path}: holds no settings (expected 'name: value' lines)")
-    return default_settings(survey, settings)
+    try:
+        return default_settings(survey, settings)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from None
 
 
 def training_stars(prepared, labels: tuple[str, ...], n: int | None = None, seed: int = 0) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from ..errors import InputError, TranstarError, shown
+from ..errors import InputError, TranstarError, said
 from ..labels import VelocityReport, find_velocities
 from ..preprocess import GridSpectra, Preprocessing, preprocess
 from ..spectra import SpectrumBatch
@@ -125,7 +125,7 @@ def _preprocess(batch: SpectrumBatch, survey: Survey, settings: Preprocessing, t
     except MemoryError as error:
         raise InputError("does not fit into memory on the way to the grid; split it") from error
     except Exception as error:
-        raise InputError(f"cannot be brought to the grid ({shown(f'{type(error).__name__}: {error}', 200)})") from error
+        raise InputError(f"cannot be brought to the grid ({said(error)})") from error
 
 
 def _replace_velocities(batch: SpectrumBatch, table, report: VelocityReport | None) -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from ..errors import InputError, SettingsError
+from ..errors import InputError, SettingsError, shown
 from ..files import atomic_path, content_hash, discard_temporaries, read_json, write_json
 from ..tables.parquet import read_bounded
 
@@ -148,6 +148,9 @@ class Pages:
     def __contains__(self, name: str) -> bool:
         return name in self._place
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._place)
+
     def add(self, records: Mapping[str, Record], absent: Mapping[str, str]) -> None:
         """Keep records, and the news that others do not exist."""
         if records:
@@ -179,15 +182,31 @@ class Pages:
             while len(self._open) > PAGES_IN_MEMORY:
                 self._open.popitem(last=False)
 
-        def array(name: str, dtype: Any) -> np.ndarray | None:
-            cell = table.column(name)[row]
-            return None if not cell.is_valid else cell.values.to_numpy(zero_copy_only=False).astype(dtype)
+        try:
+            return _record(table, row)
+        # Whatever stands where a page was: columns that are missing or of other kinds, text that is no JSON.
+        except Exception as error:
+            what = shown(f"{type(error).__name__.removesuffix('Error')}: {error}", 200)
+            raise InputError(f"{path}: damaged ({what}); delete it and run again") from None
 
-        wave, flux, mask = array("wave", np.float64), array("flux", np.float32), array("mask", bool)
-        assert wave is not None
-        assert flux is not None
-        assert mask is not None
-        return Record(json.loads(table.column("fields")[row].as_py()), wave, flux, array("ivar", np.float32), mask)
+
+def _record(table: Any, row: int) -> Record:
+    def array(name: str, dtype: Any) -> np.ndarray | None:
+        cell = table.column(name)[row]
+        if not cell.is_valid:
+            return None
+        if cell.values.null_count:
+            raise ValueError(f"a null in {name}")
+        return cell.values.to_numpy(zero_copy_only=False).astype(dtype)
+
+    arrays = [array("wave", np.float64), array("flux", np.float32), array("ivar", np.float32), array("mask", bool)]
+    wave, flux, ivar, mask = arrays
+    if wave is None or flux is None or mask is None or len({len(one) for one in arrays if one is not None}) > 1:
+        raise ValueError("arrays that are missing, or differ in length")
+    fields = json.loads(table.column("fields")[row].as_py())
+    if not isinstance(fields, dict):
+        raise ValueError("fields that are none")
+    return Record(fields, wave, flux, ivar, mask)
 
 
 def _is_ours(folder: Path, about: Mapping[str, Any]) -> bool:

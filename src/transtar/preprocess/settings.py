@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from math import isfinite
+from typing import Any
 
-from ..errors import MismatchError, SettingsError, check_keys
+from ..errors import MismatchError, SettingsError, check_keys, shown
 from ..files import content_hash
 from ..grids import GRIDS, Grid, LogGrid, get_grid, points_hash
 from ..spectra import FRAMES
@@ -69,26 +70,26 @@ class Preprocessing:
     def __post_init__(self) -> None:
         for name in ("grid", "frame", "continuum", "grid_hash"):
             if not isinstance(getattr(self, name), str):
-                raise SettingsError(f"preprocessing: {name} must be a name, not {getattr(self, name)!r}")
+                raise SettingsError(f"preprocessing: {name} must be a name, not {_said(getattr(self, name))}")
         for name in ("degree", "passes", "version"):
             if type(getattr(self, name)) is not int:
-                raise SettingsError(f"preprocessing: {name} must be a whole number, not {getattr(self, name)!r}")
+                raise SettingsError(f"preprocessing: {name} must be a whole number, not {_said(getattr(self, name))}")
         for name in ("median_width", "resolution", "good_fraction", "snr"):
             value = getattr(self, name)
             if value is None and name == "resolution":
                 continue
             if type(value) not in (int, float) or not isfinite(value):
-                raise SettingsError(f"preprocessing: {name} must be a number, not {value!r}")
+                raise SettingsError(f"preprocessing: {name} must be a number, not {_said(value)}")
             # 8 and 8.0 are one setting and must give one hash.
             object.__setattr__(self, name, float(value))
         self._check_grid()
         if self.frame not in FRAMES:
-            raise SettingsError(f"preprocessing: frame '{self.frame}' is none of {', '.join(FRAMES)}")
+            raise SettingsError(f"preprocessing: frame '{shown(self.frame)}' is none of {', '.join(FRAMES)}")
         if self.continuum not in CONTINUA:
-            raise SettingsError(f"preprocessing: continuum '{self.continuum}' is none of {', '.join(CONTINUA)}")
+            raise SettingsError(f"preprocessing: continuum '{shown(self.continuum)}' is none of {', '.join(CONTINUA)}")
         if self.version != VERSION:
             raise SettingsError(
-                f"preprocessing: version {self.version} was made by another transtar; this one makes version {VERSION}"
+                f"preprocessing: version {shown(self.version)} was made by another transtar; this one makes version {VERSION}"
             )
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
@@ -159,9 +160,14 @@ class Preprocessing:
             On an unknown key or an impossible value.
         """
         if not isinstance(content, dict):
-            raise SettingsError(f"preprocessing: expected settings by name, not {content!r}")
+            raise SettingsError(f"preprocessing: expected settings by name, not {_said(content)}")
         check_keys(content, (field.name for field in fields(cls)), "preprocessing")
         return cls(**content)
+
+
+def _said(value: Any) -> str:
+    """A value as the settings have it, for messages."""
+    return f"'{shown(value)}'" if isinstance(value, str) else shown(value)
 
 
 def require_same(first: Preprocessing | None, first_name: str, second: Preprocessing | None, second_name: str) -> None:

@@ -7,6 +7,7 @@ neither velocities nor classes: they come from the ``redrock-*`` file beside it,
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -15,11 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from ..content import SUFFIXES
 from ..errors import InputError
 from ..flags import Flag
 from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT
 from ..spectra import SpectrumBatch, check_wave
-from ..tables.ids import to_int64
+from ..tables.ids import NO_ID, to_int64
+from ..telling import tell
 from .base import Survey
 from .desi_cameras import Camera, merge
 from .fits_parts import Part, open_fits
@@ -68,7 +71,7 @@ def read_desi(path: Path, cameras: Sequence[str] = ("B",)) -> SpectrumBatch:
     ------
     InputError
         If the file is broken, is another product of DESI (the message says what to take instead), lacks an HDU, or its
-        tables do not match.
+        tables do not match; if what stands beside it as ``redrock-*`` cannot be read, or is of other targets.
     """
     path = Path(path)
     wanted = [camera for camera in CAMERAS if camera in cameras]
@@ -79,13 +82,15 @@ def read_desi(path: Path, cameras: Sequence[str] = ("B",)) -> SpectrumBatch:
     merged = merge([_rows(part, keep) for part in parts], str(path))
     check_wave(merged.wave, str(path))
     status = targets.get("COADD_FIBERSTATUS", targets.get("FIBERSTATUS", np.zeros(len(ids), np.int32)))
+    if status.dtype.kind not in "iu":
+        raise InputError(f"{path}: COADD_FIBERSTATUS is no column of integers; fetch it again")
     snr = scores.get(f"MEDIAN_COADD_SNR_{wanted[0]}", np.full(len(ids), np.nan))
     if len(snr) != len(ids):
         raise InputError(f"{path}: SCORES has {len(snr)} rows, FIBERMAP {len(ids)}; fetch it again")
     meta = {
         "file": np.full(len(ids), path.name),
-        **_redshifts(path, ids),
-        "star": _stars(ids, targets),
+        **_redshifts(path, ids, keep),
+        "star": _stars(ids, targets, path),
         "snr_survey": snr.astype(np.float64),
         "ra": targets.get("TARGET_RA", np.full(len(ids), np.nan)),
         "dec": targets.get("TARGET_DEC", np.full(len(ids), np.nan)),
@@ -228,10 +233,10 @@ def _targets_only(ids: np.ndarray, kinds: np.ndarray) -> tuple[np.ndarray, dict[
     return ~(negative | other), {reason: n for reason, n in left_out.items() if n}
 
 
-def _stars(ids: np.ndarray, targets: dict[str, np.ndarray]) -> np.ndarray:
+def _stars(ids: np.ndarray, targets: dict[str, np.ndarray], path: Path) -> np.ndarray:
     """Name that all spectra of a star share: its Gaia identifier, for a TARGETID may differ between surveys."""
     catalog = targets.get("REF_CAT", np.full(len(ids), ""))
-    numbers = targets.get("REF_ID", np.zeros(len(ids), np.int64))
+    numbers = to_int64(targets.get("REF_ID", np.zeros(len(ids), np.int64)), f"{path}: REF_ID")
     releases = {"G2": "Gaia DR2", "G3": "Gaia DR3"}
     names = [
         f"{releases[source]} {number}" if source in releases and number > 0 else f"DESI {own}"
@@ -252,15 +257,19 @@ def _place(primary: Any, path: Path) -> dict[str, Any]:
     }
 
 
-def _redshifts(path: Path, ids: np.ndarray) -> dict[str, np.ndarray]:
-    """Velocity, class and subclass from the redrock file beside a coadd; unknown where there is none."""
+def _redshifts(path: Path, ids: np.ndarray, keep: np.ndarray) -> dict[str, np.ndarray]:
+    """Velocity, class and subclass from the redrock file beside a coadd; unknown where there is none.
+
+    Of the rows that `keep` chooses, one at least must be in that file.
+    """
     velocity, kind, subclass = np.full(len(ids), np.nan), np.full(len(ids), "", "U6"), np.full(len(ids), "", "U20")
     unknown = {"velocity": velocity, "class": kind, "subclass": subclass}
-    stem = path.name.removesuffix(".gz")
+    stem = next((path.name[: -len(end)] for end in SUFFIXES if path.name.lower().endswith(end)), path.name)
     if not stem.startswith("coadd-"):
         return unknown
-    names = [f"redrock-{stem.removeprefix('coadd-')}{suffix}" for suffix in ("", ".gz")]
-    beside = next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
+    names = [f"redrock-{stem.removeprefix('coadd-')}{suffix}" for suffix in ("", *SUFFIXES)]
+    # Whatever stands there is read or the coadd refused: without it, velocities and classes would be gone without a word.
+    beside = next((path.with_name(name) for name in names if os.path.lexists(path.with_name(name))), None)
     if beside is None:
         return unknown
     found: dict[str, np.ndarray] = {}
@@ -273,9 +282,19 @@ def _redshifts(path: Path, ids: np.ndarray) -> dict[str, np.ndarray]:
         raise InputError(f"{beside}: REDSHIFTS has no column {', '.join(absent)}; fetch it again or move it away")
     theirs = to_int64(found["TARGETID"], f"{beside}: TARGETID")
     order = np.argsort(theirs, kind="stable")
-    place = order[np.minimum(np.searchsorted(theirs, ids, sorter=order), len(theirs) - 1)] if len(theirs) else None
-    if place is None:
-        return unknown
+    if len(theirs) > 1 and (np.diff(theirs[order]) == 0).any():
+        raise InputError(f"{beside}: REDSHIFTS has one TARGETID in several rows; fetch it again or move it away")
+    if not len(theirs):
+        theirs, order = np.full(1, NO_ID), np.zeros(1, np.int64)
+    place = order[np.minimum(np.searchsorted(theirs, ids, sorter=order), len(theirs) - 1)]
+    lacking = int((theirs[place] != ids)[keep].sum())
+    if lacking and lacking == keep.sum():
+        raise InputError(f"{beside}: REDSHIFTS has none of the targets of {path.name}; fetch it again or move it away")
+    if lacking:
+        tell(
+            f"{beside}: REDSHIFTS lacks {lacking} of {int(keep.sum())} targets of {path.name}, whose velocities and classes are "
+            "unknown"
+        )
     # With a warning neither class nor redshift can be relied upon.
     sure = (theirs[place] == ids) & (found["ZWARN"][place] == 0)
     kind[sure], subclass[sure] = found["SPECTYPE"][place][sure], found["SUBTYPE"][place][sure]

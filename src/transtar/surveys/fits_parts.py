@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from ..content import check_expansion
-from ..errors import InputError
-from ..fits_headers import BLOCK, Head, Source, check_sum, heads, open_source, truncated
+from ..errors import InputError, said
+from ..fits_behind import BLOCK, truncated
+from ..fits_headers import Head, Source, check_sum, heads, open_source
 from ..tables.fits import describe, finish
 from .header_cards import number
 
@@ -71,6 +72,7 @@ class Part:
         InputError
             If it is a table, or is scaled, damaged or truncated.
         """
+        self.head.check()
         if self._compressed:
             return self._decompressed()
         if self.head.kind != "IMAGE":
@@ -113,7 +115,9 @@ class Part:
             with fits.open(io.BytesIO(whole), memmap=False) as hdus:
                 array = np.asarray(hdus[1].data)
         except Exception as error:
-            raise InputError(f"{self.path}: HDU {self.name} cannot be decompressed ({error}); fetch it again") from None
+            raise InputError(
+                f"{self.path}: HDU {self.name} cannot be decompressed ({said(error)}); fetch it again"
+            ) from None
         return array.astype(array.dtype.newbyteorder("="), copy=False)
 
     def _check(self, content: Any) -> None:
@@ -122,6 +126,7 @@ class Part:
     @property
     def column_names(self) -> list[str]:
         """Names of the columns of a table, in capitals."""
+        self.head.check()
         n = int(self.header["TFIELDS"]) if self.is_table else 0
         return [str(self.header.get(f"TTYPE{number}", "")).strip().upper() for number in range(1, n + 1)]
 

@@ -4,30 +4,27 @@ De Angeli et al. 2023, A&A 674, A2; Montegriffo et al. 2023, A&A 674, A3. Sample
 files, and the bulk files ``XpSampledMeanSpectrum_*``, hold one source a row, with ``flux`` and ``flux_error`` as arrays;
 INDIVIDUAL files hold one source, with ``wavelength``, ``flux`` and ``flux_error`` in each row, whose identifier is in a PARAM
 of the VOTable, in the header of the FITS file or, for CSV, only in the file name. Continuous: coefficients of basis functions,
-which GaiaXPy turns into a sampled spectrum. CSV, ECSV, FITS and VOTable; told by content. How tables are read is in
-`xp_tables`.
+which GaiaXPy turns into a sampled spectrum (`xp_continuous`). CSV, ECSV, FITS and VOTable; told by content. How tables are read
+is in `xp_tables`.
 """
 
 from __future__ import annotations
 
-import io
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, missing_package
+from ..errors import InputError, shown
 from ..grids import XP
 from ..spectra import SpectrumBatch, check_wave, inverse_variance
-from ..tables.ids import NO_ID, to_int64
+from ..tables.ids import NO_ID
 from ..telling import tell
 from .base import Survey
-from .native import read_bytes
-from .xp_tables import COEFFICIENTS, read_tables, vectors
+from .xp_continuous import sample
+from .xp_tables import COEFFICIENTS, XpTable, read_tables, vectors
 
 SAMPLING_NM = XP.wave / 10
 """Wavelengths of the archive's sampled spectra in nm, shape (343,)."""
@@ -36,9 +33,7 @@ SCALE = 1e19
 """From W m-2 nm-1 to 1e-17 erg s-1 cm-2 A-1: inverse variances in the archive's units overflow single precision."""
 
 BROKEN = "with broken arrays"
-"""What a row is called whose flux or error has another number of points than all others."""
-
-_GAIAXPY_SUFFIXES = (".csv", ".ecsv", ".fits", ".xml")
+"""What a row is called whose flux or error has another number of points than all others, or whose coefficients are not whole."""
 
 
 def read_gaia_xp(path: Path) -> SpectrumBatch:
@@ -54,7 +49,8 @@ def read_gaia_xp(path: Path) -> SpectrumBatch:
     SpectrumBatch
         All sources, in vacuum Angstrom (3360 to 10200 A) and units of 1e-17 erg/s/cm2/A. Masked where flux or error
         are missing (``null``) or not finite, as all of a continuous source that lacks BP is below its red half. ids are
-        Gaia's source_id. Rows whose arrays have another length than all others are left out, counted and told.
+        Gaia's source_id. Rows whose arrays have another length than all others, or
+        whose coefficients are not whole, are left out, counted and told.
 
     Raises
     ------
@@ -64,8 +60,7 @@ def read_gaia_xp(path: Path) -> SpectrumBatch:
         If it is continuous and GaiaXPy (the extra ``gaia``) is not installed.
     """
     path = Path(path)
-    content = read_bytes(path)
-    parts = [_spectra(table, path, content) for table in read_tables(content, path)]
+    parts = [_spectra(table, path) for table in read_tables(path)]
     wave = parts[0][1]
     if any(len(part[1]) != len(wave) or np.abs(part[1] - wave).max() > 1e-6 for part in parts):
         raise InputError(f"{path}: its spectra differ in wavelengths; split the file")
@@ -123,42 +118,33 @@ def source_ids(path: Path) -> np.ndarray:
     """
     path = Path(path)
     ids = []
-    for table in read_tables(read_bytes(path), path):
-        if not {"flux", *COEFFICIENTS} & set(table):
-            raise InputError(f"{path}: not Gaia XP spectra (columns {', '.join(table)}); is --service right?")
-        if "source_id" not in table:
-            ids.append(_identifier(table, path))
-        else:
-            found = to_int64(np.atleast_1d(np.asarray(table["source_id"])), f"{path}: source_id")
-            # Where each point is a row, the identifier may stand in all of them.
-            ids.append(np.array(list(dict.fromkeys(found.tolist()))) if "wavelength" in table else found)
+    for table in read_tables(path, ("source_id",)):
+        if not {"flux", *COEFFICIENTS} & set(table.names):
+            raise InputError(f"{path}: not Gaia XP spectra ({table.found}); is --service right?")
+        # Where each point is a row, the identifier may stand in all of them.
+        points = "wavelength" in table.names
+        ids.append(_one_source(table, path) if points else _rows(table, path))
     return np.concatenate(ids)
 
 
-def _spectra(table: dict[str, Any], path: Path, content: bytes) -> tuple[Any, ...]:
+def _spectra(table: XpTable, path: Path) -> tuple[Any, ...]:
     """Identifiers, wavelengths in nm, fluxes and errors in W/m2/nm, and the number of rows left out."""
-    if COEFFICIENTS & set(table):
-        return *_calibrated_file(path, content), 0
-    if not {"flux", "flux_error"} <= set(table):
+    if any(not len(column) for column in table.columns.values()):
+        raise InputError(f"{path}: holds no row")
+    if set(COEFFICIENTS) & set(table.names):
+        return sample(table, _rows(table, path), path)
+    if not {"flux", "flux_error"} <= set(table.names):
         raise InputError(
-            f"{path}: not Gaia XP spectra (columns {', '.join(table)}): needs flux and flux_error, or coefficients of "
-            "BP and RP; is --survey right?"
+            f"{path}: not Gaia XP spectra ({table.found}): needs flux and flux_error, or coefficients of BP and RP; "
+            "is --survey right?"
         )
     named = {
-        name: vectors(table[name], f"{path}: {name}") for name in ("wavelength", "flux", "flux_error") if name in table
+        name: vectors(table.columns[name]) for name in ("wavelength", "flux", "flux_error") if name in table.columns
     }
-    if not named["flux"]:
-        raise InputError(f"{path}: holds no row")
     if "wavelength" in named and all(len(cell) == 1 for cells in named.values() for cell in cells):
         wave, flux, error = (np.concatenate(cells) for cells in named.values())
-        return _identifier(table, path), _nanometres(wave, table, path), flux[None, :], error[None, :], 0
-    if "source_id" not in table and len(named["flux"]) > 1:
-        raise InputError(f"{path}: {len(named['flux'])} spectra and no column source_id")
-    ids = (
-        to_int64(np.atleast_1d(np.asarray(table["source_id"])), f"{path}: source_id")
-        if "source_id" in table
-        else _identifier(table, path)
-    )
+        return _one_source(table, path), _nanometres(wave, table, path), flux[None, :], error[None, :], 0
+    ids = _rows(table, path)
     wave = _nanometres(named["wavelength"][0], table, path) if "wavelength" in named else SAMPLING_NM
     whole = np.array([all(len(cells[row]) == len(wave) for cells in named.values()) for row in range(len(ids))])
     if "wavelength" in named:
@@ -187,16 +173,16 @@ def _tell_broken(whole: np.ndarray, ids: np.ndarray, named: Mapping[Any, list], 
     tell(f"{message}; left out")
 
 
-def _nanometres(wave: np.ndarray, table: dict[str, Any], path: Path) -> np.ndarray:
+def _nanometres(wave: np.ndarray, table: XpTable, path: Path) -> np.ndarray:
     """Wavelengths in nm: in the unit that the file states, which is nm in all of the archive's."""
-    unit = str(table.get("wavelength_unit") or "nm").strip()
+    unit = table.columns["wavelength"].unit.strip() or "nm"
     if unit != "nm":
         from astropy import units
 
         try:
             wave = wave * units.Unit(unit).to(units.nm)
         except (ValueError, TypeError, units.UnitConversionError):
-            raise InputError(f"{path}: wavelengths in '{unit}', which is no length") from None
+            raise InputError(f"{path}: wavelengths in '{shown(unit)}', which is no length") from None
     if not (np.isfinite(wave).all() and wave.min() > 250 and wave.max() < 1200):
         raise InputError(
             f"{path}: wavelengths from {np.min(wave):.6g} to {np.max(wave):.6g} nm are not Gaia's (336 to 1020 nm)"
@@ -204,69 +190,30 @@ def _nanometres(wave: np.ndarray, table: dict[str, Any], path: Path) -> np.ndarr
     return wave
 
 
-def _identifier(table: dict[str, Any], path: Path) -> np.ndarray:
-    given = table.get("source_id")
-    if given is not None:
-        return to_int64(np.atleast_1d(np.asarray(given))[:1], f"{path}: source_id")
-    found = re.search(r"(\d{6,19})(?=\D*$)", path.name.removesuffix(".gz"))
-    return np.array([int(found[1]) if found else NO_ID], dtype=np.int64)
+def _rows(table: XpTable, path: Path) -> np.ndarray:
+    """Identifiers of a table with a source in each row."""
+    if "source_id" in table.columns:
+        return table.columns["source_id"].ids()
+    rows = next((len(column) for column in table.columns.values()), 1)
+    if rows > 1:
+        raise InputError(f"{path}: {rows} spectra and no column source_id")
+    return _one_source(table, path)
 
 
-def _calibrated_file(path: Path, content: bytes) -> tuple[np.ndarray, ...]:
-    """Sample a continuous file. GaiaXPy tells formats by suffix and reads no gzip: others are handed to it as it likes them."""
-    if path.suffix in _GAIAXPY_SUFFIXES:
-        return calibrated(str(path))
-    start = content[:512].lstrip()
-    suffix = ".fits" if start.startswith(b"SIMPLE") else ".xml" if start.startswith(b"<") else ".csv"
-    handle, name = tempfile.mkstemp(suffix)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        return calibrated(name)
-    finally:
-        os.unlink(name)
-
-
-def calibrated(source: Any) -> tuple[np.ndarray, ...]:
-    """Sampled spectra of continuous ones, through GaiaXPy.
-
-    Parameters
-    ----------
-    source : str or pandas.DataFrame
-        File, or table of coefficients.
-
-    Returns
-    -------
-    ids : ndarray, shape (n,), int64
-    wave : ndarray, shape (343,)
-        In nm.
-    flux, error : ndarray, shape (n, 343)
-        In W m-2 nm-1; NaN where a band is missing.
-
-    Raises
-    ------
-    TranstarError
-        If GaiaXPy is not installed.
-    """
-    try:
-        from gaiaxpy import calibrate
-        from gaiaxpy.calibrator import calibrator
-    except ImportError:
-        raise missing_package("gaiaxpy", "gaia") from None
-    import contextlib
-
-    sink = io.StringIO()
-    # It prints its progress, to the stream that was standard output when it was imported.
-    calibrator.stdout, before = sink, getattr(calibrator, "stdout", None)
-    try:
-        with contextlib.redirect_stdout(sink):
-            spectra, wave = calibrate(source, save_file=False)
-    finally:
-        calibrator.stdout = before
-    flux, error = (
-        np.stack([np.asarray(cell, np.float64) for cell in spectra[name]]) for name in ("flux", "flux_error")
-    )
-    return spectra["source_id"].to_numpy(np.int64), np.asarray(wave, np.float64), flux, error
+def _one_source(table: XpTable, path: Path) -> np.ndarray:
+    """Identifier of a table that holds one source, of the column, of the table, or else of the name of the file."""
+    if "source_id" in table.columns:
+        found = np.unique(table.columns["source_id"].ids())
+        if len(found) > 1:
+            raise InputError(
+                f"{path}: {len(found)} sources in rows that are points of a spectrum; write each into a file of its own"
+            )
+        return found
+    if table.own != NO_ID:
+        return np.array([table.own])
+    named = re.search(r"(?<!\d)(\d{6,19})(?=\D*$)", re.sub(r"(?i)\.(gz|bz2|xz)$", "", path.name))
+    number = int(named[1]) if named else NO_ID
+    return np.array([number if number < 2**63 else NO_ID], dtype=np.int64)
 
 
 SURVEY = Survey(

@@ -73,7 +73,12 @@ def parse_npz(path: Path, chosen: Mapping[str, str] | None = None) -> Content:
 def _members(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     with open_regular(path) as file, zipfile.ZipFile(file) as archive:
         check_expansion(path, sum(one.file_size for one in archive.infolist()))
+        seen = set()
         for one in archive.infolist():
+            name = one.filename.removesuffix(".npy")
+            if name in seen:
+                raise InputError(f"{path}: holds two arrays called {shown(name)}; save it anew")
+            seen.add(name)
             # What a header claims is compared with what is there before any memory is taken.
             with archive.open(one) as member:
                 raw = member.read(one.file_size + 1)
@@ -81,7 +86,6 @@ def _members(path: Path) -> Iterator[tuple[str, np.ndarray]]:
             version = np.lib.format.read_magic(stream)
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, fortran, kind = read(stream)
-            name = one.filename.removesuffix(".npy")
             if kind.hasobject:
                 raise InputError(f"{path}: {name} holds Python objects, which may carry code; save numbers or text")
             size = kind.itemsize

@@ -85,7 +85,7 @@ def _from_table(hdus: Any, number: int, path: Path, chosen: Mapping[str, str]) -
         raise InputError(f"{where}: no column of fluxes; {listed(names)}; say which: --columns flux=NAME")
     if not len(hdu.data):
         raise InputError(f"{where}: a table without rows")
-    flux = _column(hdu, names.index(roles["flux"]), names, path)
+    flux = read_column(hdu, names.index(roles["flux"]), names, path)
     about = Content(where, {}, how=HOW, utypes=utypes, vectors=flux.is_vector or flux.data.dtype.kind == "O")
     note_headers(about, hdus, number, chosen)
     columns = {}
@@ -93,7 +93,7 @@ def _from_table(hdus: Any, number: int, path: Path, chosen: Mapping[str, str]) -
         # Other vectors and text of pixels mean nothing, and cost memory.
         known = name in roles.values()
         if known or (about.vectors and _is_plain(hdu, place)):
-            columns[name] = _column(hdu, place, names, path)
+            columns[name] = read_column(hdu, place, names, path)
         else:
             columns[name] = Column(np.empty((0, 0)), None, "", name, where)
     pixel_names = [name for what, name in roles.items() if what in PIXEL_ROLES]
@@ -123,7 +123,7 @@ def _is_plain(hdu: Any, place: int) -> bool:
     return hdu.columns[place].dtype.shape in ((), (1,)) and hdu.columns[place].dtype.kind in "SUfiub"
 
 
-def _column(hdu: Any, place: int, names: Sequence[str], path: Path) -> Column:
+def read_column(hdu: Any, place: int, names: Sequence[str], path: Path) -> Column:
     """One column as numbers or text, without what equals TNULL in the file."""
     about = hdu.columns[place]
     data = np.asarray(hdu.data.field(place))

@@ -68,9 +68,13 @@ def parse_text(path: Path, stated: Stated) -> Content:
 
 
 def parse_votable(path: Path) -> Content:
-    """Read one spectrum from a VOTable."""
-    names, units, columns, _ = votable.read_votable(path)
-    content = Content(str(path), {}, how="add a parameter 'medium' of vacuum (or air)")
+    """Read one spectrum from a VOTable; its PARAMs can say what holds for all of it."""
+    parsed, whole = votable.parse_votable(path)
+    table = votable.first_table(path, whole)
+    names, units, columns, _ = votable.columns_of(parsed, whole, table)
+    content = Content(str(path), {}, how="add a PARAM 'medium' of vacuum (or air)")
+    params = {str(one.name): "" if np.ma.is_masked(one.value) else one.value for one in table.params}
+    note(content, params, "a PARAM", foreign=True)
     for name, unit, (values, gone) in zip(once(names), units, columns, strict=True):
         content.columns[name] = Column(values, gone, unit, name, f"{path}: column {name}")
     return content

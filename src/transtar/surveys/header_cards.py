@@ -44,9 +44,13 @@ def _card(header: Mapping[str, Any], key: str) -> Any:
         return None
     try:
         value = header[key]
-    except Exception:
+    except Exception as error:
         # The cards are parsed one by one, when they are asked for.
-        value = header.cards[key].image.partition("=")[2].partition("/")[0].strip(" '")  # type: ignore[attr-defined]
+        try:
+            image = header.cards[key].image  # type: ignore[attr-defined]
+        except Exception:
+            raise InputError(f"header card {key} cannot be read ({shown(error)}); mend the file") from None
+        value = image.partition("=")[2].partition("/")[0].strip(" '")
     return None if type(value).__name__ == "Undefined" else value
 
 

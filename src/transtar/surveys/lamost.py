@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import InputError, shown
 from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT, LogGrid
 from ..spectra import SpectrumBatch, check_wave, to_single
+from ..telling import tell
 from .air import air_to_vacuum
 from .base import Survey
 from .fits_parts import Part, open_fits
@@ -95,6 +96,11 @@ def _from_image(rows: np.ndarray, header: Any, path: Path) -> tuple[np.ndarray, 
     third = rows[2].astype(np.float64)
     if np.isfinite(third).all() and third[0] > 2500 and (np.diff(third) > 0).all():
         wave = third
+    elif (third > 2500).mean() > MOST_OFF:
+        # The flux divided by the continuum, which DR1 has there, is about 1.
+        raise InputError(
+            f"{path}: the wavelengths in its third row do not rise from pixel to pixel: damaged; fetch it again"
+        )
     else:
         start, step = _once(header, path, "COEFF0", "CRVAL1"), _once(header, path, "COEFF1", "CD1_1", "CDELT1")
         if not (3 < start < 5 and 0 < step < 0.01):
@@ -155,6 +161,9 @@ def _on_native_grid(
     inside = (index >= 0) & (index < NATIVE.size)
     if off.any() or (np.diff(index) < 1).any() or inside.sum() < 2:
         return wave, single, inverse, mask
+    beyond = ~inside & ~mask & (inverse > 0)
+    if beyond.any():
+        tell(f"{path}: {beyond.sum()} pixels beyond those of LAMOST ({_WAVE[0]:.0f} to {_WAVE[-1]:.0f} A) are left out")
     index = index[inside]
     full_flux, full_ivar = np.zeros((2, NATIVE.size), dtype=np.float32)
     full_mask = np.ones(NATIVE.size, dtype=bool)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..content import read_bytes
-from ..errors import InputError, SettingsError, TranstarError, shown
-from ..fits_headers import BLOCK, Source, check_sum, heads
+from ..errors import InputError, SettingsError, TranstarError, said
+from ..fits_behind import BLOCK, truncated
+from ..fits_headers import Source, check_sum, heads
 from ..spectra import SpectrumBatch
 from .base import Survey
 from .fits_parts import check_compressed
@@ -85,9 +86,8 @@ def read_all(survey: Survey, path: Path) -> list[SpectrumBatch]:
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
     except Exception as error:
-        what = shown(f"{type(error).__name__}: {error}", 300)
         raise InputError(
-            f"{path}: cannot be read as a {survey.name} spectrum ({what}); fetch it again, or is --survey right?"
+            f"{path}: cannot be read as a {survey.name} spectrum ({said(error)}); fetch it again, or is --survey right?"
         ) from error
     batches = [found] if isinstance(found, SpectrumBatch) else list(found) if isinstance(found, Sequence) else []
     if not batches or not all(isinstance(batch, SpectrumBatch) for batch in batches):
@@ -122,16 +122,20 @@ def read_fits(path: Path) -> fits.HDUList:
     path = Path(path)
     content = read_bytes(path)
     source = Source(path, io.BytesIO(content), len(content))
+    whole = 0
     for head in heads(source):
+        # Every HDU may be the one that holds the spectra.
+        head.check()
         end = -(-head.size // BLOCK) * BLOCK
-        check_sum(head.header, content[head.offset : head.offset + end], f"{path}: HDU {head.name or 'without name'}")
+        whole = head.offset + end
+        check_sum(head.header, content[head.offset : whole], f"{path}: HDU {head.name or 'without name'}")
         if head.header.get("ZIMAGE") is True:
             check_compressed(path, head)
     try:
-        hdus = fits.open(io.BytesIO(content), memmap=False)
+        hdus = fits.open(io.BytesIO(content[:whole]), memmap=False)
         if len(hdus) > 1 and hdus[0].data is None and isinstance(hdus[1], fits.CompImageHDU):
             # fpack moves the image of the first HDU into the second.
             hdus = fits.HDUList([fits.PrimaryHDU(hdus[1].data, hdus[1].header), *hdus[2:]])
     except OSError:
-        raise InputError(f"{path}: truncated or damaged FITS file; fetch it again") from None
+        raise truncated(path) from None
     return hdus

@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..flags import Flag
 from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT, LogGrid
 from ..spectra import SpectrumBatch
+from ..tables import Column
 from ..tables.ids import NO_ID
 from .base import Survey
 from .desi import KEYS, RESTRICTED
@@ -64,8 +65,9 @@ def read_sparcl(path: Path) -> SpectrumBatch:
     if not first_bytes(path, 4) == b"PAR1":
         raise InputError(f"{path}: not a parquet file; 'sparcl' reads what transtar fetch wrote, is --survey right?")
     (parsed, *others) = parse_parquet(path)
-    fields = {name: column.natural() for name, column in parsed.columns.items() if not column.is_vector}
+    scalars = {name: column for name, column in parsed.columns.items() if not column.is_vector}
     parsed.columns = {name: column for name, column in parsed.columns.items() if column.is_vector}
+    fields = _fields(scalars, path)
     if others or not {"sparcl_id", "specid", "data_release"} <= set(fields):
         raise InputError(f"{path}: no columns sparcl_id, specid and data_release; transtar fetch writes them")
     (batch,) = build(parsed, path)
@@ -99,6 +101,16 @@ def on_common_pixels(
     if ivar is not None:
         full_ivar[index] = ivar
     return SDSS_GRID.wave, full_flux, None if ivar is None else full_ivar, full_mask
+
+
+def _fields(columns: dict[str, Column], path: Path) -> dict[str, np.ndarray]:
+    """The scalar fields that are kept, each in its type: str, int64 (-1 where missing) or float64 (NaN)."""
+    twice = next((name for name in (*TEXT, *WHOLE, *REAL) if f"{name}#2" in columns), None)
+    if twice is not None:
+        raise InputError(f"{path}: the column {twice} is there twice; transtar fetch writes it once")
+    fields = {name: columns[name].text() for name in TEXT if name in columns}
+    fields |= {name: columns[name].ids() for name in WHOLE if name in columns}
+    return fields | {name: columns[name].numbers("") for name in REAL if name in columns}
 
 
 def _column(fields: dict[str, np.ndarray], name: str, filler: Any) -> np.ndarray:

@@ -1,175 +1,227 @@
-"""Tables of Gaia XP spectra: columns by lower-case name, whatever the format."""
+"""Tables of Gaia XP spectra: columns by lower-case name, whatever the format.
+
+They are read as all tables are, FITS with its sums checked, text and VOTable by `transtar.tables`; but all tables of a file
+count, and so do the identifiers in a PARAM or in a header.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..content import first_bytes, what_else
 from ..errors import InputError, shown
+from ..tables import Column, ecsv, text, to_int64
+from ..tables.ids import MISSING_TEXT, NO_ID
+from ..tables.votable import parse_votable, recognise
+from ..telling import tell
+from .generic_fits import read_column
+from .generic_images import is_table
+from .header_cards import identifier
+from .native import read_fits
 
-NEEDED = ("source_id", "wavelength", "flux", "flux_error")
+SAMPLED = ("source_id", "wavelength", "flux", "flux_error")
+"""Columns of sampled spectra."""
 
-COEFFICIENTS = {"bp_coefficients", "rp_coefficients"}
+BANDS = ("bp", "rp")
+
+COEFFICIENTS = tuple(f"{band}_coefficients" for band in BANDS)
+NUMBERS = ("n_parameters", "standard_deviation")
+ARRAYS = ("coefficients", "coefficient_errors", "coefficient_correlations")
+CONTINUOUS = ("source_id", *(f"{band}_{name}" for band in BANDS for name in (*NUMBERS, *ARRAYS)))
 """Columns of continuous spectra."""
 
-_MISSING = {"", "null", "none", "nan", "--", "masked"}
-"""How text says that a number is missing, in lower case."""
 
-_LONGEST_CELL = 10**8
-"""Characters: arrays of 1485 correlations are long fields."""
-
-
-def read_tables(content: bytes, path: Path) -> list[dict[str, Any]]:
-    """Columns by lower-case name for each table of a file; parameters of VOTables, which are scalars, too.
+@dataclass(frozen=True)
+class XpTable:
+    """One table of a file.
 
     Parameters
     ----------
-    content : bytes
-        The file, decompressed.
+    names : tuple of str
+        Of all columns, in lower case.
+    columns : dict of str to Column
+        Those that were asked for, by these names.
+    own : int
+        Identifier that holds for the whole table; `NO_ID` if it has none.
+    """
+
+    names: tuple[str, ...]
+    columns: dict[str, Column]
+    own: int = NO_ID
+
+    @property
+    def found(self) -> str:
+        """The columns, for messages."""
+        return f"columns {shown(', '.join(self.names), 600) or 'none'}"
+
+
+def read_tables(path: Path, wanted: Collection[str] = (*SAMPLED, *CONTINUOUS)) -> list[XpTable]:
+    """All tables of a file.
+
+    Parameters
+    ----------
     path : Path
-        For messages.
+    wanted : collection of str
+        Columns, as far as there are such.
 
     Returns
     -------
-    list of dict
-        Of text, only the columns `NEEDED` are read; others are there, without content. ``wavelength_unit`` is the unit that
-        the file states, if any.
+    list of XpTable
+        One at least.
 
     Raises
     ------
     InputError
-        If the file is none of CSV, FITS and VOTable, or is cut short.
+        If the file is none of CSV, ECSV, FITS and VOTable, is damaged, or has one of the columns twice.
     """
-    start = content[:512].lstrip()
+    start = first_bytes(path, 1 << 16).removeprefix(b"\xef\xbb\xbf")
     if start.startswith(b"SIMPLE  ="):
-        return _fits_tables(content)
-    if start.startswith((b"<?xml", b"<VOTABLE")):
-        return _votables(content)
-    if b"\0" in content[:4096]:
-        raise InputError(f"{path}: not a CSV, FITS or VOTable file of Gaia XP spectra; is --survey right?")
-    return [_text_table(content, path)]
-
-
-def _fits_tables(content: bytes) -> list[dict[str, Any]]:
-    from astropy.io import fits
-
-    tables = []
-    with fits.open(io.BytesIO(content), memmap=False) as hdus:
-        for hdu in hdus:
-            if isinstance(hdu, fits.BinTableHDU):
-                table: dict[str, Any] = {name.lower(): hdu.data[name] for name in hdu.columns.names}
-                for column in hdu.columns:
-                    if column.name.lower() == "wavelength":
-                        table["wavelength_unit"] = column.unit or ""
-                for key in ("SOURCE_ID", "SOURCEID"):
-                    if key in hdu.header:
-                        table.setdefault("source_id", hdu.header[key])
-                tables.append(table)
+        tables = _fits_tables(path, wanted)
+    elif recognise(start):
+        tables = _votables(path, wanted)
+    else:
+        other = what_else(start)
+        if other is not None:
+            raise InputError(
+                f"{path}: not a CSV, FITS or VOTable file of Gaia XP spectra, but {other}; is --survey right?"
+            )
+        tables = [_text_table(path, wanted, start.startswith(ecsv.MAGIC))]
+    if not tables:
+        raise InputError(f"{path}: not Gaia XP spectra: no table in this file; is --survey right?")
     return tables
 
 
-def _votables(content: bytes) -> list[dict[str, Any]]:
-    from astropy.io.votable import parse
+def _places(names: Iterable[Any], wanted: Collection[str], path: Path) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Names in lower case, and the places of those that are wanted."""
+    lower = tuple(str(name or "").strip().lower() for name in names)
+    twice = next((name for name in wanted if lower.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path}: the column {twice} is there twice; delete one")
+    return lower, {name: place for place, name in enumerate(lower) if name in wanted}
 
+
+def _fits_tables(path: Path, wanted: Collection[str]) -> list[XpTable]:
     tables = []
-    for votable in parse(io.BytesIO(content), verify="ignore").iter_tables():
-        table: dict[str, Any] = {param.name.lower(): param.value for param in votable.params}
-        for field in votable.fields:
-            if field.name.lower() == "wavelength":
-                table["wavelength_unit"] = str(field.unit or "")
-        names = votable.array.dtype.names or ()
-        tables.append({**table, **{name.lower(): _filled(votable.array[name]) for name in names}})
+    for hdu in read_fits(path):
+        if not is_table(hdu):
+            continue
+        names, places = _places(hdu.columns.names, wanted, path)
+        columns = {name: read_column(hdu, place, names, path) for name, place in places.items()}
+        own = {identifier(hdu.header, key) for key in ("SOURCE_ID", "SOURCEID")} - {NO_ID}
+        tables.append(XpTable(names, columns, _one(own, path)))
     return tables
 
 
-def _filled(values: Any) -> Any:
-    if isinstance(values, np.ma.MaskedArray) and values.dtype.kind == "f":
-        return values.filled(np.nan)
+def _votables(path: Path, wanted: Collection[str]) -> list[XpTable]:
+    tables = []
+    for table in parse_votable(path)[1].iter_tables():
+        names, places = _places((one.name or one.ID for one in table.fields), wanted, path)
+        columns = {}
+        for name, place in places.items():
+            one = table.fields[place]
+            values = table.array[one.ID]
+            gone = np.ma.getmaskarray(values) if values.ndim == 1 and values.dtype.kind != "O" else None
+            columns[name] = Column(_filled(values), gone, str(one.unit or ""), name, f"{path}: column {name}")
+        given = [param.value for param in table.params if str(param.name).lower() == "source_id"]
+        own = {_whole(value, f"{path}: PARAM source_id") for value in given} - {NO_ID}
+        tables.append(XpTable(names, columns, _one(own, path)))
+    return tables
+
+
+def _filled(values: Any) -> np.ndarray:
+    """Values whose mask, where one value is masked and another in its row is not, is NaN."""
+    if values.ndim > 1 and np.ma.getmaskarray(values).any():
+        return values.astype(np.float64).filled(np.nan)
     return np.ma.getdata(values)
 
 
-def _text_table(content: bytes, path: Path) -> dict[str, Any]:
-    head: list[str] = []
-    csv.field_size_limit(_LONGEST_CELL)
-    lines = _lines(content, head)
-    first = next(lines, "")
-    separator = "," if "," in first else None
-    names = [name.strip().strip('"').lower() for name in first.split(separator)]
-    twice = [name for name in NEEDED if names.count(name) > 1]
-    if twice:
-        raise InputError(f"{path}: the column {twice[0]} is there twice; delete one")
-    columns: dict[str, Any] = {name: [] for name in names}
-    continuous = COEFFICIENTS & set(names)
-    if not (continuous or "flux" in names):
-        return columns
-    # Arrays of coefficients are read by GaiaXPy, and are long.
-    needed = ("source_id",) if continuous else NEEDED
-    wanted = {name: place for place, name in enumerate(names) if name in needed}
-    for number, row in enumerate(csv.reader(lines, delimiter=separator or " ", skipinitialspace=True), 1):
-        if len(row) != len(names):
-            raise InputError(
-                f"{path}: row {number} has {len(row)} columns, the first line {len(names)}; the file is damaged or cut short, "
-                "fetch it again"
-            )
-        for name, place in wanted.items():
-            cell = row[place]
-            columns[name].append(cell if name == "source_id" else _numbers(cell, f"{path}: row {number}: {name}"))
-    unit = re.search(r"name: wavelength\b(?:(?!name:).)*?unit: *([^,}\n]+)", "\n".join(head), re.DOTALL)
-    return columns | ({"wavelength_unit": unit[1].strip(" '\"")} if unit else {})
+def _whole(value: Any, where: str) -> int:
+    if np.ma.getmaskarray(value).any():
+        return NO_ID
+    return int(to_int64(np.atleast_1d(np.ma.getdata(value)), where)[0])
 
 
-def _lines(content: bytes, head: list[str]) -> Iterator[str]:
-    """The lines that are no comments; comments before the first of them go to `head`."""
-    begun = False
-    for line in io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=""):
-        if line.startswith("#"):
-            if not begun:
-                head.append(line[1:].rstrip())
-        elif line.strip():
-            begun = True
-            yield line
+def _one(ids: set[int], path: Path) -> int:
+    if len(ids) > 1:
+        raise InputError(f"{path}: one table of the sources {', '.join(map(str, sorted(ids)[:5]))}; which one is it?")
+    return next(iter(ids), NO_ID)
 
 
-def _numbers(cell: str, where: str) -> np.ndarray:
-    """Numbers of a cell such as ``[1.0, null]``, ``(1, 2)`` or ``3``; missing ones are NaN."""
-    text = cell.strip()
-    if text[:1] in ("[", "("):
-        if text[-1] not in "])":
-            raise InputError(f"{where}: an array without end; the file is cut short, fetch it again")
-        text = text[1:-1]
-    parts = text.split(",") if "," in text else text.split() or [""]
+def _text_table(path: Path, wanted: Collection[str], described: bool) -> XpTable:
     try:
-        return np.fromiter(map(float, parts), np.float64, len(parts))
-    except ValueError:
-        pass
-    parts = ["nan" if part.strip().lower() in _MISSING else part for part in parts]
-    try:
-        return np.array(list(map(float, parts)))
-    except ValueError as error:
-        raise InputError(f"{where}: {shown(error)}; fetch it again") from None
+        layout = ecsv.read_layout(path) if described else text.read_layout(path)
+    except InputError:
+        if not described:
+            raise
+        # The wavelengths and fluxes of the archive have one unit, whether a header says so or not.
+        layout = text.read_layout(path, plain=True)
+        tell(f"{path}: its ECSV header does not describe its columns; they are taken for those of the archive")
+    names, places = _places(layout.names, wanted, path)
+    # Names are asked for by place: others may be there twice.
+    unique = [str(place) for place in range(len(names))]
+    rows = text.read_rows(path, layout, [str(place) for place in places.values()] or unique[:1], unique)
+    columns = {
+        name: Column(
+            rows.column(str(place)), None, layout.units.get(layout.names[place], ""), name, f"{path}: column {name}"
+        )
+        for name, place in places.items()
+    }
+    return XpTable(names, columns)
 
 
-def vectors(cells: Iterable[Any], where: str) -> list[np.ndarray]:
-    """The cells of a column as arrays of float64, of one number each where they are numbers; masked values are NaN.
+def vectors(column: Column) -> list[np.ndarray]:
+    """The cells of a column as arrays of float64, of one number each where they are numbers; missing ones are NaN.
 
     Raises
     ------
     InputError
         If a cell is no number and no array of numbers.
     """
+    if not isinstance(column.data, np.ndarray):
+        cells = (cell for chunk in column.data.chunks for cell in chunk.to_pylist())
+        return [_numbers(cell or "", f"{column.where}, row {row}") for row, cell in enumerate(cells, 1)]
+    if column.data.dtype.kind in "US":
+        return [_numbers(cell, f"{column.where}, row {row}") for row, cell in enumerate(column.text().tolist(), 1)]
+    if column.data.ndim == 1 and column.data.dtype.kind in "fiu":
+        return list(np.where(column.missing, np.nan, column.data.astype(np.float64))[:, None])
+    return [_vector(cell, column.where) for cell in column.data]
+
+
+def _vector(cell: Any, where: str) -> np.ndarray:
+    if isinstance(cell, str | bytes):
+        return _numbers(cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell, where)
     try:
-        return [_vector(cell) for cell in cells]
+        array = np.ma.atleast_1d(np.ma.asarray(cell))
+        if array.size and array.dtype.kind not in "fiu":
+            raise TypeError(f"values of type {array.dtype}")
+        return np.ma.filled(array.astype(np.float64), np.nan).reshape(-1)
     except (TypeError, ValueError) as error:
         raise InputError(f"{where}: not numbers ({shown(error)}); fetch it again") from None
 
 
-def _vector(cell: Any) -> np.ndarray:
-    if isinstance(cell, np.ma.MaskedArray):
-        cell = np.ma.filled(cell.astype(np.float64), np.nan)
-    return np.atleast_1d(np.asarray(cell, dtype=np.float64))
+def _numbers(cell: str, where: str) -> np.ndarray:
+    """Numbers of a cell such as ``[1.0, null]``, ``(1, 2)`` or ``3``; missing ones are NaN, and nothing is an array of none."""
+    content = cell.strip()
+    if content[:1] in ("[", "("):
+        if content[-1] not in "])":
+            raise InputError(f"{where}: an array without end; the file is cut short, fetch it again")
+        content = content[1:-1]
+        if not content.strip():
+            return np.empty(0)
+    parts = content.split(",") if "," in content else content.split() or [""]
+    # Python reads 1_0 as a number, and no file means one by it.
+    if "_" not in content:
+        try:
+            return np.fromiter(map(float, parts), np.float64, len(parts))
+        except ValueError:
+            pass
+    parts = ["nan" if part.strip().lower() in MISSING_TEXT else part.replace("_", "x") for part in parts]
+    try:
+        return np.array(list(map(float, parts)))
+    except ValueError as error:
+        raise InputError(f"{where}: {shown(error)}; fetch it again") from None

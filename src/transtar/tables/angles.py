@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, shown
 
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?")
 _PACKED = re.compile(r"[+-]?0\d{5,6}(?:\.\d*)?")
@@ -50,18 +50,22 @@ def to_degrees(text: np.ndarray, hours: bool, unit: str, where: str) -> np.ndarr
 
 def _angle(entry: str, hours: bool, unit: str, where: str) -> float:
     if _PACKED.fullmatch(entry):
-        raise InputError(f"{where}: '{entry[:40]}' may be hours, minutes and seconds in one number; write 12:34:56.7")
+        raise InputError(
+            f"{where}: '{shown(entry, 40)}' may be hours, minutes and seconds in one number; write 12:34:56.7"
+        )
     if _DECIMAL.fullmatch(entry):
         # No mark says hours: a bare number is in degrees unless the unit says otherwise.
         return float(entry.lower().replace("d", "e")) * (15 if unit == "hourangle" else 1)
     found = _PARTS.fullmatch(entry)
     if found is None or not (int(found["minute"]) < 60 and float(found["second"] or 0) <= 60):
-        raise InputError(f"{where}: '{entry[:40]}' is no angle; write degrees, or hours as 12:34:56.7 or 12h34m56.7s")
+        raise InputError(
+            f"{where}: '{shown(entry, 40)}' is no angle; write degrees, or hours as 12:34:56.7 or 12h34m56.7s"
+        )
     mark = found["mark"].lower()
     in_hours = mark == "h" or (mark not in "d°" and (unit == "hourangle" or (not unit and hours)))
     size = int(found["first"]) + int(found["minute"]) / 60 + float(found["second"] or 0) / 3600
     if in_hours and size > 24:
         raise InputError(
-            f"{where}: '{entry[:40]}' is beyond 24 hours; state the unit of the column, or write 188d44m10s"
+            f"{where}: '{shown(entry, 40)}' is beyond 24 hours; state the unit of the column, or write 188d44m10s"
         )
     return (-size if found["sign"] == "-" else size) * (15 if in_hours else 1)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from .angles import to_degrees
 from .cells import to_text
 from .ids import MISSING_SPELLINGS, MISSING_TEXT, UNSIGNED, to_int64
@@ -87,10 +87,9 @@ class Column:
         """Where there is no value: bool, shape (n,). Blank text and NaN count, and so does what reads null, nan, none or --."""
         gone = np.zeros(len(self), bool) if self.gone is None else np.asarray(self.gone, bool)
         if not isinstance(self.data, np.ndarray):
-            import pyarrow as pa
             import pyarrow.compute as pc
 
-            blank = pc.is_in(self._trimmed, pa.array(MISSING_SPELLINGS))
+            blank = pc.is_in(self._trimmed, _missing_spellings())
             return gone | blank.fill_null(True).to_numpy()
         if self.data.dtype.kind in "SUO":
             return gone | np.isin(np.char.lower(np.char.strip(self.values.astype(str))), list(MISSING_TEXT))
@@ -176,7 +175,7 @@ class Column:
         bad = next((entry for entry in text.tolist() if "_" in entry), None)
         if bad is not None:
             # Python reads 5_000 as a number; nobody else does.
-            raise InputError(f"{self.where}: could not convert '{bad[:40]}' to a number")
+            raise InputError(f"{self.where}: could not convert '{shown(bad, 40)}' to a number")
         # A new array: where all strings are short, the old one has no room for three letters.
         text = np.where(text == "", "nan", text)
         try:
@@ -194,7 +193,7 @@ class Column:
             hint = "; write decimal points, not commas"
         elif re.fullmatch(r"[<>~≤≥]\s*[\d.+-]+", bad):
             hint = "; limits are no values: leave them out, or blank"
-        raise InputError(f"{self.where}: could not convert '{bad[:40]}' to a number{hint}")
+        raise InputError(f"{self.where}: could not convert '{shown(bad, 40)}' to a number{hint}")
 
     def _cast(self, kind: Any) -> Any:
         """Text that Arrow holds as numbers, null where missing; fails if a value is none."""
@@ -267,6 +266,13 @@ class Column:
             return self._cast(pa.float64()).to_numpy()
         except pa.ArrowInvalid:
             return self.text() if self.any_text(r"^\s*[^tf\s]|[^a-z\s]") or not self._is_logical() else self.truths()
+
+
+@cache
+def _missing_spellings() -> Any:
+    import pyarrow as pa
+
+    return pa.array(MISSING_SPELLINGS)
 
 
 def _decode(values: np.ndarray) -> np.ndarray:

@@ -13,10 +13,11 @@ from typing import Any
 import yaml
 
 from ..content import open_bytes
-from ..errors import InputError
+from ..errors import InputError, said
 from .text import Layout
 
 MAGIC = b"# %ECSV"
+_NUMBERS = re.compile(r"u?int\d+|float\d+")
 _LARGEST = 1 << 22
 """Bytes of a header at most."""
 
@@ -51,7 +52,7 @@ def read_layout(path: Path) -> Layout:
     with open_bytes(path) as file:
         for line in file:
             line = line if lines else line.removeprefix(b"\xef\xbb\xbf")
-            if not line.startswith(b"#"):
+            if line.strip() and not line.startswith(b"#"):
                 names_line = line
                 break
             skipped += 1
@@ -61,6 +62,10 @@ def read_layout(path: Path) -> Layout:
                     f"{path}: the ECSV header has more than {_LARGEST} bytes; write the table as CSV or FITS"
                 )
             lines.append(line)
+    if b"\r" in b"".join(lines).replace(b"\r\n", b""):
+        raise InputError(
+            f"{path}: its lines end in CR alone, as on old Macintoshes; save it with Unix or Windows line ends"
+        )
     header = parse_header(b"".join(line.removeprefix(b"#").removeprefix(b" ") for line in lines), str(path))
     separator = str(header.get("delimiter", " "))
     separator = separator if separator in (",", "|", ";", "\t") else " "
@@ -72,8 +77,15 @@ def read_layout(path: Path) -> Layout:
             f"({', '.join(names)[:80]}); write it anew"
         )
     units = {column["name"]: unit_of(column) for column in header["datatype"]}
+    numeric = {
+        c["name"] for c in header["datatype"] if _NUMBERS.fullmatch(str(c.get("datatype"))) and "subtype" not in c
+    }
     return Layout(
-        tuple(names), separator, skipped + 1, {name: unit for name, unit in units.items() if unit}, strict=True
+        tuple(names),
+        separator,
+        skipped + 1,
+        {name: unit for name, unit in units.items() if unit},
+        numeric=frozenset(numeric),
     )
 
 
@@ -92,7 +104,7 @@ def parse_header(content: bytes, where: str) -> dict[str, Any]:
         if not columns or any(not isinstance(column["name"], str) for column in columns):
             raise ValueError("no columns")
     except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not an ECSV header ({' '.join(str(error).split())[:200]}); write it anew") from None
+        raise InputError(f"{where}: not an ECSV header ({said(error, 200)}); write it anew") from None
     return header
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, shown
+from ..errors import InputError, said, shown
+from ..fits_behind import BLOCK
 from ..fits_headers import (
-    BLOCK,
     MAGIC,
     Head,
     Source,
@@ -27,6 +27,7 @@ from ..fits_headers import (
     open_source,
     stated_sum,
 )
+from ..telling import tell
 
 __all__ = ["MAGIC", "FitsTable", "describe", "finish", "list_tables", "read_columns"]
 
@@ -64,6 +65,8 @@ class FitsTable:
         Bytes of the data, with the heap behind the rows and what fills up the last block.
     datasum : int
         The checksum of those bytes that the header gives; 0 if it gives none.
+    nameless : tuple of int
+        Columns without a name, counted from 1.
     """
 
     rows: int
@@ -79,6 +82,7 @@ class FitsTable:
     frame: str = ""
     stored: int = 0
     datasum: int = 0
+    nameless: tuple[int, ...] = ()
 
 
 def list_tables(path: Path) -> dict[str, FitsTable]:
@@ -94,7 +98,14 @@ def list_tables(path: Path) -> dict[str, FitsTable]:
         for number, head in enumerate(heads(source)):
             if head.kind in ("BINTABLE", "TABLE"):
                 name = head.name if head.name and head.name not in found else str(number)
-                found[name] = describe(head, path)
+                try:
+                    found[name] = describe(head, path)
+                except InputError as error:
+                    # The first with rows is the one that is read, and it may be this one.
+                    if not any(table.rows for table in found.values()):
+                        raise
+                    if not head.problem:
+                        tell(f"{error}; HDU {name} is passed over")
     return found
 
 
@@ -106,13 +117,13 @@ def describe(head: Head, path: Path) -> FitsTable:
     InputError
         If the header contradicts itself.
     """
+    head.check()
     try:
         return _describe(head)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except Exception as error:
-        what = shown(f"{type(error).__name__}: {error}", 200)
-        raise InputError(f"{path}: truncated or damaged FITS file ({what}); fetch it again") from error
+        raise InputError(f"{path}: truncated or damaged FITS file ({said(error)}); fetch it again") from error
 
 
 def _describe(head: Head) -> FitsTable:
@@ -129,7 +140,7 @@ def _describe(head: Head) -> FitsTable:
         for card in cards:
             found = re.fullmatch(r"([AIFED])(\d+)(?:\.\d+)?", str(card["TFORM"]).strip().upper())
             if found is None:
-                raise InputError(f"TFORM '{card['TFORM']}' of an ASCII table")
+                raise InputError(f"TFORM '{shown(card['TFORM'])}' of an ASCII table")
             formats.append(f"S{found[2]}")
             offsets.append(int(str(card["TBCOL"])) - 1)
     else:
@@ -161,6 +172,7 @@ def _describe(head: Head) -> FitsTable:
         frame=_frame(header),
         stored=-(-head.size // BLOCK) * BLOCK,
         datasum=stated_sum(header),
+        nameless=tuple(i for i, card in enumerate(cards, 1) if not card["TTYPE"]),
     )
 
 
@@ -185,7 +197,7 @@ def _binary_format(form: str, dimensions: Any) -> tuple[Any, int, str]:
     """Format of numpy for a TFORM, its size in bytes, and why it cannot be read, if it cannot."""
     found = re.match(r"\s*(\d*)([LXBIJKAEDCMPQ])", form)
     if found is None:
-        raise InputError(f"TFORM '{form}'")
+        raise InputError(f"TFORM '{shown(form)}'")
     repeat, code = int(found[1] or 1), found[2]
     if code in "PQ":
         size = repeat * (8 if code == "P" else 16)

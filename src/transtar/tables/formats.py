@@ -60,6 +60,9 @@ def _open_text(path: Path, layout: text.Layout) -> Table:
             if column.type == pa.float64():
                 column, gone = column.to_numpy(), column.is_null().to_numpy()
             out[name] = replace(_named(path, name, column, gone, units[name]), untyped=True)
+            if name in layout.numeric and out[name].is_text:
+                # Refuses what is no number, for a column that the file announces as one would silently become text.
+                out[name].numbers("")
         return out
 
     return Table(path, names, read)
@@ -82,6 +85,8 @@ def _open_fits(path: Path, also: str | None) -> Table:
         raise InputError(
             f"{path}: no column of HDU {hdu} can be read; the first is {next(iter(first.unread.values()))}"
         )
+    if first.nameless:
+        tell(f"{path}: columns {', '.join(map(str, first.nameless[:20]))} of HDU {hdu} have no name (TTYPE)")
     names = dict(zip(once([first.names[place] for place in places]), places, strict=True))
     beside: dict[str, tuple[fits.FitsTable, int]] = {}
     if also is not None and find(list(names), also) is None:

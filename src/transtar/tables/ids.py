@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, shown
 
 NO_ID = -1
 """Stands for 'the survey gives no identifier'."""
@@ -106,18 +106,18 @@ def _from_text(values: np.ndarray, where: str, gone: np.ndarray, unsigned: bool)
             continue
         found = _NUMBER.fullmatch(text)
         if found is None and _OLD_GAIA.match(text):
-            raise InputError(f"{where}: '{_short(text)}' is not of Gaia DR3, whose source_ids are others")
+            raise InputError(f"{where}: '{shown(text, 60)}' is not of Gaia DR3, whose source_ids are others")
         if found is None:
-            raise InputError(f"{where}: '{_short(text)}' is not an integer of 64 bits{_why(text)}")
+            raise InputError(f"{where}: '{shown(text, 60)}' is not an integer of 64 bits{_why(text)}")
         number = int(found[1]) if len(found[1]) < 30 else 2**64
         if found[2] is not None and abs(number) >= EXACT[8]:
             raise InputError(
-                f"{where}: '{_short(text)}' went through floating point, which loses digits; write integers"
+                f"{where}: '{shown(text, 60)}' went through floating point, which loses digits; write integers"
             )
         if unsigned and 2**63 <= number < 2**64:
             number -= 2**64
         if not -(2**63) <= number < 2**63:
-            raise InputError(f"{where}: '{_short(text)}' does not fit a 64-bit integer")
+            raise InputError(f"{where}: '{shown(text, 60)}' does not fit a 64-bit integer")
         result[row] = number
     return _checked(result, where)
 
@@ -126,7 +126,3 @@ def _why(text: str) -> str:
     if re.fullmatch(r"[+-]?\d+(\.\d*)?[eEdD][+-]?\d+", text):
         return ": numbers with exponents have lost digits; export the identifiers as integers or as text"
     return ""
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 
 from ..errors import InputError
@@ -53,6 +54,7 @@ _ERROR = re.compile(
 )
 
 
+@lru_cache(1 << 16)
 def canonical_label(name: str) -> str | None:
     """Canonical name of a label column or of its error (with ``_err``), or None if it is neither.
 
@@ -70,6 +72,7 @@ def canonical_label(name: str) -> str | None:
     return None if label is None else f"{label}_err"
 
 
+@lru_cache(1 << 16)
 def meaning(name: str) -> str | None:
     """What a column is, by its name: a label, its error, or a key of `SPELLINGS`; None if it is none of them.
 

@@ -7,14 +7,14 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ..errors import InputError, TranstarError
+from ..errors import InputError, TranstarError, said
 from ..glossary import LABELS
 from .choice import Choice
 from .column import Column
 from .formats import open_file
 from .names import error_of, meaning, plain
 from .quantities import is_unit, quantity
-from .table import Table, find, renamed
+from .table import Table, find, once, renamed
 
 FORMATS = "CSV, ECSV, FITS, VOTable or parquet"
 
@@ -50,8 +50,7 @@ def open_table(path: str | os.PathLike, choice: Mapping[str, str] | None = None,
         raise
     except Exception as error:
         # Three libraries, each with exceptions of its own for a damaged table.
-        what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise InputError(f"{path}: cannot be read as a {FORMATS} table ({what})") from error
+        raise InputError(f"{path}: cannot be read as a {FORMATS} table ({said(error)})") from error
     return _chosen(_without_units(_without_prefix(table)), choice)
 
 
@@ -70,18 +69,15 @@ def _without_prefix(table: Table) -> Table:
 def _without_units(table: Table) -> Table:
     """The columns that have a unit in their names (Teff (K), rv [km/s]) without it."""
     short: dict[str, str] = {}
+    there = set(table.names)
     for name in table.names:
         found = re.fullmatch(r"(.+?)\s*[\[(]([^\[\]()]+)[\])]", name)
         what = quantity(meaning(found[1])) if found else None
-        if found and what is not None and is_unit(found[2], what) and found[1] not in table.names:
+        if found and what is not None and is_unit(found[2], what) and found[1] not in there:
             short[name] = found[1]
     units = {name: name[len(bare) :].strip(" []()") for name, bare in short.items()}
     # Of two units of one thing both stay, as names that occur twice do.
-    given = list(short.values())
-    new = {
-        name: f"{bare}#{given[: place + 1].count(bare)}" if given.count(bare) > 1 else bare
-        for place, (name, bare) in enumerate(short.items())
-    }
+    new = dict(zip(short, once(list(short.values())), strict=True))
     return renamed(table, new, units=units) if new else table
 
 
@@ -133,5 +129,4 @@ def read_table(
     except (TranstarError, MemoryError):
         raise
     except Exception as error:
-        what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise InputError(f"{path}: cannot be read as a {FORMATS} table ({what})") from error
+        raise InputError(f"{path}: cannot be read as a {FORMATS} table ({said(error)})") from error

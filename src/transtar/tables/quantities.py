@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..glossary import LABELS
 from ..grids import MOST_VELOCITY
 from ..telling import tell
@@ -177,8 +177,8 @@ def conversion(unit: str, what: Quantity, where: str) -> tuple[float, float]:
     if found is None:
         ours = what.unit or "no unit"
         raise InputError(
-            f"{where}: the unit '{unit}' cannot be converted to {ours}; correct the unit in the file, or name another column "
-            "with --columns"
+            f"{where}: the unit '{shown(unit)}' cannot be converted to {ours}; correct the unit in the file, or "
+            "name another column with --columns"
         )
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import unescape
@@ -48,8 +49,9 @@ class Table:
         """
         names = [name for name in self.names if wanted is None or wanted(name)]
         # Masks that astropy keeps in columns of their own, and VizieR's marks of limits.
-        masks = {name: f"{name}.mask" for name in names if f"{name}.mask" in self.names}
-        limits = {name: limit for name in names if (limit := self._limit(name)) is not None}
+        there = set(self.names)
+        masks = {name: f"{name}.mask" for name in names if f"{name}.mask" in there}
+        limits = self._limits(names)
         found = self.read(list(dict.fromkeys([*names, *masks.values(), *limits.values()])))
         if not empty and (self.rows == 0 or (found and not len(next(iter(found.values()))))):
             raise InputError(f"{self.path}: the table has no rows; {self.found}")
@@ -65,12 +67,19 @@ class Table:
                 found[name] = replace(found[name], gone=found[name].missing | marked)
         return {name: found[name] for name in names if name in found}
 
-    def _limit(self, name: str) -> str | None:
-        """The column that marks limits of a label: l_[Fe/H], FE_H_LIM."""
-        if canonical_label(name) is None:
-            return None
-        wanted = {f"l_{plain(name)}", f"{plain(name)}_lim", f"{plain(name)}_limit"}
-        return next((other for other in self.names if plain(other) in wanted), None)
+    def _limits(self, names: Sequence[str]) -> dict[str, str]:
+        """The columns that mark limits of labels: l_[Fe/H], FE_H_LIM."""
+        labels = {name: plain(name) for name in names if canonical_label(name) is not None}
+        if not labels:
+            return {}
+        spelt: dict[str, str] = {}
+        for other in self.names:
+            spelt.setdefault(plain(other), other)
+        every = {
+            name: [spelt[how] for how in (f"l_{bare}", f"{bare}_lim", f"{bare}_limit") if how in spelt]
+            for name, bare in labels.items()
+        }
+        return {name: found[0] for name, found in every.items() if found}
 
     @property
     def found(self) -> str:
@@ -115,12 +124,13 @@ def find(
 def once(names: Sequence[str]) -> tuple[str, ...]:
     """Names, those that occur twice with their numbers."""
     given = [unescape(name.strip()) for name in names]
+    number = Counter(given)
     seen: dict[str, int] = {}
     out = []
     for place, name in enumerate(given, 1):
         if name == "":
             out.append(f"#{place}")
-        elif given.count(name) > 1:
+        elif number[name] > 1:
             seen[name] = seen.get(name, 0) + 1
             out.append(f"{name}#{seen[name]}")
         else:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..content import open_bytes
-from ..errors import InputError
+from ..errors import InputError, shown
 from ..telling import tell
 from .ids import MISSING_SPELLINGS
 
@@ -26,6 +26,8 @@ _SAMPLE = 50
 """Rows that tell the separator."""
 _RULE = re.compile(r"[-+|\t; ,:]*--[-+|\t; ,:]*")
 """A line drawn with dashes, at least two of them together: a lone one stands for 'missing'."""
+_ODD = re.compile(rb'(?m)^[^"\n]*"(?:[^"\n]*"[^"\n]*")*[^"\n]*$')
+"""A line in which a quote is not closed."""
 _SEPARATORS = ("\t", "|", ";", ",")
 
 
@@ -43,8 +45,8 @@ class Layout:
     units : dict of str to str
         By name, as far as the file states them.
     encoding : str
-    strict : bool
-        Whether each blank separates.
+    numeric : frozenset of str
+        Columns that the file itself says hold numbers.
     """
 
     names: tuple[str, ...]
@@ -52,10 +54,10 @@ class Layout:
     first: int
     units: dict[str, str] = field(default_factory=dict)
     encoding: str = "utf-8"
-    strict: bool = False
+    numeric: frozenset[str] = frozenset()
 
 
-def read_layout(path: Path, nameless: bool = False) -> Layout:
+def read_layout(path: Path, nameless: bool = False, plain: bool = False) -> Layout:
     """Find names, separator and units of a table of text.
 
     Parameters
@@ -63,6 +65,8 @@ def read_layout(path: Path, nameless: bool = False) -> Layout:
     path : Path
     nameless : bool
         Whether a table without a line of names is allowed: its columns are then called 1, 2, 3 and so on.
+    plain : bool
+        Whether an ECSV header is no more than comments.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def read_layout(path: Path, nameless: bool = False) -> Layout:
         comments, lines, places = _head(path, file)
     if not lines:
         raise InputError(f"{path}: the table has no rows; columns found: none")
-    if any("%ECSV" in comment for comment in comments):
+    if not plain and any("%ECSV" in comment for comment in comments):
         raise InputError(
             f"{path}: an ECSV header that does not begin the file; units would be lost: write the file anew"
         )
@@ -101,7 +105,8 @@ def read_layout(path: Path, nameless: bool = False) -> Layout:
             return Layout(tuple(str(n) for n in range(1, len(names) + 1)), separator, places[0], {}, encoding)
         if len(named) != len(names) or any(map(_is_number, named)):
             raise InputError(
-                f"{path}: the first line, '{header[:60]}', names no columns; begin with a line such as 'obsid,teff,logg,feh'"
+                f"{path}: the first line, '{shown(header, 60)}', names no columns; begin with a line such as "
+                "'obsid,teff,logg,feh'"
             )
         names, first, units = named, places[0], {}
     return Layout(tuple(names), separator, first, units, encoding)
@@ -146,6 +151,10 @@ def _decode(lines: Sequence[bytes]) -> tuple[list[str], str]:
 
 
 def _fields(line: str, separator: str) -> list[str]:
+    if '"' not in line:
+        # csv takes no cell of more than 131,072 letters, which a line is until the right separator is tried.
+        cells = line.split(separator) if separator != " " else [cell for cell in line.strip().split(" ") if cell]
+        return [cell.strip() for cell in cells] if line else []
     if separator == " ":
         return [name.strip() for name in next(csv.reader([line.strip()], delimiter=" ", skipinitialspace=True), [])]
     return [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
@@ -246,7 +255,7 @@ def _parse(
             pass
         lines = _Lines(file, len(names) - 1, layout.separator)
         rest = io.BufferedReader(lines, 1 << 20)
-        stream: Any = _single_blanks(rest) if layout.separator == " " and not layout.strict else rest
+        stream: Any = _single_blanks(rest) if layout.separator == " " else rest
         reading = arrow_csv.ReadOptions(
             column_names=list(names), block_size=1 << 26, encoding=encoding, use_threads=False
         )
@@ -273,13 +282,15 @@ def _parse(
         raise pa.ArrowInvalid(
             f'{lines.number} lines make {found.num_rows} rows: a quote (") is not closed, or a cell has a line feed in quotes'
         )
+    if lines.broken:
+        raise pa.ArrowInvalid(f"row '{shown(lines.broken, 40)}' has something behind the quote that closes a cell")
     if lines.rows:
         tell(f"{path}: {lines.rows} rows that begin with # are taken for comments; the first: {lines.first[:40]!r}")
     return found
 
 
 class _Lines(io.RawIOBase):
-    """A stream without the lines that begin with #, which counts the others.
+    """A stream without the lines that begin with #, which counts the others and looks at their quotes.
 
     Parameters
     ----------
@@ -293,8 +304,9 @@ class _Lines(io.RawIOBase):
         self._file, self._ready, self._separator = file, b"", separator.encode()
         self._separators = separators
         self.number = self.rows = 0
-        self.first = ""
+        self.first = self.broken = ""
         self.quoted = False
+        self._sound = _sound_lines(separator)
 
     def readable(self) -> bool:
         return True
@@ -308,7 +320,11 @@ class _Lines(io.RawIOBase):
             block += self._file.readline()
             if block.startswith(b"#") or b"\n#" in block:
                 block = re.sub(rb"(?m)^#[^\n]*(?:\n|\Z)", self._comment, block)
-            self.quoted |= b'"' in block
+            if b'"' in block:
+                self.quoted = True
+                found = self._sound.match(block)
+                end = found.end() if found else 0
+                self.broken = self.broken or block[end : end + 200].partition(b"\n")[0].decode("utf-8", "replace")
             if b"\n\n" in block or b"\n\r" in block or block.startswith((b"\n", b"\r")):
                 self.number += sum(1 for line in block.split(b"\n") if line.strip(b"\r"))
             else:
@@ -325,16 +341,33 @@ class _Lines(io.RawIOBase):
         return b""
 
 
+def _sound_lines(separator: str) -> re.Pattern[bytes]:
+    """Lines in which each cell that begins with a quote ends with the one that closes it: as many as there are.
+
+    Of others readers take what stands behind that quote for part of the cell, and the cells that follow are others than were
+    written.
+    """
+    between = b" \\t" if separator == " " else re.escape(separator.encode())
+    # One that is not closed in its line shows in the number of rows.
+    quoted = b'(?<![^%b\n])"(?:[^"\n]++|"")*+(?:"(?=[%b\r\n]|\\Z)|(?=\n|\\Z))' % (between, between)
+    amid = b'(?<=[^%b\n])"[^%b\n]*+' % (between, between)
+    return re.compile(b'(?:[^"\n]*+(?:(?:%b|%b)[^"\n]*+)*+(?:\n|\\Z))*+' % (quoted, amid))
+
+
 def _single_blanks(file: BinaryIO) -> BinaryIO:
     """The same rows with one blank between any two fields."""
     content = file.read()
-    if b'"' not in content:
-        # Most files are tidy: looking is far faster than replacing.
-        if b"  " in content or b"\t" in content:
-            content = re.sub(rb"[ \t]+", b" ", content)
-        if content.startswith(b" ") or content.endswith(b" ") or any(s in content for s in (b"\n ", b" \n", b" \r")):
-            content = re.sub(rb"(?m)^ +| +(?=\r?$)", b"", content)
+    # Most files are tidy: looking is far faster than replacing.
+    wide = b"  " in content or b"\t" in content
+    edges = content.startswith(b" ") or content.endswith(b" ") or any(s in content for s in (b"\n ", b" \n", b" \r"))
+    quoted = b'"' in content
+    if not (wide or edges or (quoted and _ODD.search(content))):
         return io.BytesIO(content)
+    if not quoted:
+        if wide:
+            content = re.sub(rb"[ \t]+", b" ", content)
+        # A tab may have stood at the edge.
+        return io.BytesIO(re.sub(rb"(?m)^ +| +(?=\r?$)", b"", content))
     out = io.StringIO()
     write = csv.writer(out, delimiter=" ", lineterminator="\n")
     for line in content.decode("utf-8", "surrogateescape").split("\n"):

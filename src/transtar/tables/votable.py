@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..content import read_bytes
-from ..errors import InputError
+from ..errors import InputError, said, shown
 from ..telling import tell
 from .names import meaning
 
@@ -30,13 +30,17 @@ def recognise(start: bytes) -> bool:
     return _START.match(plain) is not None or plain.lstrip().startswith(b"<?xml")
 
 
-def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarray, np.ndarray]], list[str]]:
-    """Names, units, columns and frames of the first table that has rows.
+def parse_votable(path: Path) -> tuple[bytes, Any]:
+    """The content of a VOTable as UTF-8, and what astropy makes of it.
+
+    Returns
+    -------
+    bytes, astropy.io.votable.tree.VOTableFile
 
     Raises
     ------
     InputError
-        If it is no VOTable, has no table with rows, reports an error of the service, or keeps its data elsewhere.
+        If it is no VOTable, reports an error of the service, or keeps its data elsewhere.
     """
     from astropy.io.votable import parse
 
@@ -56,21 +60,53 @@ def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarra
         try:
             whole = parse(io.BytesIO(content), verify="ignore", filename=str(path))
         except Exception as error:
-            what = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            raise InputError(f"{path}: cannot be read as a VOTable ({what})") from None
-        _check_status(path, whole)
-        tables = [table for table in whole.iter_tables() if len(table.array)]
-        if not tables:
-            raise InputError(f"{path}: no table with rows in this VOTable")
-        table = tables[0]
-        if len(tables) > 1:
-            name = table.name or table.ID or "the first"
-            tell(f"{path}: {len(tables)} tables with rows; read is {name}, with {len(table.array)} rows")
-        for param in table.params:
-            if meaning(param.name) is not None:
-                tell(
-                    f"{path}: {param.name} = {param.value} holds for the whole table (PARAM) and is not read as a column"
-                )
+            raise InputError(f"{path}: cannot be read as a VOTable ({said(error)})") from None
+    _check_status(path, whole)
+    return content, whole
+
+
+def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarray, np.ndarray]], list[str]]:
+    """Names, units, columns and frames of the first table that has rows.
+
+    Raises
+    ------
+    InputError
+        As `parse_votable`, and if no table has rows.
+    """
+    content, whole = parse_votable(path)
+    table = first_table(path, whole)
+    for param in table.params:
+        if meaning(param.name) is not None:
+            tell(
+                f"{path}: {param.name} = {shown(param.value)} holds for the whole table (PARAM) and is not read as a column"
+            )
+    return columns_of(content, whole, table)
+
+
+def first_table(path: Path, whole: Any) -> Any:
+    """The first table that has rows, of what `parse_votable` gives; others are told.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    tables = [table for table in whole.iter_tables() if len(table.array)]
+    if not tables:
+        raise InputError(f"{path}: no table with rows in this VOTable")
+    table = tables[0]
+    if len(tables) > 1:
+        name = table.name or table.ID or "the first"
+        tell(f"{path}: {len(tables)} tables with rows; read is {shown(name)}, with {len(table.array)} rows")
+    return table
+
+
+def columns_of(
+    content: bytes, whole: Any, table: Any
+) -> tuple[list[str], list[str], list[tuple[np.ndarray, np.ndarray]], list[str]]:
+    """Names, units, columns and frames of a table of what `parse_votable` gives."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         nulls = _nulls_of_text(content, whole, table)
         columns = [_column(table, place, nulls) for place in range(len(table.fields))]
     frames = _frames(whole, table)
@@ -79,8 +115,8 @@ def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarra
 
 def _as_utf8(path: Path, content: bytes) -> bytes:
     """What says that it is UTF-8, or says nothing, and is not."""
-    said = re.match(rb"\s*<\?xml[^>]*encoding\s*=\s*[\"']([\w-]+)", content)
-    if said is not None and said[1].lower() not in (b"utf-8", b"utf8", b"ascii", b"us-ascii"):
+    stated = re.match(rb"\s*<\?xml[^>]*encoding\s*=\s*[\"']([\w-]+)", content)
+    if stated is not None and stated[1].lower() not in (b"utf-8", b"utf8", b"ascii", b"us-ascii"):
         return content
     try:
         content.decode("utf-8")
@@ -103,12 +139,12 @@ def _check_status(path: Path, whole: Any) -> None:
     infos += [info for table in whole.iter_tables() for info in table.infos]
     for info in infos:
         status = str(info.value).upper() if str(info.name).upper() == "QUERY_STATUS" else ""
-        said = " ".join(str(info.content or "").split())[:200]
+        more = shown(info.content or "", 200)
         if status == "ERROR":
-            raise InputError(f"{path}: the service says: {said or 'error'}; ask it again")
+            raise InputError(f"{path}: the service says: {more or 'error'}; ask it again")
         if status == "OVERFLOW":
             tell(
-                f"{path}: the service cut its answer off (OVERFLOW): not all rows are in this file{said and f'; {said}'}"
+                f"{path}: the service cut its answer off (OVERFLOW): not all rows are in this file{more and f'; {more}'}"
             )
 
 

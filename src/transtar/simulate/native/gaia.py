@@ -16,11 +16,9 @@ from astropy.io import fits
 from ...errors import InputError
 from ...files import atomic_path
 from ...spectra import SpectrumBatch
-from ...surveys.gaia_xp import SAMPLING_NM, SCALE, calibrated
+from ...surveys.gaia_xp import SAMPLING_NM, SCALE
+from ...surveys.xp_continuous import BASES, calibrated
 from .tables import simulated_cards
-
-BASES = 55
-"""Coefficients of each band."""
 
 SOLUTION_ID = 4545469030156206080
 BANDS = ("bp", "rp")
@@ -173,7 +171,7 @@ def design_matrix() -> np.ndarray:
     except ImportError:
         pd = None
     if pd is None:
-        return calibrated("")[2]  # says what to install
+        return calibrated(None)[2]  # says what to install
     units = np.eye(2 * BASES)
     table: dict[str, Any] = {"source_id": np.arange(1, 2 * BASES + 1, dtype=np.int64)}
     for band, half in zip(BANDS, (units[:, :BASES], units[:, BASES:]), strict=True):
