@@ -250,6 +250,8 @@ def _cards(source: Source, before: Head | None) -> bytes | None:
         end = _END.match(content, len(content) - BLOCK)
         if end:
             check_letters(content[: end.end()], f"{source.path}: HDU at byte {source.place - len(content)}")
+            if content[end.end() :].strip(b" \0"):
+                raise InputError(f"{source.path}: a header that goes on behind its END; fetch it again")
             return content
         if len(content) > MOST_HEADER:
             raise InputError(

@@ -10,9 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .errors import shown
-
-from .errors import one_line
+from .errors import one_line, shown
 
 LOGGER = logging.getLogger("transtar")
 

@@ -3,6 +3,7 @@ import sys
 
 import numpy as np
 import pytest
+from astropy.table import Table
 
 from transtar.datasets import preprocess_batch
 from transtar.datasets.defaults import default_settings
@@ -434,3 +435,37 @@ def test_all_forms_of_the_genuine_continuous_file_agree(data, tmp_path):
         assert back.ids.tolist() == first.ids.tolist()
         np.testing.assert_allclose(back.flux, first.flux, rtol=1e-6)
         np.testing.assert_allclose(back.ivar, first.ivar, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("XP_SAMPLED-Gaia DR3 4295806720.csv", 4295806720),
+        ("XP_SAMPLED_Gaia_DR3_4295806720.csv.gz", 4295806720),
+        ("XP_SAMPLED_RAW_4295806720.csv", 4295806720),
+        ("XP_20230412_download.csv", -1),
+        ("XP_2MASS J12345678+1234567.csv", -1),
+        ("XP_99999999999999999999.csv", -1),
+    ],
+)
+def test_only_the_archives_own_names_hold_an_identifier(tmp_path, name, expected):
+    lines = "".join(f"{w:.0f},1e-16,1e-18\n" for w in SAMPLING_NM)
+    content = f"wavelength,flux,flux_error\n{lines}".encode()
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    assert read(SURVEY, path).ids.tolist() == [expected]
+
+
+def test_fluxes_per_frequency_are_converted_and_magnitudes_refused(tmp_path):
+    wave = SAMPLING_NM
+    flux = 1e-16 * (1 + 0.5 * np.sin(wave / 50))
+    plain, jansky, bad = (tmp_path / f"XP_{name}.xml" for name in ("plain", "jansky", "mag"))
+    for path, values, unit in ((plain, flux, "W m-2 nm-1"), (jansky, flux * wave**2 * 1e14, "Jy"), (bad, flux, "mag")):
+        table = Table({"wavelength": wave, "flux": values, "flux_error": values / 100})
+        table["wavelength"].unit, table["flux"].unit, table["flux_error"].unit = "nm", unit, unit
+        table.write(path, format="votable")
+    one, other = read(SURVEY, plain), read(SURVEY, jansky)
+    np.testing.assert_allclose(other.flux / other.flux[0, 0], one.flux / one.flux[0, 0], rtol=1e-6)
+    np.testing.assert_allclose(other.flux * np.sqrt(other.ivar), 100, rtol=1e-5)
+    with pytest.raises(InputError, match="logarithm; write fluxes"):
+        read(SURVEY, bad)

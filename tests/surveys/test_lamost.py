@@ -167,6 +167,18 @@ def test_si_units_keep_the_spectrum(tmp_path):
     np.testing.assert_allclose(scaled.flux * np.sqrt(scaled.ivar), flux[None] * 1e-24 * 1e26, rtol=1e-6)
 
 
+def test_wavelengths_in_nanometres(tmp_path):
+    plain = read_lamost(write_lamost_table(tmp_path / "a.fits"))
+    path = write_lamost_table(tmp_path / "b.fits", GRID / 10)
+    with fits.open(path, mode="update") as hdus:
+        hdus[1].columns["WAVELENGTH"].unit = "nm"
+    np.testing.assert_array_equal(read_lamost(path).flux, plain.flux)
+    with fits.open(path, mode="update") as hdus:
+        hdus[1].columns["WAVELENGTH"].unit = "kg"
+    with pytest.raises(InputError, match="the unit 'kg' is none of wavelengths"):
+        read_lamost(path)
+
+
 def test_real_files(data):
     survey = get_survey("lamost")
     files = sorted((data / "lamost_formats").glob("spec-*"))

@@ -37,6 +37,11 @@ def test_wrong_survey(tmp_path):
         read_miles(write_miles(tmp_path / "2.fits", TPLLIB="INDO-US"))
 
 
+def test_wavelengths_in_nanometres(tmp_path):
+    batch = read_miles(write_miles(tmp_path / "a.fits", CRVAL1=354.05, CDELT1=0.09, CUNIT1="nm"))
+    np.testing.assert_allclose(batch.wave, air_to_vacuum(3540.5 + 0.9 * np.arange(4300)), rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("n", "start", "step"),
     [(313_000, 3781.0, 0.01), (4300, 354.05, 0.09), (4300, 3540.5, 1.0), (2000, 3540.5, 0.9), (4300, 5000.0, 0.9)],

@@ -27,6 +27,7 @@ from .base import Survey
 from .desi_cameras import Camera, merge
 from .fits_parts import Part, open_fits
 from .header_cards import identifier, text
+from .wave_units import to_angstrom
 
 CAMERAS = ("B", "R", "Z")
 
@@ -168,6 +169,9 @@ def _read_parts(path: Path, cameras: Sequence[str]) -> tuple[Any, dict, dict, di
                 raise InputError(f"{path}: has two HDUs {part.name}; fetch it again")
             elif part.name in needed:
                 arrays[part.name] = part.image()
+                if part.name.endswith("WAVELENGTH"):
+                    unit = part.unit()
+                    arrays[part.name], _ = to_angstrom(arrays[part.name], unit, f"{path}: HDU {part.name}")
             else:
                 _refuse_early(part)
     _refuse(names, targets, needed, path)

@@ -21,7 +21,7 @@ from ..errors import InputError, said
 from ..fits_behind import BLOCK, truncated
 from ..fits_headers import Head, Source, check_sum, heads, open_source
 from ..tables.fits import describe, finish
-from .header_cards import number
+from .header_cards import number, text
 
 _PIXEL = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
@@ -122,6 +122,11 @@ class Part:
 
     def _check(self, content: Any) -> None:
         check_sum(self.header, content, f"{self.path}: HDU {self.name}")
+
+    def unit(self, column: str = "") -> str:
+        """Unit of a column, or of the image; empty if the header gives none."""
+        key = f"TUNIT{self.column_names.index(column) + 1}" if column else "BUNIT"
+        return text(self.header, key)
 
     @property
     def column_names(self) -> list[str]:

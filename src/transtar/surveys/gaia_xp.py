@@ -23,11 +23,17 @@ from ..spectra import SpectrumBatch, check_wave, inverse_variance
 from ..tables.ids import NO_ID
 from ..telling import tell
 from .base import Survey
+from .wave_units import per_frequency, unit_ratio
 from .xp_continuous import sample
 from .xp_tables import COEFFICIENTS, XpTable, read_tables, vectors
 
 SAMPLING_NM = XP.wave / 10
 """Wavelengths of the archive's sampled spectra in nm, shape (343,)."""
+
+_NAMED = re.compile(
+    r"(?i)dr3[ _-]*(?P<dr3>\d{6,19})(?!\d)|^xp_(?:sampled|continuous)[a-z_]*[ _-](?P<bare>\d{10,19})(?=\.)"
+)
+"""How the archive puts the identifier of a single source into the name of its file. Other numbers may be dates or coordinates."""
 
 SCALE = 1e19
 """From W m-2 nm-1 to 1e-17 erg s-1 cm-2 A-1: inverse variances in the archive's units overflow single precision."""
@@ -143,7 +149,9 @@ def _spectra(table: XpTable, path: Path) -> tuple[Any, ...]:
     }
     if "wavelength" in named and all(len(cell) == 1 for cells in named.values() for cell in cells):
         wave, flux, error = (np.concatenate(cells) for cells in named.values())
-        return _one_source(table, path), _nanometres(wave, table, path), flux[None, :], error[None, :], 0
+        wave = _nanometres(wave, table, path)
+        flux, error = _per_wavelength(table, wave, flux[None, :], error[None, :])
+        return _one_source(table, path), wave, flux, error, 0
     ids = _rows(table, path)
     wave = _nanometres(named["wavelength"][0], table, path) if "wavelength" in named else SAMPLING_NM
     whole = np.array([all(len(cells[row]) == len(wave) for cells in named.values()) for row in range(len(ids))])
@@ -156,7 +164,16 @@ def _spectra(table: XpTable, path: Path) -> tuple[Any, ...]:
         np.stack([cell for cell, good in zip(named[name], whole, strict=True) if good])
         for name in ("flux", "flux_error")
     )
+    flux, error = _per_wavelength(table, wave, flux, error)
     return ids[whole], wave, flux, error, int((~whole).sum())
+
+
+def _per_wavelength(table: XpTable, wave: np.ndarray, *values: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Fluxes and errors per wavelength, which the archive's are; a factor is of no consequence."""
+    flux, error = (table.columns[name] for name in ("flux", "flux_error"))
+    ratio = unit_ratio(error.unit, flux.unit, 1, error.where)
+    factor = wave**-2.0 if per_frequency(flux.unit, flux.where) else np.ones(len(wave))
+    return tuple(part * factor * (1.0 if number == 0 else ratio) for number, part in enumerate(values))
 
 
 def _tell_broken(whole: np.ndarray, ids: np.ndarray, named: Mapping[Any, list], size: int, path: Path) -> None:
@@ -211,8 +228,8 @@ def _one_source(table: XpTable, path: Path) -> np.ndarray:
         return found
     if table.own != NO_ID:
         return np.array([table.own])
-    named = re.search(r"(?<!\d)(\d{6,19})(?=\D*$)", re.sub(r"(?i)\.(gz|bz2|xz)$", "", path.name))
-    number = int(named[1]) if named else NO_ID
+    named = _NAMED.search(path.name)
+    number = int(named["dr3"] or named["bare"]) if named else NO_ID
     return np.array([number if number < 2**63 else NO_ID], dtype=np.int64)
 
 

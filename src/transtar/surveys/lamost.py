@@ -21,6 +21,7 @@ from .air import air_to_vacuum
 from .base import Survey
 from .fits_parts import Part, open_fits
 from .header_cards import identifier, number, text
+from .wave_units import to_angstrom
 
 NATIVE = LogGrid("lamost", 3.5682, 1e-4, 3909)
 """The pixels LAMOST itself uses, 3700 to 9099 A vacuum: the longest spectra fill them, shorter ones part of them."""
@@ -132,6 +133,9 @@ def _from_table(parts: Iterable[Part], path: Path) -> tuple[np.ndarray, ...]:
             found = part.columns(VECTORS, vectors=True)
             if all(len(values) == 1 for values in found.values()):
                 row = {name: np.atleast_1d(values[0]) for name, values in found.items()}
+                if "WAVELENGTH" in row:
+                    unit = part.unit("WAVELENGTH")
+                    row["WAVELENGTH"], _ = to_angstrom(row["WAVELENGTH"], unit, f"{path}: column WAVELENGTH")
     if not {"FLUX", "IVAR"} <= set(row) or not {"WAVELENGTH", "LOGLAM"} & set(row):
         raise _not_lamost(path, "neither an image nor one row of vectors FLUX, IVAR, WAVELENGTH")
     flux, ivar = row["FLUX"], row["IVAR"]

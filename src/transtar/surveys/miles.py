@@ -15,6 +15,7 @@ from .air import air_to_vacuum
 from .base import Survey
 from .fits_parts import open_fits
 from .header_cards import number, text
+from .wave_units import to_angstrom
 
 STEP, FIRST, LAST = 0.9, (3500.0, 3560.0), (7390.0, 7520.0)
 """Angstrom between pixels, and where the first and the last of them may lie: 3540.5 and 7409.6 in version 9.1, 3525 and 7500 in
@@ -75,7 +76,8 @@ def _air_wavelengths(header: Any, shape: tuple[int, ...], path: Path) -> np.ndar
     if len(shape) != 1:
         raise _not_miles(path, f"primary image of {len(shape)} dimensions, not 1")
     library = text(header, "TPLLIB")
-    start, step = number(header, "CRVAL1"), number(header, "CDELT1", "CD1_1")
+    stated = np.array([number(header, "CRVAL1"), number(header, "CDELT1", "CD1_1")])
+    (start, step), _ = to_angstrom(stated, text(header, "CUNIT1"), f"{path}: CUNIT1")
     if library and library.upper() != "MILES":
         raise _not_miles(path, f"TPLLIB '{library}'")
     reference = number(header, "CRPIX1")
