@@ -122,7 +122,7 @@ def test_whatever_a_reader_raises_costs_one_line(tmp_path):
     path = tmp_path / "a.x"
     for error, message in (
         (MemoryError(), "a.x: does not fit into memory"),
-        (LookupError("deep\n\x1b[31m"), r"a.x: cannot be read as a odd spectrum \(LookupError: deep"),
+        (ValueError("deep\n\x1b[31m"), r"a.x: cannot be read as a odd spectrum \(deep"),
         (RecursionError("deep"), r"a.x: cannot be read as a odd spectrum \(nested too deeply"),
         (InputError("wave is odd"), "a.x: wave is odd"),
         (PermissionError(13, "no"), "a.x: cannot be read"),
