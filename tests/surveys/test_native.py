@@ -114,7 +114,8 @@ def test_whatever_a_reader_raises_costs_one_line(tmp_path):
     path = tmp_path / "a.x"
     for error, message in (
         (MemoryError(), "a.x: does not fit into memory"),
-        (RecursionError("deep\n\x1b[31m"), r"a.x: cannot be read as a odd spectrum \(RecursionError: deep"),
+        (RecursionError("deep"), r"a.x: cannot be read as a odd spectrum \(nested too deeply\)"),
+        (IndexError("far\n\x1b[31m"), r"a.x: cannot be read as a odd spectrum \(far \\x1b\[31m\)"),
         (InputError("wave is odd"), "a.x: wave is odd"),
         (PermissionError(13, "no"), "a.x: cannot be read"),
     ):
