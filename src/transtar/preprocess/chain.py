@@ -213,7 +213,7 @@ def _require_overlap(batch: SpectrumBatch, settings: Preprocessing) -> None:
     if last - first < needed:
         raise InputError(
             f"{batch.survey}: spectra from {batch.wave[0]:.1f} to {batch.wave[-1]:.1f} A have fewer than {needed} pixels on "
-            f"the grid '{settings.grid}' ({grid[0]:.1f} to {grid[-1]:.1f} A); these spectra need another grid"
+            f"the grid '{settings.grid}' ({grid[0]:.1f} to {grid[-1]:.1f} A); is their unit right? Else they need another grid"
         )
     covered = np.count_nonzero((grid >= batch.wave[0]) & (grid <= batch.wave[-1])) / len(grid)
     if covered < settings.good_fraction:

@@ -30,8 +30,16 @@ def recognise(start: bytes) -> bool:
     return _START.match(plain) is not None or plain.lstrip().startswith(b"<?xml")
 
 
-def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarray, np.ndarray]], list[str]]:
+def read_votable(
+    path: Path, said: list[tuple[str, str, str]] | None = None
+) -> tuple[list[str], list[str], list[tuple[np.ndarray, np.ndarray]], list[str]]:
     """Names, units, columns and frames of the first table that has rows.
+
+    Parameters
+    ----------
+    path : Path
+    said : list, optional
+        Is given name, value and kind (PARAM or INFO) of what holds for the whole table.
 
     Raises
     ------
@@ -67,10 +75,13 @@ def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarra
             name = table.name or table.ID or "the first"
             tell(f"{path}: {len(tables)} tables with rows; read is {name}, with {len(table.array)} rows")
         for param in table.params:
-            if meaning(param.name) is not None:
+            if said is None and meaning(param.name) is not None:
                 tell(
                     f"{path}: {param.name} = {param.value} holds for the whole table (PARAM) and is not read as a column"
                 )
+        if said is not None:
+            said += [(str(one.name or one.ID), str(one.value), "PARAM") for one in table.params]
+            said += [(str(one.name), str(one.value), "INFO") for one in table.infos]
         nulls = _nulls_of_text(content, whole, table)
         columns = [_column(table, place, nulls) for place in range(len(table.fields))]
     frames = _frames(whole, table)
