@@ -63,7 +63,7 @@ def find_stars(
     elif content.said("id") and "id" not in roles:
         ids = np.repeat(to_int64(np.array([content.said("id")]), f"{content.where}: id", unsigned=True), n)
     if content.said("velocity") and "velocity" not in roles:
-        velocity = np.full(n, _number(_without_unit(content.said("velocity")), "velocity", content.where))
+        velocity = np.full(n, _velocity(content.said("velocity"), content.where))
     if named is not None:
         if "star" not in meta and "star" not in content.stars:
             meta["star"] = named
@@ -80,8 +80,13 @@ def find_stars(
     return {"file": file, "velocity": velocity, **{k: v for k, v in meta.items() if k != "velocity"}}, ids
 
 
-def _without_unit(velocity: str) -> str:
-    return re.sub(r"\s*km\s*(?:/\s*s|\s?s(?:\^|\*\*)?-1)$", "", velocity)
+def _velocity(text: str, where: str) -> float:
+    """Velocity in km/s, with its unit or without one."""
+    found = re.fullmatch(r"(.*?)\s*(k?)m\s*(?:/\s*s|\s?s(?:\^|\*\*)?-1)", text)
+    if found is None or found[2]:
+        return _number(found[1] if found else text, "velocity", where)
+    tell("generic: velocities in m/s are converted to km/s")
+    return _number(found[1], "velocity", where) / 1000
 
 
 def _is_name(text: str) -> bool:
