@@ -295,3 +295,85 @@ def test_real_sdss_spectra(data):
     assert {name: len(batch) for name, batch in found.items()} == {"0548": 1, "1947": 0, "2942": 1, "3586": 1}
     assert found["2942"].meta["velocity"][0] == pytest.approx(-5.49, abs=0.01)
     assert found["3586"].ids.tolist() == [4037614591814901760]
+
+
+def test_ucds_tell_air(tmp_path):
+    hdu = fits.table_to_hdu(columns(WAVE=WAVE, FLUX=FLUX))
+    hdu.header["TUCD1"] = "em.wl;obs.atmos"
+    path = write(tmp_path / "a.fits", hdu)
+    batch = read_generic(path)
+    np.testing.assert_allclose(batch.wave, air_to_vacuum(WAVE))
+    with pytest.raises(InputError, match="medium is air by the UCD of the column WAVE, not vacuum"):
+        read_generic(path, VACUUM)
+
+
+def test_tables_of_logarithms_and_of_fluxes_per_frequency(tmp_path):
+    content = columns(wave=np.log10(WAVE), flux=FLUX)
+    content["wave"].unit = "log10(Angstrom)"
+    hdu = fits.table_to_hdu(content)
+    hdu.header["TUNIT1"], hdu.header["TUNIT2"] = "log10(Angstrom)", "FNU"
+    batch = read_generic(write(tmp_path / "a.fits", hdu), VACUUM)
+    np.testing.assert_allclose(batch.wave, WAVE)
+    np.testing.assert_allclose(batch.flux[0] / batch.flux[0, 0], FLUX / FLUX[0] * (WAVE[0] / WAVE) ** 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["column", "vector", "image", "log image"])
+def test_wavelengths_of_an_hdu_go_before_the_header(tmp_path, form):
+    if "image" in form:
+        log = form == "log image"
+        beside = fits.ImageHDU(np.log10(WAVE) if log else WAVE, name="LOGLAM" if log else "WAVELENGTH")
+    else:
+        beside = fits.table_to_hdu(columns(WAVELENGTH=WAVE[None] if form == "vector" else WAVE))
+        beside.name = "WAVELENGTH"
+    primary = fits.PrimaryHDU(FLUX)
+    primary.header.update(CRVAL1=1.0, CDELT1=1.0, CRPIX1=1.0)
+    lines = fits.table_to_hdu(columns(wavelength=[4861.0, 6563.0]))
+    fits.HDUList([primary, beside, lines]).writeto(tmp_path / "a.fits")
+    np.testing.assert_allclose(read_generic(tmp_path / "a.fits", VACUUM).wave, WAVE)
+
+
+def test_wavelengths_of_an_hdu_that_do_not_fit_are_refused(tmp_path):
+    path = write(tmp_path / "a.fits", fits.ImageHDU(FLUX, name="FLUX"), fits.table_to_hdu(columns(WAVE=WAVE[:9])))
+    with fits.open(path, mode="update") as hdus:
+        hdus[2].name = "WAVE"
+    with pytest.raises(InputError, match="HDU WAVE, column WAVE: 9 wavelengths for 600 pixels"):
+        read_generic(path, VACUUM)
+
+
+def test_images_are_chosen_by_their_names(tmp_path):
+    images = [fits.ImageHDU(values, name=name) for name, values in (
+        ("INPUT", FLUX), ("SCATTER", FLUX / 9), ("NORMALISED", FLUX * 0 + 1), ("WAVE_AIR", WAVE),
+    )]  # fmt: skip
+    path = write(tmp_path / "a.fits", *images)
+    with pytest.raises(InputError, match="--columns flux=INPUT"):
+        read_generic(path)
+    choice = Choice.parse(["flux=INPUT", "error=SCATTER"])
+    batch = read_generic(path, Stated(columns=choice))
+    np.testing.assert_allclose(batch.flux[0], FLUX, rtol=1e-6)
+    np.testing.assert_allclose(batch.ivar[0], 81 / FLUX**2, rtol=1e-5)
+    assert (batch.medium, choice.used) == ("air", {"flux", "error"})
+
+
+def test_other_names_are_listed(tmp_path):
+    path = table(tmp_path / "a.fits", columns(LNWAVE=np.log(WAVE), Intens=FLUX))
+    with pytest.raises(InputError, match=r"columns found: LNWAVE, Intens.*--columns wave=NAME flux=NAME"):
+        read_generic(path, VACUUM)
+    stated = Stated(medium="vacuum", unit="ln(Angstrom)", columns={"wave": "LNWAVE", "flux": "Intens"})
+    np.testing.assert_allclose(read_generic(path, stated).wave, WAVE)
+
+
+def test_a_coadd_of_desi_has_its_own_survey(tmp_path):
+    images = [fits.ImageHDU(np.ones((2, 9)), name=f"{arm}_FLUX") for arm in "BRZ"]
+    path = write(tmp_path / "a.fits", fits.table_to_hdu(columns(TARGETID=[1, 2])), *images)
+    with fits.open(path, mode="update") as hdus:
+        hdus[1].name = "FIBERMAP"
+    with pytest.raises(InputError, match="--survey desi reads such files"):
+        read_generic(path, VACUUM)
+
+
+def test_one_spectrum_without_errors_among_others(tmp_path):
+    error = np.full((2, N), 0.5)
+    error[1] = 0
+    batch = read_generic(table(tmp_path / "a.fits", columns(wave=[WAVE] * 2, flux=[FLUX] * 2, error=error)), VACUUM)
+    assert (batch.ivar[0] == 4).all()
+    assert np.isnan(batch.ivar[1]).all()

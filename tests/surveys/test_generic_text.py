@@ -92,9 +92,10 @@ def test_two_things_at_once_are_refused(tmp_path, top, message):
 @pytest.mark.parametrize(
     ("name", "values", "message"),
     [
-        ("wave", np.log10(WAVE), "if they are log10 of Angstrom, say --columns loglam=wave"),
+        ("wave", np.log10(WAVE), "if they are log10 of Angstrom, --unit 'log10\\(Angstrom\\)'"),
         ("wave", WAVE / 10, r"400 to 500 is not Angstrom, and no unit is stated; give --unit nm \(or um, m\)$"),
-        ("loglam", np.log(WAVE), "a natural logarithm"),
+        ("wave", np.log(WAVE), r"if they are natural logarithms of Angstrom, --unit 'ln\(Angstrom\)'"),
+        ("loglam", np.log(WAVE), r"if it is a natural logarithm, say --unit 'ln\(Angstrom\)'"),
     ],
 )
 def test_wavelengths_that_are_none(tmp_path, name, values, message):
@@ -132,6 +133,92 @@ def test_frequencies_in_text(tmp_path):
         np.testing.assert_allclose(batch.flux[0], FLUX)
 
 
+@pytest.mark.parametrize(("way", "unit"), [(np.log10, "log10(Angstrom)"), (np.log, "ln(Angstrom)")])
+@pytest.mark.parametrize("names", ["", "wave,flux\n", "loglam,flux\n"])
+def test_logarithms_by_their_unit(tmp_path, way, unit, names):
+    body = names + "".join(f"{wave!r},{flux}\n" for wave, flux in zip(way(WAVE).tolist(), FLUX, strict=True))
+    path = write(tmp_path / "a.csv", body)
+    np.testing.assert_allclose(read_generic(path, Stated(medium="vacuum", unit=unit)).wave, WAVE)
+
+
+def test_units_that_are_logarithms_and_are_not(tmp_path):
+    path = write(tmp_path / "a.csv", "wave [A],flux\n" + rows())
+    with pytest.raises(InputError, match="are they logarithms, and of which base"):
+        read_generic(path, Stated(medium="vacuum", unit="log10(Angstrom)"))
+    path = write(tmp_path / "b.csv", "wave,flux\n" + rows())
+    with pytest.raises(InputError, match="4000 to 5000 are no logarithms, as --unit says"):
+        read_generic(path, Stated(medium="vacuum", unit="log10(Angstrom)"))
+
+
+@pytest.mark.parametrize("name", ["flux [Jy]", "flux (mJy)", "fnu", "F_NU", "flux_nu"])
+def test_fluxes_per_frequency_by_their_name(tmp_path, name):
+    batch = read_generic(write(tmp_path / "a.csv", f"wave,{name}\n" + rows()), VACUUM)
+    expected = FLUX / WAVE**2
+    np.testing.assert_allclose(batch.flux[0] / batch.flux[0, 0], expected / expected[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("wave,flux [mag],error", r"column flux \[mag\]: in 'mag', which is a logarithm"),
+        ("wave,flux,error [mag]", "in 'mag', which is a logarithm; write errors"),
+        ("wave,flux,error [%]", "errors in percent"),
+        ("wave,fnu [erg/s/cm2/A],error", "per frequency by its name, per wavelength by its unit"),
+    ],
+)
+def test_units_in_names_of_fluxes(tmp_path, names, message):
+    with pytest.raises(InputError, match=message):
+        read_generic(write(tmp_path / "a.csv", f"{names}\n" + rows(",", FLUX)), VACUUM)
+
+
+def test_what_is_no_unit_in_a_name(tmp_path):
+    batch = read_generic(
+        write(tmp_path / "a.csv", "wave,flux (normalised),error (1 sigma)\n" + rows(",", FLUX)), VACUUM
+    )
+    np.testing.assert_allclose(batch.ivar[0], 1 / FLUX**2)
+
+
+@pytest.mark.parametrize("error", [0, -1, np.nan])
+def test_errors_without_any_are_none(tmp_path, error, caplog):
+    path = write(tmp_path / "a.csv", "wave,flux,err\n" + rows(",", np.full(6, error)))
+    batch = read_generic(path, VACUUM)
+    assert batch.ivar is None
+    assert "taken as spectra without errors" in caplog.text
+
+
+@pytest.mark.parametrize(("more", "star"), [("", "HD 101"), ("# star: HR 5\n", "HR 5")])
+def test_an_id_that_is_a_name(tmp_path, more, star, caplog):
+    path = write(tmp_path / "a.csv", f"# medium: vacuum\n# id: HD 101\n{more}wave,flux\n" + rows())
+    batch = read_generic(path)
+    assert (batch.meta["star"].tolist(), batch.ids.tolist()) == ([star], [-1])
+    assert "an id that is a name" in caplog.text
+
+
+def test_a_column_of_ids_that_are_names(tmp_path):
+    path = write(tmp_path / "a.csv", "wave,flux,id\n" + rows(",", ["HD 101"] * 6))
+    assert read_generic(path, VACUUM).meta["star"].tolist() == ["HD 101"]
+    with pytest.raises(InputError, match="not an integer"):
+        read_generic(path, Stated(medium="vacuum", columns={"id": "id"}))
+
+
+@pytest.mark.parametrize("tag", ["PARAM", "INFO"])
+def test_a_votable_says_it_for_the_whole_table(tmp_path, tag):
+    path = tmp_path / "a.vot"
+    Table({"wave": WAVE, "flux": FLUX}).write(path, format="votable")
+    more = ' datatype="char" arraysize="*"' if tag == "PARAM" else ""
+    said = "".join(
+        f'<{tag} name="{name}"{more} value="{value}"/>' for name, value in (("medium", "air"), ("frame", "rest"))
+    )
+    text = path.read_text()
+    path.write_text(
+        text.replace("<TABLE>", f"<TABLE>{said}") if tag == "PARAM" else text.replace("</TABLE>", f"{said}</TABLE>")
+    )
+    batch = read_generic(path)
+    assert (batch.medium, batch.frame) == ("air", "rest")
+    with pytest.raises(InputError, match=f"medium is air by MEDIUM of a {tag}, not vacuum"):
+        read_generic(path, VACUUM)
+
+
 def test_missing_pixels_and_numbers_of_fortran(tmp_path):
     text = "wave,flux\n4000,nan\n4200,--\n4400,null\n4600,\n4800,1.5D+02\n5000,inf\n5200,2\n"
     batch = read_generic(write(tmp_path / "a.csv", text), VACUUM)
@@ -139,7 +226,7 @@ def test_missing_pixels_and_numbers_of_fortran(tmp_path):
     assert batch.flux[0, 4] == 150
 
 
-@pytest.mark.parametrize("value", ["1_000", "0x10", "1,5", "one"])
+@pytest.mark.parametrize("value", ["1_000", "0x10", "one"])
 def test_what_is_no_number_is_refused(tmp_path, value):
     text = "wave;flux\n" + rows(";").replace("3.0", value)
     with pytest.raises(InputError, match=f"column flux: could not convert '{value}'"):

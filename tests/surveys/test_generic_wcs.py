@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -178,7 +180,44 @@ def test_contradicting_headers_are_refused(tmp_path):
         read_generic(path)
 
 
-@pytest.mark.parametrize("value", ["12.5", "abc", 1.5])
+@pytest.mark.parametrize("value", ["12.5", "1e4", 1.5])
 def test_identifiers_in_headers_are_whole_numbers(tmp_path, value):
     with pytest.raises(InputError, match="id"):
         read_generic(image(tmp_path / "a.fits", CRVAL1=4000.0, CDELT1=1.0, CRPIX1=1.0, ID=value), VACUUM)
+
+
+def test_an_id_that_is_a_name_costs_no_file(tmp_path):
+    batch = read_generic(image(tmp_path / "a.fits", CRVAL1=4000.0, CDELT1=1.0, CRPIX1=1.0, ID="HD 101"), VACUUM)
+    assert (batch.meta["star"].tolist(), batch.ids.tolist()) == (["HD 101"], [-1])
+
+
+@pytest.mark.parametrize(("way", "unit"), [(np.log10, "log10(Angstrom)"), (np.log, "ln(Angstrom)")])
+def test_images_of_logarithms_by_their_unit(tmp_path, way, unit):
+    start, step = float(way(4000.0)), 1e-4
+    cards = {"CRVAL1": start, "CDELT1": step, "CRPIX1": 1.0}
+    wave = (10.0 if way is np.log10 else np.e) ** (start + step * np.arange(N))
+    path = image(tmp_path / "a.fits", **cards)
+    with pytest.raises(InputError, match=re.escape(f"--unit '{unit}'")):
+        read_generic(path, VACUUM)
+    np.testing.assert_allclose(read_generic(path, Stated(medium="vacuum", unit=unit)).wave, wave, rtol=1e-12)
+    np.testing.assert_allclose(
+        read_generic(image(tmp_path / "b.fits", **cards, CUNIT1=unit), VACUUM).wave, wave, rtol=1e-12
+    )
+
+
+def test_wavelengths_of_the_earth_are_not_at_rest(tmp_path):
+    path = image(tmp_path / "a.fits", CRVAL1=4000.0, CDELT1=1.0, CRPIX1=1.0, SPECSYS="TOPOCENT")
+    assert read_generic(path, VACUUM).frame == "observed"
+    with pytest.raises(InputError, match="frame is observed by SPECSYS of HDU PRIMARY, not rest"):
+        read_generic(path, Stated(medium="vacuum", frame="rest"))
+
+
+def test_velocities_with_their_units(tmp_path):
+    cards = {"CRVAL1": 4000.0, "CDELT1": 1.0, "CRPIX1": 1.0}
+    for unit in ("km/s", "km s-1"):
+        path = image(tmp_path / "a.fits", **cards, VELOCITY=(23.5, f"[{unit}] radial velocity"))
+        assert read_generic(path, VACUUM).meta["velocity"].tolist() == [23.5]
+    path = image(tmp_path / "b.fits", **cards, VELOCITY=(23500.0, "[m/s] radial velocity"))
+    assert read_generic(path, VACUUM).meta["velocity"].tolist() == [23.5]
+    with pytest.raises(InputError, match=r"velocity '0\.1 c' is no number"):
+        read_generic(image(tmp_path / "c.fits", **cards, VELOCITY=(0.1, "[c]")), VACUUM)

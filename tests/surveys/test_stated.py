@@ -1,3 +1,5 @@
+import zipfile
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -40,9 +42,9 @@ def test_what_is_said_is_applied_and_never_overrides(tmp_path):
         read(generic.stating(Stated(medium="air")), tmp_path / "a.npz")
     np.savez(tmp_path / "b.npz", wave=WAVE / 10, flux=FLUX, medium="vacuum", unit="nm", frame="rest")
     for said, message in (
-        (Stated(medium="air"), r"b\.npz: medium is vacuum by its medium, not air as --medium says"),
-        (Stated(frame="observed"), r"b\.npz: frame is rest by its frame, not observed as --frame says"),
-        (Stated(unit="um"), r"b\.npz: column wave: in 'nm' by its unit, in 'um' by --unit"),
+        (Stated(medium="air"), r"b\.npz: medium is vacuum by MEDIUM of the array medium, not air as --medium says"),
+        (Stated(frame="observed"), r"b\.npz: frame is rest by FRAME of the array frame, not observed as --frame says"),
+        (Stated(unit="um"), r"b\.npz: column wave: in 'nm' by UNIT of the array unit, in 'um' by --unit"),
     ):
         with pytest.raises(InputError, match=message):
             read(generic.stating(said), tmp_path / "b.npz")
@@ -73,13 +75,38 @@ def test_lists_of_other_lengths(tmp_path):
     assert [(len(batch.wave), batch.ids.tolist()) for batch in batches] == [(6, [1, 3]), (4, [2])]
     for changed, message in (
         ({"flux": [FLUX, FLUX, FLUX]}, "the lists in row 2 differ in length: wave has 4 values, flux 6"),
-        ({"flux": [FLUX, None, FLUX]}, "column flux has no values in row 2"),
+        ({"flux": pa.array([None] * 3, pa.list_(pa.float64()))}, "no row has a list of values in each of wave, flux"),
         ({"flux": [1.0, 2.0, 3.0]}, "column flux must hold lists"),
         ({"flux": [["a"] * 6, ["a"] * 4, ["a"] * 6]}, "column flux holds lists of .*string.*, not of numbers"),
     ):
         pq.write_table(pa.table({**lists, **changed}), path)
         with pytest.raises(InputError, match=message):
             read_generic(path, Stated(medium="vacuum"))
+
+
+def test_rows_without_values_are_left_out(tmp_path):
+    table = pa.table({"wave": [WAVE, WAVE, None], "flux": [FLUX, None, None], "id": [1, 2, 3]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    batch = read_generic(tmp_path / "a.parquet", Stated(medium="vacuum"))
+    assert (batch.ids.tolist(), batch.left_out) == ([1], {"no values": 2})
+
+
+def test_keys_of_npz_in_any_case(tmp_path):
+    np.savez(tmp_path / "a.npz", WAVE=WAVE / 10, Flux=FLUX, MEDIUM="air", Frame="rest", UNIT="nm")
+    batch = read_generic(tmp_path / "a.npz")
+    assert (batch.medium, batch.frame, len(batch)) == ("air", "rest", 1)
+    with pytest.raises(InputError, match="medium is air by MEDIUM of the array MEDIUM, not vacuum"):
+        read_generic(tmp_path / "a.npz", Stated(medium="vacuum"))
+    np.savez(tmp_path / "b.npz", wave=WAVE, flux=FLUX, MEDIUM="air", medium="vacuum")
+    with pytest.raises(InputError, match=r"medium is .* by MEDIUM of the array"):
+        read_generic(tmp_path / "b.npz")
+
+
+def test_archives_of_other_things(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.csv.zip", "w") as archive:
+        archive.writestr("a.csv", "wave,flux\n4000,1\n")
+    with pytest.raises(InputError, match="it seems to be a zip archive or an Excel workbook; unpack it"):
+        read_generic(tmp_path / "a.csv.zip", Stated(medium="vacuum"))
 
 
 def test_nulls_in_lists_are_masked_pixels(tmp_path):

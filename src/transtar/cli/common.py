@@ -92,7 +92,8 @@ def add_stated(parser: argparse.ArgumentParser) -> None:
         help="of the wavelengths, where files do not say it; observed if not given",
     )
     parser.add_argument(
-        "--unit", help="of the wavelengths, where files do not say it: A (if not given), nm, um, m, Hz, 1/cm, eV"
+        "--unit",
+        help="of the wavelengths, where files do not say it: A (if not given), nm, um, m, Hz, 1/cm, eV, 'log10(Angstrom)'",
     )
 
 

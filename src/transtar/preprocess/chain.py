@@ -221,7 +221,7 @@ def _require_overlap(batch: SpectrumBatch, settings: Preprocessing) -> None:
     if last - first < needed:
         raise InputError(
             f"{batch.survey}: spectra from {batch.wave[0]:.1f} to {batch.wave[-1]:.1f} A have fewer than {needed} pixels on "
-            f"the grid '{settings.grid}' ({grid[0]:.1f} to {grid[-1]:.1f} A); these spectra need another grid"
+            f"the grid '{settings.grid}' ({grid[0]:.1f} to {grid[-1]:.1f} A); is their unit right? Else they need another grid"
         )
     inside = batch.wave[first:last]
     width, own = np.median(np.diff(inside) / inside[:-1]), np.median(np.diff(grid) / grid[:-1])

@@ -11,7 +11,7 @@ from .air import MEDIA
 from .generic_content import Content, pixels
 from .generic_names import FREQUENCY, medium_of, split_name
 from .stated import Stated
-from .wave_units import same_unit, states, to_angstrom
+from .wave_units import log_base, same_unit, states, to_angstrom
 
 _MEDIUM_SPELLINGS = {"vac": "vacuum"}
 
@@ -58,6 +58,8 @@ def find_medium(content: Content, roles: dict[str, str], stated: Stated, vacuum:
     """
     name = roles.get("wave", roles.get("loglam", ""))
     also = [(medium_of(name), f"the name of the column {name}")] if medium_of(name) else []
+    if name in content.media:
+        also.append((content.media[name], f"the UCD of the column {name}"))
     if vacuum:
         also.append(("vacuum", "its frequencies, wavenumbers or energies"))
     medium = agreed(content, "medium", MEDIA, also, stated.medium)
@@ -98,27 +100,57 @@ def _converted(content: Content, what: str, name: str, stated: Stated) -> tuple[
                 f"{where}: in '{shown(units[0][0], 40)}' by {units[0][1]}, in '{shown(unit, 40)}' by {place}; which is right?"
             )
     unit = units[0][0] if units else FREQUENCY.get(split_name(name)[0], "")
+    base = _base(what, units, where)
     if not unit and split_name(name)[0] in ("wavenumber", "energy"):
         raise InputError(f"{where}: does not say its unit; give --unit (1/cm, eV)")
     values, gone = pixels(column, content.vectors)
     values = values.astype(np.float64)
     if gone is not None:
         values = np.where(gone, np.nan, values)
-    if what == "loglam":
-        if not (np.abs(values[np.isfinite(values)]) < 20).all():
-            raise InputError(f"{where}: loglam is not log10 of a wavelength")
-        values = 10.0**values
+    given = values[np.isfinite(values)]
+    if base is not None:
+        if not (np.abs(given) * np.log10(base) < 20).all():
+            if not units:
+                raise InputError(f"{where}: loglam is not log10 of a wavelength")
+            raise InputError(
+                f"{where}: {_span(given)} are no logarithms, as {units[-1][1]} says; leave that out, or correct it"
+            )
+        values = base**values
     wave, vacuum = to_angstrom(values, unit, where)
     finite = wave[np.isfinite(wave)]
     if not units and finite.size and finite.max() < 2500:
-        span = f"{finite.min():.6g} to {finite.max():.6g} is not"
-        span = "loglam is not log10 of a wavelength in" if what == "loglam" else span
-        log = (
-            ""
-            if what == "loglam" or finite.max() > 6
-            else f"; if they are log10 of Angstrom, say --columns loglam={shown(name)}"
+        if what == "loglam":
+            raise InputError(
+                f"{where}: loglam is not log10 of a wavelength in Angstrom, and no unit is stated; give --unit nm (or um, m)"
+            )
+        raise InputError(
+            f"{where}: {_span(finite)} is not Angstrom, and no unit is stated; give --unit nm (or um, m){_if_logarithms(finite)}"
         )
-        raise InputError(f"{where}: {span} Angstrom, and no unit is stated; give --unit nm (or um, m){log}")
     if not units and what == "loglam" and finite.size and finite.max() > 1e6:
-        raise InputError(f"{where}: loglam is not log10 of a wavelength in Angstrom (a natural logarithm?); convert it")
+        raise InputError(
+            f"{where}: loglam is not log10 of a wavelength in Angstrom; if it is a natural logarithm, say --unit "
+            "'ln(Angstrom)'"
+        )
     return wave, vacuum
+
+
+def _base(what: str, units: Sequence[tuple[str, str]], where: str) -> float | None:
+    """Base of the logarithms that a column holds; None if it holds none."""
+    said = {base for unit, _ in units if (base := log_base(unit)) is not None}
+    plain = what == "wave" and any(log_base(unit) is None for unit, _ in units)
+    if len(said) + plain > 1:
+        told = ", ".join(f"'{shown(unit, 40)}' by {place}" for unit, place in units)
+        raise InputError(f"{where}: in {told}: are they logarithms, and of which base?")
+    return said.pop() if said else 10.0 if what == "loglam" else None
+
+
+def _span(values: np.ndarray) -> str:
+    return f"{values.min():.6g} to {values.max():.6g}"
+
+
+def _if_logarithms(values: np.ndarray) -> str:
+    """What to say of numbers that could be logarithms of Angstrom."""
+    for base, way, word in ((10.0, "log10", "log10"), (np.e, "ln", "natural logarithms")):
+        if values.max() < 20 and 500 < base ** values.min() < base ** values.max() < 1e6:
+            return f"; if they are {word} of Angstrom, --unit '{way}(Angstrom)'"
+    return ""

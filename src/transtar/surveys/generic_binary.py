@@ -19,17 +19,19 @@ from typing import Any
 
 import numpy as np
 
-from ..content import check_expansion
+from ..content import check_expansion, what_else
 from ..errors import InputError, shown
 from ..regular import open_regular
 from ..tables import Column, once, parquet
-from .generic_content import SAID, Content
+from .generic_content import Content
 from .generic_header import note
 from .generic_names import assign, listed
 from .stated import PIXEL_ROLES
 
 META_PREFIX = "meta_"
 """Marks columns of stars in an npz file, lest one is named like a plane, or like an argument of numpy (``file``)."""
+_SAID = ("medium", "airorvac", "vacuum", "frame", "specsys", "native_medium", "unit", "wave_unit")
+"""Arrays of one value that say something of all spectra of an npz file."""
 
 
 def parse_npz(path: Path, chosen: Mapping[str, str] | None = None) -> Content:
@@ -49,20 +51,18 @@ def parse_npz(path: Path, chosen: Mapping[str, str] | None = None) -> Content:
         for name, array in arrays.items()
         if name.startswith(META_PREFIX)
     }
-    said = {name: array for name, array in plain.items() if name.lower() in SAID and array.size == 1}
-    if "wave_unit" in plain:
-        said["unit"] = plain.pop("wave_unit")
-    for name in ("medium", "frame", "native_medium", "unit"):
-        if name in said:
-            content.say(name, said[name].reshape(-1)[0], f"its {name}")
-    roles = assign([name for name in plain if name not in ("medium", "frame")], str(path), chosen)
+    for name in [name for name, array in plain.items() if name.lower() in _SAID and array.size == 1]:
+        # Case matters nowhere else, so it must not here.
+        value, what = plain.pop(name).reshape(-1)[0], name.lower().replace("wave_unit", "unit")
+        note(
+            content, {what: value.decode(errors="replace") if isinstance(value, bytes) else value}, f"the array {name}"
+        )
+    roles = assign([name for name in plain if name.lower() not in ("medium", "frame")], str(path), chosen)
     for name, array in plain.items():
         where = f"{path}: {name}"
-        if name in said and name.lower() in ("medium", "frame", "native_medium", "unit"):
-            continue
         if array.dtype.kind not in "fiubSU":
             raise InputError(f"{where}: holds neither numbers nor text ({array.dtype})")
-        what = next((what for what, given in roles.items() if given == name), None)
+        what = next((what for what, given in roles.items() if given == name), "")
         array = np.atleast_2d(array) if what in PIXEL_ROLES else np.atleast_1d(array)
         if what in PIXEL_ROLES and array.ndim != 2:
             raise InputError(f"{where}: has {array.ndim} dimensions; expected (n_pixels,) or (n_spectra, n_pixels)")
@@ -73,6 +73,8 @@ def parse_npz(path: Path, chosen: Mapping[str, str] | None = None) -> Content:
 def _members(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     with open_regular(path) as file, zipfile.ZipFile(file) as archive:
         check_expansion(path, sum(one.file_size for one in archive.infolist()))
+        if not all(one.filename.endswith(".npy") for one in archive.infolist()):
+            raise InputError(f"{path}: no npz file; it seems to be {what_else(b'PK' + bytes((3, 4)))}")
         seen = set()
         for one in archive.infolist():
             name = one.filename.removesuffix(".npy")
@@ -137,9 +139,10 @@ def parse_parquet(path: Path, chosen: Mapping[str, str] | None = None) -> list[C
     shared = None
     if "wave" in metadata and not {"wave", "loglam"} & set(roles):
         shared = np.array(json.loads(metadata["wave"]), dtype=np.float64)[None, :]
-    out = []
-    for rows in _by_length(columns, pixel_names, path):
-        content = Content(about.where, {}, about.says, about.how, True)
+    out: list[Content] = []
+    groups, empty = _by_length(columns, pixel_names, path)
+    for rows in groups:
+        content = Content(about.where, {}, about.says, about.how, True, empty=empty if not out else 0)
         for name in pixel_names:
             content.columns[name] = _lists(columns[name].take(rows), name, unit[name], path)
         if shared is not None:
@@ -156,27 +159,29 @@ def _is_list(kind: Any) -> bool:
     return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 
-def _by_length(columns: Mapping[str, Any], names: list[str], path: Path) -> list[Any]:
-    """Rows of spectra that have equally many pixels."""
+def _by_length(columns: Mapping[str, Any], names: list[str], path: Path) -> tuple[list[Any], int]:
+    """Rows of spectra that have equally many pixels, and how many rows lack values, which are none of them."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    lengths = {}
-    for name in names:
-        length = pc.list_value_length(columns[name])
-        if length.null_count:
-            row = pc.index(pc.is_null(length), True).as_py()
-            raise InputError(f"{path}: column {name} has no values in row {row + 1}; leave such spectra out")
-        lengths[name] = length.to_numpy(zero_copy_only=False)
-    first = lengths[names[0]]
-    for name, length in lengths.items():
-        if (length != first).any():
-            row = int(np.argmax(length != first))
+    lengths = {name: pc.list_value_length(columns[name]) for name in names}
+    whole = np.ones(len(columns[names[0]]), dtype=bool)
+    for length in lengths.values():
+        whole &= length.is_valid().to_numpy(zero_copy_only=False)
+    numbers = {name: length.fill_null(-1).to_numpy(zero_copy_only=False) for name, length in lengths.items()}
+    first = numbers[names[0]]
+    for name, number in numbers.items():
+        differ = whole & (number != first)
+        if differ.any():
+            row = int(np.argmax(differ))
             raise InputError(
-                f"{path}: the lists in row {row + 1} differ in length: {names[0]} has {first[row]} values, {name} {length[row]}"
+                f"{path}: the lists in row {row + 1} differ in length: {names[0]} has {first[row]} values, {name} {number[row]}"
             )
+    if len(whole) and not whole.any():
+        raise InputError(f"{path}: no row has a list of values in each of {', '.join(names)}")
     # Damage makes lengths of its own, and a group for each costs as much as a file.
-    return [pa.array(np.flatnonzero(first == length)) for length in dict.fromkeys(first.tolist())]
+    groups = [pa.array(np.flatnonzero(whole & (first == length))) for length in dict.fromkeys(first[whole].tolist())]
+    return groups, int((~whole).sum())
 
 
 def _lists(column: Any, name: str, unit: str, path: Path) -> Column:

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, shown
-from ..spectra import FRAMES, SpectrumBatch, check_wave, to_single
+from ..spectra import FRAMES, SpectrumBatch, check_wave, inverse_variance, to_single
 from ..telling import tell
 from .air import air_to_vacuum
 from .generic_axis import agreed, find_medium, find_wavelengths, note_constant
 from .generic_content import Content, bad_pixels, pixels
-from .generic_names import DOUBTFUL, assign, listed, split_name
+from .generic_names import DOUBTFUL, PER_FREQUENCY, assign, listed, split_name
 from .generic_stars import find_stars
 from .stated import Stated
-from .wave_units import per_frequency, unit_ratio
+from .wave_units import is_flux_unit, per_frequency, same_flux_unit, states, unit_ratio
 
 
 @dataclass
@@ -49,7 +49,8 @@ def build(content: Content, path: Path, stated: Stated | None = None) -> list[Sp
     Returns
     -------
     list of SpectrumBatch
-        Masked where the file's own mask says so or there is no flux; ivar is 0 where an error is not positive.
+        Masked where the file's own mask says so or there is no flux; ivar is 0 where an error is not positive, and missing
+        where none of a spectrum is.
 
     Raises
     ------
@@ -59,12 +60,13 @@ def build(content: Content, path: Path, stated: Stated | None = None) -> list[Sp
     """
     stated = stated or Stated()
     names = list(content.columns)
-    roles = assign(names, content.where, stated.columns, content.utypes)
+    roles = content.roles or assign(names, content.where, stated.columns, content.utypes)
     if "flux" not in roles or not {"wave", "loglam"} & set(roles):
         raise InputError(
             f"{content.where}: needs wave (or loglam) and flux; {listed(names)}; if they have other names, say "
             "--columns wave=NAME flux=NAME"
         )
+    _take_units_of_names(content, roles)
     _tell_doubtful(content, roles)
     for what in ("medium", "frame"):
         note_constant(content, roles.get(what), what)
@@ -76,7 +78,7 @@ def build(content: Content, path: Path, stated: Stated | None = None) -> list[Sp
             f"{content.where}: wavelengths of {wave.ndim - 1} dimensions in a row; expected one value per pixel"
         )
     planes = _planes(content, roles, wave)
-    meta, ids = find_stars(content, roles, len(planes.flux), path, frame)
+    meta, ids = find_stars(content, roles, len(planes.flux), path, frame, "id" in stated.columns)
     batches = []
     for rows, part in _one_wave(planes, content.where):
         vacuum_wave = air_to_vacuum(part.wave[0]) if medium == "air" else part.wave[0]
@@ -97,7 +99,27 @@ def build(content: Content, path: Path, stated: Stated | None = None) -> list[Sp
             left = {content.left_out: len(batch)}
             batch = replace(batch.select(slice(0, 0)), left_out=left)
         batches.append(batch)
+    if content.empty:
+        left = {**batches[0].left_out, "no values": content.empty}
+        batches[0] = replace(batches[0], left_out=left)
     return batches
+
+
+def _take_units_of_names(content: Content, roles: dict[str, str]) -> None:
+    """The unit in a name, such as flux [Jy], is that of the column; that of wavelengths is compared in `generic_axis`.
+
+    What else stands in brackets, such as (normalised), is no unit.
+    """
+    for what, name in roles.items():
+        column, unit = content.columns[name], split_name(name)[1]
+        if what in ("wave", "loglam") or not is_flux_unit(unit):
+            continue
+        if states(column.unit) and is_flux_unit(column.unit) and not same_flux_unit(column.unit, unit):
+            raise InputError(
+                f"{content.where}: column {shown(name)}: in '{shown(column.unit, 40)}' by its unit, in '{shown(unit, 40)}' by "
+                "its name; which is right?"
+            )
+        content.columns[name] = replace(column, unit=column.unit if states(column.unit) else unit)
 
 
 def _planes(content: Content, roles: dict[str, str], wave: np.ndarray) -> _Planes:
@@ -115,7 +137,8 @@ def _planes(content: Content, roles: dict[str, str], wave: np.ndarray) -> _Plane
         raise InputError(f"{where}: wavelengths of {len(wave)} spectra for fluxes of {len(flux)}")
     if gone is not None:
         flux = np.where(gone, np.nan, flux)
-    frequency = per_frequency(content.columns[roles["flux"]].unit, f"{where}: column {roles['flux']}")
+    flux_unit, name = content.columns[roles["flux"]].unit, roles["flux"]
+    frequency = per_frequency(flux_unit, f"{where}: column {name}", split_name(name)[0] in PER_FREQUENCY)
     ivar = _inverse_variance(content, roles, checked)
     if frequency:
         # The factor is of no consequence, the slope is.
@@ -143,13 +166,12 @@ def _inverse_variance(content: Content, roles: dict[str, str], checked) -> np.nd
     if what == "ivar" and ratio == 1 and gone is None:
         return values
     values = values.astype(np.float64) * ratio
-    good = np.isfinite(values) if gone is None else np.isfinite(values) & ~gone
+    if gone is not None:
+        values = np.where(gone, np.nan, values)
     if what == "ivar":
-        return np.where(good, values, 0.0)
-    good &= values > 0
-    with np.errstate(over="ignore"):
-        size = np.where(good, values, 1.0)
-        return np.where(good, 1.0 / (size**2 if what == "error" else size), 0.0)
+        return np.where(np.isfinite(values), values, 0.0)
+    with np.errstate(invalid="ignore"):
+        return inverse_variance(values if what == "error" else np.sqrt(values), "generic")
 
 
 def _one_wave(planes: _Planes, where: str):

@@ -33,10 +33,16 @@ class Content:
         Further columns of the stars, that mean nothing here.
     utypes : dict of str to str
         Of the columns that have one.
+    media : dict of str to str
+        What the UCDs of columns say of their medium.
+    roles : dict of str to str, optional
+        Name of a column by what it is, where the format, not the names, has settled it.
     keys : tuple of str
         As in `SpectrumBatch`.
     left_out : str
         Why its spectra are none of targets, if they are not.
+    empty : int
+        Rows without values, that are none of its columns any more.
     """
 
     where: str
@@ -46,8 +52,11 @@ class Content:
     vectors: bool = False
     stars: dict[str, np.ndarray] = field(default_factory=dict)
     utypes: dict[str, str] = field(default_factory=dict)
+    media: dict[str, str] = field(default_factory=dict)
+    roles: dict[str, str] | None = None
     keys: tuple[str, ...] = ()
     left_out: str = ""
+    empty: int = 0
 
     def say(self, what: str, value: object, place: str) -> None:
         """Note what the file says; blank is nothing."""

@@ -12,9 +12,8 @@ import numpy as np
 from ..errors import InputError
 from ..tables import Choice, Column, once
 from .generic_content import Content
-from .generic_images import HOW, as_column, called, counted_column, from_images, is_table, note_headers
+from .generic_images import HOW, called, from_images, is_table, note_headers, survey_of, wave_beside
 from .generic_names import assign, listed, role
-from .generic_wcs import counted
 from .native import read_fits
 from .stated import PIXEL_ROLES
 
@@ -37,7 +36,8 @@ def parse_fits(path: Path, chosen: Mapping[str, str] | None = None) -> list[Cont
     tables = coadds or tables
     if len(tables) > 1:
         several = ", ".join(called(hdus, number) for number in tables[:6])
-        raise InputError(f"{path}: spectra in HDUs {several}; say which: --columns hdu={called(hdus, tables[0])}")
+        also = f"; {survey_of(hdus)}" if survey_of(hdus) else ""
+        raise InputError(f"{path}: spectra in HDUs {several}; say which: --columns hdu={called(hdus, tables[0])}{also}")
     if tables:
         return _from_table(hdus, tables[0], path, chosen)
     return [from_images(hdus, path, chosen)]
@@ -76,6 +76,12 @@ def _by_utype(hdu: Any) -> dict[str, str]:
     return {name: str(hdu.header[f"TUTYP{place}"]) for name, place in keys if f"TUTYP{place}" in hdu.header}
 
 
+def _media(hdu: Any) -> dict[str, str]:
+    """What UCDs say of the medium of columns: obs.atmos is what ESO's phase 3 writes of wavelengths in air."""
+    ucds = {name: str(hdu.header.get(f"TUCD{place}", "")).lower() for place, name in enumerate(_names(hdu), 1)}
+    return {name: "air" for name, ucd in ucds.items() if "obs.atmos" in ucd.split(";")}
+
+
 def _from_table(hdus: Any, number: int, path: Path, chosen: Mapping[str, str]) -> list[Content]:
     hdu = hdus[number]
     names, utypes = _names(hdu), _by_utype(hdu)
@@ -86,7 +92,9 @@ def _from_table(hdus: Any, number: int, path: Path, chosen: Mapping[str, str]) -
     if not len(hdu.data):
         raise InputError(f"{where}: a table without rows")
     flux = read_column(hdu, names.index(roles["flux"]), names, path)
-    about = Content(where, {}, how=HOW, utypes=utypes, vectors=flux.is_vector or flux.data.dtype.kind == "O")
+    about = Content(
+        where, {}, how=HOW, utypes=utypes, media=_media(hdu), vectors=flux.is_vector or flux.data.dtype.kind == "O"
+    )
     note_headers(about, hdus, number, chosen)
     columns = {}
     for place, name in enumerate(names):
@@ -108,8 +116,10 @@ def _from_table(hdus: Any, number: int, path: Path, chosen: Mapping[str, str]) -
     contents = []
     for content in _by_length(about, columns, pixel_names):
         if not {"wave", "loglam"} & set(roles):
-            n = content.columns[roles["flux"]].data.shape[-1]
-            content.columns["wave"] = _wave_beside(content, hdus, hdu, n)
+            found = wave_beside(content, hdus, hdu, content.columns[roles["flux"]].data.shape[-1])
+            if found is None:
+                raise InputError(f"{content.where}: no wavelengths; {listed(list(content.columns))}")
+            content.roles = {**roles, found[0]: found[1]}
         contents.append(content)
     return contents
 
@@ -165,15 +175,3 @@ def _by_length(about: Content, columns: dict[str, Column], names: Sequence[str])
                     part[name] = column.take(rows) if len(column) == len(lengths) else column
             parts.append(part)
     return [replace(about, columns=part) for part in parts]
-
-
-def _wave_beside(content: Content, hdus: Any, hdu: Any, n: int) -> Column:
-    """Wavelengths that a table of fluxes lacks: an image or a column of another HDU, or counted by a header."""
-    for other in hdus:
-        if other is not hdu and not is_table(other) and role(other.name) == "wave" and other.data is not None:
-            return as_column(other, content.where, content.vectors)
-    for header in (hdu.header, hdus[0].header):
-        found = counted(header, n, content.where)
-        if found is not None:
-            return counted_column(content, found)
-    raise InputError(f"{content.where}: no wavelengths; {listed(list(content.columns))}")

@@ -19,7 +19,8 @@ _NO_STARS = frozenset(
 )
 """What telescopes write into OBJECT when nobody gave a name; all of them would be visits of one star."""
 _TRUE, _FALSE = ("true", "t", "1"), ("false", "f", "0")
-_MOVING = {"HELIOCEN": "observed", "BARYCENT": "observed", "SOURCE": "rest", "TOPOCENT": "", "GEOCENTR": ""}
+_MOVING = {"HELIOCEN": "observed", "BARYCENT": "observed", "SOURCE": "rest"}
+_OF_EARTH = ("TOPOCENT", "GEOCENTR")
 
 
 def note(content: Content, header: Mapping[str, Any], place: str, foreign: bool = False) -> None:
@@ -78,15 +79,16 @@ KEYS = (
 def _note_system(content: Content, system: str, place: str) -> None:
     if not system:
         return
+    if system in _OF_EARTH:
+        content.say("frame", "observed", f"SPECSYS of {place}")
+        tell(
+            f"SPECSYS {system}: wavelengths that are not corrected for the motion of the Earth; velocities must be those "
+            "measured in the spectra, not heliocentric ones"
+        )
+        return
     if system not in _MOVING:
         raise InputError(
             f"{content.where}: wavelengths in the frame '{shown(system, 20)}' (SPECSYS of {place}); shift them to the "
             "barycenter or to the star's rest frame"
         )
-    if _MOVING[system]:
-        content.say("frame", _MOVING[system], f"SPECSYS of {place}")
-    else:
-        tell(
-            f"SPECSYS {system}: wavelengths that are not corrected for the motion of the Earth; velocities must be those "
-            "measured in the spectra, not heliocentric ones"
-        )
+    content.say("frame", _MOVING[system], f"SPECSYS of {place}")

@@ -42,6 +42,9 @@ _ROLES = {spelling: role for role, spellings in SPELLINGS.items() for spelling i
 FREQUENCY = {"frequency": "Hz", "freq": "Hz"}
 """Names that say that a spectral axis is none of wavelengths, and the unit that is meant where there is none."""
 
+PER_FREQUENCY = ("f_nu", "fnu", "flux_nu")
+"""Names of fluxes that say what they are per, where no unit does."""
+
 UTYPES = {
     "data.spectralaxis.value": "wave",
     "data.fluxaxis.value": "flux",

@@ -20,6 +20,7 @@ from ..tables import Column, ecsv, once, text, votable
 from ..telling import tell
 from .generic_content import Content
 from .generic_header import note
+from .generic_lines import check_numbers, mended_layout
 from .generic_names import assign, listed, role
 from .stated import PIXEL_ROLES, Stated
 
@@ -48,7 +49,7 @@ def parse_text(path: Path, stated: Stated) -> Content:
         comments = [_decode(line).strip() for line in re.findall(rb"(?m)^#[^\n]*", whole.removeprefix(b"\xef\xbb\xbf"))]
         layout = text.read_layout(path, nameless=True)
         _note_comments(content, comments)
-        layout = _named(layout, comments, path, stated)
+        layout = _named(mended_layout(layout, whole, path, stated.columns), comments, path, stated)
     layout = _encoded(layout, whole)
     names = once(layout.names)
     roles = assign(names, str(path), {k: v for k, v in stated.columns.items()})
@@ -59,6 +60,7 @@ def parse_text(path: Path, stated: Stated) -> Content:
     units = dict(zip(names, [layout.units.get(name, "") for name in layout.names], strict=True))
     for name in names:
         content.columns[name] = _column(path, name, None if name not in wanted else rows.column(name), units[name])
+    check_numbers(content.columns, numbers, layout, whole, path)
     for name, mask in masks.items():
         content.columns[name] = _hidden(content.columns[name], content.columns.pop(mask))
     if rows is not None and not rows.num_rows:
@@ -68,13 +70,15 @@ def parse_text(path: Path, stated: Stated) -> Content:
 
 
 def parse_votable(path: Path) -> Content:
-    """Read one spectrum from a VOTable; its PARAMs can say what holds for all of it."""
+    """Read one spectrum from a VOTable; its PARAMs and INFOs can say what holds for all of it."""
     parsed, whole = votable.parse_votable(path)
     table = votable.first_table(path, whole)
     names, units, columns, _ = votable.columns_of(parsed, whole, table)
-    content = Content(str(path), {}, how="add a PARAM 'medium' of vacuum (or air)")
-    params = {str(one.name): "" if np.ma.is_masked(one.value) else one.value for one in table.params}
-    note(content, params, "a PARAM", foreign=True)
+    content = Content(str(path), {}, how="add a PARAM 'medium' of vacuum (or air) to its table")
+    said = [(one, "PARAM") for one in table.params] + [(one, "INFO") for one in table.infos]
+    for one, kind in said:
+        value = "" if np.ma.is_masked(one.value) else one.value
+        note(content, {str(one.name or one.ID): value}, f"a {kind}", foreign=True)
     for name, unit, (values, gone) in zip(once(names), units, columns, strict=True):
         content.columns[name] = Column(values, gone, unit, name, f"{path}: column {name}")
     return content

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import InputError, shown
 from ..telling import tell
-from .wave_units import is_wave_unit, states
+from .wave_units import bare_unit, is_wave_unit, states
 
 _TYPES = {
     **dict.fromkeys(("", "LINEAR", "WAVE", "AWAV", "LAMBDA", "WAVELENGTH", "WAVELEN", "SPECTRUM"), ""),
@@ -72,7 +72,7 @@ def counted(header: Mapping[str, Any], n: int, where: str) -> tuple[np.ndarray, 
     if flag not in (0, 1, -1):
         raise InputError(f"{where}: DC-FLAG {flag:g}; 0 is linear and 1 logarithmic")
     if flag == 1 or kind in _DECIMAL:
-        return 10.0 ** _small(start + offset * step, where), unit, "air" if name == "AWAV" else ""
+        return 10.0 ** _small(start + offset * step, where), bare_unit(unit), "air" if name == "AWAV" else ""
     if not states(unit) and is_wave_unit(kind):
         # Many write the unit where the kind should stand.
         name, unit = "", kind

@@ -28,7 +28,8 @@ class Stated:
         Of the wavelengths in the files.
     frame : {'', 'observed', 'rest'}
     unit : str
-        Of the wavelengths: A, nm, um, m, Hz, 1/cm, eV, and what else astropy knows.
+        Of the wavelengths: A, nm, um, m, Hz, 1/cm, eV, and what else astropy knows; log10(Angstrom) or ln(Angstrom) of
+        logarithms.
     columns : mapping of str to str
         Which column of the spectra is which: ``{"flux": "FLUX_CAL"}``; keys are `PIXEL_ROLES`, ``hdu`` (of FITS), id, star and
         velocity. Other keys mean nothing here, for they are of tables.

@@ -75,12 +75,25 @@ def is_wave_unit(text: str) -> bool:
     return text.strip().lower() not in _NONE and _spectral(bare_unit(text)) is not None
 
 
+_LOGARITHM = re.compile(
+    r"\s*(log10|log|lg|dex|ln)?\s*[\[(]\s*(.+?)\s*[\])]\s*|\s*(log10|log|lg|ln)\s+(.+?)\s*", re.IGNORECASE
+)
+
+
 def bare_unit(text: str) -> str:
-    """The unit within log10(...), log(...), dex(...) or brackets, which say that a column holds logarithms."""
-    found = re.fullmatch(
-        r"\s*(?:log10|log|lg|dex)?\s*[\[(]\s*(.+?)\s*[\])]\s*|\s*(?:log10|log|lg)\s+(.+?)\s*", text, re.I
-    )
-    return (found[1] or found[2]) if found else text
+    """The unit within log10(...), log(...), dex(...), ln(...) or brackets."""
+    found = _LOGARITHM.fullmatch(text)
+    return (found[2] or found[4]) if found else text
+
+
+def log_base(text: str) -> float | None:
+    """Base of the logarithms that a unit such as log10(Angstrom) says a column holds; None if it says nothing of logarithms.
+
+    By the FITS standard (4.0, section 4.3) log is decimal and ln natural.
+    """
+    found = _LOGARITHM.fullmatch(text)
+    word = (found[1] or found[3] or "").lower() if found else ""
+    return {"": None, "ln": float(np.e)}.get(word, 10.0)
 
 
 def states(text: str) -> bool:
@@ -89,7 +102,7 @@ def states(text: str) -> bool:
 
 
 def same_unit(one: str, other: str) -> bool:
-    """Whether two texts are the same unit of a spectral axis."""
+    """Whether two texts are the same unit of a spectral axis, logarithms aside."""
     return _spectral(bare_unit(one)) is not None and _spectral(bare_unit(one)) == _spectral(bare_unit(other))
 
 
@@ -140,27 +153,64 @@ def _flux_unit(text: str):
     return _parsed(plain, (None, "cds", "fits", "vounit"))
 
 
-def per_frequency(unit: str, where: str) -> bool:
+def is_flux_unit(text: str) -> bool:
+    """Whether a text is a unit that a flux, or its error, may be in; logarithms and percent are units, too."""
+    return states(text) and (_flux_unit(text) is not None or _is_logarithm(text) or bool(_FREQUENCY.search(text)))
+
+
+def same_flux_unit(one: str, other: str) -> bool:
+    """Whether two texts are the same unit of a flux, as far as anybody can tell: one that cannot be parsed may be any."""
+    ours, theirs = _flux_unit(one), _flux_unit(other)
+    return _is_logarithm(one) == _is_logarithm(other) and (ours is None or theirs is None or ours == theirs)
+
+
+def _is_logarithm(unit: str) -> bool:
+    from astropy import units as u
+
+    return isinstance(_flux_unit(unit), u.function.FunctionUnitBase) or _LOGARITHMIC.search(unit) is not None
+
+
+_LOGARITHMIC = re.compile(r"mag\b|magnitudes?\b|\bdex\b|\bdb\b|\blog|\bln\b", re.IGNORECASE)
+_FREQUENCY = re.compile(r"\b[mu]?jy\b|/\s*hz\b|hz\^?-1|maggies?|\bf_?nu\b|\bflux_nu\b", re.IGNORECASE)
+"""What cannot be parsed, and is per frequency even so; FNU is what HST calls it."""
+
+
+def per_frequency(unit: str, where: str, named: bool = False) -> bool:
     """Whether a flux is per frequency (Jy, erg/s/cm2/Hz) and not per wavelength, or without any unit.
 
     A factor is of no consequence, so whatever else is said of it is not asked for.
 
+    Parameters
+    ----------
+    unit : str
+    where : str
+        For messages.
+    named : bool
+        Whether the name of the column says that it is per frequency, as f_nu does.
+
     Raises
     ------
     InputError
-        If it is in magnitudes, or another logarithm.
+        If it is in magnitudes, or another logarithm, or per wavelength and named otherwise.
     """
     from astropy import units as u
 
     if not states(unit):
-        return False
-    found = _flux_unit(unit)
-    if isinstance(found, u.function.FunctionUnitBase) or re.search(r"mag\b|magnitudes?\b|\bdex\b|\blog", unit.lower()):
+        return named
+    if _is_logarithm(unit):
         raise InputError(f"{where}: in '{shown(unit, 40)}', which is a logarithm; write fluxes")
+    found = _flux_unit(unit)
     if found is None:
-        return re.search(r"\bm?jy\b|/\s*hz\b|hz\^?-1|maggies?", unit.lower()) is not None
+        return named or _FREQUENCY.search(unit) is not None
     frequency = (u.Jy, u.W / u.Hz, u.Jy / u.sr, u.nanomaggy, u.photon / u.s / u.cm**2 / u.Hz)
-    return any(found.is_equivalent(one) for one in frequency)
+    if any(found.is_equivalent(one) for one in frequency):
+        return True
+    wavelength = (u.W / u.m**3, u.W / u.m**3 / u.sr, u.W / u.m, u.photon / u.s / u.m**3)
+    if named and any(found.is_equivalent(one) for one in wavelength):
+        raise InputError(
+            f"{where}: per frequency by its name, per wavelength by its unit '{shown(unit, 40)}'; which is right?"
+        )
+    return named
 
 
 def unit_ratio(unit: str, flux_unit: str, power: int, where: str) -> float:
@@ -169,8 +219,14 @@ def unit_ratio(unit: str, flux_unit: str, power: int, where: str) -> float:
     Raises
     ------
     InputError
-        If the two units differ, and nobody knows by how much.
+        If the two units differ, and nobody knows by how much, or errors are logarithms, or parts of a flux.
     """
+    from astropy import units as u
+
+    if states(unit) and _is_logarithm(unit):
+        raise InputError(f"{where}: in '{shown(unit, 40)}', which is a logarithm; write errors of the flux")
+    if states(unit) and unit.split() != flux_unit.split() and _flux_unit(unit) in (u.percent, u.percent**power):
+        raise InputError(f"{where}: errors in percent; write them in the unit of the flux")
     if not (states(unit) and states(flux_unit)) or (unit.split() == flux_unit.split() and power == 1):
         return 1.0
     ours, theirs = _flux_unit(flux_unit), _flux_unit(unit)

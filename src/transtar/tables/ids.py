@@ -12,7 +12,7 @@ NO_ID = -1
 """Stands for 'the survey gives no identifier'."""
 
 MISSING_TEXT = frozenset((
-    "", "-", "--", "---", "...", "nan", "none", "null", "n/a", "na", "<na>", "nil", r"\n", "masked",
+    "", "-", "--", "---", "...", "nan", "none", "null", "n/a", "na", "<na>", "nil", r"\n", "masked", "indef",
 ))  # fmt: skip
 """What tables write where there is no value, in lower case."""
 
