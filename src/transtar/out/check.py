@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from glob import glob, has_magic
@@ -13,9 +13,10 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import InputError, shown
+from ..seal import check_seal
 from .jsons import read_json
 from .stages import discard_temporaries, stage
-from .written import LIST, Written, read_written, refuse_foreign
+from .written import LIST, Written, describe, read_written, refuse_foreign
 
 DESCRIPTIONS = ("set.json", "config.json")
 """Files by which a prepared set or a model is known; what is one is not to be written into while it is read."""
@@ -37,6 +38,8 @@ class Marker:
         What the description must say.
     keys : tuple of str
         What it must have, whatever it says.
+    vouched : callable of a folder and its description
+        Names of the files beside an intact description that are as it says.
     """
 
     name: str
@@ -44,6 +47,23 @@ class Marker:
     own: tuple[str, ...]
     says: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     keys: tuple[str, ...] = ()
+    vouched: Callable[[Path, dict[str, Any]], Iterable[str]] = lambda folder, description: ()
+
+    def recognised(self, folder: Path) -> Written:
+        """What is transtar's in a folder without a list, as a copy may be: an intact description, and what it vouches for.
+
+        Returns
+        -------
+        Written
+            Empty if the description has no checksum, as those of the first layouts, or another.
+        """
+        try:
+            description = read_json(folder / self.name)
+            check_seal(description, folder / self.name, "")
+            names = [self.name, *self.vouched(folder, description)]
+            return {name: [describe(folder / name)] for name in names if not (folder / name).is_symlink()}
+        except (InputError, OSError, LookupError, TypeError, ValueError, AttributeError):
+            return {}
 
     def fits(self, folder: Path) -> bool:
         """Whether the folder is of this kind, by the content of its description."""
@@ -117,31 +137,36 @@ def files_to_go(folder: Path, made: Iterable[str], own: Iterable[str], marker: M
         If the folder is not empty and not what `marker` says, or something that is not transtar's, or was changed, is in the way.
     """
     made, own = set(made), tuple(own)
-    entries = {entry.name: entry for entry in folder.iterdir() if entry.name != LIST}
+    entries = {entry.name: entry for entry in sorted(folder.iterdir()) if entry.name != LIST}
     if entries and marker is not None and not marker.fits(folder):
         raise InputError(f"{folder}: exists and is not {marker.what}; choose another name for --out")
-    known = read_written(folder)
-    # A copy without the list is known by its marker alone.
-    by_marker = marker is not None and not os.path.lexists(folder / LIST)
+    listed = os.path.lexists(folder / LIST)
+    known = read_written(folder) if listed or marker is None else marker.recognised(folder)
     goes = []
     for name, entry in entries.items():
+        ours = any(fnmatchcase(name, pattern) for pattern in own)
         if entry.is_dir() and not entry.is_symlink():
-            if name in made:
+            if name in made or (ours and marker is not None):
                 raise InputError(
                     f"{entry}: is in the way of a file of that name; move it, or choose another name for --out"
                 )
-        elif name in made or any(fnmatchcase(name, pattern) for pattern in own):
-            # A file that the user has put there under a name that transtar might use is the user's.
-            if name in made or name in known:
-                _refuse(entry, known, by_marker)
-            if name in made or name in known or by_marker:
+            _check_movable(entry)
+        elif name in made or ours:
+            # A file that the user has put there under a name that transtar might use is the user's; but one that would be read
+            # as part of what is described beside it is in the way.
+            if name in made or name in known or marker is not None:
+                refuse_foreign(entry, known, listed=listed or marker is None)
                 goes.append(name)
     return goes
 
 
-def _refuse(entry: Path, known: Written, by_marker: bool) -> None:
-    if not by_marker:
-        refuse_foreign(entry, known)
+def _check_movable(folder: Path) -> None:
+    """Refuse a folder of the user's that could not be moved over: its entry '..' would change, which needs a right to write."""
+    if not os.access(folder, os.W_OK):
+        raise InputError(
+            f"{folder}: is read-only, so it cannot be taken over into the new folder; make it writable (chmod u+w), move it, "
+            "or choose another name for --out"
+        )
 
 
 def check_files(paths: Iterable[str | os.PathLike], inputs: Iterable[str | os.PathLike | None] = ()) -> None:

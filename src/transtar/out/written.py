@@ -82,7 +82,7 @@ def current(path: Path, written: Written) -> Entry | None:
     return next((entry for entry in alike if entry.get("sha256") == digest), None)
 
 
-def refuse_foreign(path: Path, written: Written, new: Entry | None = None) -> Entry | None:
+def refuse_foreign(path: Path, written: Written, new: Entry | None = None, listed: bool = True) -> Entry | None:
     """Refuse to replace a file that transtar did not write, or that was changed since.
 
     Parameters
@@ -92,6 +92,8 @@ def refuse_foreign(path: Path, written: Written, new: Entry | None = None) -> En
         Of its folder.
     new : Entry, optional
         Of what is to be written: what has that content already may be replaced.
+    listed : bool
+        The folder has a list; otherwise `written` is what its description vouches for.
 
     Returns
     -------
@@ -115,7 +117,10 @@ def refuse_foreign(path: Path, written: Written, new: Entry | None = None) -> En
             found = new if describe(path)["sha256"] == new["sha256"] else None
         if found is not None:
             return found
-    why = "has been changed since transtar wrote it" if path.name in written else "was not written by transtar"
+    if not listed:
+        why = f"cannot be told to be as transtar wrote it (no {LIST} here, and no checksum that fits)"
+    else:
+        why = "has been changed since transtar wrote it" if path.name in written else "was not written by transtar"
     raise InputError(f"{path}: exists and {why}; move or delete it, or choose another name for --out")
 
 
