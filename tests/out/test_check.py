@@ -199,3 +199,13 @@ def test_where_nothing_can_be_written(tmp_path, monkeypatch, check):
     monkeypatch.setattr("tempfile.mkdtemp", refuse)
     with pytest.raises(InputError, match=r"cannot be written \(read-only file system"):
         check(tmp_path / "not/yet")
+
+
+def test_what_a_killed_check_left_goes_with_the_next(tmp_path):
+    """Where a folder is replaced, its own leftovers, too; where none is yet, those in the place that was tried."""
+    for place in (tmp_path / "f", tmp_path):
+        make(tmp_path / "f")
+        (place / ".transtar-tmp-abcdefgh").mkdir()
+        (place / ".transtar-tmp-abcdefgh/.lock").touch()
+        check_replaceable(tmp_path / ("f" if place.name == "f" else "a/b/c"), MARKER)
+        assert not list(tmp_path.rglob(".transtar-tmp-*"))

@@ -151,12 +151,11 @@ def files_to_go(folder: Path, made: Iterable[str], own: Iterable[str], marker: M
                     f"{entry}: is in the way of a file of that name; move it, or choose another name for --out"
                 )
             _check_movable(entry)
-        elif name in made or ours:
-            # A file that the user has put there under a name that transtar might use is the user's; but one that would be read
-            # as part of what is described beside it is in the way.
-            if name in made or name in known or marker is not None:
-                refuse_foreign(entry, known, listed=listed or marker is None)
-                goes.append(name)
+        # A file that the user has put there under a name that transtar might use is the user's; but one that would be read as
+        # part of what is described beside it is in the way.
+        elif name in made or (ours and (name in known or marker is not None)):
+            refuse_foreign(entry, known, listed=listed or marker is None)
+            goes.append(name)
     return goes
 
 
@@ -270,6 +269,8 @@ def check_writable(folder: Path) -> None:
         place = place.parent
     if not place.is_dir():
         raise InputError(f"{folder}: cannot be made a folder ({os.strerror(errno.ENOTDIR)})")
+    # Of an earlier call that was killed just here.
+    discard_temporaries(place)
     try:
         with stage(place):
             pass
