@@ -17,6 +17,7 @@ from transtar.simulate.instruments import SignalToNoise
 from transtar.simulate.observe import observe
 from transtar.simulate.truth import spectrum_labels
 from transtar.simulate.universe import simulate_universe
+from transtar.simulate.universe_record import open_record
 from transtar.simulate.universe_settings import KNOWN, universe_settings
 from transtar.surveys import get_survey, read, stream
 
@@ -194,6 +195,7 @@ def test_interrupted_and_taken_up_by_other_workers_it_is_the_same(world, plan, t
         if len(done) == 2:
             (folder / "desi" / "healpix" / "main" / ".transtar-tmp-abcdefgh").mkdir(parents=True)
             (folder / "desi" / "healpix" / "main" / ".transtar-tmp-abcdefgh" / "half.fits").write_text("half")
+            (folder / "desi" / "healpix" / "main" / ".transtar-tmp-abcdefgh" / ".lock").touch()
             raise KeyboardInterrupt
         done.append(group.part)
         return universe_files.write_group(group)
@@ -207,6 +209,7 @@ def test_interrupted_and_taken_up_by_other_workers_it_is_the_same(world, plan, t
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     (folder / "lamost" / ".transtar-tmp-12345678").mkdir()
     (folder / "lamost" / ".transtar-tmp-12345678" / "half.csv").write_text("half")
+    (folder / "lamost" / ".transtar-tmp-12345678" / ".lock").touch()
     monkeypatch.setattr(universe, "FEW", 0)
     simulate_universe(folder, SETTINGS, workers=2)
     assert [p.name for p, when in before.items() if p.stat().st_mtime_ns != when] == ["universe.json"]
@@ -227,6 +230,14 @@ def test_other_settings_and_other_folders_are_refused(world, tmp_path):
     with pytest.raises(InputError, match=r"is no mock universe \(no universe.json\); give a new folder"):
         simulate_universe(tmp_path, SETTINGS)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_killed_before_the_record_was_written_it_begins_anew(tmp_path):
+    (tmp_path / ".transtar-tmp-abcdefgh").mkdir()
+    (tmp_path / ".transtar-tmp-abcdefgh" / ".lock").touch()
+    (tmp_path / ".transtar-tmp-abcdefgh" / "universe.json").write_text("{")
+    assert open_record(tmp_path, SETTINGS)["complete"] is False
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_is_told_before_anything_is_written(plan, tmp_path, monkeypatch):

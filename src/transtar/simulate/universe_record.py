@@ -35,6 +35,8 @@ def open_record(folder: Path, settings: UniverseSettings) -> dict[str, Any]:
         If the universe there was begun with other settings or by another version.
     """
     if not (folder / RECORD).exists():
+        # What a call that was killed before the record was written has left.
+        discard_temporaries(folder)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(f"{folder}: exists and is no mock universe (no {RECORD}); give a new folder")
         return {
