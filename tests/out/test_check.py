@@ -6,7 +6,7 @@ import os
 import pytest
 
 from transtar.errors import InputError
-from transtar.files import LIST, Marker, atomic_folder, check_files, check_replaceable, write_text
+from transtar.files import LIST, Marker, atomic_folder, check_files, check_replaceable, check_writable, write_text
 from transtar.out.check import refuse_inputs
 from transtar.seal import file_hash, is_as_noted, sealed
 
@@ -209,3 +209,20 @@ def test_what_a_killed_check_left_goes_with_the_next(tmp_path):
         (place / ".transtar-tmp-abcdefgh/.lock").touch()
         check_replaceable(tmp_path / ("f" if place.name == "f" else "a/b/c"), MARKER)
         assert not list(tmp_path.rglob(".transtar-tmp-*"))
+
+
+def test_names_that_cannot_be_written_down(tmp_path):
+    name = os.fsdecode(b"c\xfe.csv")
+    for check in (lambda path: check_files([path]), lambda path: check_replaceable(path, MARKER), check_writable):
+        for path in (tmp_path / name, tmp_path / name / "new"):
+            with pytest.raises(InputError, match="is no name in UTF-8") as caught:
+                check(path)
+            str(caught.value).encode()
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_goes_by_its_parent(tmp_path):
+    for name in ("new/sub/..", "..", "f/.."):
+        with pytest.raises(InputError, match=r"ends in '\.\.'; give the name of the folder itself"):
+            check_replaceable(tmp_path / name, MARKER)
+    assert names(tmp_path) == []

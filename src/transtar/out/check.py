@@ -101,8 +101,10 @@ def check_replaceable(
         read or holds what is read, is the folder in which the command runs, or cannot be written.
     """
     folder = Path(folder)
-    discard_temporaries(folder.parent)
+    if folder.name == "..":
+        raise InputError(f"{folder}: ends in '..'; give the name of the folder itself as --out")
     kind = kind_of(folder)
+    discard_temporaries(folder.parent)
     if kind == "link":
         raise InputError(f"{folder}: is a link; give the folder itself as --out")
     if kind == "file":
@@ -188,13 +190,22 @@ def check_files(paths: Iterable[str | os.PathLike], inputs: Iterable[str | os.Pa
         check_file_name(path)
         # The better reason first: what is read is seldom transtar's.
         refuse_inputs(path, inputs)
+    refused = []
     for folder in dict.fromkeys(path.parent for path in files):
         discard_temporaries(folder)
         check_writable(folder)
         written = read_written(folder) if folder.is_dir() else {}
         for path in files:
             if path.parent == folder:
-                refuse_foreign_file(path, written)
+                try:
+                    refuse_foreign_file(path, written)
+                except InputError as error:
+                    refused.append((path, error))
+    if len(refused) == 1:
+        raise refused[0][1]
+    if refused:
+        named = ", ".join(str(path) for path, _ in refused)
+        raise InputError(f"{refused[0][1]} (the same of {len(refused)} files: {named})")
 
 
 def refuse_foreign_file(path: Path, written: Written | None = None) -> None:
@@ -264,6 +275,7 @@ def check_writable(folder: Path) -> None:
     ------
     InputError
     """
+    check_name(folder)
     place = folder
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
@@ -278,6 +290,19 @@ def check_writable(folder: Path) -> None:
         raise InputError(f"{folder}: cannot be written ({(error.strerror or str(error)).lower()})") from error
 
 
+def check_name(path: Path) -> None:
+    """Refuse a name that could not be noted in any file: one that is no text in UTF-8.
+
+    Raises
+    ------
+    InputError
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{shown(path)}: is no name in UTF-8; choose another name for --out") from None
+
+
 def kind_of(path: Path) -> str:
     """'nothing', 'file', 'folder' or 'link', the latter only of a folder or of nothing.
 
@@ -286,6 +311,7 @@ def kind_of(path: Path) -> str:
     InputError
         If there can be nothing of that name.
     """
+    check_name(path)
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
