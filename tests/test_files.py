@@ -1,6 +1,5 @@
 import errno
 import os
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,6 @@ from transtar.files import (
     atomic_path,
     check_replaceable,
     content_hash,
-    discard_temporaries,
     read_json,
     write_json,
 )
@@ -78,24 +76,6 @@ def test_a_folder_in_the_way_of_a_file(tmp_path):
         (temporary / "set.json").touch()
     assert names(tmp_path / "f/set.json") == ["mine"]
     assert names(tmp_path) == ["f"]
-
-
-def test_what_could_not_be_moved_over_is_not_deleted(tmp_path, monkeypatch):
-    (tmp_path / "f/plots").mkdir(parents=True)
-    (tmp_path / "f/plots/notes.txt").write_text("mine")
-    rename = Path.rename
-
-    def refuse(self, target):
-        if self.name == "plots":
-            raise PermissionError(errno.EACCES, "no")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(InputError, match=r"could not be moved over \(no\); it lies in .*transtar-old-"):  # noqa: SIM117
-        with atomic_folder(tmp_path / "f"):
-            pass
-    discard_temporaries(tmp_path)
-    assert [path.read_text() for path in tmp_path.rglob("notes.txt")] == ["mine"]
 
 
 def test_links_are_not_followed(tmp_path):

@@ -23,7 +23,7 @@ from .out.check import (
 from .out.jsons import MOST_JSON, content_hash, read_json
 from .out.stages import TEMPORARY, discard_temporaries, stage
 from .out.swap import NEW, swap
-from .out.written import LIST, describe, put_in_place, read_written, write_list
+from .out.written import LIST, describe, keep_owner, new_mark, put_in_place, read_written, write_list
 
 __all__ = [
     "LIST",
@@ -132,7 +132,7 @@ def atomic_folder(path: str | os.PathLike, own: Iterable[str] = (), marker: Mark
         if path.exists():
             _replace_folder(path, folder, made, own, marker, written)
         else:
-            write_list(new, written)
+            write_list(new, written, new_mark())
             _sync_all(new)
             new.rename(path)
 
@@ -142,6 +142,9 @@ def _replace_folder(path: Path, folder: Path, made: list[str], own, marker: Mark
     new = folder / NEW
     goes = files_to_go(path, made, own, marker)
     known = read_written(path)
+    for name in ("", *made):
+        keep_owner(new / name, path / name)
+    # Last, for a change of the owner takes away the bits of a shared folder.
     new.chmod(path.stat().st_mode & 0o7777)
     for entry in path.iterdir():
         if entry.name not in (*goes, LIST):
@@ -150,7 +153,7 @@ def _replace_folder(path: Path, folder: Path, made: list[str], own, marker: Mark
             # In both folders from here on, so that a kill cannot hide it. Folders cannot be, and move over afterwards.
             with suppress(OSError, NotImplementedError):
                 os.link(entry, new / entry.name, follow_symlinks=False)
-    write_list(new, written)
+    write_list(new, written, new_mark())
     _sync_all(new)
     try:
         swap(folder, path, [*goes, LIST])

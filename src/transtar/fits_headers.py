@@ -352,6 +352,23 @@ def stated_sum(header: Header) -> int:
     return int(stated) if stated.isdecimal() and len(stated) <= 10 else 0
 
 
+def check_own_header(header: Header, where: str) -> None:
+    """Compare the header of a table that transtar wrote with its CHECKSUM; those of others are often edited without it.
+
+    Raises
+    ------
+    InputError
+        If header and DATASUM do not fit it.
+    """
+    if header.get("CREATOR") != "transtar" or "CHECKSUM" not in header:
+        return
+    if ones_complement_sum(header.tostring().encode("latin-1"), stated_sum(header)) != 0xFFFFFFFF:
+        raise InputError(
+            f"{where}: damaged header (CHECKSUM does not fit it); fetch or make the file again, or remove CHECKSUM if you have "
+            "changed the header yourself"
+        )
+
+
 def compare_sums(found: int, stated: int, where: str) -> None:
     """Refuse data whose checksum is not the one stated; 0 states none.
 

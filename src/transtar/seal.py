@@ -83,6 +83,11 @@ def check_file(path: Path, expected: Any, remedy: str) -> None:
         raise InputError(f"{path}: damaged, or of another origin (its checksum is not the one noted); {remedy}")
 
 
+def is_as_noted(path: Path, expected: Any) -> bool:
+    """Whether a file is there, is no link, and has this hash."""
+    return path.is_file() and not path.is_symlink() and file_hash(path) == expected
+
+
 def _digest(content: dict) -> str:
     # Once through JSON: keys and numbers are then what a reader will find.
     plain = json.loads(json.dumps(content))

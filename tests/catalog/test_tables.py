@@ -189,3 +189,43 @@ def test_batches_must_agree(tmp_path):
     with pytest.raises(InputError, match="not a single batch"):
         write("c.csv", [])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("n", [1, 5, 77, 400])
+def test_sums_of_fits_catalogs_are_right(tmp_path, n, recwarn):
+    """In several batches, of which none ends with a block; astropy warns of a sum that does not fit."""
+    path = tmp_path / "c.fits"
+    parts = [columns(n), columns(3, n)]
+    with CatalogWriter(path, METADATA) as writer:
+        for part in parts:
+            writer.append(part)
+    with fits.open(path, checksum=True) as hdus:
+        assert {"DATASUM", "CHECKSUM"} <= set(hdus[1].header)
+        assert int(hdus[1].header["DATASUM"]) > 0
+        assert len(hdus[1].data) == n + 3
+    assert not [warning for warning in recwarn if "verification failed" in str(warning.message)]
+
+
+@pytest.mark.parametrize("place", [-2880 * 2 + 7, -2000])
+def test_a_flipped_bit_of_the_data_is_told(tmp_path, place):
+    path = tmp_path / "c.fits"
+    write_catalog(path, columns(60), METADATA)
+    content = bytearray(path.read_bytes())
+    content[place] ^= 4
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="damaged data"):
+        read_catalog(path)
+
+
+def test_a_flipped_bit_of_the_header_is_told(tmp_path):
+    """Only where transtar wrote it: others edit headers and leave CHECKSUM as it was."""
+    path = tmp_path / "c.fits"
+    write_catalog(path, columns(60), METADATA)
+    content = path.read_bytes()
+    for old, new in ((b"'teff    '", b"'tefg    '"), (b"= 'feh_ens_std'", b"= 'feh_ens_ste'")):
+        assert content.count(old) == 1
+        path.write_bytes(content.replace(old, new))
+        with pytest.raises(InputError, match="damaged header"):
+            read_catalog(path)
+    path.write_bytes(content.replace(b"'teff    '", b"'tefg    '").replace(b"'transtar'", b"'nobody  '"))
+    assert "tefg" in read_catalog(path)

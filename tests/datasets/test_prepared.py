@@ -421,3 +421,21 @@ def test_only_regular_files_are_opened(tmp_path, name):
     for _ in not_files(tmp_path / "set" / name):
         with pytest.raises(InputError, match="set"):
             read_set(tmp_path / "set")
+
+
+@pytest.mark.parametrize("name", ["stars.parquet", "spectra.parquet", "set.json"])
+def test_a_copy_without_its_list_is_replaced_only_where_it_is_as_it_was_written(tmp_path, name):
+    path = tmp_path / "set"
+    write(path)
+    (path / ".transtar.json").unlink()
+    write(path, n=5)
+    assert len(read_set(path)) == 5
+    (path / ".transtar.json").unlink()
+    with (path / name).open("r+b") as file:
+        # Another word in the JSON, and an edit of a table.
+        content = file.read().replace(b"test", b"mine") if name == "set.json" else file.read() + b"edited"
+        file.seek(0)
+        file.write(content)
+    with pytest.raises(InputError, match="exists and cannot be told to be as transtar wrote it"):
+        write(path)
+    assert (path / name).read_bytes() == content

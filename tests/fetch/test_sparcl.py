@@ -239,6 +239,33 @@ def test_a_damaged_cache_is_fetched_again(serve, fetch, tmp_path):
     assert fetch(service.address, ask_for(stars)).fetched == 2
 
 
+def test_an_answer_with_another_letter_is_asked_for_again(serve, fetch, tmp_path):
+    """Still JSON, and still of the right form: only a checksum tells."""
+    stars = records(2)
+    service = serve(stars)
+    fetch(service.address, ask_for(stars))
+    kept = {path: path.read_bytes() for path in (tmp_path / "cache").rglob("*.json") if path.name != "about.json"}
+    assert kept
+    assert fetch(service.address, ask_for(stars)).questions == 0
+    for path, content in kept.items():
+        for old in (b"answer", b"sparcl_id"):
+            assert old in content
+            path.write_bytes(content.replace(old, bytes([old[0] ^ 2, *old[1:]])))
+            report = fetch(service.address, ask_for(stars))
+            assert report.questions > 0
+            assert report.spectra == 2
+            assert path.read_bytes() == content
+
+
+def test_what_is_said_to_be_absent_has_a_checksum(tmp_path):
+    Pages(tmp_path).add({}, {"one": "not delivered", "two": "not delivered"})
+    assert Pages(tmp_path).absent == {"one": "not delivered", "two": "not delivered"}
+    path = tmp_path / "absent.json"
+    for text in (path.read_text().replace("two", "twn"), '{"three": "not delivered"}', "[]"):
+        path.write_text(text)
+        assert Pages(tmp_path).absent == {}
+
+
 def test_pickles_are_read_only_where_allowed_and_never_run_anything(serve, fetch, tmp_path, monkeypatch):
     stars = records(2)
     service = serve(stars, only_pickle=True)

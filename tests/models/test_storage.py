@@ -437,3 +437,27 @@ def test_loading_draws_no_random_numbers(folder):
     drawn = torch.rand(1)
     torch.manual_seed(0)
     assert torch.equal(drawn, torch.rand(1))
+
+
+def test_a_copy_without_its_list_is_replaced_only_where_it_is_as_it_was_written(folder):
+    """The card, too: it is made of config.json, and whatever else it says the user has written."""
+    (folder / ".transtar.json").unlink()
+    small_estimator(seed=5).save(folder)
+    for name, change in (("README.md", b"my notes\n"), ("trained_on.parquet", b"x"), ("adapter.safetensors", b"mine")):
+        small_estimator().save(folder)
+        (folder / ".transtar.json").unlink()
+        with (folder / name).open("ab") as file:
+            file.write(change)
+        before = (folder / name).read_bytes()
+        with pytest.raises(InputError, match=rf"{name}: exists and cannot be told to be as transtar wrote it"):
+            small_estimator(seed=5).save(folder)
+        assert (folder / name).read_bytes() == before
+        (folder / name).unlink()
+
+
+def test_a_description_that_anybody_may_have_written_is_no_proof(tmp_path):
+    (tmp_path / "config.json").write_text('{"format": "transtar-estimator"}')
+    (tmp_path / "model.safetensors").write_text("mine")
+    with pytest.raises(InputError, match="cannot be told to be as transtar wrote it"):
+        small_estimator().save(tmp_path)
+    assert (tmp_path / "model.safetensors").read_text() == "mine"

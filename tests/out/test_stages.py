@@ -26,7 +26,8 @@ def names(folder):
 
 def test_only_what_has_a_name_of_ours_goes(tmp_path):
     (tmp_path / f"{TEMPORARY}abcdefgh").mkdir()
-    (tmp_path / f"{TEMPORARY}abcdefgh/half").touch()
+    for name in ("half", ".lock"):
+        (tmp_path / f"{TEMPORARY}abcdefgh" / name).touch()
     (tmp_path / f"{TEMPORARY}linklink").symlink_to(tmp_path)
     kept = [
         ".hidden",
@@ -41,6 +42,14 @@ def test_only_what_has_a_name_of_ours_goes(tmp_path):
     discard_temporaries(tmp_path)
     assert names(tmp_path) == sorted([*kept, f"{TEMPORARY}linklink"])
     discard_temporaries(tmp_path / "nowhere")
+
+
+def test_a_folder_without_our_lock_is_not_ours(tmp_path):
+    (tmp_path / f"{TEMPORARY}thesis_x").mkdir()
+    (tmp_path / f"{TEMPORARY}thesis_x/thesis.tex").touch()
+    (tmp_path / f"{TEMPORARY}abcdefgh").mkdir()
+    discard_temporaries(tmp_path)
+    assert names(tmp_path) == [f"{TEMPORARY}thesis_x"]
 
 
 def test_it_vanishes_with_the_block(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from transtar.errors import InputError
-from transtar.files import LIST, atomic_folder
+from transtar.files import LIST, atomic_folder, files_to_go
 from transtar.out import swap as module
 from transtar.out.stages import TEMPORARY, discard_temporaries
 
@@ -84,11 +84,19 @@ def killed_at(step, monkeypatch, work):
     return False
 
 
-def test_killed_anywhere(old, monkeypatch):
+def test_killed_anywhere(old, tmp_path, monkeypatch):
     step, seen = 0, set()
     keep = old.parent / "keep"
     shutil.copytree(old, keep)
     while killed_at(step, monkeypatch, lambda: make(old, "two", "both")):
+        # A copy is brought to an end as well, although its files are others and hard links are gone.
+        copy = tmp_path / "copies" / str(step)
+        shutil.copytree(old.parent, copy, symlinks=True, ignore=shutil.ignore_patterns("copies", "keep"))
+        discard_temporaries(copy, "f")
+        assert without_list(content(copy / "f")) in (BEFORE, AFTER), step
+        make(copy / "f", "two", "both")
+        assert without_list(content(copy / "f")) == AFTER
+        assert [path.name for path in copy.iterdir()] == ["f"]
         discard_temporaries(old.parent, "f")
         found = without_list(content(old))
         assert found in (BEFORE, AFTER), step
@@ -96,7 +104,7 @@ def test_killed_anywhere(old, monkeypatch):
         # And once more to the end.
         make(old, "two", "both")
         assert without_list(content(old)) == AFTER
-        assert sorted(path.name for path in old.parent.iterdir()) == ["f", "keep"]
+        assert sorted(path.name for path in old.parent.iterdir()) == ["copies", "f", "keep"]
         shutil.rmtree(old)
         shutil.copytree(keep, old)
         step += 1
@@ -124,6 +132,7 @@ def test_where_hard_links_cannot_be(old, monkeypatch):
 def test_a_journal_that_is_none(tmp_path, text):
     folder = tmp_path / "in" / f"{TEMPORARY}abcdefgh"
     (folder / "old").mkdir(parents=True)
+    (folder / ".lock").touch()
     (folder / ".swap.json").write_text(text)
     discard_temporaries(tmp_path / "in")
     assert not list((tmp_path / "in").iterdir())
@@ -135,6 +144,63 @@ def test_what_is_ours_and_was_changed_is_not_lost(old):
     with pytest.raises(InputError, match="both: exists and has been changed since transtar wrote it"):
         make(old, "two", "both")
     assert (old / "both").read_text() == "better"
+
+
+def test_what_cannot_be_told_apart_is_left_alone(old, monkeypatch, caplog):
+    """As where a copy lacks the lists: neither folder has the mark of the journal."""
+    assert killed_at(2, monkeypatch, lambda: make(old, "two"))
+    for path in old.parent.rglob(LIST):
+        path.unlink()
+    before = content(old.parent)
+    for _ in range(2):
+        discard_temporaries(old.parent, "f")
+        assert content(old.parent) == before
+    assert "it cannot be told what in it is the old" in caplog.text
+
+
+@pytest.fixture
+def stuck(monkeypatch):
+    """A folder that cannot be moved, as one that is read-only cannot by anybody but root."""
+    rename = Path.rename
+
+    def refuse(self, target):
+        if self.name == "stuck":
+            raise PermissionError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    return "stuck"
+
+
+def test_a_swap_that_fails_puts_the_old_folder_back(old, stuck):
+    (old / stuck).mkdir()
+    (old / stuck / "a").write_text("mine")
+    before = content(old)
+    with pytest.raises(InputError, match=r"could not be taken over \(Permission denied\); it is as it was before"):
+        make(old, "two", "both")
+    assert content(old) == before
+    assert [path.name for path in old.parent.iterdir()] == ["f"]
+
+
+def test_what_can_go_neither_way_is_put_aside(old, stuck, monkeypatch):
+    def refuse(old, path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(module, "_put_back", refuse)
+    (old / stuck).mkdir()
+    (old / stuck / "a").write_text("mine")
+    with pytest.raises(InputError, match=r"could not be moved over .*; it lies in .*transtar-old-"):
+        make(old, "two", "both")
+    discard_temporaries(old.parent)
+    assert [path.read_text() for path in old.parent.rglob("stuck/a")] == ["mine"]
+
+
+def test_a_folder_that_cannot_be_moved_is_refused_at_the_beginning(old, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "plots")
+    with pytest.raises(
+        InputError, match=r"plots: is read-only, .* make it writable \(chmod u\+w\), move it, or choose"
+    ):
+        files_to_go(old, (), OWN)
 
 
 def test_permissions_stay(old):

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from transtar.errors import InputError
-from transtar.files import atomic_path, write_text
+from transtar.files import atomic_folder, atomic_path, write_text
 from transtar.out import written
 from transtar.out.written import LIST, read_written
 
@@ -125,3 +125,28 @@ def test_large_files_are_not_read_again(tmp_path, monkeypatch):
     entries = read_written(tmp_path)
     monkeypatch.setattr(written, "describe", lambda path: pytest.fail("it was read"))
     assert written.current(tmp_path / "a.csv", entries) == entries["a.csv"][0]
+
+
+def test_a_file_that_its_owner_has_made_read_only_stays(tmp_path):
+    write_text(tmp_path / "a.csv", "one")
+    (tmp_path / "a.csv").chmod(0o444)
+    with pytest.raises(InputError, match=r"a\.csv: is read-only; make it writable"):
+        write_text(tmp_path / "a.csv", "two")
+    assert (tmp_path / "a.csv").read_text() == "one"
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root may give files away")
+def test_owner_and_group_stay(tmp_path):
+    with atomic_folder(tmp_path / "f", own=("*",)) as temporary:
+        (temporary / "a").write_text("one")
+    write_text(tmp_path / "b", "one")
+    for path in (tmp_path / "f", tmp_path / "f/a", tmp_path / "b"):
+        os.chown(path, 1234, 4321)
+    (tmp_path / "f").chmod(0o2775)
+    with atomic_folder(tmp_path / "f", own=("*",)) as temporary:
+        (temporary / "a").write_text("two")
+    write_text(tmp_path / "b", "two")
+    for path in (tmp_path / "f", tmp_path / "f/a", tmp_path / "b"):
+        assert (path.stat().st_uid, path.stat().st_gid) == (1234, 4321)
+    assert (tmp_path / "f").stat().st_mode & 0o7777 == 0o2775
+    assert (tmp_path / "f/a").read_text() == (tmp_path / "b").read_text() == "two"

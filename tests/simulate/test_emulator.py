@@ -216,3 +216,14 @@ def test_the_continuum_is_that_of_a_hotter_or_cooler_star_and_agrees_with_the_en
     for row in range(3):
         there = np.interp(emulator.continuum_wave[clear], emulator.sed_wave, sed[row])
         np.testing.assert_allclose(there, continuum[row, clear], atol=0.005)
+
+
+def test_a_copied_emulator_with_another_card_is_not_replaced(emulator, tmp_path):
+    save_emulator(emulator, tmp_path / "e", "card")
+    (tmp_path / "e/.transtar.json").unlink()
+    save_emulator(emulator, tmp_path / "e", "another card")
+    (tmp_path / "e/.transtar.json").unlink()
+    (tmp_path / "e/README.md").write_text("my notes")
+    with pytest.raises(InputError, match=r"README\.md: exists and cannot be told"):
+        save_emulator(emulator, tmp_path / "e", "card")
+    assert (tmp_path / "e/README.md").read_text() == "my notes"

@@ -1,6 +1,7 @@
 """A mock universe of some hundred stars: what is written fits together, and is taken up again after an interruption."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,13 @@ from astropy.table import Table
 from transtar.errors import InputError, MismatchError, SettingsError, TranstarError
 from transtar.files import read_json
 from transtar.labels import read_labels
+from transtar.seal import sealed
 from transtar.simulate import universe, universe_files
 from transtar.simulate.instruments import SignalToNoise
 from transtar.simulate.observe import observe
 from transtar.simulate.truth import spectrum_labels
 from transtar.simulate.universe import simulate_universe
+from transtar.simulate.universe_record import open_record
 from transtar.simulate.universe_settings import KNOWN, universe_settings
 from transtar.surveys import get_survey, read, stream
 
@@ -55,7 +58,7 @@ def coadds(folder: Path) -> list[Path]:
 
 def test_parts_and_counts_are_those_of_the_plan(world, plan):
     folder, record, said = world
-    assert record == read_json(folder / "universe.json")
+    assert sealed(record) == read_json(folder / "universe.json")
     assert record["complete"] == "all"
     assert any("poor stars are oversampled" in line for line in said)
     assert any("to write" in line for line in said)
@@ -194,6 +197,7 @@ def test_interrupted_and_taken_up_by_other_workers_it_is_the_same(world, plan, t
         if len(done) == 2:
             (folder / "desi" / "healpix" / "main" / ".transtar-tmp-abcdefgh").mkdir(parents=True)
             (folder / "desi" / "healpix" / "main" / ".transtar-tmp-abcdefgh" / "half.fits").write_text("half")
+            (folder / "desi" / "healpix" / "main" / ".transtar-tmp-abcdefgh" / ".lock").touch()
             raise KeyboardInterrupt
         done.append(group.part)
         return universe_files.write_group(group)
@@ -207,6 +211,7 @@ def test_interrupted_and_taken_up_by_other_workers_it_is_the_same(world, plan, t
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     (folder / "lamost" / ".transtar-tmp-12345678").mkdir()
     (folder / "lamost" / ".transtar-tmp-12345678" / "half.csv").write_text("half")
+    (folder / "lamost" / ".transtar-tmp-12345678" / ".lock").touch()
     monkeypatch.setattr(universe, "FEW", 0)
     simulate_universe(folder, SETTINGS, workers=2)
     assert [p.name for p, when in before.items() if p.stat().st_mtime_ns != when] == ["universe.json"]
@@ -227,6 +232,52 @@ def test_other_settings_and_other_folders_are_refused(world, tmp_path):
     with pytest.raises(InputError, match=r"is no mock universe \(no universe.json\); give a new folder"):
         simulate_universe(tmp_path, SETTINGS)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_killed_before_the_record_was_written_it_begins_anew(tmp_path):
+    (tmp_path / ".transtar-tmp-abcdefgh").mkdir()
+    (tmp_path / ".transtar-tmp-abcdefgh" / ".lock").touch()
+    (tmp_path / ".transtar-tmp-abcdefgh" / "universe.json").write_text("{")
+    assert open_record(tmp_path, SETTINGS)["complete"] is False
+    assert not list(tmp_path.iterdir())
+
+
+def cut(folder):
+    path = min((folder / "lamost/spectra").rglob("*.gz"))
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def lose(folder):
+    min((folder / "lamost/spectra").rglob("*.gz")).unlink()
+
+
+def edit(folder):
+    (folder / "lamost/labels.csv").write_text("mine")
+
+
+def lie(folder):
+    path = folder / "universe.json"
+    path.write_text(path.read_text().replace('"rows": ', '"rows": 1', 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            cut,
+            r"not as it was made: lamost/spectra \(\d+ files of \d+ bytes, not \d+ of \d+\); move or delete what is named",
+        ),
+        (lose, "not as it was made: lamost/spectra"),
+        (edit, r"not as it was made: lamost/labels.csv \(1 files of 4 bytes"),
+        (lie, "universe.json: damaged, or changed by hand"),
+    ],
+)
+def test_a_universe_that_is_not_as_it_was_made(world, tmp_path, change, message):
+    folder = Path(shutil.copytree(world[0], tmp_path / "u"))
+    open_record(folder, SETTINGS)
+    change(folder)
+    with pytest.raises(InputError, match=message):
+        open_record(folder, SETTINGS)
 
 
 def test_a_full_disk_is_told_before_anything_is_written(plan, tmp_path, monkeypatch):

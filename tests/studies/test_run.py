@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +20,12 @@ import yaml
 
 from transtar.cli import main
 from transtar.datasets import read_set
+from transtar.errors import InputError
 from transtar.evaluate import RESULT_COLUMNS
 from transtar.files import LIST, read_json, write_json
 from transtar.models import load_estimator
 from transtar.studies.run import content_of
+from transtar.studies.stored import read_run
 
 from ..made_surveys import made_lamost, made_miles
 
@@ -343,3 +346,49 @@ def test_a_set_that_somebody_else_has_put_there(folder, study, tmp_path):
         content["provenance"]["mock"] = {"lines": str(tmp_path / "any.npz")}
         write_json(path, content)
     assert "was not made by this study; delete it" in study(tmp_path / "out", code=1)
+
+
+@pytest.fixture
+def job(finished):
+    key = sorted((finished / "runs").glob("*.parquet"))[0].stem
+    return SimpleNamespace(key=key)
+
+
+def test_flipped_bits_of_runs_are_told(finished, job, tmp_path):
+    """In what describes the pages, too, which have checksums themselves; nothing is read as anything else."""
+    path = tmp_path / f"{job.key}.parquet"
+    content = (finished / "runs" / path.name).read_bytes()
+    path.write_bytes(content)
+    whole = read_run(job, tmp_path)
+    told = 0
+    for place in range(len(content) - 1500, len(content), 7):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        try:
+            again = read_run(job, tmp_path)
+        except InputError as error:
+            told += str(error).endswith("delete it and run the same command again")
+        else:
+            assert {name: values.tolist() for name, values in again.items()} == {
+                name: values.tolist() for name, values in whole.items()
+            }
+    assert told > 50
+
+
+def test_a_study_file_that_would_be_written_over(study, finished, tmp_path):
+    """The settings that a study records are study files themselves."""
+    out = Path(shutil.copytree(finished, tmp_path / "out"))
+    before = (out / "settings/default.yaml").read_bytes()
+    assert main(["study", str(out / "settings/default.yaml"), "--out", str(out)]) == 1
+    assert (out / "settings/default.yaml").read_bytes() == before
+
+
+def test_without_lists_all_that_is_in_the_way_is_named_at_once(study, finished, tmp_path):
+    out = Path(shutil.copytree(finished, tmp_path / "out"))
+    for path in out.rglob(LIST):
+        path.unlink()
+    said = study(out, code=1)
+    for name in ("results.csv", "report.html", "tables/", "figures/", "settings/default.yaml"):
+        assert f"{out}/{name}" in said
+    assert "runs," not in said

@@ -467,5 +467,5 @@ def test_fluxes_per_frequency_are_converted_and_magnitudes_refused(tmp_path):
     one, other = read(SURVEY, plain), read(SURVEY, jansky)
     np.testing.assert_allclose(other.flux / other.flux[0, 0], one.flux / one.flux[0, 0], rtol=1e-6)
     np.testing.assert_allclose(other.flux * np.sqrt(other.ivar), 100, rtol=1e-5)
-    with pytest.raises(InputError, match="logarithm; write fluxes"):
+    with pytest.raises(InputError, match="which is a logarithm; write"):
         read(SURVEY, bad)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+from ..fits_headers import ones_complement_sum
 from ..flags import Flag
 from .schema import column_of
 
@@ -51,6 +52,25 @@ def _header(columns: Mapping[str, np.ndarray], widths: Mapping[str, int], rows: 
     return header
 
 
+def _checksum(total: int) -> str:
+    """The text of CHECKSUM that makes the sum of a table all ones, where `total` is its sum with sixteen zeros in that place.
+
+    Source: FITS standard 4.0, appendix J. Each byte of the complement is shared by four letters, none of which is punctuation;
+    the text is turned by one place because the values of cards begin at such a column.
+    """
+    letters = np.zeros((4, 4), int)
+    for place, byte in enumerate((~total & 0xFFFFFFFF).to_bytes(4, "big")):
+        four = [byte // 4 + byte % 4 + ord("0"), *[byte // 4 + ord("0")] * 3]
+        while any(chr(letter) in ":;<=>?@[\\]^_`" for letter in four):
+            for one, other in ((0, 1), (2, 3)):
+                if any(chr(letter) in ":;<=>?@[\\]^_`" for letter in (four[one], four[other])):
+                    four[one] += 1
+                    four[other] -= 1
+        letters[:, place] = four
+    text = "".join(chr(letter) for letter in letters.ravel())
+    return text[-1] + text[:-1]
+
+
 def write_fits(
     path: Path,
     batches: Iterable[Mapping[str, np.ndarray]],
@@ -83,8 +103,14 @@ def write_fits(
     record = np.dtype(kinds)
     with path.open("wb") as file:
         file.write(fits.PrimaryHDU().header.tostring().encode("ascii"))
-        file.write(_header(example, widths, rows, metadata).tostring().encode("ascii"))
+        header = _header(example, widths, rows, metadata)
+        # Of a fixed width, for their values are known only when everything is written.
+        header["DATASUM"] = (" " * 10, "sum of the data")
+        header["CHECKSUM"] = ("0" * 16, "sum of this table")
+        start = file.tell()
+        file.write(header.tostring().encode("ascii"))
         size = 0
+        total, rest = 0, b""
         for batch in batches:
             block = np.zeros(len(next(iter(batch.values()))), record)
             for name, array in batch.items():
@@ -93,5 +119,15 @@ def write_fits(
                 elif array.dtype.kind == "b":
                     array = np.where(array, b"T", b"F")
                 block[name] = array
-            size += file.write(block.tobytes())
-        file.write(b"\0" * (-size % BLOCK))
+            content = block.tobytes()
+            size += file.write(content)
+            rest += content
+            whole = len(rest) - len(rest) % BLOCK
+            total, rest = ones_complement_sum(rest[:whole], total), rest[whole:]
+        padding = b"\0" * (-size % BLOCK)
+        file.write(padding)
+        total = ones_complement_sum(rest + padding, total)
+        header["DATASUM"] = f"{total:10d}"
+        header["CHECKSUM"] = _checksum(ones_complement_sum(header.tostring().encode("ascii"), total))
+        file.seek(start)
+        file.write(header.tostring().encode("ascii"))

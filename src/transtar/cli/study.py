@@ -25,8 +25,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from ..studies import CLOSING, load_study, run_study
+    from ..studies import CLOSING, check_out, load_study, run_study
 
+    check_out(arguments.out, [arguments.study])
     studies = load_study(arguments.study, arguments.scale, parse_assignments(arguments.set))
     report = run_study(studies, arguments.out, workers=arguments.workers, say=say)
     print((arguments.out / CLOSING).read_text(encoding="utf-8"), end="")

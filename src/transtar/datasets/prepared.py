@@ -19,7 +19,7 @@ from ..glossary import check_label
 from ..names import check_names
 from ..preprocess import GridSpectra, Preprocessing, require_same
 from ..regular import check_regular
-from ..seal import SEAL, check_file, check_seal, file_hash, sealed
+from ..seal import SEAL, check_file, check_seal, file_hash, is_as_noted, sealed
 from ..tables.cells import to_text
 from ..tables.parquet import footer_hash, opened, read_bounded
 from ..telling import tell
@@ -34,11 +34,24 @@ _KEYS = {1: {*_KEYS_1}, 2: {*_KEYS_1, "ivar_sha256", "spectra_footer_sha256", "s
 REMEDY = "prepare the set again, or fetch it again"
 
 SPECTRA, STARS, DESCRIPTION = "spectra.parquet", "stars.parquet", "set.json"
+
+
+def _vouched(folder: Path, description: dict) -> Iterator[str]:
+    """Files of which the description has fitting hashes; that of the spectra is of their footer and length."""
+    if is_as_noted(folder / STARS, description["stars_sha256"]):
+        yield STARS
+    spectra = folder / SPECTRA
+    with suppress(InputError):
+        if not spectra.is_symlink() and footer_hash(spectra) == description["spectra_footer_sha256"]:
+            yield SPECTRA
+
+
 SET = Marker(
     DESCRIPTION,
     "a prepared set",
     own=(SPECTRA, STARS, DESCRIPTION),
     keys=("format", "n_spectra", "labels", "preprocessing", "provenance"),
+    vouched=_vouched,
 )
 """How such a folder is known."""
 SPLITS = ("pool", "test")

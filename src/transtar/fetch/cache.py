@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,12 @@ import numpy as np
 
 from ..errors import InputError, SettingsError, shown
 from ..files import atomic_path, content_hash, discard_temporaries, read_json, write_json
+from ..seal import check_seal, sealed
 from ..tables.parquet import read_bounded
 
 VERSION = 1
+
+REMEDY = "delete it and run again"
 
 PAGES_IN_MEMORY = 4
 
@@ -93,12 +97,12 @@ class Answers:
         path = self.folder / "answers" / f"{content_hash(question)}.json"
         if path.is_file() and (not self.refresh or path in self._known):
             try:
-                return read_json(path)["answer"]
-            except (InputError, KeyError, TypeError):
+                return _read_sealed(path)["answer"]
+            except (InputError, KeyError):
                 pass  # damaged: asked for again, and replaced
         answer = ask()
         with atomic_path(path, ours=True) as temporary:
-            temporary.write_text(json.dumps({"question": question, "answer": answer}), encoding="utf-8")
+            temporary.write_text(json.dumps(sealed({"question": question, "answer": answer})), encoding="utf-8")
         self._known.add(path)
         return answer
 
@@ -140,10 +144,8 @@ class Pages:
             self._place.update({name: (path, row) for row, name in enumerate(names)})
         self.absent: dict[str, str] = {}
         if not refresh and (folder / "absent.json").is_file():
-            try:
-                self.absent = read_json(folder / "absent.json")
-            except InputError:
-                self.absent = {}
+            with suppress(InputError, KeyError):  # damaged: asked for again
+                self.absent = _read_sealed(folder / "absent.json")["absent"]
 
     def __contains__(self, name: str) -> bool:
         return name in self._place
@@ -161,7 +163,7 @@ class Pages:
             self._place.update({name: (path, row) for row, name in enumerate(records)})
         if absent:
             self.absent |= absent
-            write_json(self.folder / "absent.json", self.absent, ours=True)
+            write_json(self.folder / "absent.json", sealed({"absent": self.absent}), ours=True)
 
     def read(self, name: str) -> Record:
         """One record.
@@ -177,7 +179,7 @@ class Pages:
             try:
                 table = read_bounded(path)
             except InputError as error:
-                raise InputError(f"{path}: damaged ({error}); delete it and run again") from None
+                raise InputError(f"{path}: damaged ({error}); {REMEDY}") from None
             self._open[path] = table
             while len(self._open) > PAGES_IN_MEMORY:
                 self._open.popitem(last=False)
@@ -207,6 +209,20 @@ def _record(table: Any, row: int) -> Record:
     if not isinstance(fields, dict):
         raise ValueError("fields that are none")
     return Record(fields, wave, flux, ivar, mask)
+
+
+def _read_sealed(path: Path) -> dict[str, Any]:
+    """What was kept, if it is as it was written.
+
+    Raises
+    ------
+    InputError
+    """
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: damaged; {REMEDY}")
+    check_seal(found, path, REMEDY)
+    return found
 
 
 def _is_ours(folder: Path, about: Mapping[str, Any]) -> bool:

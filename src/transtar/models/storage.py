@@ -20,7 +20,7 @@ from ..files import Marker, atomic_folder, read_json, write_json
 from ..glossary import check_label
 from ..names import check_names
 from ..regular import check_regular
-from ..seal import SEAL, check_file, check_seal, file_hash, sealed
+from ..seal import SEAL, check_file, check_seal, file_hash, is_as_noted, sealed
 from ..tables.cells import to_text
 from ..tables.parquet import read_bounded
 from ..telling import tell
@@ -55,7 +55,18 @@ FILES = (WEIGHTS, CONFIG, TRAINED_ON, CARD, ADAPTER)
 """All that a model's folder may hold of transtar's; whatever else lies there is the user's."""
 
 FORMAT = "transtar-estimator"
-MODEL = Marker(CONFIG, "a model", own=FILES, says={"format": FORMAT})
+
+
+def _vouched(folder: Path, config: dict) -> Iterable[str]:
+    """Files that config.json has fitting hashes of, and the card if it is the one made of it."""
+    yield from (
+        name for name in (WEIGHTS, ADAPTER, TRAINED_ON) if is_as_noted(folder / name, config["files"].get(name))
+    )
+    if (folder / CARD).is_file() and (folder / CARD).read_bytes() == model_card(config).encode():
+        yield CARD
+
+
+MODEL = Marker(CONFIG, "a model", own=FILES, says={"format": FORMAT}, vouched=_vouched)
 """How such a folder is known."""
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from glob import glob, has_magic
@@ -13,9 +13,10 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import InputError, shown
+from ..seal import check_seal
 from .jsons import read_json
 from .stages import discard_temporaries, stage
-from .written import LIST, Written, read_written, refuse_foreign
+from .written import LIST, Written, describe, read_written, refuse_foreign
 
 DESCRIPTIONS = ("set.json", "config.json")
 """Files by which a prepared set or a model is known; what is one is not to be written into while it is read."""
@@ -37,6 +38,8 @@ class Marker:
         What the description must say.
     keys : tuple of str
         What it must have, whatever it says.
+    vouched : callable of a folder and its description
+        Names of the files beside an intact description that are as it says.
     """
 
     name: str
@@ -44,6 +47,23 @@ class Marker:
     own: tuple[str, ...]
     says: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     keys: tuple[str, ...] = ()
+    vouched: Callable[[Path, dict[str, Any]], Iterable[str]] = lambda folder, description: ()
+
+    def recognised(self, folder: Path) -> Written:
+        """What is transtar's in a folder without a list, as a copy may be: an intact description, and what it vouches for.
+
+        Returns
+        -------
+        Written
+            Empty if the description has no checksum, as those of the first layouts, or another.
+        """
+        try:
+            description = read_json(folder / self.name)
+            check_seal(description, folder / self.name, "")
+            names = [self.name, *self.vouched(folder, description)]
+            return {name: [describe(folder / name)] for name in names if not (folder / name).is_symlink()}
+        except (InputError, OSError, LookupError, TypeError, ValueError, AttributeError):
+            return {}
 
     def fits(self, folder: Path) -> bool:
         """Whether the folder is of this kind, by the content of its description."""
@@ -81,8 +101,10 @@ def check_replaceable(
         read or holds what is read, is the folder in which the command runs, or cannot be written.
     """
     folder = Path(folder)
-    discard_temporaries(folder.parent)
+    if folder.name == "..":
+        raise InputError(f"{folder}: ends in '..'; give the name of the folder itself as --out")
     kind = kind_of(folder)
+    discard_temporaries(folder.parent)
     if kind == "link":
         raise InputError(f"{folder}: is a link; give the folder itself as --out")
     if kind == "file":
@@ -117,31 +139,35 @@ def files_to_go(folder: Path, made: Iterable[str], own: Iterable[str], marker: M
         If the folder is not empty and not what `marker` says, or something that is not transtar's, or was changed, is in the way.
     """
     made, own = set(made), tuple(own)
-    entries = {entry.name: entry for entry in folder.iterdir() if entry.name != LIST}
+    entries = {entry.name: entry for entry in sorted(folder.iterdir()) if entry.name != LIST}
     if entries and marker is not None and not marker.fits(folder):
         raise InputError(f"{folder}: exists and is not {marker.what}; choose another name for --out")
-    known = read_written(folder)
-    # A copy without the list is known by its marker alone.
-    by_marker = marker is not None and not os.path.lexists(folder / LIST)
+    listed = os.path.lexists(folder / LIST)
+    known = read_written(folder) if listed or marker is None else marker.recognised(folder)
     goes = []
     for name, entry in entries.items():
+        ours = any(fnmatchcase(name, pattern) for pattern in own)
         if entry.is_dir() and not entry.is_symlink():
-            if name in made:
+            if name in made or (ours and marker is not None):
                 raise InputError(
                     f"{entry}: is in the way of a file of that name; move it, or choose another name for --out"
                 )
-        elif name in made or any(fnmatchcase(name, pattern) for pattern in own):
-            # A file that the user has put there under a name that transtar might use is the user's.
-            if name in made or name in known:
-                _refuse(entry, known, by_marker)
-            if name in made or name in known or by_marker:
-                goes.append(name)
+            _check_movable(entry)
+        # A file that the user has put there under a name that transtar might use is the user's; but one that would be read as
+        # part of what is described beside it is in the way.
+        elif name in made or (ours and (name in known or marker is not None)):
+            refuse_foreign(entry, known, listed=listed or marker is None)
+            goes.append(name)
     return goes
 
 
-def _refuse(entry: Path, known: Written, by_marker: bool) -> None:
-    if not by_marker:
-        refuse_foreign(entry, known)
+def _check_movable(folder: Path) -> None:
+    """Refuse a folder of the user's that could not be moved over: its entry '..' would change, which needs a right to write."""
+    if not os.access(folder, os.W_OK):
+        raise InputError(
+            f"{folder}: is read-only, so it cannot be taken over into the new folder; make it writable (chmod u+w), move it, "
+            "or choose another name for --out"
+        )
 
 
 def check_files(paths: Iterable[str | os.PathLike], inputs: Iterable[str | os.PathLike | None] = ()) -> None:
@@ -164,13 +190,22 @@ def check_files(paths: Iterable[str | os.PathLike], inputs: Iterable[str | os.Pa
         check_file_name(path)
         # The better reason first: what is read is seldom transtar's.
         refuse_inputs(path, inputs)
+    refused = []
     for folder in dict.fromkeys(path.parent for path in files):
         discard_temporaries(folder)
         check_writable(folder)
         written = read_written(folder) if folder.is_dir() else {}
         for path in files:
             if path.parent == folder:
-                refuse_foreign_file(path, written)
+                try:
+                    refuse_foreign_file(path, written)
+                except InputError as error:
+                    refused.append((path, error))
+    if len(refused) == 1:
+        raise refused[0][1]
+    if refused:
+        named = ", ".join(str(path) for path, _ in refused)
+        raise InputError(f"{refused[0][1]} (the same of {len(refused)} files: {named})")
 
 
 def refuse_foreign_file(path: Path, written: Written | None = None) -> None:
@@ -240,16 +275,32 @@ def check_writable(folder: Path) -> None:
     ------
     InputError
     """
+    check_name(folder)
     place = folder
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
     if not place.is_dir():
         raise InputError(f"{folder}: cannot be made a folder ({os.strerror(errno.ENOTDIR)})")
+    # Of an earlier call that was killed just here.
+    discard_temporaries(place)
     try:
         with stage(place):
             pass
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({(error.strerror or str(error)).lower()})") from error
+
+
+def check_name(path: Path) -> None:
+    """Refuse a name that could not be noted in any file: one that is no text in UTF-8.
+
+    Raises
+    ------
+    InputError
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{shown(path)}: is no name in UTF-8; choose another name for --out") from None
 
 
 def kind_of(path: Path) -> str:
@@ -260,6 +311,7 @@ def kind_of(path: Path) -> str:
     InputError
         If there can be nothing of that name.
     """
+    check_name(path)
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):

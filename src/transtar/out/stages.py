@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .swap import read_journal, settle
+from ..telling import tell
+from .swap import JOURNAL, UnclearError, read_journal, settle
 
 try:
     import fcntl
@@ -22,9 +23,10 @@ except ImportError:  # no locks on this system, so that leftovers cannot be told
     fcntl = None  # type: ignore[assignment]
 
 TEMPORARY = ".transtar-tmp-"
-"""How the names of these folders begin. Nothing else in a user's folder begins so, which is why they may be deleted."""
+"""How the names of these folders begin."""
 
 LOCK = ".lock"
+"""What each of them holds; a folder without it, unless it is empty, is not transtar's, whatever its name."""
 
 _NAME = re.compile(re.escape(TEMPORARY) + r"[a-z0-9_]{8}")
 
@@ -48,11 +50,30 @@ def stage(folder: str | os.PathLike) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    with suppress(OSError):
+    """Delete a temporary folder, whose lock the caller holds; one in which something of the user's may be stays."""
+    try:
         settle(path)
-    # What could not be moved over lies elsewhere now; if not even that was possible, this stays where it is.
+    except UnclearError as error:
+        tell(f"{error}; look into it, and move or delete it")
+        return
+    except OSError:
+        # The old folder is back in its place, or was put aside; if not even that was possible, this stays where it is.
+        with suppress(OSError):
+            settle(path)
+            _delete(path)
+        return
+    _delete(path)
+
+
+def _delete(path: Path) -> None:
+    # The journal first, for it is of what is deleted next; the lock last, by which this is known as a temporary of transtar's.
     with suppress(OSError):
-        settle(path)
+        (path / JOURNAL).unlink(missing_ok=True)
+        for entry in list(path.iterdir()):
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            elif entry.name != LOCK:
+                entry.unlink()
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -116,6 +137,10 @@ def discard_temporaries(folder: str | os.PathLike, name: str | None = None) -> N
 
 def _discard(path: Path) -> None:
     with suppress(OSError):
+        found = os.listdir(path)
+        # Empty where the kill came before the lock was made.
+        if found and LOCK not in found:
+            return
         lock = _lock(path)
         if lock is None:
             return

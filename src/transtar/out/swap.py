@@ -3,12 +3,16 @@
 Where the system can (Linux), the two exchange their names in one step. Elsewhere it takes two renames; a journal beside them
 says how to go back if there was a kill between. Folders of the user move over afterwards, told by the same journal; the user's
 files are in both by then, as hard links.
+
+Which of the two is the new one is told by a mark in its list of files, so that a copy or a backup of a killed state can be
+brought to an end as the state itself. Where it cannot be told, nothing is touched.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import filecmp
 import json
 import os
 import tempfile
@@ -17,14 +21,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from .written import read_mark
+
 JOURNAL, NEW, OLD = ".swap.json", "new", "old"
-"""Names in a temporary folder. After an exchange the old folder is called `NEW`; the journal tells them apart by their inodes."""
+"""Names in a temporary folder. After an exchange the old folder is called `NEW`; a mark in its list tells the new one."""
 
 RETIRED = ".transtar-old-"
 """How the name of a folder begins that holds what could not be moved over; it is never deleted."""
 
 _EXCHANGE, _HERE = 2, -100
 """RENAME_EXCHANGE and AT_FDCWD of Linux."""
+
+
+class UnclearError(OSError):
+    """What a kill has left cannot be told apart."""
 
 
 def swap(stage: Path, path: Path, goes: Iterable[str]) -> None:
@@ -45,7 +55,7 @@ def swap(stage: Path, path: Path, goes: Iterable[str]) -> None:
         If it cannot be done; the old folder stays.
     """
     new, old = stage / NEW, stage / OLD
-    journal = {"name": path.name, "new": new.lstat().st_ino, "goes": list(goes)}
+    journal = {"name": path.name, "new": read_mark(new), "goes": list(goes)}
     with (stage / JOURNAL).open("w", encoding="utf-8") as file:
         json.dump(journal, file)
         file.flush()
@@ -67,7 +77,7 @@ def read_journal(stage: Path) -> dict[str, Any]:
             found = json.loads(file.read(1 << 24))
         name = found["name"]
         usable = Path(name).name == name and name not in ("", ".", "..") and isinstance(found["goes"], list)
-        return found if usable and isinstance(found["new"], int) else {}
+        return found if usable and isinstance(found["new"], str) else {}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
 
@@ -77,38 +87,82 @@ def settle(stage: Path) -> None:
 
     Raises
     ------
+    UnclearError
+        If the new folder and the old one cannot be told apart; nothing was touched.
     OSError
-        If something could not be moved over; it lies in a folder `RETIRED`, which the message names.
+        If something of the user's could not be moved over; the old folder is in its place again.
     """
     journal = read_journal(stage)
     if not journal:
         return
-    path, old = stage.parent / journal["name"], stage / OLD
-    if os.path.lexists(stage / NEW) and (stage / NEW).lstat().st_ino != journal["new"]:
-        old = stage / NEW
-    if not os.path.lexists(old):
+    path, new, old = stage.parent / journal["name"], stage / NEW, stage / OLD
+    in_place, beside = (read_mark(folder) == journal["new"] for folder in (path, new))
+    if not in_place:
+        if not beside:
+            raise UnclearError(f"{stage}: left by a killed command, and it cannot be told what in it is the old {path}")
+        # Not yet exchanged, or killed between two renames.
+        if os.path.lexists(old) and not os.path.lexists(path):
+            old.rename(path)
         return
-    if not os.path.lexists(path):
-        old.rename(path)
-        return
+    if os.path.lexists(new) and not beside:
+        old = new
+    if os.path.lexists(old):
+        _move_all(old, path, journal["goes"])
+
+
+def _move_all(old: Path, path: Path, goes: list) -> None:
+    moved: list[str] = []
     try:
         for entry in list(old.iterdir()):
-            _move_over(entry, path / entry.name, journal["goes"])
+            if _move_over(entry, path / entry.name, goes):
+                moved.append(entry.name)
     except OSError as error:
-        retired = Path(tempfile.mkdtemp(prefix=RETIRED, dir=stage.parent)) / path.name
-        old.rename(retired)
+        try:
+            for name in moved:
+                (path / name).rename(old / name)
+            _put_back(old, path)
+        except OSError:
+            retired = Path(tempfile.mkdtemp(prefix=RETIRED, dir=path.parent)) / path.name
+            old.rename(retired)
+            raise OSError(
+                error.errno,
+                f"what else lay in {path} could not be moved over ({error.strerror}); it lies in {retired}",
+            ) from error
         raise OSError(
-            error.errno, f"what else lay in {path} could not be moved over ({error.strerror}); it lies in {retired}"
+            error.errno, f"what else lies in it could not be taken over ({error.strerror}); it is as it was before"
         ) from error
 
 
-def _move_over(entry: Path, place: Path, goes: list) -> None:
+def _put_back(old: Path, path: Path) -> None:
+    """The old folder in its place again, and the new one back in the temporary folder."""
+    if not _exchange(old, path):
+        new = old.parent / NEW
+        path.rename(new)
+        try:
+            old.rename(path)
+        except OSError:
+            new.rename(path)
+            raise
+
+
+def _move_over(entry: Path, place: Path, goes: list) -> bool:
+    """Whether something was moved: not what is in both folders already, as the same file or as a copy of it."""
     if entry.name in goes:
-        return
+        return False
     if not os.path.lexists(place):
         entry.rename(place)
-    elif not os.path.samestat(entry.lstat(), place.lstat()):
+        return True
+    if not _same(entry, place):
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
+    return False
+
+
+def _same(one: Path, other: Path) -> bool:
+    if os.path.samestat(one.lstat(), other.lstat()):
+        return True
+    if one.is_symlink() or other.is_symlink():
+        return one.is_symlink() and other.is_symlink() and os.readlink(one) == os.readlink(other)
+    return one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False)
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -82,7 +83,7 @@ def current(path: Path, written: Written) -> Entry | None:
     return next((entry for entry in alike if entry.get("sha256") == digest), None)
 
 
-def refuse_foreign(path: Path, written: Written, new: Entry | None = None) -> Entry | None:
+def refuse_foreign(path: Path, written: Written, new: Entry | None = None, listed: bool = True) -> Entry | None:
     """Refuse to replace a file that transtar did not write, or that was changed since.
 
     Parameters
@@ -92,6 +93,8 @@ def refuse_foreign(path: Path, written: Written, new: Entry | None = None) -> En
         Of its folder.
     new : Entry, optional
         Of what is to be written: what has that content already may be replaced.
+    listed : bool
+        The folder has a list; otherwise `written` is what its description vouches for.
 
     Returns
     -------
@@ -107,6 +110,8 @@ def refuse_foreign(path: Path, written: Written, new: Entry | None = None) -> En
     except FileNotFoundError:
         return None
     if stat.S_ISREG(about.st_mode):
+        if not about.st_mode & 0o222:
+            raise InputError(f"{path}: is read-only; make it writable (chmod u+w), or choose another name for --out")
         # An empty file holds nothing that could be lost; shells and tempfile make such.
         if not about.st_size:
             return None
@@ -115,8 +120,27 @@ def refuse_foreign(path: Path, written: Written, new: Entry | None = None) -> En
             found = new if describe(path)["sha256"] == new["sha256"] else None
         if found is not None:
             return found
-    why = "has been changed since transtar wrote it" if path.name in written else "was not written by transtar"
+    if not listed:
+        why = f"cannot be told to be as transtar wrote it (no {LIST} here, and no checksum that fits)"
+    else:
+        why = "has been changed since transtar wrote it" if path.name in written else "was not written by transtar"
     raise InputError(f"{path}: exists and {why}; move or delete it, or choose another name for --out")
+
+
+def new_mark() -> str:
+    """A mark that no other folder has."""
+    return secrets.token_hex(16)
+
+
+def read_mark(folder: Path) -> str | None:
+    """The mark by which a folder that was written as a whole is told from the one that it replaced; None if it has none."""
+    path = folder / LIST
+    try:
+        found = read_json(path) if path.is_file() and not path.is_symlink() else None
+    except (InputError, OSError):
+        return None
+    mark = found.get("mark") if isinstance(found, dict) else None
+    return mark if isinstance(mark, str) else None
 
 
 def put_in_place(temporary: Path, path: Path) -> None:
@@ -132,14 +156,30 @@ def put_in_place(temporary: Path, path: Path) -> None:
         new = describe(temporary)
         old = refuse_foreign(path, written, new)
         written[path.name] = [new] if old is None or old["sha256"] == new["sha256"] else [new, old]
-        write_list(temporary.parent, written)
+        write_list(temporary.parent, written, read_mark(path.parent))
+        keep_owner(temporary, path)
+        keep_owner(temporary.parent / LIST, path.parent / LIST)
         (temporary.parent / LIST).replace(path.parent / LIST)
         temporary.replace(path)
 
 
-def write_list(folder: Path, written: Written) -> None:
-    """Write the list of a folder."""
+def keep_owner(new: Path, old: Path) -> None:
+    """Give a new file or folder the owner and the group of what it replaces, as far as the system allows."""
+    try:
+        before, about = old.lstat(), new.stat()
+    except FileNotFoundError:
+        return
+    if (before.st_uid, before.st_gid) != (about.st_uid, about.st_gid) and not stat.S_ISLNK(before.st_mode):
+        for owner in (before.st_uid, -1):
+            with suppress(OSError, AttributeError):
+                os.chown(new, owner, before.st_gid)
+                break
+
+
+def write_list(folder: Path, written: Written, mark: str | None = None) -> None:
+    """Write the list of a folder, and its mark, if it has one; see `read_mark`."""
     content = {"format": FORMAT, "about": "the files that transtar wrote here, which it may replace", "files": written}
+    content |= {} if mark is None else {"mark": mark}
     with (folder / LIST).open("w", encoding="utf-8") as file:
         json.dump(content, file, indent=1)
         file.write("\n")

@@ -11,7 +11,7 @@ import torch
 from ..errors import InputError, SettingsError, shown
 from ..files import Marker, atomic_folder, check_replaceable, discard_temporaries, read_json, write_json
 from ..models.weights import check_shapes, read_header, read_weights
-from ..seal import SEAL, check_file, check_seal, file_hash, sealed
+from ..seal import SEAL, check_file, check_seal, file_hash, is_as_noted, sealed
 from ..telling import tell
 from .emulator import HEADS, Emulator
 from .emulator_network import FEATURES, Head, HeadShape
@@ -22,7 +22,17 @@ FORMAT, FORMAT_VERSION = "transtar-emulator", 2
 
 REMEDY = "install transtar again, or train the emulator again"
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
-EMULATOR = Marker(CONFIG, "an emulator", own=(WEIGHTS, CONFIG, CARD), says={"format": FORMAT})
+EMULATOR = Marker(
+    CONFIG,
+    "an emulator",
+    own=(WEIGHTS, CONFIG, CARD),
+    says={"format": FORMAT},
+    vouched=lambda folder, config: [
+        name
+        for name, expected in config["files"].items()
+        if name in (WEIGHTS, CARD) and is_as_noted(folder / name, expected)
+    ],
+)
 """How such a folder is known."""
 
 
@@ -68,9 +78,9 @@ def save_emulator(emulator: Emulator, folder: str | Path, card: str) -> None:
     with atomic_folder(folder, marker=EMULATOR) as temporary:
         # Through Python, for the permissions a user's files have: safetensors keeps its own files private.
         (temporary / WEIGHTS).write_bytes(save(weights))
-        config["files"] = {WEIGHTS: file_hash(temporary / WEIGHTS)}
-        write_json(temporary / CONFIG, sealed(config), ours=True)
         (temporary / CARD).write_text(card, encoding="utf-8")
+        config["files"] = {name: file_hash(temporary / name) for name in (WEIGHTS, CARD)}
+        write_json(temporary / CONFIG, sealed(config), ours=True)
 
 
 def load_emulator(folder: str | Path | None = None) -> Emulator:

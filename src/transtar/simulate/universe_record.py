@@ -8,10 +8,12 @@ from typing import Any
 from .. import __version__
 from ..errors import InputError, MismatchError
 from ..files import discard_temporaries, read_json, write_json
+from ..seal import SEAL, check_seal, sealed
 from .universe_settings import UniverseSettings
 
 RECORD = "universe.json"
 FORMAT, FORMAT_VERSION = "transtar-universe", 1
+REMEDY = "delete the folder and simulate again"
 
 
 def open_record(folder: Path, settings: UniverseSettings) -> dict[str, Any]:
@@ -35,6 +37,8 @@ def open_record(folder: Path, settings: UniverseSettings) -> dict[str, Any]:
         If the universe there was begun with other settings or by another version.
     """
     if not (folder / RECORD).exists():
+        # What a call that was killed before the record was written has left.
+        discard_temporaries(folder)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(f"{folder}: exists and is no mock universe (no {RECORD}); give a new folder")
         return {
@@ -53,7 +57,11 @@ def open_record(folder: Path, settings: UniverseSettings) -> dict[str, Any]:
     if not isinstance(record, dict) or (record.get("format"), record.get("format_version")) != (FORMAT, FORMAT_VERSION):
         raise InputError(f"{folder / RECORD}: not a record of a mock universe of version {FORMAT_VERSION}")
     if not isinstance(record.get("settings"), dict) or not isinstance(record.get("parts"), dict):
-        raise InputError(f"{folder / RECORD}: damaged; delete the folder and simulate again")
+        raise InputError(f"{folder / RECORD}: damaged; {REMEDY}")
+    # The first ones had no seal.
+    if SEAL in record:
+        check_seal(record, folder / RECORD, REMEDY)
+        del record[SEAL]
     before = {"scale": record.get("scale"), **record["settings"], "version of transtar": record.get("transtar")}
     now = {"scale": settings.scale.name, **settings.to_dict(), "version of transtar": __version__}
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
@@ -66,14 +74,39 @@ def open_record(folder: Path, settings: UniverseSettings) -> dict[str, Any]:
         )
     # What somebody has deleted is to be made again.
     there = {name: part for name, part in record["parts"].items() if (folder / name).exists()}
+    _check_sizes(folder, there)
     if there != record["parts"]:
         record |= {"parts": there, "complete": False}
     return record
 
 
+def _check_sizes(folder: Path, parts: dict[str, Any]) -> None:
+    """Refuse parts of which files were deleted, cut off or edited: they are not made again, for an edit would be lost.
+
+    Raises
+    ------
+    InputError
+        Naming all of them.
+    """
+    wrong = []
+    for name, part in parts.items():
+        # Of a part that is not complete more may lie there than is noted.
+        if len(part["done"]) < part["groups"]:
+            continue
+        path = folder / name
+        files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+        found = (len(files), sum(file.stat().st_size for file in files))
+        if found != (part["files"], part["bytes"]):
+            wrong.append(f"{name} ({found[0]} files of {found[1]} bytes, not {part['files']} of {part['bytes']})")
+    if wrong:
+        raise InputError(
+            f"{folder}: not as it was made: {', '.join(wrong)}; move or delete what is named, and the same command makes it again"
+        )
+
+
 def save_record(folder: Path, record: dict[str, Any]) -> None:
-    """Write the record."""
-    write_json(folder / RECORD, record, ours=True)
+    """Write the record, with a checksum of itself."""
+    write_json(folder / RECORD, sealed(record), ours=True)
 
 
 def begin_part(folder: Path, record: dict[str, Any], part: str) -> None:

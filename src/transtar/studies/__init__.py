@@ -2,7 +2,7 @@
 
 from .load import load_study, shipped_studies
 from .outputs import CLOSING
-from .run import run_study
+from .run import check_out, run_study
 from .spec import DATA_VARIABLE, Study
 
-__all__ = ["CLOSING", "DATA_VARIABLE", "Study", "load_study", "run_study", "shipped_studies"]
+__all__ = ["CLOSING", "DATA_VARIABLE", "Study", "check_out", "load_study", "run_study", "shipped_studies"]

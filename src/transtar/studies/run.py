@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -106,8 +106,14 @@ def run_study(
     return write_outputs(studies, _but_failed(studies["default"], jobs, failed, say), out, say)
 
 
-def check_out(out: Path) -> None:
+def check_out(out: Path, inputs: Iterable[str | Path] = ()) -> None:
     """Refuse a folder in which somebody else's files have the names of a study's results: they would be lost.
+
+    Parameters
+    ----------
+    out : path
+    inputs : iterable of path, optional
+        What the command reads, and must not write over: the study file.
 
     Raises
     ------
@@ -120,10 +126,15 @@ def check_out(out: Path) -> None:
         if (out / name).is_symlink() and not (out / name).is_file():
             # Whoever made the folder may have meant to write elsewhere.
             raise InputError(f"{out / name}: is a link; a study writes into its own folder only: give another --out")
-    check_files(out / name for name in WRITTEN if "." in name)
+    # All at once, so that nobody has to try again for each; without the list of an earlier run all that lies there is in doubt.
+    found = [out / name for name in WRITTEN if "." in name]
     for name in WRITTEN:
         if "." not in name and (out / name).is_dir():
-            check_files(out / name / file for file in read_written(out / name))
+            known = read_written(out / name)
+            unlisted = not known and (out / "runs").is_dir()
+            there = [path.name for path in (out / name).iterdir() if unlisted and path.is_file()]
+            found += [out / name / file for file in (*known, *sorted(there)) if not file.startswith(".")]
+    check_files(found, inputs)
 
 
 def _check_labels(study: Study, out: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..datasets import PreparedSet, usable
+from ..errors import InputError, shown
 from ..files import atomic_path
 from ..models import Estimator
 from ..tables.parquet import read_bounded
 from .job import Job
 from .rows import load_set, met
+
+SEAL, REMEDY = "transtar-sha256", "delete it and run the same command again"
 
 
 def run_file(job: Job, runs: str | Path) -> Path:
@@ -56,7 +61,35 @@ def store_run(
 
 def _write(table: pa.Table, path: Path) -> None:
     with atomic_path(path, ours=True) as temporary:
-        pq.write_table(table, temporary, write_page_checksum=True)
+        sealed = table.replace_schema_metadata({SEAL: _sum_of(table)})
+        pq.write_table(sealed, temporary, write_page_checksum=True)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """Columns of what was kept of a run, if they are as they were written.
+
+    Raises
+    ------
+    InputError
+    """
+    try:
+        table = read_bounded(path)
+        columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+        intact = (table.schema.metadata or {}).get(SEAL.encode()) == _sum_of(table).encode()
+    except (InputError, KeyError, ValueError, TypeError, pa.ArrowException) as error:
+        raise InputError(f"{path}: damaged ({shown(error, 200)}); {REMEDY}") from None
+    if not intact:
+        raise InputError(f"{path}: damaged, or of another version (its checksum does not fit its content); {REMEDY}")
+    return columns
+
+
+def _sum_of(table: pa.Table) -> str:
+    """SHA-256 of names, types and values of a table, for pages have checksums but what describes them has none."""
+    digest = hashlib.sha256()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        values = column.to_pylist() if pa.types.is_string(column.type) else column.to_numpy().tobytes().hex()
+        digest.update(json.dumps([name, str(column.type), len(column), values]).encode())
+    return digest.hexdigest()
 
 
 def predictions(job: Job, model, prepared: PreparedSet, rows: np.ndarray, n_train: int) -> pa.Table:
@@ -89,8 +122,7 @@ def _plane_table(job: Job, model: Estimator) -> pa.Table:
 
 def read_run(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
     """What a run predicted: columns `target`, `label`, `row`, `predicted`, `n_train`."""
-    table = read_bounded(run_file(job, runs))
-    return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+    return _read(run_file(job, runs))
 
 
 def read_rest(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
@@ -98,13 +130,11 @@ def read_rest(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
 
     Columns `target`, `label`, `row`, `predicted`.
     """
-    table = read_bounded(rest_file(job, runs))
-    columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+    columns = _read(rest_file(job, runs))
     unknown = ~met(job.target, job.source)[columns["row"]]
     return {name: values[unknown] for name, values in columns.items()}
 
 
 def read_plane(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
     """What a run predicted for the stars of the plane: `row` and the labels of its model."""
-    table = read_bounded(plane_file(job, runs))
-    return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+    return _read(plane_file(job, runs))

@@ -21,6 +21,7 @@ from ..fits_headers import (
     MAGIC,
     Head,
     Source,
+    check_own_header,
     compare_sums,
     heads,
     ones_complement_sum,
@@ -158,6 +159,7 @@ def _describe(head: Head) -> FitsTable:
         unread = dict.fromkeys(range(n), "compressed (ZTABLE): unpack the file with funpack")
     record = np.dtype({"names": [str(i) for i in range(n)], "formats": formats, "offsets": offsets, "itemsize": width})
     scales = {i: (float(card["TSCAL"] or 1), float(card["TZERO"] or 0)) for i, card in enumerate(cards)}
+    check_own_header(header, "the table")
     return FitsTable(
         rows=int(header["NAXIS2"]),
         names=names,
