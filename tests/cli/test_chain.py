@@ -98,7 +98,7 @@ def test_catalogs_of_native_spectra(world, transtar, tmp_path, suffix):
     np.testing.assert_allclose(read_catalog(tmp_path / "b.csv")["feh"], catalog["feh"], atol=1e-4)
     if suffix == "fits":
         assert str(Table.read(out)["velocity"].unit) == "km / s"
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".transtar-")]
 
 
 def test_an_ensemble(world, transtar, tmp_path):
