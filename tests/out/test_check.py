@@ -226,3 +226,11 @@ def test_a_folder_that_goes_by_its_parent(tmp_path):
         with pytest.raises(InputError, match=r"ends in '\.\.'; give the name of the folder itself"):
             check_replaceable(tmp_path / name, MARKER)
     assert names(tmp_path) == []
+
+
+def test_all_files_in_the_way_are_named(tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.csv").write_text("mine")
+    with pytest.raises(InputError, match=r"a/x\.csv: exists .* \(so are 3 files: a/x\.csv, b/x\.csv, c/x\.csv\)"):
+        check_files([tmp_path / name / "x.csv" for name in ("a", "b", "c")])

@@ -204,8 +204,10 @@ def check_files(paths: Iterable[str | os.PathLike], inputs: Iterable[str | os.Pa
     if len(refused) == 1:
         raise refused[0][1]
     if refused:
-        named = ", ".join(str(path) for path, _ in refused)
-        raise InputError(f"{refused[0][1]} (the same of {len(refused)} files: {named})")
+        # Without their common folder, for a line that is too long would be cut off.
+        top = os.path.commonpath([path.parent for path, _ in refused])
+        named = ", ".join(os.path.relpath(path, top) for path, _ in refused)
+        raise InputError(f"{refused[0][1]} (so are {len(refused)} files: {named})")
 
 
 def refuse_foreign_file(path: Path, written: Written | None = None) -> None:
