@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,9 @@ def sample(table: XpTable, ids: np.ndarray, path: Path) -> tuple[Any, ...]:
     TranstarError
         If GaiaXPy is not installed.
     """
+    # Before anything else, pandas among it: both come with the extra.
+    if find_spec("gaiaxpy") is None:
+        raise missing_package("gaiaxpy", "gaia")
     lacking = [name for name in CONTINUOUS if name not in table.columns and name != "source_id"]
     if lacking:
         raise InputError(f"{path}: continuous spectra without the column {lacking[0]}; fetch them again")
@@ -106,17 +110,10 @@ def calibrated(source: Any) -> tuple[np.ndarray, ...]:
         In nm.
     flux, error : ndarray, shape (n, 343)
         In W m-2 nm-1; NaN where a band is missing.
-
-    Raises
-    ------
-    TranstarError
-        If GaiaXPy is not installed.
     """
-    try:
-        from gaiaxpy import calibrate
-        from gaiaxpy.calibrator import calibrator
-    except ImportError:
-        raise missing_package("gaiaxpy", "gaia") from None
+    from gaiaxpy import calibrate
+    from gaiaxpy.calibrator import calibrator
+
     sink = io.StringIO()
     # It prints its progress, to the stream that was standard output when it was imported.
     calibrator.stdout, before = sink, getattr(calibrator, "stdout", None)
