@@ -48,7 +48,7 @@ def test_it_ends_with_five_lines(said, out):
     assert said[3].startswith("[alpha/Fe]-[Fe/H] plane of 7")
     assert said[4] == f"open {out / 'report.html'}"
     assert {path.name for path in out.iterdir() if path.is_dir()} == FOLDERS
-    assert not list(out.rglob(".*"))
+    assert not list(out.rglob(".transtar-*"))
 
 
 def test_all_strategies_stand_in_the_results(said, out):
