@@ -251,7 +251,9 @@ def _cards(source: Source, before: Head | None) -> bytes | None:
         if end:
             check_letters(content[: end.end()], f"{source.path}: HDU at byte {source.place - len(content)}")
             if content[end.end() :].strip(b" \0"):
-                raise InputError(f"{source.path}: a header that goes on behind its END; fetch it again")
+                tell(
+                    f"{source.path}: something stands behind the END of a header, and is passed over; fetch it again if in doubt"
+                )
             return content
         if len(content) > MOST_HEADER:
             raise InputError(
