@@ -25,9 +25,10 @@ def read_json(path: str | os.PathLike):
     """
     path = Path(path)
     with open_regular(path) as file:
-        content = file.read(MOST_JSON + 1)
-    if len(content) > MOST_JSON:
-        raise InputError(f"{path}: longer than {MOST_JSON} bytes, which no description is")
+        # Asking for so many bytes would set them aside, however short the file is.
+        if os.fstat(file.fileno()).st_size > MOST_JSON:
+            raise InputError(f"{path}: longer than {MOST_JSON} bytes, which no description is")
+        content = file.read()
     try:
         return json.loads(content.decode("utf-8"), object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
