@@ -67,3 +67,26 @@ def test_a_signal_ends_the_block(number):
             os.kill(os.getpid(), number)
     finally:
         signal.signal(number, before)
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_swallowed_signal_explains_the_error_it_leads_to(number):
+    before = signal.getsignal(number)
+    signal.signal(number, signal.SIG_DFL)
+    try:
+        with pytest.raises(Ended) as caught, ending_cleanly():  # noqa: PT012
+            try:
+                os.kill(os.getpid(), number)
+                time.sleep(5)
+            except BaseException:  # noqa: BLE001 - as modules do that import what they can
+                pass
+            raise AttributeError("partially initialized module")
+    finally:
+        signal.signal(number, before)
+    assert caught.value.number == number
+    assert isinstance(caught.value.__cause__, AttributeError)
+
+
+def test_an_error_without_a_signal_stays_what_it_is():
+    with pytest.raises(AttributeError, match="^plain$"), ending_cleanly():
+        raise AttributeError("plain")

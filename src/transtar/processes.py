@@ -40,13 +40,16 @@ def ending_cleanly() -> Iterator[None]:
     """Raise `Ended` inside the block when a signal of `ENDING` comes, so that what is half written is cleaned up.
 
     A signal that is ignored (nohup) or handled already stays so. Only the first is raised: the cleaning is not interrupted.
+    Where other code swallows it, in the middle of an import, say, the error that this leads to counts as the end that was asked for.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     ours = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
+    told: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
+        told.append(number)
         for one in ours:
             signal.signal(one, signal.SIG_IGN)
         raise Ended(number)
@@ -55,6 +58,10 @@ def ending_cleanly() -> Iterator[None]:
         signal.signal(number, end)
     try:
         yield
+    except Exception as error:
+        if not told:
+            raise
+        raise Ended(told[0]) from error
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
