@@ -10,6 +10,8 @@ from astropy.io import fits
 
 from transtar.cli import main
 
+from ..test_golden import DATA, same_scores
+
 FOLDERS = {"universe", "selections", "sets", "models", "runs", "tables", "figures", "settings"}
 
 
@@ -49,6 +51,10 @@ def test_it_ends_with_five_lines(said, out):
     assert said[4] == f"open {out / 'report.html'}"
     assert {path.name for path in out.iterdir() if path.is_dir()} == FOLDERS
     assert not list(out.rglob(".transtar-*"))
+
+
+def test_the_scores_are_what_they_were(said, out):
+    same_scores(out / "results.csv", DATA / "quickstart-tiny-results.csv")
 
 
 def test_all_strategies_stand_in_the_results(said, out):

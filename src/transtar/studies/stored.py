@@ -15,6 +15,7 @@ from ..errors import InputError, shown
 from ..files import atomic_path
 from ..models import Estimator
 from ..tables.parquet import read_bounded
+from ..telling import tell
 from .job import Job
 from .rows import load_set, met
 
@@ -75,11 +76,15 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         table = read_bounded(path)
         columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
-        intact = (table.schema.metadata or {}).get(SEAL.encode()) == _sum_of(table).encode()
+        # transtar 0.1.0 wrote no metadata at all, so that a damaged seal is no old file.
+        sealed = bool(table.schema.metadata)
+        intact = not sealed or table.schema.metadata.get(SEAL.encode()) == _sum_of(table).encode()
     except (InputError, KeyError, ValueError, TypeError, pa.ArrowException) as error:
         raise InputError(f"{path}: damaged ({shown(error, 200)}); {REMEDY}") from None
     if not intact:
         raise InputError(f"{path}: damaged, or of another version (its checksum does not fit its content); {REMEDY}")
+    if not sealed:
+        tell(f"{path}: a run of an older transtar, without a checksum; deleted and run again it has one")
     return columns
 
 

@@ -1,0 +1,150 @@
+"""Files that older versions wrote stay readable, and what they say stays what it was.
+
+`tests/data/format-1` was written by transtar 0.1.0, `format-2` by the last version before the house was opened: each is a study that
+ran to its end on made-up surveys, a model, and catalogs of what it predicts. `shipped-models.csv` has what the shipped models said of
+100 real spectra, `quickstart-tiny-results.csv` (compared in cli/test_quickstart.py) the results of the smallest demo.
+"""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from astropy.table import Table
+from safetensors.numpy import load_file
+
+from transtar.catalog import read_catalog
+from transtar.cli import main
+from transtar.datasets import read_set
+from transtar.models import load_estimator
+
+from .made_surveys import made_lamost, made_miles
+
+DATA = Path(__file__).parent / "data"
+FORMATS = ("format-1", "format-2")
+
+
+@pytest.fixture(scope="module")
+def surveys(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("surveys")
+    made_lamost(folder / "lamost", n=24)
+    made_miles(folder / "miles", n=36)
+    return folder
+
+
+def rows_of(path):
+    with Path(path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def same_scores(path, golden, tolerance=1e-6):
+    """Results of the same runs in the same order, whose numbers agree (both files have six decimals)."""
+    rows, before = rows_of(path), rows_of(golden)
+    numbers = ("r2", "r2_err", "sigma", "bias")
+    assert [{k: v for k, v in row.items() if k not in numbers} for row in rows] == [
+        {k: v for k, v in row.items() if k not in numbers} for row in before
+    ]
+    for name in numbers:
+        now, then = (np.array([float(row[name]) for row in each]) for each in (rows, before))
+        np.testing.assert_allclose(now, then, rtol=0, atol=tolerance + 1e-9, err_msg=name)
+
+
+def set_of(version):
+    (folder,) = (DATA / version / "run" / "sets").glob("lamost-*")
+    return folder
+
+
+@pytest.mark.parametrize("version", FORMATS)
+def test_sets(version):
+    prepared = read_set(set_of(version))
+    table = pq.read_table(set_of(version) / "spectra.parquet")
+    for name in ("flux", "ivar"):
+        column = table.column(name).combine_chunks()
+        plain = column.flatten().to_numpy().reshape(len(table), -1)
+        np.testing.assert_array_equal(getattr(prepared, name), plain)
+    stars = pq.read_table(set_of(version) / "stars.parquet")
+    for name in ("file", "id", "feh", "teff", "snr", "flags"):
+        np.testing.assert_array_equal(prepared.columns[name], stars.column(name).to_numpy(zero_copy_only=False))
+    assert prepared.columns["id"][0] == 2**62 + 1
+    assert prepared.preprocessing.frame == "rest"
+
+
+@pytest.mark.parametrize("version", FORMATS)
+def test_models(version):
+    folder = DATA / version / "model"
+    model = load_estimator(folder)
+    config = json.loads((folder / "config.json").read_text())
+    assert model.label_names == ("feh",)
+    assert model.surveys == ("lamost",)
+    assert [step["strategy"] for step in model.provenance] == ["mlp", "lora" if version == "format-1" else "full"]
+    assert config["format_version"] == int(version[-1])
+    weights = load_file(folder / "model.safetensors")
+    assert sum(weight.size for name, weight in weights.items() if "network" in name or "layers" in name) > 23_000
+    predicted = model.predict(read_set(set_of(version)).flux)[:, 0]
+    np.testing.assert_allclose(predicted, pq.read_table(DATA / version / "catalog.parquet").column("feh"), atol=1e-6)
+
+
+@pytest.mark.parametrize("version", FORMATS)
+@pytest.mark.parametrize("ending", ["parquet", "fits", "csv"])
+def test_catalogs(version, ending):
+    path = DATA / version / f"catalog.{ending}"
+    catalog = read_catalog(path)
+    plain = Table.read(path)
+    assert len(catalog["feh"]) == len(plain) == 24
+    assert catalog["id"].tolist() == [2**62 + 1 + number for number in range(24)]
+    np.testing.assert_allclose(catalog["feh"], np.asarray(plain["feh"]), atol=1e-6)
+    np.testing.assert_array_equal(catalog["flags"], np.asarray(plain["flags"]))
+
+
+@pytest.mark.parametrize("version", FORMATS)
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_predictions_are_what_they_were(version, ending, tmp_path, capsys):
+    out = tmp_path / f"catalog.{ending}"
+    folder = DATA / version
+    assert main(["predict", "--model", str(folder / "model"), "--data", str(set_of(version)), "--out", str(out)]) == 0
+    now, before = read_catalog(out), read_catalog(folder / f"catalog.{ending}")
+    assert set(now) == set(before)
+    for name, column in before.items():
+        if column.dtype.kind == "f":
+            np.testing.assert_allclose(now[name], column, atol=1e-6, err_msg=name)
+        else:
+            np.testing.assert_array_equal(now[name], column, err_msg=name)
+
+
+@pytest.mark.parametrize("version", FORMATS)
+def test_a_study_goes_on_where_it_ended(version, surveys, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TRANSTAR_DATA", str(surveys))
+    out = tmp_path / "run"
+    shutil.copytree(DATA / version / "run", out)
+    assert main(["study", str(DATA / version / "study.yaml"), "--out", str(out), "--workers", "1"]) == 0
+    assert "7 runs, 7 of them done before" in capsys.readouterr().err
+    same_scores(out / "results.csv", DATA / version / "results.csv")
+
+
+def test_a_study_trained_anew_has_the_scores_it_had(surveys, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TRANSTAR_DATA", str(surveys))
+    out = tmp_path / "run"
+    assert main(["study", str(DATA / "format-1" / "study.yaml"), "--out", str(out), "--workers", "1"]) == 0
+    assert "7 runs, 0 of them done before" in capsys.readouterr().err
+    same_scores(out / "results.csv", DATA / "format-1" / "results.csv")
+
+
+@pytest.mark.parametrize("survey", ["lamost", "miles"])
+def test_the_shipped_models_say_of_real_stars_what_they_said(survey, data, tmp_path, capsys):
+    before = [row for row in rows_of(DATA / "shipped-models.csv") if row["survey"] == survey]
+    files = [str(data / row["file"]) for row in before]
+    out = tmp_path / "catalog.parquet"
+    models = ["mock-feh", "mock-alphafe", "mock-teff", "mock-logg"]
+    arguments = ["predict", "--survey", survey, "--spectra", *files, "--model", *models, "--out", str(out)]
+    assert main(arguments) == 0
+    now = read_catalog(out)
+    place = {Path(name).name: row for row, name in enumerate(now["file"])}
+    rows = [place[Path(row["file"]).name] for row in before]
+    assert now["flags"][rows].tolist() == [int(row["flags"]) for row in before]
+    # Of the size of the label: Teff in kelvin has one digit less after 5,000 in single precision.
+    for name in ("teff", "logg", "feh", "alphafe", "feh_err", "alphafe_err", "snr", "good_fraction"):
+        then = np.array([float(row[name]) for row in before])
+        np.testing.assert_allclose(now[name][rows], then, rtol=1e-6, atol=1e-6, err_msg=name)
