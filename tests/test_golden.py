@@ -1,8 +1,9 @@
 """Files that older versions wrote stay readable, and what they say stays what it was.
 
-`tests/data/format-1` was written by transtar 0.1.0, `format-2` by the last version before the house was opened: each is a study
-that ran to its end on made-up surveys, a model, and catalogs of what it predicts. `shipped-models.csv` has what the shipped models said
-of 100 real spectra, `quickstart-tiny-results.csv` (compared in cli/test_quickstart.py) the results of the smallest demo.
+`tests/data/format-1` was written by transtar 0.1.0, `format-2` by the last version before the house was opened: each is
+a study that ran to its end on made-up surveys, a model, and catalogs of what it predicts. `shipped-models.csv` has what
+the shipped models said of 100 real spectra, `quickstart-tiny-results.csv` (compared in cli/test_quickstart.py) the
+results of the smallest demo.
 """
 
 import csv
