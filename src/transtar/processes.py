@@ -40,7 +40,7 @@ def ending_cleanly() -> Iterator[None]:
     """Raise `Ended` inside the block when a signal of `ENDING` comes, so that what is half written is cleaned up.
 
     A signal that is ignored (nohup) or handled already stays so. Only the first is raised: the cleaning is not interrupted.
-    Where other code swallows it, in the middle of an import, say, the error that this leads to counts as the end that was asked for.
+    Where other code swallows it, in the middle of an import, say, the error that follows counts as the end that was asked for.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
