@@ -4,7 +4,7 @@ from astropy.io import fits
 
 from transtar.errors import InputError
 from transtar.simulate.native import desi, targets
-from transtar.simulate.native.healpix import nested_index
+from transtar.simulate.stars.healpix import nested_index
 
 from .. import made_samples as made
 

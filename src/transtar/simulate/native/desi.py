@@ -16,7 +16,7 @@ from astropy.table import Table
 from ...errors import InputError
 from ...spectra import SpectrumBatch
 from . import schemas, targets
-from .tables import ImageHdu, TableHdu, block_of, write_hdus
+from .fits_blocks import ImageHdu, TableHdu, block_of, write_hdus
 
 GRIDS = {"B": (3600.0, 2751), "R": (5760.0, 2326), "Z": (7520.0, 2881)}
 """First wavelength in Angstrom and number of pixels of 0.8 A of each arm."""

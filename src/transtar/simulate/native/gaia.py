@@ -18,7 +18,7 @@ from ...files import atomic_path
 from ...spectra import SpectrumBatch
 from ...surveys.gaia_xp import SAMPLING_NM, SCALE
 from ...surveys.xp_continuous import BASES, calibrated
-from .tables import simulated_cards
+from .fits_blocks import simulated_cards
 
 SOLUTION_ID = 4545469030156206080
 BANDS = ("bp", "rp")
