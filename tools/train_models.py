@@ -2,15 +2,18 @@
 
     python -m tools.train_models --out FOLDER [--stars 120000] [--seed 0]
 
-trains one network for all labels together, which serves each of them better than one of its own, and writes it label by label:
-FOLDER/mock-feh and so on. The shipped ones are those of the defaults.
+trains one network for all labels together, which serves each of them better than one of its own. It is written once, to
+FOLDER/joint/mock, and the description and card of each label to FOLDER/shipped/mock-feh and so on. The shipped ones are those of
+the defaults, with FOLDER src/transtar/models; what the cards say of real stars was added by hand.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from tqdm import tqdm
@@ -22,6 +25,8 @@ from transtar.simulate.emulator.emulator_storage import load_emulator
 from transtar.simulate.mocks.line_correction import load_lines
 from transtar.simulate.mocks.mock_sets import MockSet, MockSettings, mock_set
 from transtar.train import Augmentation, Pretrain, pretrain
+
+NAME = "mock"
 
 LABELS = ("feh", "alphafe", "teff", "logg")
 
@@ -77,6 +82,32 @@ def seen_stars(settings: MockSettings) -> dict[str, np.ndarray]:
     return {**stars, "role": np.full(n, "lines")} if n else {}
 
 
+def write_models(model: Estimator, out: Path) -> list[Path]:
+    """Write a network once, and what its outputs need to be models of their own (see `transtar.models.named.joint_network`).
+
+    Parameters
+    ----------
+    model : Estimator
+    out : Path
+        Gets ``joint/mock``, and ``shipped/mock-LABEL`` of each label.
+
+    Returns
+    -------
+    list of Path
+        All folders.
+    """
+    folders = [out / "joint" / NAME]
+    model.save(folders[0], dtype="float16")
+    for label in model.label_names:
+        folders.append(out / "shipped" / f"{NAME}-{label}")
+        folders[-1].mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory() as whole:
+            model.only(label).save(Path(whole) / "model", dtype="float16")
+            for name in ("config.json", "README.md"):
+                shutil.copyfile(Path(whole) / "model" / name, folders[-1] / name)
+    return folders
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Make and write the models."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -84,8 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--stars", type=int, default=MockSettings.stars)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
-    for label in LABELS:
-        check_replaceable(given.out / f"mock-{label}")
+    check_replaceable(given.out / "joint" / NAME)
     settings = MockSettings(stars=given.stars, seed=given.seed)
     with tqdm(total=settings.stars, unit="star", desc="observe", disable=None) as bar:
         mock = mock_set(settings, load_emulator(), progress=bar.update)
@@ -95,10 +125,9 @@ def main(arguments: list[str] | None = None) -> None:
     model.provenance[-1]["mock"] = asdict(settings)
     model = replace(model, trained_on=seen_stars(settings))
     print(f"validation loss {min(model.provenance[-1]['validation_loss']):.4f}")
-    for label in LABELS:
-        single = replace(model.only(label), label_error=np.array([ERRORS[label]]))
-        single.save(given.out / f"mock-{label}", dtype="float16")
-        print(given.out / f"mock-{label}")
+    errors = np.array([ERRORS[label] for label in model.label_names])
+    for folder in write_models(replace(model, label_error=errors), given.out):
+        print(folder)
 
 
 if __name__ == "__main__":
