@@ -16,7 +16,7 @@ from transtar.simulate.emulator.emulator import Emulator
 from transtar.simulate.emulator.emulator_storage import EMULATOR, load_emulator, save_emulator
 
 from .emulator_card import emulator_card
-from .emulator_grid import Grid, Pairs, read_grid, read_pairs
+from .emulator_grid import Pairs, read_grid, read_pairs
 from .emulator_training import SETTINGS, train_emulator
 from .emulator_validation import (
     compare_derivatives,
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             validation["cross_validation"] = validation_summary(checked)
             write_json(report / VALIDATION, validation)
             save_emulator(emulator, options.out, emulator_card(emulator, validation))
-            _draw(grid, pairs, emulator, checked, report)
+            _draw(pairs, emulator, checked, report)
     except TranstarError as error:
         _say(f"train_emulator: {error}")
         return 1
@@ -95,7 +95,7 @@ def _check_pairs(emulator: Emulator, pairs: Pairs) -> dict:
     }
 
 
-def _draw(grid: Grid, pairs: Pairs, emulator: Emulator, checked: dict[str, np.ndarray], folder: Path) -> None:
+def _draw(pairs: Pairs, emulator: Emulator, checked: dict[str, np.ndarray], folder: Path) -> None:
     from transtar.report.style import save
 
     from .emulator_figure import draw_validation

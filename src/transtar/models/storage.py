@@ -191,16 +191,16 @@ def load_estimator(folder: str | Path) -> Estimator:
         not fit the others.
     """
     folder = find_model(folder)
-    network = joint_network(folder)
-    for name in (CONFIG, WEIGHTS, TRAINED_ON) if network is None else (CONFIG,):
+    joint = joint_network(folder)
+    for name in (CONFIG, WEIGHTS, TRAINED_ON) if joint is None else (CONFIG,):
         if not (folder / name).exists():
             shipped = folder.name in named_models() and name == WEIGHTS
             remedy = f"; transtar models export {folder.name} --out FOLDER makes a complete copy" if shipped else ""
             raise InputError(f"{folder}: not a complete model, {name} is missing{remedy}")
         check_regular(folder / name)
     config = read_config(folder)
-    if network is not None:
-        return load_estimator(network).only(*(label["name"] for label in _labels(config["labels"])))
+    if joint is not None:
+        return load_estimator(joint).only(*(label["name"] for label in _labels(config["labels"])))
     tensors = read_header(folder / WEIGHTS)
     _check_files(folder, config["files"])
     try:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,6 @@ from transtar.simulate.stars.population_settings import (
     LAMOST_LIKE,
     MILES_LIKE,
     Population,
-    oversample_poor,
 )
 from transtar.simulate.stars.truth import COLUMNS, spectrum_labels
 
@@ -112,7 +113,7 @@ def test_surveys(settings):
 
 
 def test_oversampling_of_poor_stars():
-    stars = draw_stars(1000, 3, oversample_poor(LAMOST_LIKE, 0.5))
+    stars = draw_stars(1000, 3, replace(LAMOST_LIKE, poor_share=0.5))
     assert np.mean(stars["feh"] < -1) == pytest.approx(0.5, abs=0.06)
     with pytest.raises(SettingsError, match="poor_share"):
         draw_stars(5000, 3, Population(shares=(1, 0, 0), poor_share=0.9))

@@ -159,17 +159,11 @@ LAMOST_NOMINAL = LineSpread((5000.0,), (1800.0,))
 LAMOST_MEASURED = LineSpread((4200.0, 4600.0, 5000.0, 5400.0, 7000.0), (1100.0, 1350.0, 1450.0, 1500.0, 1800.0))
 """What fits real spectra of DR10 best when synthetic ones are smoothed, up to 5400 A; nominal in the red."""
 
-MILES_NOMINAL = LineSpread((5000.0,), (2.5,), "angstrom")
-"""Falcon-Barroso et al. 2011, A&A 532, A95: 2.51 A."""
-
 MILES_MEASURED = LineSpread((5000.0,), (2.8,), "angstrom")
-"""What fits the real spectra best when synthetic ones are smoothed."""
+"""What fits the real spectra best when synthetic ones are smoothed; Falcon-Barroso et al. 2011, A&A 532, A95, give 2.51 A."""
 
 DESI_B_NOMINAL = LineSpread((3600.0, 5800.0), (2000.0, 3200.0))
-"""DESI Collaboration 2022, AJ 164, 207, table 1."""
-
-DESI_B_COADD = LineSpread((3680.0, 5680.0), (1.56, 1.59), "angstrom")
-"""From the resolution matrix of a genuine coadd: about 12 % sharper than the requirement."""
+"""DESI Collaboration 2022, AJ 164, 207, table 1; the resolution matrix of a genuine coadd is about 12 % sharper."""
 
 LAMOST = Instrument(
     "lamost",

@@ -90,52 +90,6 @@ def write_sampled(batch: SpectrumBatch, path: Path) -> Path:
     return _write_fits(columns, path)
 
 
-def write_individual(batch: SpectrumBatch, folder: Path) -> list[Path]:
-    """Write sampled spectra as VOTables, one source a file: the archive's INDIVIDUAL structure.
-
-    Parameters
-    ----------
-    batch : SpectrumBatch
-        As in `write_sampled`.
-    folder : Path
-
-    Returns
-    -------
-    list of Path
-    """
-    from astropy.io.votable.tree import Field, Param, Resource, TableElement, VOTableFile
-
-    flux, error = _check(batch)
-    paths = []
-    for i, identifier in enumerate(batch.ids.tolist()):
-        votable = VOTableFile(version="1.4")
-        resource = Resource(type="results")
-        votable.resources.append(resource)
-        table = TableElement(votable)
-        resource.tables.append(table)
-        table.params.append(
-            Param(votable, name="source_id", datatype="long", ucd="meta.id;meta.main", value=str(identifier))
-        )
-        table.params.append(
-            Param(votable, name="solution_id", datatype="long", ucd="meta.version", value=str(SOLUTION_ID))
-        )
-        unit = "W.m**-2.nm**-1"
-        table.fields.extend([
-            Field(votable, name="wavelength", datatype="double", unit="nm", ucd="em.wl"),
-            Field(votable, name="flux", datatype="float", unit=unit, ucd="spect"),
-            Field(votable, name="flux_error", datatype="float", unit=unit, ucd="stat.error;spect"),
-        ])  # fmt: skip
-        table.create_arrays(len(SAMPLING_NM))
-        for name, values in (("wavelength", SAMPLING_NM), ("flux", flux[i]), ("flux_error", error[i])):
-            table.array[name] = values
-        table.format = "binary2"
-        path = Path(folder) / f"XP_SAMPLED_Gaia_DR3_{identifier}.xml"
-        with atomic_path(path, ours=True) as temporary:
-            votable.to_xml(str(temporary))
-        paths.append(path)
-    return paths
-
-
 def fit_coefficients(flux: np.ndarray, ridge: float = 1e-5) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients whose sampled spectra are those given, and the matrix that samples them.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ...errors import SettingsError
 
@@ -101,8 +101,3 @@ MILES_LIKE = Population(
     declination=(-30, 90), lowest_teff=3700,
 )  # fmt: skip
 """A library: bright stars chosen to cover the labels (Sanchez-Blazquez et al. 2006, MNRAS 371, 703)."""
-
-
-def oversample_poor(settings: Population, share: float) -> Population:
-    """The same survey with `share` of its stars below [Fe/H] = -1."""
-    return replace(settings, poor_share=share)
