@@ -15,7 +15,7 @@ import numpy as np
 
 from transtar.datasets import read_set
 from transtar.files import check_files
-from transtar.simulate.mocks.lines_from_set import lines_from_set
+from transtar.simulate.mocks.line_fit import lines_from_set
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -12,7 +12,7 @@ from transtar.grids import BLUE, XP
 from transtar.preprocess import Preprocessing
 from transtar.simulate import load_emulator
 from transtar.simulate.instruments.instrument import INSTRUMENTS
-from transtar.simulate.mocks.line_correction import twins
+from transtar.simulate.mocks.twins import twins
 from transtar.simulate.stars.abundances import microturbulence
 from transtar.surveys.air import air_to_vacuum
 

@@ -16,7 +16,8 @@ from transtar.simulate.emulator.model_spectra import ModelSpectra
 from transtar.simulate.instruments.effects import Effects
 from transtar.simulate.instruments.instrument import INSTRUMENTS
 from transtar.simulate.instruments.observe import observe
-from transtar.simulate.mocks.line_correction import average_stars, load_lines, twins
+from transtar.simulate.mocks.line_correction import load_lines
+from transtar.simulate.mocks.twins import average_stars, twins
 
 NAMES = tuple(STEPS)
 MILES, DESI = INSTRUMENTS["miles"], INSTRUMENTS["desi"]

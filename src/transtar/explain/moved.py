@@ -16,7 +16,8 @@ from ..simulate.emulator.model_spectra import ModelSpectra
 from ..simulate.instruments.effects import Effects
 from ..simulate.instruments.instrument import Instrument
 from ..simulate.instruments.observe import observe
-from ..simulate.mocks.line_correction import LineCorrection, average_stars
+from ..simulate.mocks.line_correction import LineCorrection
+from ..simulate.mocks.twins import average_stars
 from ..simulate.stars.abundances import mean_alpha
 from ..simulate.stars.truth import spectrum_labels
 from ..surveys import get_survey

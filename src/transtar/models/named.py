@@ -27,11 +27,11 @@ def store_folder() -> Path:
 
 def named_models() -> dict[str, Path]:
     """Folders of all models that have a name, those that ship first."""
-    found: dict[str, Path] = {}
+    named: dict[str, Path] = {}
     for folder in (SHIPPED, store_folder()):
         for config in sorted(folder.glob("*/config.json")):
-            found.setdefault(config.parent.name, config.parent)
-    return found
+            named.setdefault(config.parent.name, config.parent)
+    return named
 
 
 def find_model(name: str | Path) -> Path:

@@ -117,7 +117,7 @@ def _corrected(
     Without `Job.lines` the flux stays; stars are those of the correction that the mock stars were made with, if any.
     """
     from ..simulate.mocks.line_correction import LABELS, load_lines
-    from ..simulate.mocks.lines_from_set import lines_from_set
+    from ..simulate.mocks.line_fit import lines_from_set
 
     if not job.lines:
         made_with = source.provenance.get("mock", {}).get("lines")

@@ -7,17 +7,10 @@ from transtar.errors import InputError, MismatchError
 from transtar.preprocess import Preprocessing
 from transtar.simulate import load_emulator
 from transtar.simulate.instruments.instrument import LAMOST, MILES
-from transtar.simulate.mocks.line_correction import (
-    LABELS,
-    LineCorrection,
-    fit_lines,
-    lines_of_model,
-    load_lines,
-    shipped_lines,
-    trusted,
-    twins,
-)
+from transtar.simulate.mocks.line_correction import LABELS, LineCorrection, lines_of_model, load_lines, shipped_lines
+from transtar.simulate.mocks.line_fit import fit_lines, trusted
 from transtar.simulate.mocks.mock_sets import MockSettings, mock_set
+from transtar.simulate.mocks.twins import twins
 
 SETTINGS = Preprocessing()
 

@@ -17,7 +17,7 @@ from transtar.seal import sealed
 from transtar.simulate.instruments.instrument import SignalToNoise
 from transtar.simulate.instruments.observe import observe
 from transtar.simulate.stars.truth import spectrum_labels
-from transtar.simulate.universe import contents, universe
+from transtar.simulate.universe import spectrum_groups, universe
 from transtar.simulate.universe.universe import simulate_universe
 from transtar.simulate.universe.universe_record import open_record
 from transtar.simulate.universe.universe_settings import KNOWN, universe_settings
@@ -200,7 +200,7 @@ def test_interrupted_and_taken_up_by_other_workers_it_is_the_same(world, plan, t
             (folder / "desi" / "healpix" / "main" / ".transtar-tmp-abcdefgh" / ".lock").touch()
             raise KeyboardInterrupt
         done.append(group.part)
-        return contents.write_group(group)
+        return spectrum_groups.write_group(group)
 
     with monkeypatch.context() as patch:
         patch.setattr(universe, "write_group", interrupted)
@@ -316,10 +316,10 @@ def test_settings():
 def test_smooth_blanketing_has_no_say_in_the_blue_grid_of_desi(plan):
     """The S/N is set over the whole arm, yet by its median: what no line is known of must not move it."""
     rows = plan.desi[:60]
-    model = contents._models(rows)
-    assert isinstance(contents.DESI_ARMS.snr, SignalToNoise)
+    model = spectrum_groups._models(rows)
+    assert isinstance(spectrum_groups.DESI_ARMS.snr, SignalToNoise)
     one, other = (
-        observe(contents.DESI_ARMS, model, rows, snr=np.asarray(rows["snr_b"]), blanketing=factor)
+        observe(spectrum_groups.DESI_ARMS, model, rows, snr=np.asarray(rows["snr_b"]), blanketing=factor)
         for factor in (1.0, 1.2)
     )
     grid = (one.wave > 4000) & (one.wave < 5600)
@@ -331,8 +331,8 @@ def test_smooth_blanketing_has_no_say_in_the_blue_grid_of_desi(plan):
 
 def test_resolution_on_request(plan, tmp_path):
     settings = universe_settings("small", 7, {**CHANGES, "resolution": True})
-    group = contents.group_of(plan, "desi/healpix", 0, np.arange(2), tmp_path, settings)
-    written = contents.write_group(group)
+    group = spectrum_groups.group_of(plan, "desi/healpix", 0, np.arange(2), tmp_path, settings)
+    written = spectrum_groups.write_group(group)
     assert written["rows"] == 2
     with fits.open(coadds(tmp_path)[0]) as hdus:
         rows = len(hdus["FIBERMAP"].data)

@@ -102,11 +102,11 @@ class Head(nn.Module):
         self.shape = shape
         widths = [len(FEATURES), *shape.hidden, shape.components]
         pairs = list(pairwise(widths))
-        own: dict[str, Any] = {"dtype": torch.float32, "device": device}
-        self.weight = nn.ParameterList([torch.zeros(shape.members, a, b, **own) for a, b in pairs])
-        self.bias = nn.ParameterList([torch.zeros(shape.members, 1, b, **own) for _, b in pairs])
-        self.register_buffer("basis", torch.zeros(shape.components, shape.outputs, **own))
-        self.register_buffer("mean", torch.zeros(shape.outputs, **own))
+        kind: dict[str, Any] = {"dtype": torch.float32, "device": device}
+        self.weight = nn.ParameterList([torch.zeros(shape.members, a, b, **kind) for a, b in pairs])
+        self.bias = nn.ParameterList([torch.zeros(shape.members, 1, b, **kind) for _, b in pairs])
+        self.register_buffer("basis", torch.zeros(shape.components, shape.outputs, **kind))
+        self.register_buffer("mean", torch.zeros(shape.outputs, **kind))
 
     def coefficients(self, inputs: torch.Tensor) -> torch.Tensor:
         """Mean coefficients of the members, (n, components), of features (n, 8)."""

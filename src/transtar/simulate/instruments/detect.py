@@ -105,11 +105,11 @@ def _cosmic_rays(instrument: Instrument, flux, sigma, bits, rng: np.random.Gener
     """Add hits of one to three pixels, log-normal about 15 sigma; changes `flux` and `bits`."""
     number = rng.poisson(instrument.cosmics * len(flux) / 4000)
     where, width = rng.integers(0, len(flux), number), rng.integers(1, 4, number)
-    height, found = rng.lognormal(np.log(15), 0.8, number), rng.uniform(size=number) < instrument.cosmics_found
+    height, masked = rng.lognormal(np.log(15), 0.8, number), rng.uniform(size=number) < instrument.cosmics_found
     for i in range(number):
         pixels = slice(where[i], where[i] + width[i])
         flux[pixels] += height[i] * sigma[pixels]
-        if found[i]:
+        if masked[i]:
             bits[pixels] |= instrument.bits["cosmic"]
 
 

@@ -69,8 +69,8 @@ class LineSpread:
         """
         pixel = np.gradient(edges)
         wanted = (self.fwhm(edges) / FWHM_PER_SIGMA) ** 2
-        own = (edges / intrinsic / FWHM_PER_SIGMA) ** 2
-        return np.sqrt(np.maximum(wanted - own - pixel**2 / 12, 0)) / edges
+        native = (edges / intrinsic / FWHM_PER_SIGMA) ** 2
+        return np.sqrt(np.maximum(wanted - native - pixel**2 / 12, 0)) / edges
 
 
 def pixel_edges(wave: np.ndarray) -> np.ndarray:

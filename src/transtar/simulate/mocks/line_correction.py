@@ -23,31 +23,13 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from astropy.table import Table
 
 from ...errors import InputError, SettingsError, shown
 from ...files import atomic_path
-from ...preprocess import Preprocessing, preprocess
-from ..emulator.emulator import Emulator
-from ..emulator.model_spectra import ModelSpectra
-from ..instruments.effects import Effects
-from ..instruments.instrument import Instrument
-from ..instruments.observe import observe
-from ..stars import abundances
+from ...preprocess import Preprocessing
 
 TEFF_RANGE = (4300.0, 6900.0)
 """Kelvin; the regressors are held within."""
-
-DEPTH_PRIOR, ADDED_PRIOR = 0.2, 0.02
-"""Standard deviation of the coefficients that the ridge regression takes for granted: relative depth, and flux."""
-
-MODEL_ERROR = 0.01
-"""What is left of the differences at infinite S/N; it keeps a few bright stars from deciding."""
-
-BLOCK = 512
-
-FEWEST = 30
-"""Stars that a correction is learnt on at least."""
 
 LABELS = ("teff", "logg", "feh")
 
@@ -93,7 +75,7 @@ class LineCorrection:
         -------
         ndarray, shape (n, n_grid), float32
         """
-        steps, fading = _regressors(labels)
+        steps, fading = regressors(labels)
         depth = 1 - flux if depth is None else depth
         scaled = (steps @ self.depth) * depth + ((fading[:, None] * steps) @ self.added)
         return (flux - scaled).astype(np.float32)
@@ -170,117 +152,7 @@ def shipped_lines() -> list[str]:
     return sorted(p.name.removesuffix(".npz") for p in folder.iterdir() if p.name.endswith(".npz"))
 
 
-def twins(
-    labels: Mapping[str, np.ndarray],
-    emulator: Emulator,
-    instrument: Instrument,
-    settings: Preprocessing | None = None,
-    snr: np.ndarray | None = None,
-    seed: int = 0,
-) -> np.ndarray:
-    """Synthetic spectra of stars with given labels, observed and prepared.
-
-    What the labels leave open is that of an average star: [alpha/Fe] the mean of the Galaxy at its [Fe/H], [C/Fe],
-    microturbulence and dredge-up those of `abundances`, no rotation to speak of.
-
-    Parameters
-    ----------
-    labels : mapping of str to ndarray, shape (n,)
-        teff, logg, feh; alphafe if known. Stars outside the emulator's range are made at its edge.
-    emulator : Emulator
-    instrument : Instrument
-    settings : Preprocessing, optional
-    snr : ndarray, shape (n,), optional
-        Noise of this S/N per pixel; none if not given.
-    seed : int
-
-    Returns
-    -------
-    ndarray, shape (n, n_grid), float32
-    """
-    stars = average_stars(labels)
-    wanted = emulator.clip(np.stack([np.asarray(stars[name], float) for name in emulator.label_names], axis=1))
-    effects = Effects.only("lsf", "noise") if snr is not None else Effects.only("lsf")
-    parts = []
-    for start in range(0, len(stars), BLOCK):
-        rows = slice(start, start + BLOCK)
-        model = ModelSpectra.from_emulator(emulator, wanted[rows])
-        seen = None if snr is None else np.asarray(snr, float)[rows]
-        batch = observe(instrument, model, stars[rows], seed=seed, effects=effects, snr=seen)
-        parts.append(preprocess(batch, settings).flux)
-    return np.concatenate(parts)
-
-
-def fit_lines(
-    real: np.ndarray,
-    clean: np.ndarray,
-    noisy: np.ndarray,
-    labels: Mapping[str, np.ndarray],
-    snr: np.ndarray,
-    *,
-    name: str,
-    preprocessing: Preprocessing,
-    info: dict[str, Any] | None = None,
-    stars: Mapping[str, np.ndarray] | None = None,
-) -> LineCorrection:
-    """Learn a correction.
-
-    Parameters
-    ----------
-    real : ndarray, shape (n, n_grid)
-        Prepared spectra of real stars.
-    clean, noisy : ndarray, shape (n, n_grid)
-        Their `twins`, without noise and with that of `snr`.
-    labels : mapping of str to ndarray, shape (n,)
-    snr : ndarray, shape (n,)
-        Per pixel.
-    name : str
-    preprocessing : Preprocessing
-    info : dict, optional
-    stars : mapping of str to ndarray, shape (n,), optional
-        Identifiers to keep.
-
-    Returns
-    -------
-    LineCorrection
-
-    Raises
-    ------
-    InputError
-        If fewer than 30 stars are usable.
-    """
-    finite = np.isfinite(real).all(axis=1) & np.isfinite(noisy).all(axis=1) & np.isfinite(clean).all(axis=1)
-    if finite.sum() < FEWEST:
-        raise InputError(f"line correction '{name}': {finite.sum()} usable stars, needs at least {FEWEST}")
-    labels = {key: np.asarray(labels[key], float)[finite] for key in LABELS}
-    steps, fading = _regressors(labels)
-    depth = (1 - clean[finite]).astype(np.float64)
-    missing = (noisy[finite] - real[finite]).astype(np.float64)
-    weight = 1 / (MODEL_ERROR**2 + 1 / np.asarray(snr, float)[finite] ** 2)
-    prior = np.diag(np.repeat([DEPTH_PRIOR**-2.0, ADDED_PRIOR**-2.0], 3))
-    added = fading[:, None] * steps
-    solution = np.empty((real.shape[1], 6))
-    for pixel in range(real.shape[1]):
-        design = np.concatenate([depth[:, pixel, None] * steps, added], axis=1)
-        weighted = design * weight[:, None]
-        solution[pixel] = np.linalg.solve(weighted.T @ design + prior, weighted.T @ missing[:, pixel])
-    halves = solution.T.astype(np.float32)
-    info = {"stars": int(finite.sum()), **(info or {})}
-    kept = {key: np.asarray(column)[finite] for key, column in (stars or {}).items()}
-    return LineCorrection(name, halves[:3], halves[3:], preprocessing, info, kept)
-
-
-def trusted(labels: Mapping[str, np.ndarray], snr: np.ndarray) -> np.ndarray:
-    """Stars to learn a correction on: labels a survey's pipeline gets right, S/N above 25; bool, shape (n,).
-
-    Below [Fe/H] = -1 there is little to learn and pipelines err.
-    """
-    teff = np.asarray(labels["teff"], float)
-    inside = (teff > TEFF_RANGE[0]) & (teff < TEFF_RANGE[1]) & np.isfinite(labels["logg"])
-    return inside & (np.asarray(labels["feh"], float) > -1) & (np.asarray(snr, float) > 25)
-
-
-def _regressors(labels: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def regressors(labels: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """1, t and s, shape (n, 3), and z, shape (n,)."""
     absent = [name for name in LABELS if name not in labels]
     if absent:
@@ -289,29 +161,3 @@ def _regressors(labels: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarra
     t = (np.clip(teff, *TEFF_RANGE) - 5500) / 1000
     giant = 1 / (1 + np.exp((logg - 3.5) / 0.25))
     return np.stack([np.ones_like(t), t, giant], axis=1), 10 ** (0.7 * np.clip(feh, -3, 0.5))
-
-
-def average_stars(labels: Mapping[str, np.ndarray]) -> Table:
-    """Stars of given labels as `observe` wants them; what the labels leave open is that of an average star, see `twins`."""
-    teff, logg, feh = (np.asarray(labels[name], float) for name in LABELS)
-    n = len(teff)
-    alphafe = np.asarray(labels["alphafe"], float) if "alphafe" in labels else abundances.mean_alpha(feh)
-    carbon = abundances.birth_carbon(feh, alphafe) + abundances.carbon_depletion(logg, feh)
-    constant = {
-        "vsini": 3.0,
-        "radial_velocity": 0.0,
-        "ebv": 0.0,
-        "v_mag": 12.0,
-        "g_mag": 12.0,
-        "r_mag": 12.0,
-        "ra": 0.0,
-        "dec": 0.0,
-    }
-    return Table(
-        {
-            "source_id": np.arange(1, n + 1, dtype=np.int64),
-            "teff": teff, "logg": logg, "feh": feh, "alphafe": alphafe, "cfe": carbon,
-            "vmic": abundances.microturbulence(teff, logg, feh),
-            **{name: np.full(n, value) for name, value in constant.items()},
-        }
-    )  # fmt: skip

@@ -186,8 +186,8 @@ def _arm(batch: SpectrumBatch | None, arm: str, rows: Table, these: np.ndarray) 
     ivar[bad] = 0
     bits = np.where(bad, ALL_BAD, 0).astype(np.int32)
     if "mask_bits" in batch.meta:
-        own = np.asarray(batch.meta["mask_bits"])[these].astype(np.int32)
-        bits = np.where(own != 0, own, bits)
+        set_bits = np.asarray(batch.meta["mask_bits"])[these].astype(np.int32)
+        bits = np.where(set_bits != 0, set_bits, bits)
     return wave, flux, ivar, bits
 
 

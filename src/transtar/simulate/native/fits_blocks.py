@@ -48,15 +48,15 @@ def parse_columns(text: str) -> tuple[Column, ...]:
 
     A format such as ``5x5D`` is a matrix, which FITS writes as ``25D`` with a TDIM card.
     """
-    found = []
+    columns = []
     for line in text.strip().splitlines():
         front, _, comment = line.partition("#")
         name, form, *unit = front.split(maxsplit=2)
         sides, letter = form[:-1], form[-1]
         shape = tuple(int(side) for side in sides.split("x")) if "x" in sides else ()
         size = str(int(np.prod(shape))) if shape else sides
-        found.append(Column(name, size + letter, shape, unit[0].strip() if unit else "", comment.strip()))
-    return tuple(found)
+        columns.append(Column(name, size + letter, shape, unit[0].strip() if unit else "", comment.strip()))
+    return tuple(columns)
 
 
 @dataclass(frozen=True)

@@ -177,10 +177,10 @@ def write_continuous(batch: SpectrumBatch, path: Path, seed: int = 0, without_bp
     for place, band in enumerate(BANDS):
         part = slice(place * BASES, (place + 1) * BASES)
         gone = missing & (band == "bp")
-        own = SAMPLING_NM < 640 if band == "bp" else SAMPLING_NM >= 640
+        in_band = SAMPLING_NM < 640 if band == "bp" else SAMPLING_NM >= 640
         # What a unit error of all coefficients does to a point of the sampled spectrum.
-        gain = np.median(np.sqrt((design[own][:, part] ** 2).sum(axis=1)))
-        sigma = np.median(error[:, own], axis=1)[:, None] / gain * np.ones(BASES)
+        gain = np.median(np.sqrt((design[in_band][:, part] ** 2).sum(axis=1)))
+        sigma = np.median(error[:, in_band], axis=1)[:, None] / gain * np.ones(BASES)
         noisy = values[:, part] + sigma * rng.standard_normal(sigma.shape)
         columns += _band_columns(band, place, noisy, sigma, gone)
     return _write_fits(columns, Path(path))

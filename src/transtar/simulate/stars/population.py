@@ -107,7 +107,7 @@ def _kinds(n: int, settings: Population, rng: np.random.Generator) -> tuple[np.n
     wanted = (
         [n] if settings.poor_share is None else list(rng.multinomial(n, [settings.poor_share, 1 - settings.poor_share]))
     )
-    found: list[list[np.ndarray]] = [[] for _ in wanted]
+    chosen: list[list[np.ndarray]] = [[] for _ in wanted]
     for _ in range(200):
         component = rng.choice(3, max(4 * n, 64), p=shares)
         feh, first = np.empty(len(component)), np.empty(len(component), bool)
@@ -118,10 +118,10 @@ def _kinds(n: int, settings: Population, rng: np.random.Generator) -> tuple[np.n
             feh[rows], first[rows] = mean[part] + sigma[part] * rng.standard_normal(rows.sum()), part == 0
         inside = (feh > FEH_LIMITS[0]) & (feh < FEH_LIMITS[1])
         for kind, keep in enumerate([inside] if len(wanted) == 1 else [inside & (feh < -1), inside & (feh >= -1)]):
-            missing = wanted[kind] - sum(len(rows) for rows in found[kind])
-            found[kind].append(np.stack([component, feh, first])[:, keep][:, :missing].T)
-        if all(sum(len(rows) for rows in part) == number for part, number in zip(found, wanted, strict=True)):
-            every = rng.permutation(np.concatenate([rows for part in found for rows in part]))
+            missing = wanted[kind] - sum(len(rows) for rows in chosen[kind])
+            chosen[kind].append(np.stack([component, feh, first])[:, keep][:, :missing].T)
+        if all(sum(len(rows) for rows in part) == number for part, number in zip(chosen, wanted, strict=True)):
+            every = rng.permutation(np.concatenate([rows for part in chosen for rows in part]))
             return every[:, 0].astype(np.int64), every[:, 1], every[:, 2] > 0
     raise SettingsError(
         f"population: poor_share {settings.poor_share} cannot be had from these shares of the components"

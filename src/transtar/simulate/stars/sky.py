@@ -84,16 +84,16 @@ def draw_positions(
     """
     n = int(np.prod(size))
     low, high = np.sin(np.radians(declination))
-    found: list[np.ndarray] = []
+    drawn: list[np.ndarray] = []
     missing = n
     for _ in range(100):
         dec = np.degrees(np.arcsin(rng.uniform(low, high, 2 * missing)))
         vectors = unit_vectors(rng.uniform(*right_ascension, 2 * missing), dec)
         good = np.abs(vectors @ TO_GALACTIC[2]) >= np.sin(np.radians(min_latitude))
-        found.append(vectors[good][:missing])
-        missing -= len(found[-1])
+        drawn.append(vectors[good][:missing])
+        missing -= len(drawn[-1])
         if not missing:
-            vectors = np.concatenate(found).reshape(*size, 3)
+            vectors = np.concatenate(drawn).reshape(*size, 3)
             return *angles(vectors), *angles(vectors @ TO_GALACTIC.T)
     raise SettingsError("population: declination and min_latitude leave no sky")
 

@@ -86,7 +86,7 @@ def plan(
     seed : int
         One seed, one plan.
     progress : callable, optional
-        Told the number of stars found and the number wanted, again and again.
+        Told the number of stars chosen and the number wanted, again and again.
 
     Returns
     -------
@@ -158,7 +158,7 @@ def _collect(
 ) -> Table:
     """Draw until every class has its number of stars; 'any' takes whatever no other class needs."""
     missing = {name: number for name, number in quotas.items() if number}
-    found: list[Table] = []
+    chosen: list[Table] = []
     for block in range(MOST_BLOCKS):
         if not missing:
             break
@@ -174,17 +174,17 @@ def _collect(
             if len(taken):
                 part = table[taken]
                 part["role"] = np.full(len(taken), name.removeprefix("any#"), dtype="U32")
-                found.append(part)
+                chosen.append(part)
                 missing[name] -= len(taken)
         missing = {name: number for name, number in missing.items() if number}
         if progress is not None:
-            progress(sum(len(part) for part in found))
+            progress(sum(len(part) for part in chosen))
     if missing:
         lack = ", ".join(f"{number} of class {name}" for name, number in missing.items())
         raise InputError(
             f"the population of {what} lacks {lack}; draw it with more such stars (poor_share, lowest_teff)"
         )
-    return vstack(found, metadata_conflicts="silent")
+    return vstack(chosen, metadata_conflicts="silent")
 
 
 def _check(table: Table) -> None:

@@ -19,9 +19,10 @@ from tqdm import tqdm
 from ...errors import TranstarError
 from ...files import check_writable
 from ...processes import start_worker, stop
-from .contents import Group, catalogs, group_of, places, write_group
+from .catalogs import catalogs
 from .disk_space import check_disk
 from .samples import Plan, plan
+from .spectrum_groups import Group, group_of, places, write_group
 from .universe_record import add_group, begin_part, discard_unfinished, is_done, open_record, save_record
 from .universe_settings import UniverseSettings
 
@@ -132,7 +133,7 @@ def _write_spectra(
     record: dict[str, Any],
     workers: int,
 ) -> None:
-    every = [(part, number, place) for part, found in wanted.items() for number, place in enumerate(found)]
+    every = [(part, number, place) for part, groups in wanted.items() for number, place in enumerate(groups)]
     missing = [(part, number, place) for part, number, place in every if not is_done(record, part, number)]
     for part in dict.fromkeys(part for part, _, _ in missing):
         begin_part(folder, record, part)

@@ -73,10 +73,10 @@ def open_record(folder: Path, settings: UniverseSettings) -> dict[str, Any]:
             "or another --out, or delete the folder"
         )
     # What somebody has deleted is to be made again.
-    there = {name: part for name, part in record["parts"].items() if (folder / name).exists()}
-    _check_sizes(folder, there)
-    if there != record["parts"]:
-        record |= {"parts": there, "complete": False}
+    kept = {name: part for name, part in record["parts"].items() if (folder / name).exists()}
+    _check_sizes(folder, kept)
+    if kept != record["parts"]:
+        record |= {"parts": kept, "complete": False}
     return record
 
 
@@ -95,9 +95,9 @@ def _check_sizes(folder: Path, parts: dict[str, Any]) -> None:
             continue
         path = folder / name
         files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-        found = (len(files), sum(file.stat().st_size for file in files))
-        if found != (part["files"], part["bytes"]):
-            wrong.append(f"{name} ({found[0]} files of {found[1]} bytes, not {part['files']} of {part['bytes']})")
+        size = (len(files), sum(file.stat().st_size for file in files))
+        if size != (part["files"], part["bytes"]):
+            wrong.append(f"{name} ({size[0]} files of {size[1]} bytes, not {part['files']} of {part['bytes']})")
     if wrong:
         raise InputError(
             f"{folder}: not as it was made: {', '.join(wrong)}; move or delete what is named, and the same command makes it again"

@@ -84,7 +84,7 @@ class UniverseSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON: settings by the names under which `universe_settings` takes them."""
-        values = {name: getattr(self, name) for name in OWN}
+        values = {name: getattr(self, name) for name in OTHER}
         return {
             "seed": self.seed,
             **{name: getattr(self.scale, name) for name in COUNTS},
@@ -93,8 +93,8 @@ class UniverseSettings:
         }
 
 
-OWN = tuple(field.name for field in fields(UniverseSettings) if field.name not in ("scale", "seed", "effects"))
-KNOWN = (*COUNTS, *OWN, *(f"effects.{name}" for name in EFFECTS))
+OTHER = tuple(field.name for field in fields(UniverseSettings) if field.name not in ("scale", "seed", "effects"))
+KNOWN = (*COUNTS, *OTHER, *(f"effects.{name}" for name in EFFECTS))
 """Every key that may be set."""
 
 
@@ -124,10 +124,10 @@ def universe_settings(scale: str = "small", seed: int = 0, changes: dict[str, An
     for name, value in switches.items():
         if not isinstance(value, bool):
             raise SettingsError(f"effects.{name} must be true or false, not {value}")
-    own = SMALL_FIELD if scale == "small" else {}
+    sky = SMALL_FIELD if scale == "small" else {}
     return UniverseSettings(
         scale=resized(base, {name: changes[name] for name in COUNTS if name in changes}),
         seed=seed,
         effects=Effects(**switches),
-        **{**own, **{name: changes[name] for name in OWN if name in changes}},  # type: ignore[arg-type]
+        **{**sky, **{name: changes[name] for name in OTHER if name in changes}},  # type: ignore[arg-type]
     )
