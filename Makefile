@@ -72,7 +72,7 @@ bench: $(VENV)/.test  ## compare speed with what a user would write otherwise
 
 clean:  ## remove caches and build products; .venv and runs/ stay
 	rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp per set of extras: touched last, so that an interrupted installation is taken up again.
 $(VENV)/.base: pyproject.toml constraints.txt

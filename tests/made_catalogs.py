@@ -6,8 +6,8 @@ import numpy as np
 from astropy.table import Table
 
 from transtar.simulate.native import apogee, compilations, lamost, mws
-from transtar.simulate.samples import plan
-from transtar.simulate.scales import get_scale
+from transtar.simulate.universe.samples import plan
+from transtar.simulate.universe.scales import get_scale
 
 from .simulate import made_samples as made
 

@@ -70,7 +70,8 @@ def test_contents(wheel):
     }
     assert modules | extras | {"transtar/py.typed"} <= names
     assert licence
-    assert not [name for name in names if name.startswith("tests") or "__pycache__" in name]
+    assert not [name for name in names if name.startswith(("tests", "tools")) or "__pycache__" in name]
+    assert sum(path.stat().st_size for path in shipped) < 25e6
 
 
 def test_a_shipped_study_is_found(run, tmp_path):

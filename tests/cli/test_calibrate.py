@@ -4,7 +4,7 @@ import numpy as np
 from astropy.table import Table
 
 from transtar.labels.calibration import load_calibration
-from transtar.simulate.native import pipeline
+from transtar.simulate.pipelines import desi_pipeline
 
 BIG = 2**62 + 1
 
@@ -12,7 +12,7 @@ BIG = 2**62 + 1
 def write(path, n=3000, **more):
     rng = np.random.default_rng(0)
     teff, logg, feh = rng.uniform(4100, 6600, n), rng.uniform(0.5, 5.1, n), rng.uniform(-2, 0.4, n)
-    measured = feh + pipeline.metallicity_bias(teff, logg, pipeline.SP) + rng.normal(0, 0.03, n)
+    measured = feh + desi_pipeline.metallicity_bias(teff, logg, desi_pipeline.SP) + rng.normal(0, 0.03, n)
     table = {"source_id": BIG + np.arange(n), "feh": feh, "feh_desi": measured, "teff_desi": teff, "logg_desi": logg}
     Table({**table, **more}).write(path)
     return path

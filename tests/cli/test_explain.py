@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from transtar.catalog.trained import trained_on
 from transtar.cli import build_parser
 from transtar.cli.common import name_models
 from transtar.cli.explain import KINDS
@@ -91,7 +92,7 @@ def test_tables_and_figures(explained, target, adapted):
     ]  # fmt: skip
     found, prepared = read_saliency(explained), read_set(target)
     model = load_estimator(adapted)
-    unseen = ~model.saw("miles", prepared.columns["id"], prepared.columns["file"])
+    unseen = ~trained_on({"survey": np.full(len(prepared), "miles"), **prepared.columns}, [model.trained_on])
     assert unseen.sum() == found.n_stars == 24
     own = gradients(model, prepared.flux[unseen], "feh")
     np.testing.assert_allclose(found.models["lora"].absolute.median, np.median(np.abs(own), axis=0), rtol=1e-5)

@@ -11,9 +11,9 @@ from transtar.explain.lines import Line, line_shares, prominent_lines, read_line
 from transtar.grids import BLUE, XP
 from transtar.preprocess import Preprocessing
 from transtar.simulate import load_emulator
-from transtar.simulate.abundances import microturbulence
-from transtar.simulate.instruments import INSTRUMENTS
-from transtar.simulate.lines import twins
+from transtar.simulate.instruments.instrument import INSTRUMENTS
+from transtar.simulate.mocks.twins import twins
+from transtar.simulate.stars.abundances import microturbulence
 from transtar.surveys.air import air_to_vacuum
 
 STARS = np.array(

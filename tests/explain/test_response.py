@@ -12,11 +12,12 @@ from transtar.explain.weights import best_weights, correlation, minimum_variance
 from transtar.models import Estimator, load_estimator
 from transtar.preprocess import Preprocessing, preprocess
 from transtar.simulate import load_emulator
-from transtar.simulate.effects import Effects
-from transtar.simulate.instruments import INSTRUMENTS
-from transtar.simulate.lines import average_stars, load_lines, twins
-from transtar.simulate.models import ModelSpectra
-from transtar.simulate.observe import observe
+from transtar.simulate.emulator.model_spectra import ModelSpectra
+from transtar.simulate.instruments.effects import Effects
+from transtar.simulate.instruments.instrument import INSTRUMENTS
+from transtar.simulate.instruments.observe import observe
+from transtar.simulate.mocks.line_correction import load_lines
+from transtar.simulate.mocks.twins import average_stars, twins
 
 NAMES = tuple(STEPS)
 MILES, DESI = INSTRUMENTS["miles"], INSTRUMENTS["desi"]

@@ -183,6 +183,7 @@ def _gaia(root: Path) -> list[Seed]:
     from transtar.simulate.native import gaia
 
     from ..simulate import made_samples
+    from ..surveys.individual_xp import write_individual
 
     wave = 10 * np.arange(336.0, 1021.0, 2.0)
     batch = made_samples.batch(wave, [2**62 + 1, 422596679964513792], "gaia-xp", level=2000.0)
@@ -196,7 +197,7 @@ def _gaia(root: Path) -> list[Seed]:
         gaia.write_sampled(batch, path)
         seeds.append(pack(path, seed))
     (root / "gaia-xml").mkdir()
-    written = gaia.write_individual(batch, root / "gaia-xml")
+    written = write_individual(batch, root / "gaia-xml")
     written[1].unlink()
     seeds.append(Seed("gaia-xml", "gaia-xp", "xml", root / "gaia-xml", written[0].name, written[0].name))
     path, seed = one_file(root, "gaia-individual-csv", "gaia-xp", "text", f"XP_SAMPLED-Gaia DR3 {2**62 + 1}.csv")

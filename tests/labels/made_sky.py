@@ -9,7 +9,7 @@ from astropy.table import Table
 
 from transtar.labels import Positions
 from transtar.labels.selection import load_selection
-from transtar.simulate.sky import source_ids
+from transtar.simulate.stars.sky import source_ids
 
 N, FIELD = 300, 60
 """Stars with spectra, and stars of Gaia for each of them that have none."""

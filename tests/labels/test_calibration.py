@@ -11,7 +11,7 @@ from transtar.labels.calibration import (
     load_calibration,
     write_calibration,
 )
-from transtar.simulate.native import pipeline
+from transtar.simulate.pipelines import desi_pipeline
 
 
 def stars(n=6000, seed=0):
@@ -33,7 +33,7 @@ koposov2025-sp -0.2 5800 5.2 nan
 """Calibration, [Fe/H], Teff, log g, and what the released function gives: desimilkyway/dr1_vac_code, feh_correct.py, commit
 10b6ab6. The lines lie where its first draft had other coefficients, another limit of log g or other ranges."""
 
-FAULTS = {"koposov2025-sp": pipeline.SP, "koposov2025-rvs": pipeline.RV}
+FAULTS = {"koposov2025-sp": desi_pipeline.SP, "koposov2025-rvs": desi_pipeline.RV}
 
 
 def check_both(name, feh, teff, logg, expected):
@@ -41,7 +41,7 @@ def check_both(name, feh, teff, logg, expected):
     feh, teff, logg, expected = (np.asarray(values, float) for values in (feh, teff, logg, expected))
     np.testing.assert_allclose(calibrate(feh, teff, logg, load_calibration(name)), expected, atol=6e-6)
     given = np.isfinite(expected)
-    bias = pipeline.metallicity_bias(teff, logg, FAULTS[name])
+    bias = desi_pipeline.metallicity_bias(teff, logg, FAULTS[name])
     np.testing.assert_allclose((feh - bias)[given], expected[given], atol=6e-6)
 
 
@@ -69,7 +69,7 @@ def test_the_simulated_pipeline_errs_everywhere_and_the_calibration_says_where_i
     published = load_calibration(name)
     (cool, hot), (low, high) = published.teff, published.logg
     edges = np.array([cool, hot, 5000, 5000]), np.array([4.0, 4.0, low, high])
-    assert np.isfinite(pipeline.metallicity_bias(*edges, faults)).all()
+    assert np.isfinite(desi_pipeline.metallicity_bias(*edges, faults)).all()
     # Lower ends belong to the ranges, upper ends do not.
     assert np.isfinite(calibrate(np.zeros(4), *edges, published)).tolist() == [True, False, True, False]
 
@@ -87,7 +87,7 @@ def test_fit_finds_the_coefficients_among_outliers():
     teff, logg, feh = stars()
     rng = np.random.default_rng(1)
     published = load_calibration("koposov2025-sp")
-    measured = feh + pipeline.metallicity_bias(teff, logg, pipeline.SP) + rng.normal(0, 0.03, len(feh))
+    measured = feh + desi_pipeline.metallicity_bias(teff, logg, desi_pipeline.SP) + rng.normal(0, 0.03, len(feh))
     measured[::20] += 1.5
     measured[::33] = np.nan
     fitted = fit_calibration(measured, teff, logg, feh)

@@ -7,7 +7,7 @@ import yaml
 from transtar.errors import InputError, SettingsError
 from transtar.labels import selection
 from transtar.labels.kinds import KINDS
-from transtar.labels.selection import load_selection, shipped_selections
+from transtar.labels.selection import load_selection
 
 from ..hostile import try_hostile_values
 
@@ -22,7 +22,7 @@ NAMES = (
 
 
 def test_shipped_selections():
-    assert tuple(shipped_selections()) == NAMES
+    assert tuple(selection._shipped()) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -106,7 +106,7 @@ def test_files_that_are_no_selection(tmp_path):
         load_selection("desi-finetuning", {"n": 3})
 
 
-@pytest.mark.parametrize("name", shipped_selections())
+@pytest.mark.parametrize("name", NAMES)
 def test_hostile_values_everywhere(name, monkeypatch):
     """In any place of a selection, whatever stands there is used, or refused in words."""
 

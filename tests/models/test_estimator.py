@@ -77,12 +77,6 @@ def test_an_input_that_never_varies_is_harmless():
     np.testing.assert_allclose(mean, spectra.mean(axis=0), rtol=1e-6)
 
 
-def test_labels_outside_the_training_range_are_extrapolated():
-    model = small_estimator()
-    labels = np.array([[-3.0, 5000], [0.0, 7500], [-1.0, 5000], [np.nan, 5000]])
-    assert model.extrapolated(labels).tolist() == [[True, False], [False, True], [False, False], [False, False]]
-
-
 def test_wrong_inputs_are_refused():
     with pytest.raises(InputError, match=rf"\(stars, {N_INPUTS}\)"):
         small_estimator().predict(np.ones((3, 5)))

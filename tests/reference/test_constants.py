@@ -15,11 +15,12 @@ from astropy import constants, units
 from transtar.explain.lines import read_lines
 from transtar.grids import SPEED_OF_LIGHT
 from transtar.labels import apogee, catalogs, mws, positions
-from transtar.simulate import dust, isochrones, photometry, sky, xp
-from transtar.simulate.abundances import microturbulence, plain_microturbulence, rotation
-from transtar.simulate.emulator_range import vmic_relation
-from transtar.simulate.instruments import DESI, SKY_LINES
+from transtar.simulate.emulator.grid_range import vmic_relation
+from transtar.simulate.instruments import xp
+from transtar.simulate.instruments.instrument import DESI, SKY_LINES
 from transtar.simulate.native import gaia
+from transtar.simulate.stars import dust, isochrones, photometry, sky
+from transtar.simulate.stars.abundances import microturbulence, plain_microturbulence, rotation
 
 
 def test_physics():

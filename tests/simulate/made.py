@@ -3,7 +3,7 @@
 import numpy as np
 from astropy.table import Table
 
-from transtar.simulate.models import ModelSpectra
+from transtar.simulate.emulator.model_spectra import ModelSpectra
 
 STEP = 1.6e-5
 WAVE = 10 ** np.arange(np.log10(3850.0), np.log10(5750.0), STEP)

@@ -5,12 +5,12 @@ import csv
 import numpy as np
 import pytest
 
+from tools.train_models import ERRORS, LABELS
 from transtar.cli import main
 from transtar.errors import SettingsError
 from transtar.evaluate import read_results
 from transtar.models import load_estimator
-from transtar.simulate.lines import load_lines
-from transtar.simulate.train_models import ERRORS, LABELS
+from transtar.simulate.mocks.line_correction import load_lines
 from transtar.studies.load import build_study, load_study
 
 SAMPLE = {"survey": "miles", "spectra": "s", "labels": "l"}

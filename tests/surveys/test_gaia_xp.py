@@ -15,6 +15,7 @@ from transtar.surveys.gaia_xp import SAMPLING_NM, source_ids
 from transtar.surveys.xp_tables import ARRAYS, NUMBERS
 
 from ..simulate import made_samples as made
+from .individual_xp import write_individual
 
 SURVEY = get_survey("gaia-xp")
 IDS = [2**62 + 1, 422596679964513792]
@@ -56,7 +57,7 @@ def test_sampled_round_trip(tmp_path, name):
 
 def test_individual_votables(tmp_path):
     batch = spectra()
-    paths = gaia.write_individual(batch, tmp_path)
+    paths = write_individual(batch, tmp_path)
     for i, path in enumerate(paths):
         check(read(SURVEY, path), batch.select(slice(i, i + 1)))
 
@@ -237,7 +238,7 @@ def test_genuine_sampled_file(data):
 def test_structure_of_the_genuine_sampled_file(data, tmp_path):
     from astropy.io.votable import parse
 
-    (path, _) = gaia.write_individual(spectra(), tmp_path)
+    (path, _) = write_individual(spectra(), tmp_path)
     with open(data / "gaia_xp/xp_sampled.xml", "rb") as file:
         theirs = parse(file, verify="ignore").get_first_table()
     ours = parse(str(path)).get_first_table()

@@ -54,8 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     from ..files import check_files, check_writable
     from ..preprocess import require_same
     from ..report.saliency import draw_saliency
-    from ..simulate.instruments import INSTRUMENTS
-    from ..simulate.lines import load_lines
+    from ..simulate.instruments.instrument import INSTRUMENTS
+    from ..simulate.mocks.line_correction import load_lines
 
     check_files(
         [arguments.out / name for name in (SALIENCY, LINES, RESPONSE, WEIGHTS)], [*arguments.model, arguments.data]
@@ -119,8 +119,8 @@ def _physical_test(arguments: argparse.Namespace, named: dict, chosen, labels: d
     from ..explain.response import physical_test
     from ..explain.results import write_test
     from ..simulate import load_emulator
-    from ..simulate.instruments import INSTRUMENTS
-    from ..simulate.lines import lines_of_model, load_lines
+    from ..simulate.instruments.instrument import INSTRUMENTS
+    from ..simulate.mocks.line_correction import lines_of_model, load_lines
 
     name = arguments.instrument or chosen.survey
     if name not in INSTRUMENTS:

@@ -1,4 +1,4 @@
-"""Models by name or folder: list them, show one's card, import one into the user's store, or say where one lies."""
+"""Models by name or folder: list them, show one's card, copy one into the user's store or a folder, or say where one lies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..errors import SettingsError, TranstarError, printable
 from . import arguments as values
 from .common import load_models, say
 
-HELP = "list, look at and import models"
+HELP = "list, look at, import and export models"
 
 
 MOST_CARD = 1 << 20
@@ -17,19 +17,24 @@ MOST_CARD = 1 << 20
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("action", choices=("list", "show", "import", "path"), help="what to do")
+    parser.add_argument("action", choices=("list", "show", "import", "export", "path"), help="what to do")
     parser.add_argument("model", nargs="?", type=values.path, help="name or folder of a model")
     parser.add_argument("--name", help="with import: the name to give it (default: that of the folder)")
+    parser.add_argument("--out", type=values.path, help="with export: folder of the copy")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from ..models import find_model, import_model, named_models
+    from ..models import export_model, find_model, import_model, named_models
 
     if arguments.action == "list" and arguments.model is not None:
         raise SettingsError(f"models list takes no model; models show {arguments.model} tells of one")
     if arguments.action != "import" and arguments.name is not None:
         raise SettingsError("--name is for models import")
+    if (arguments.action == "export") != (arguments.out is not None):
+        raise SettingsError(
+            "models export needs --out FOLDER" if arguments.out is None else "--out is for models export"
+        )
     if arguments.action == "list":
         for name, folder in named_models().items():
             try:
@@ -45,6 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "import":
         name = arguments.name or arguments.model.resolve().name
         say(f"{import_model(arguments.model, name)}: call it by --model {name}")
+        return 0
+    if arguments.action == "export":
+        say(f"{export_model(arguments.model, arguments.out)}: a copy of {arguments.model} that needs nothing else")
         return 0
     folder = find_model(arguments.model)
     if arguments.action == "path":

@@ -28,8 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from ..simulate.universe import simulate_universe
-    from ..simulate.universe_settings import universe_settings
+    from ..simulate.universe.universe import simulate_universe
+    from ..simulate.universe.universe_settings import universe_settings
 
     settings = universe_settings(arguments.scale, arguments.seed, parse_assignments(arguments.set))
     record = simulate_universe(arguments.out, settings, arguments.catalogs_only, arguments.workers, say)
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def table(record: dict[str, Any]) -> list[str]:
     """Lines of a table of the parts."""
-    from ..simulate.native.sizes import readable
+    from ..simulate.universe.disk_space import readable
 
     parts = record["parts"]
     width = max(len(name) for name in (*parts, "part"))

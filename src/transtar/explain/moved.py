@@ -12,13 +12,14 @@ from ..datasets import preprocess_batch
 from ..errors import InputError
 from ..preprocess import Preprocessing, require_same
 from ..simulate import Emulator, vmic_relation
-from ..simulate.abundances import mean_alpha
-from ..simulate.effects import Effects
-from ..simulate.instruments import Instrument
-from ..simulate.lines import LineCorrection, average_stars
-from ..simulate.models import ModelSpectra
-from ..simulate.observe import observe
-from ..simulate.truth import spectrum_labels
+from ..simulate.emulator.model_spectra import ModelSpectra
+from ..simulate.instruments.effects import Effects
+from ..simulate.instruments.instrument import Instrument
+from ..simulate.instruments.observe import observe
+from ..simulate.mocks.line_correction import LineCorrection
+from ..simulate.mocks.twins import average_stars
+from ..simulate.stars.abundances import mean_alpha
+from ..simulate.stars.truth import spectrum_labels
 from ..surveys import get_survey
 
 STEPS = {"feh": 0.1, "teff": 100.0, "logg": 0.2, "alphafe": 0.1}

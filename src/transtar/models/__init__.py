@@ -1,13 +1,14 @@
 """Networks, and the Estimator that carries one together with its scalers, preprocessing and history."""
 
+from .copies import export_model, import_model
 from .ensemble import check_ensemble, predict_ensemble
 from .estimator import Estimator
 from .lora import LoRALinear, LoRASettings, add_lora, merge_lora
 from .mlp import MLPSettings, build_mlp, count_weights
-from .named import find_model, import_model, named_models
+from .named import find_model, named_models
 from .networks import build_network, describe
 from .residual import ResidualNetwork, ResidualSettings, build_head
-from .storage import check_replaceable, load_estimator, read_config, save_estimator
+from .storage import check_replaceable, content_of, load_estimator, read_config, save_estimator
 
 __all__ = [
     "Estimator",
@@ -22,8 +23,10 @@ __all__ = [
     "build_network",
     "check_ensemble",
     "check_replaceable",
+    "content_of",
     "count_weights",
     "describe",
+    "export_model",
     "find_model",
     "import_model",
     "load_estimator",

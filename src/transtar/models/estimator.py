@@ -196,36 +196,6 @@ class Estimator:
             raise InputError(f"the model needs inputs of shape (stars, {self.n_inputs}), got {flux.shape}")
         return flux
 
-    def extrapolated(self, labels: np.ndarray) -> np.ndarray:
-        """Whether a label is outside the range of the training labels; bool, shape of `labels` (n, n_labels)."""
-        return (labels < self.label_min) | (labels > self.label_max)
-
-    def saw(self, survey: str, ids: np.ndarray, files: np.ndarray | None = None) -> np.ndarray:
-        """Whether the model was trained or validated on these spectra.
-
-        Parameters
-        ----------
-        survey : str
-        ids : ndarray, shape (n,), int64
-            -1 where there is no id.
-        files : ndarray of str, shape (n,), optional
-            File names, compared where there is no id.
-
-        Returns
-        -------
-        ndarray, shape (n,), bool
-        """
-        ids = np.asarray(ids, dtype=np.int64)
-        seen = np.zeros(len(ids), dtype=bool)
-        if not self.trained_on:
-            return seen
-        same = self.trained_on["survey"] == survey
-        known = self.trained_on["id"][same]
-        seen |= (ids >= 0) & np.isin(ids, known[known >= 0])
-        if files is not None:
-            seen |= (ids < 0) & np.isin(np.asarray(files, dtype=str), self.trained_on["file"][same].astype(str))
-        return seen
-
     def save(self, folder: str | Path, dtype: str = "float32") -> None:
         """Write the model to a folder; see `transtar.models.storage.save_estimator`."""
         from .storage import save_estimator

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from ..errors import InputError, shown
-from ..files import atomic_folder, discard_temporaries
+from ..files import discard_temporaries
 
 STORE_VARIABLE = "TRANSTAR_MODELS"
 """Environment variable that names the folder of imported models."""
 
 SHIPPED = Path(__file__).parent / "shipped"
+JOINT = SHIPPED.with_name("joint")
+"""Networks of which several shipped models are one output each."""
 
 
 def store_folder() -> Path:
@@ -29,11 +27,11 @@ def store_folder() -> Path:
 
 def named_models() -> dict[str, Path]:
     """Folders of all models that have a name, those that ship first."""
-    found: dict[str, Path] = {}
+    named: dict[str, Path] = {}
     for folder in (SHIPPED, store_folder()):
         for config in sorted(folder.glob("*/config.json")):
-            found.setdefault(config.parent.name, config.parent)
-    return found
+            named.setdefault(config.parent.name, config.parent)
+    return named
 
 
 def find_model(name: str | Path) -> Path:
@@ -57,49 +55,18 @@ def find_model(name: str | Path) -> Path:
     raise InputError(f"{shown(folder, 300)}: no such model folder{known}")
 
 
-def import_model(folder: str | Path, name: str) -> Path:
-    """Copy a model into the store, where it goes by `name`; one imported before under that name is replaced.
+def joint_network(folder: Path) -> Path | None:
+    """Folder of the shipped network of which a shipped model is one output; None for any other model.
 
-    Raises
-    ------
-    InputError
-        If `folder` is no readable model or one of its files is a link, something else stands in the store, or the name cannot
-        serve or belongs to a model that ships.
-    TranstarError
-        If the disk is full; a model that stood there stays.
+    Such a model has its description and card in a folder of its own, while the network, which several of them share, is
+    stored once: shipped/mock-feh is the output feh of joint/mock. No folder elsewhere leads to another one.
+
+    Parameters
+    ----------
+    folder : path
+        Of a model, as `find_model` gives it.
     """
-    from .storage import FILES, MODEL, check_replaceable, load_estimator
-
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise InputError(f"'{name}' cannot name a model: letters, digits, '.', '_' and '-' only (--name)")
-    if (SHIPPED / name).is_dir():
-        raise InputError(f"'{name}' is the name of a model that ships with transtar; choose another (--name)")
-    source, target = find_model(folder), store_folder() / name
-    check_replaceable(target, [source])
-    # The model alone: whatever else its folder holds is nobody's business here.
-    there = [file for file in FILES if os.path.lexists(source / file)]
-    for file in there:
-        _open_regular(source / file).close()
-    load_estimator(source)
-    with atomic_folder(target, marker=MODEL) as temporary:
-        for file in there:
-            with _open_regular(source / file) as content, (temporary / file).open("wb") as copy:
-                shutil.copyfileobj(content, copy)
-        # What was loaded above may have been changed since.
-        load_estimator(temporary)
-    return target
-
-
-def _open_regular(path: Path) -> BinaryIO:
-    """Open a file to copy it, but neither a link, which may lead anywhere, nor a pipe or device, which may never end.
-
-    Raises
-    ------
-    InputError
-    """
-    if not stat.S_ISREG(path.lstat().st_mode):
-        raise InputError(
-            f"{path}: is a {'link' if path.is_symlink() else 'folder, pipe or device'}; only regular files are imported "
-            "(cp -rL makes a copy of such)"
-        )
-    return path.open("rb")
+    if folder.resolve().parent != SHIPPED.resolve():
+        return None
+    network = JOINT / folder.resolve().name.rpartition("-")[0]
+    return network if network != JOINT and network.is_dir() else None

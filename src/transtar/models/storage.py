@@ -27,7 +27,7 @@ from ..telling import tell
 from .card import model_card
 from .estimator import DOMAIN_CLIP, DOMAIN_FACTOR, DOMAIN_QUANTILE, TRAINED_ON_COLUMNS, Estimator
 from .lora import adapted_layers
-from .named import find_model
+from .named import find_model, joint_network, named_models
 from .networks import build_network, describe
 from .weights import check_shapes, read_header, read_weights
 
@@ -74,7 +74,7 @@ _FLOAT32 = np.finfo(np.float32)
 _LABEL_FIELDS = ("mean", "std", "min", "max")
 
 
-def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float32") -> None:
+def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float32", card: str | None = None) -> None:
     """Write a model to a folder, atomically; a model that stood there is replaced.
 
     Parameters
@@ -83,6 +83,8 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
     folder : str or path
     dtype : {'float32', 'float16'}
         How the weights are stored. float32 gives predictions back bit for bit; float16 halves the file.
+    card : str, optional
+        Markdown of README.md, instead of the card that is written from the description.
 
     Raises
     ------
@@ -94,14 +96,6 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
     from safetensors.torch import save
 
     check_replaceable(folder)
-
-    weights = {
-        f"network.{name}": tensor.to(_DTYPES[dtype]).contiguous() if tensor.is_floating_point() else tensor
-        for name, tensor in estimator.network.state_dict().items()
-    }
-    # The scalers stay float32: they are small, and rounding them would move every prediction.
-    weights["input_mean"] = torch.from_numpy(estimator.input_mean)
-    weights["input_std"] = torch.from_numpy(estimator.input_std)
     labels = [
         {"name": name} | {part: float(getattr(estimator, f"label_{part}")[index]) for part in _LABEL_FIELDS}
         for index, name in enumerate(estimator.label_names)
@@ -128,14 +122,46 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
         "provenance": list(estimator.provenance),
     }
     with atomic_folder(folder, marker=MODEL) as temporary:
-        (temporary / WEIGHTS).write_bytes(save(weights))
+        (temporary / WEIGHTS).write_bytes(_weights(estimator, dtype))
         if estimator.adapter is not None:
             (temporary / ADAPTER).write_bytes(save(_adapter_tensors(estimator.adapter, dtype)))
         _write_trained_on(estimator.trained_on, temporary / TRAINED_ON)
         hashed = [name for name in (WEIGHTS, ADAPTER, TRAINED_ON) if (temporary / name).is_file()]
         config["files"] = {name: file_hash(temporary / name) for name in hashed}
         write_json(temporary / CONFIG, sealed(config), ours=True)
-        (temporary / CARD).write_text(model_card(config), encoding="utf-8")
+        (temporary / CARD).write_text(card or model_card(config), encoding="utf-8")
+
+
+def _weights(estimator: Estimator, dtype: str) -> bytes:
+    """Content of model.safetensors."""
+    from safetensors.torch import save
+
+    weights = {
+        f"network.{name}": tensor.to(_DTYPES[dtype]).contiguous() if tensor.is_floating_point() else tensor
+        for name, tensor in estimator.network.state_dict().items()
+    }
+    # The scalers stay float32: they are small, and rounding them would move every prediction.
+    weights["input_mean"] = torch.from_numpy(estimator.input_mean)
+    weights["input_std"] = torch.from_numpy(estimator.input_std)
+    return save(weights)
+
+
+def content_of(folder: Path) -> bytes:
+    """Content of the files that decide what a model predicts: its weights and its description.
+
+    Parameters
+    ----------
+    folder : path
+        As `find_model` gives it. Of a shipped model that shares its network, the content is that of its whole copy.
+
+    Raises
+    ------
+    InputError
+        If it is no readable model.
+    """
+    if joint_network(folder) is None:
+        return (folder / WEIGHTS).read_bytes() + (folder / CONFIG).read_bytes()
+    return _weights(load_estimator(folder), "float16") + (folder / CONFIG).read_bytes()
 
 
 def check_replaceable(folder: str | Path, inputs: Iterable[str | Path | None] = ()) -> None:
@@ -165,11 +191,16 @@ def load_estimator(folder: str | Path) -> Estimator:
         not fit the others.
     """
     folder = find_model(folder)
-    for name in (CONFIG, WEIGHTS, TRAINED_ON):
+    joint = joint_network(folder)
+    for name in (CONFIG, WEIGHTS, TRAINED_ON) if joint is None else (CONFIG,):
         if not (folder / name).exists():
-            raise InputError(f"{folder}: not a complete model, {name} is missing")
+            shipped = folder.name in named_models() and name == WEIGHTS
+            remedy = f"; transtar models export {folder.name} --out FOLDER makes a complete copy" if shipped else ""
+            raise InputError(f"{folder}: not a complete model, {name} is missing{remedy}")
         check_regular(folder / name)
     config = read_config(folder)
+    if joint is not None:
+        return load_estimator(joint).only(*(label["name"] for label in _labels(config["labels"])))
     tensors = read_header(folder / WEIGHTS)
     _check_files(folder, config["files"])
     try:

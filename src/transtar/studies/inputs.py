@@ -14,8 +14,8 @@ from ..datasets import SetWriter, prepare, star_columns
 from ..errors import InputError, SettingsError
 from ..files import atomic_folder, content_hash, read_json
 from ..preprocess import Preprocessing
-from ..simulate.lines import load_lines
-from ..simulate.mock_sets import MockSettings, mock_batches, mock_settings
+from ..simulate.mocks.line_correction import load_lines
+from ..simulate.mocks.mock_sets import MockSettings, mock_batches, mock_settings
 from ..skipped import Skipped
 from ..surveys import Stated, get_survey
 from ..tables import Choice
@@ -41,7 +41,7 @@ def universe_of(study: Study):
     """
     if study.simulate is None:
         return None
-    from ..simulate.universe_settings import universe_settings
+    from ..simulate.universe.universe_settings import universe_settings
 
     changes = dict(study.simulate)
     return universe_settings(changes.pop("scale", "small"), changes.pop("seed", 0), changes)
@@ -114,7 +114,7 @@ def make_inputs(study: Study, out: Path, workers: int | None, say: Say) -> None:
     """
     universe = universe_of(study)
     if universe is not None:
-        from ..simulate.universe import simulate_universe
+        from ..simulate.universe.universe import simulate_universe
 
         say(f"mock universe in {out / UNIVERSE}")
         simulate_universe(out / UNIVERSE, universe, workers=workers, say=say)

@@ -13,7 +13,7 @@ import numpy as np
 from ..catalog.trained import trained_on
 from ..datasets import PreparedSet, star_names, training_arguments
 from ..errors import InputError, TranstarError
-from ..models import Estimator, load_estimator
+from ..models import Estimator, content_of, load_estimator
 from ..preprocess import Preprocessing, require_same
 from ..train import (
     Member,
@@ -116,8 +116,8 @@ def _corrected(
 
     Without `Job.lines` the flux stays; stars are those of the correction that the mock stars were made with, if any.
     """
-    from ..simulate.fit_lines import lines_from_set
-    from ..simulate.lines import LABELS, load_lines
+    from ..simulate.mocks.line_correction import LABELS, load_lines
+    from ..simulate.mocks.line_fit import lines_from_set
 
     if not job.lines:
         made_with = source.provenance.get("mock", {}).get("lines")
@@ -160,8 +160,7 @@ def going_on(settings: dict[str, Any]) -> Strategy:
 
 def prior_hash(folder: Path) -> str:
     """Short hash of a model's weights and description."""
-    parts = ((folder / name).read_bytes() for name in ("model.safetensors", "config.json"))
-    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+    return hashlib.sha256(content_of(folder)).hexdigest()[:16]
 
 
 def load_prior(folder: str, labels: tuple[str, ...], preprocessing: Preprocessing) -> Estimator:

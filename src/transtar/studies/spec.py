@@ -49,7 +49,7 @@ class Sample:
     stars : str, optional
         Table of the stars whose spectra are read; of all others not even the files are, where their names tell.
     mock : dict, optional
-        Settings of `transtar.simulate.mock_sets.MockSettings`: mock stars in place of files, as a source of labels.
+        Settings of `transtar.simulate.mocks.mock_sets.MockSettings`: mock stars in place of files, as a source of labels.
     keep : dict of str to (float, float), optional
         Of the target: ranges of labels; stars outside neither teach nor are judged.
     columns : dict of str to str, optional
@@ -158,7 +158,7 @@ class Study:
     notes : list of str
         Paragraphs for the report.
     simulate : dict or None
-        ``scale``, ``seed`` and changes for `transtar.simulate.universe_settings`: a mock universe is made before all else.
+        ``scale``, ``seed`` and changes for `simulate.universe.universe_settings`: a mock universe is made before all else.
     catalogs : list of str
         Files and folders that the selections read.
     selections : dict of str to dict
@@ -167,7 +167,7 @@ class Study:
     sources : dict of str to Sample
         Name of a model and what it is pre-trained on in place of `source`; in a file, what differs from it.
     lines : Sample or None
-        Real stars on which each pre-training on mock stars learns its `transtar.simulate.lines.LineCorrection`; those that
+        Real stars on which each pre-training on mock stars learns its `simulate.mocks.line_correction.LineCorrection`; those that
         the run is judged on are left out.
     element : ElementCheck or None
     plane : PlaneSample or None

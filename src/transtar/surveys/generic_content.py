@@ -9,9 +9,6 @@ import numpy as np
 from ..errors import InputError, shown
 from ..tables import Column
 
-SAID = ("medium", "frame", "native_medium", "unit", "id", "velocity", "star", "class", "subclass", "ra", "dec")
-"""What a file can say of its spectra in comments, metadata or headers."""
-
 
 @dataclass
 class Content:
@@ -25,7 +22,8 @@ class Content:
         One row per pixel; or, with `vectors`, one row per spectrum: pixels have shape (n_spectra, n_pixels), wavelengths that
         all spectra share (1, n_pixels).
     says : dict of str to list of (str, str)
-        Values of `SAID`, each with the place where it stands.
+        What the file states of its spectra in comments, metadata or headers (medium, frame, unit, id, velocity, star, class, ra
+        and so on), each value with the place where it stands.
     how : str
         How such a file states its medium, for messages.
     vectors : bool

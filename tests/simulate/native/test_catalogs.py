@@ -3,8 +3,9 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from transtar.errors import InputError, TranstarError
-from transtar.simulate.native import apogee, mws, pipeline, schemas, sizes, tables, targets
+from transtar.errors import InputError
+from transtar.simulate.native import apogee, fits_blocks, mws, schemas, targets
+from transtar.simulate.pipelines.aspcap import simulate_aspcap
 
 from .. import made_samples as made
 
@@ -13,37 +14,9 @@ def stars(n=4000, seed=0):
     return made.draw(n, seed)
 
 
-def test_recipe_of_the_release_paper_takes_the_metallicity_bias_out():
-    truth = stars()
-    truth["teff"] = np.clip(truth["teff"], 4300, 6300)
-    simulated = pipeline.simulate_pipeline(truth, np.full(len(truth), 60.0), 1)
-    # Koposov et al. 2025 as released: SP, giants below log g 3.5.
-    x = np.log10(simulated["sp_teff"] / 5000) / 0.1
-    giants, dwarfs = 0.113 + 0.215 * x - 0.146 * x**2, 0.116 - 0.216 * x - 0.081 * x**2
-    bias = np.where(simulated["sp_logg"] < 3.5, giants, dwarfs)
-    raw, corrected = simulated["sp_feh"] - truth["feh"], simulated["sp_feh"] - bias - truth["feh"]
-    hot, cool = truth["teff"] > 6000, truth["teff"] < 4600
-    assert abs(np.mean(raw[hot]) - np.mean(raw[cool])) > 0.03
-    for group in (hot, cool):
-        assert abs(np.mean(corrected[group])) < 0.02
-
-
-def test_alpha_of_the_simulated_pipeline_hides_the_two_sequences():
-    rng = np.random.default_rng(0)
-    truth = stars()
-    truth["feh"] = rng.uniform(-0.6, -0.2, len(truth))
-    truth["alphafe"] = np.where(rng.uniform(size=len(truth)) < 0.5, 0.05, 0.22)
-    simulated = pipeline.simulate_pipeline(truth, np.full(len(truth), 25.0), 1)
-    aspcap = apogee.simulate_aspcap(truth, np.full(len(truth), 100.0), 1)
-    apart = 0.22 - 0.05
-    low = truth["alphafe"] < 0.1
-    assert np.std(simulated["sp_alphafe"][low]) > 0.6 * apart
-    assert np.std((aspcap["apogee_alpha_m"] + aspcap["apogee_m_h"] - aspcap["apogee_fe_h"])[low]) < 0.25 * apart
-
-
 def test_allstar(tmp_path):
     rows = stars(6)
-    for name, values in apogee.simulate_aspcap(rows, np.full(6, 100.0), 0).items():
+    for name, values in simulate_aspcap(rows, np.full(6, 100.0), 0).items():
         rows[name] = values
     rows["apogee_snr"] = 100.0
     rows["source_id"][0] = 2**62 + 1
@@ -82,16 +55,16 @@ def test_mwsall_needs_its_columns(tmp_path):
 
 
 def test_tables_in_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "ROWS", 3)
-    columns = tables.parse_columns("I K # a number\nS 4A\nM 2x3D km s-1\nL L")
+    monkeypatch.setattr(fits_blocks, "ROWS", 3)
+    columns = fits_blocks.parse_columns("I K # a number\nS 4A\nM 2x3D km s-1\nL L")
     values = {
         "I": np.array([2**62 + 1, -1, 3, 4], np.int64),
         "S": np.array(["a", "bcde", "", "x"]),
         "M": np.arange(24.0).reshape(4, 2, 3),
         "L": np.array([b"T", b"F", b"", b"T"]),
     }
-    hdu = tables.TableHdu("T", columns, 4, tables.block_of(values))
-    with fits.open(tables.write_hdus(tmp_path / "t.fits", [hdu]), logical_as_bytes=True) as hdus:
+    hdu = fits_blocks.TableHdu("T", columns, 4, fits_blocks.block_of(values))
+    with fits.open(fits_blocks.write_hdus(tmp_path / "t.fits", [hdu]), logical_as_bytes=True) as hdus:
         hdus.verify("exception")
         back = hdus["T"].data
         assert back["I"].tolist() == values["I"].tolist()
@@ -101,18 +74,10 @@ def test_tables_in_blocks(tmp_path, monkeypatch):
         assert hdus["T"].header["TCOMM1"] == "a number"
     for wrong, message in (({"X": values["I"]}, "no column X"), ({"S": np.full(4, "abcdef")}, "4 characters, not 6")):
         with pytest.raises(InputError, match=message):
-            tables.write_hdus(tmp_path / "u.fits", [tables.TableHdu("T", columns, 4, tables.block_of(wrong))])
+            fits_blocks.write_hdus(
+                tmp_path / "u.fits", [fits_blocks.TableHdu("T", columns, 4, fits_blocks.block_of(wrong))]
+            )
     assert [path.name for path in tmp_path.iterdir()] == ["t.fits"]
-
-
-def test_disk_space_is_told_and_checked(tmp_path):
-    size = sizes.estimate({"desi": 1000}, {"desi": 2000}, {"desi": 10})
-    assert sizes.estimate({"desi": 1000}, {"desi": 2000}, {"desi": 10}, resolution=True) > 4 * size
-    line = sizes.check_disk(tmp_path / "new" / "folder", size)
-    assert "MB to write" in line
-    with pytest.raises(TranstarError, match=r"too little; choose a smaller scale, --catalogs-only"):
-        sizes.check_disk(tmp_path, 10**18)
-    assert not (tmp_path / "new").exists()
 
 
 def test_mock_targetids_are_positive_and_distinct():

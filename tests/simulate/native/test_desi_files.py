@@ -4,7 +4,7 @@ from astropy.io import fits
 
 from transtar.errors import InputError
 from transtar.simulate.native import desi, targets
-from transtar.simulate.native.healpix import nested_index
+from transtar.simulate.stars.healpix import nested_index
 
 from .. import made_samples as made
 
@@ -115,29 +115,6 @@ def test_healpix_of_genuine_objects(data):
     assert nested_index([target["TARGET_RA"]], [target["TARGET_DEC"]]).tolist() == [27247]
     assert targets.fibermap(observations(1))["DESINAME"][0].startswith("DESI J15")
     assert targets._desi_name(target["TARGET_RA"], target["TARGET_DEC"]) == target["DESINAME"]
-
-
-def test_a_gaia_identifier_holds_its_healpix_index():
-    # A star of the archive: its identifier is the index at level 12 times 2**35 plus more.
-    assert nested_index([0.001331957360681545], [57.61950659485637], 4096).tolist() == [422596679964513792 >> 35]
-
-
-def test_healpix_against_astropy_healpix():
-    healpix = pytest.importorskip("astropy_healpix", reason="astropy-healpix is not installed")
-    from astropy import units as u
-
-    rng = np.random.default_rng(0)
-    ra, dec = rng.uniform(0, 360, 20000), np.degrees(np.arcsin(rng.uniform(-1, 1, 20000)))
-    theirs = healpix.HEALPix(64, order="nested").lonlat_to_healpix(ra * u.deg, dec * u.deg)
-    np.testing.assert_array_equal(nested_index(ra, dec), theirs)
-
-
-def test_pixels_have_equal_areas():
-    rng = np.random.default_rng(1)
-    ra, dec = rng.uniform(0, 360, 480_000), np.degrees(np.arcsin(rng.uniform(-1, 1, 480_000)))
-    counts = np.bincount(nested_index(ra, dec, 4), minlength=192)
-    assert len(counts) == 192
-    assert np.abs(counts - 2500).max() < 6 * np.sqrt(2500)
 
 
 def test_desispec_reads_them(written, monkeypatch):

@@ -9,6 +9,7 @@ from transtar.errors import InputError
 from transtar.grids import SPEED_OF_LIGHT
 from transtar.labels import read_labels
 from transtar.simulate.native import lamost
+from transtar.simulate.pipelines.lasp import simulate_lasp
 from transtar.surveys import get_survey, read
 from transtar.surveys.lamost import NATIVE
 
@@ -22,7 +23,7 @@ def rows():
         stars[name] = values
     stars["snrg"] = [20.0, 30, 40, 50, 5]
     stars["fault"] = ["", "no_labels", "no_match", "repeat", "low_snr"]
-    for name, values in lamost.simulate_lasp(stars, np.asarray(stars["snrg"]), 0).items():
+    for name, values in simulate_lasp(stars, np.asarray(stars["snrg"]), 0).items():
         stars[name] = values
     return stars
 

@@ -1,19 +1,18 @@
 """Mock allStar catalog of APOGEE DR17, with flags, label errors and repeated stars.
 
 Columns as in the data model of allStar-dr17-synspec_rev1 (Abdurro'uf et al. 2022, ApJS 259, 35): the part that label
-transfer needs. ASPCAP's formal errors are much smaller than the true ones, and so they are here.
+transfer needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
 
 from ...errors import InputError
-from .tables import TableHdu, parse_columns, write_hdus
+from .fits_blocks import TableHdu, parse_columns, write_hdus
 
 COLUMNS = parse_columns("""
 APOGEE_ID 18A
@@ -63,44 +62,6 @@ FLAGS = {
 """Fault to column and bit (https://www.sdss4.org/dr17/irspec/apogee-bitmasks/)."""
 
 
-def simulate_aspcap(stars: Table, snr: np.ndarray, seed: int | Sequence[int]) -> Table:
-    """Simulated labels of ASPCAP.
-
-    Parameters
-    ----------
-    stars : Table
-        teff, logg, feh, alphafe, mg_fe: the truth.
-    snr : ndarray, shape (n,)
-    seed : int or sequence of int
-
-    Returns
-    -------
-    Table
-        ``apogee_teff``, ``_logg``, ``_fe_h``, ``_mg_fe``, ``_alpha_m``, ``_m_h`` and formal errors (``_err``).
-        [alpha/M] + [M/H] - [Fe/H] is [alpha/Fe] but for noise.
-    """
-    rng = np.random.default_rng(seed)
-    n = len(stars)
-    noise = np.sqrt(1 + (40.0 / np.maximum(snr, 5.0)) ** 2)
-    feh = np.asarray(stars["feh"], np.float64)
-    weak = 1 + 0.8 * np.clip(-feh - 1, 0, 2)
-    true = {
-        "teff": (np.asarray(stars["teff"]), 40.0 * noise),
-        "logg": (np.asarray(stars["logg"]), 0.06 * noise),
-        "fe_h": (feh, 0.025 * noise * weak),
-        "mg_fe": (np.asarray(stars["mg_fe"]), 0.025 * noise * weak),
-    }
-    table = Table()
-    for name, (value, sigma) in true.items():
-        table[f"apogee_{name}"] = value + sigma * rng.standard_normal(n)
-        table[f"apogee_{name}_err"] = 0.4 * sigma
-    table["apogee_m_h"] = table["apogee_fe_h"] + 0.01 * noise * rng.standard_normal(n)
-    alphafe = np.asarray(stars["alphafe"]) + 0.02 * noise * weak * rng.standard_normal(n)
-    table["apogee_alpha_m"] = alphafe - table["apogee_m_h"] + table["apogee_fe_h"]
-    table["apogee_m_h_err"], table["apogee_alpha_m_err"] = 0.008 * noise, 0.01 * noise
-    return table
-
-
 def write_allstar(rows: Table, path: Path) -> Path:
     """Write the catalog.
 
@@ -108,7 +69,7 @@ def write_allstar(rows: Table, path: Path) -> Path:
     ----------
     rows : Table
         One row a line of the catalog: source_id (int64), ra, dec, g_mag, ``apogee_snr``, the columns of
-        `simulate_aspcap`, and ``fault``: a key of `FLAGS`, 'no_gaia' (identifier 0) or 'duplicate' (EXTRATARG bit 4).
+        `aspcap.simulate_aspcap`, and ``fault``: a key of `FLAGS`, 'no_gaia' (identifier 0) or 'duplicate' (EXTRATARG bit 4).
     path : Path
         FITS.
 

@@ -13,8 +13,8 @@ import numpy as np
 from astropy.table import Table
 
 from ...files import atomic_path
-from .. import epochs
-from ..epochs import at_epoch
+from ..stars import epochs
+from ..stars.epochs import at_epoch
 
 PASTEL = ("ID", "RA", "DEC", "Teff", "e_Teff", "logg", "e_logg", "[Fe/H]", "e_[Fe/H]", "author", "gaia_source_id")
 SAGA = ("Object", "RA", "DEC", "Reference", "Teff", "log_g", "[Fe/H]", "[C/Fe]", "[Mg/Fe]", "gaia_source_id")

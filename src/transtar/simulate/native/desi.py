@@ -16,7 +16,7 @@ from astropy.table import Table
 from ...errors import InputError
 from ...spectra import SpectrumBatch
 from . import schemas, targets
-from .tables import ImageHdu, TableHdu, block_of, write_hdus
+from .fits_blocks import ImageHdu, TableHdu, block_of, write_hdus
 
 GRIDS = {"B": (3600.0, 2751), "R": (5760.0, 2326), "Z": (7520.0, 2881)}
 """First wavelength in Angstrom and number of pixels of 0.8 A of each arm."""
@@ -186,8 +186,8 @@ def _arm(batch: SpectrumBatch | None, arm: str, rows: Table, these: np.ndarray) 
     ivar[bad] = 0
     bits = np.where(bad, ALL_BAD, 0).astype(np.int32)
     if "mask_bits" in batch.meta:
-        own = np.asarray(batch.meta["mask_bits"])[these].astype(np.int32)
-        bits = np.where(own != 0, own, bits)
+        set_bits = np.asarray(batch.meta["mask_bits"])[these].astype(np.int32)
+        bits = np.where(set_bits != 0, set_bits, bits)
     return wave, flux, ivar, bits
 
 

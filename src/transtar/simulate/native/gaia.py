@@ -18,7 +18,7 @@ from ...files import atomic_path
 from ...spectra import SpectrumBatch
 from ...surveys.gaia_xp import SAMPLING_NM, SCALE
 from ...surveys.xp_continuous import BASES, calibrated
-from .tables import simulated_cards
+from .fits_blocks import simulated_cards
 
 SOLUTION_ID = 4545469030156206080
 BANDS = ("bp", "rp")
@@ -88,52 +88,6 @@ def write_sampled(batch: SpectrumBatch, path: Path) -> Path:
         fits.Column("flux_error", f"{n}E", unit="W.m**-2.nm**-1", array=error.astype(np.float32)),
     ]
     return _write_fits(columns, path)
-
-
-def write_individual(batch: SpectrumBatch, folder: Path) -> list[Path]:
-    """Write sampled spectra as VOTables, one source a file: the archive's INDIVIDUAL structure.
-
-    Parameters
-    ----------
-    batch : SpectrumBatch
-        As in `write_sampled`.
-    folder : Path
-
-    Returns
-    -------
-    list of Path
-    """
-    from astropy.io.votable.tree import Field, Param, Resource, TableElement, VOTableFile
-
-    flux, error = _check(batch)
-    paths = []
-    for i, identifier in enumerate(batch.ids.tolist()):
-        votable = VOTableFile(version="1.4")
-        resource = Resource(type="results")
-        votable.resources.append(resource)
-        table = TableElement(votable)
-        resource.tables.append(table)
-        table.params.append(
-            Param(votable, name="source_id", datatype="long", ucd="meta.id;meta.main", value=str(identifier))
-        )
-        table.params.append(
-            Param(votable, name="solution_id", datatype="long", ucd="meta.version", value=str(SOLUTION_ID))
-        )
-        unit = "W.m**-2.nm**-1"
-        table.fields.extend([
-            Field(votable, name="wavelength", datatype="double", unit="nm", ucd="em.wl"),
-            Field(votable, name="flux", datatype="float", unit=unit, ucd="spect"),
-            Field(votable, name="flux_error", datatype="float", unit=unit, ucd="stat.error;spect"),
-        ])  # fmt: skip
-        table.create_arrays(len(SAMPLING_NM))
-        for name, values in (("wavelength", SAMPLING_NM), ("flux", flux[i]), ("flux_error", error[i])):
-            table.array[name] = values
-        table.format = "binary2"
-        path = Path(folder) / f"XP_SAMPLED_Gaia_DR3_{identifier}.xml"
-        with atomic_path(path, ours=True) as temporary:
-            votable.to_xml(str(temporary))
-        paths.append(path)
-    return paths
 
 
 def fit_coefficients(flux: np.ndarray, ridge: float = 1e-5) -> tuple[np.ndarray, np.ndarray]:
@@ -223,10 +177,10 @@ def write_continuous(batch: SpectrumBatch, path: Path, seed: int = 0, without_bp
     for place, band in enumerate(BANDS):
         part = slice(place * BASES, (place + 1) * BASES)
         gone = missing & (band == "bp")
-        own = SAMPLING_NM < 640 if band == "bp" else SAMPLING_NM >= 640
+        in_band = SAMPLING_NM < 640 if band == "bp" else SAMPLING_NM >= 640
         # What a unit error of all coefficients does to a point of the sampled spectrum.
-        gain = np.median(np.sqrt((design[own][:, part] ** 2).sum(axis=1)))
-        sigma = np.median(error[:, own], axis=1)[:, None] / gain * np.ones(BASES)
+        gain = np.median(np.sqrt((design[in_band][:, part] ** 2).sum(axis=1)))
+        sigma = np.median(error[:, in_band], axis=1)[:, None] / gain * np.ones(BASES)
         noisy = values[:, part] + sigma * rng.standard_normal(sigma.shape)
         columns += _band_columns(band, place, noisy, sigma, gone)
     return _write_fits(columns, Path(path))

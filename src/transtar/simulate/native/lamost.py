@@ -17,9 +17,8 @@ from astropy.table import Table
 
 from ...errors import InputError
 from ...files import atomic_path
-from ...grids import SPEED_OF_LIGHT
 from ...spectra import SpectrumBatch
-from .tables import BLOCK, header_bytes, simulated_cards
+from .fits_blocks import BLOCK, header_bytes, simulated_cards
 
 CATALOG = (
     "file", "obsid", "designation", "subclass", "snrg", "z", "ra", "dec",
@@ -75,7 +74,7 @@ def write_lamost(batch: SpectrumBatch, rows: Table, folder: Path) -> list[Path]:
         Observed spectra on vacuum wavelengths, in any units of flux, with inverse variances.
     rows : Table
         One row a spectrum: obsid and source_id (int64), file, lmjd, plan, spectrograph, fiber, ra, dec, teff, z
-        (redshift) and snrg, as `fiber_places` and `simulate_lasp` give them.
+        (redshift) and snrg, as `fiber_places` and `lasp.simulate_lasp` give them.
     folder : Path
         Gets the files themselves.
 
@@ -173,40 +172,6 @@ def designation(ra: float, dec: float) -> str:
 def subclass(teff: float) -> str:
     """Spectral type that LAMOST's classification might give at a temperature in K."""
     return next(name for limit, name in _CLASSES if teff >= limit)
-
-
-def simulate_lasp(stars: Table, snrg: np.ndarray, seed: int) -> dict[str, np.ndarray]:
-    """Simulated labels of the LASP pipeline, for the catalog.
-
-    Errors are those of low-resolution repeats (Luo et al. 2015; Wu et al. 2014, IAU Symp. 306, 340): about 100 K,
-    0.15 dex and 0.1 dex at S/N 20, and the known compression below [Fe/H] = -1.5. 'simulated pipeline', not LASP.
-
-    Parameters
-    ----------
-    stars : Table
-        teff, logg, feh, radial_velocity.
-    snrg : ndarray, shape (n,)
-    seed : int
-
-    Returns
-    -------
-    dict of str to ndarray, shape (n,)
-        teff_lasp, logg_lasp, feh_lasp, their errors (``_err``), and z.
-    """
-    rng = np.random.default_rng(seed)
-    n = len(stars)
-    scale = np.sqrt(0.6**2 + (12.0 / np.maximum(snrg, 3)) ** 2)
-    feh = np.asarray(stars["feh"], np.float64)
-    errors = {"teff": 90.0 * scale, "logg": 0.14 * scale, "feh": 0.09 * scale * (1 + 0.5 * (feh < -1.5))}
-    compressed = np.where(feh < -1.5, 0.85 * feh - 0.225, feh)
-    truth = {"teff": np.asarray(stars["teff"]), "logg": np.asarray(stars["logg"]), "feh": compressed}
-    out: dict[str, np.ndarray] = {}
-    for name, error in errors.items():
-        out[f"{name}_lasp"] = truth[name] + error * rng.standard_normal(n)
-        out[f"{name}_err"] = error
-    velocity = np.asarray(stars["radial_velocity"]) + rng.normal(0, 4, n) * scale
-    out["z"] = velocity / SPEED_OF_LIGHT
-    return out
 
 
 def write_labels(rows: Mapping | Table, path: Path) -> Path:

@@ -16,7 +16,7 @@ from ...errors import InputError
 from ...files import atomic_path, write_text
 from ...spectra import SpectrumBatch
 from ...surveys.air import air_to_vacuum
-from .tables import simulated_cards
+from .fits_blocks import simulated_cards
 
 FIRST, STEP, SIZE = 3540.5, 0.9, 4300
 """First air wavelength and step in Angstrom, and number of pixels."""

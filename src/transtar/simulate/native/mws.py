@@ -14,7 +14,7 @@ from astropy.table import Table
 from ...errors import InputError
 from ...grids import SPEED_OF_LIGHT
 from . import schemas, targets
-from .tables import TableHdu, write_hdus
+from .fits_blocks import TableHdu, write_hdus
 
 RELEASES = {"edr": "mwsall-pix-fuji.fits", "dr1": "mwsall-pix-iron.fits"}
 """File names of the Early Data Release and of Data Release 1."""
@@ -24,38 +24,6 @@ NEEDED = ("sp_teff", "rv_teff", "vrad", "vrad_err", "bestgrid", "snr_b", "primar
 ARM_SNR = {"b": 1.0, "r": 1.4, "z": 1.5}
 """S/N per pixel of each arm relative to the blue one."""
 
-NO_PRIMARY = b""
-"""PRIMARY of a row that lacks the flag: an undefined logical, which astropy reads as False unless asked for bytes."""
-
-
-def apply_faults(rows: Table) -> Table:
-    """Put the faults that `rows` names into its columns.
-
-    Parameters
-    ----------
-    rows : Table
-        With ``fault`` and the columns of `pipeline.simulate_pipeline`, ``snr_b`` and ``primary`` (bytes).
-
-    Returns
-    -------
-    Table
-        A copy with ``rvs_warn``, ``rr_spectype`` and, for ``nan_feh``, ``nan_alphafe``, ``bestgrid``, ``feh_err``,
-        ``low_snr``, ``snr_10`` and ``cool``-like classes, the values that make the row fail its one cut. A stuck
-        positioner ('negative') has no signal.
-    """
-    rows = rows.copy()
-    fault = np.asarray(rows["fault"])
-    rows["snr_b"] = np.where(fault == "negative", 0.0, rows["snr_b"])
-    rows["rvs_warn"] = np.where(np.isin(fault, ("rvs_warn", "negative")), 1, 0).astype(np.int64)
-    rows["rr_spectype"] = np.where(fault == "not_star", "GALAXY", "STAR")
-    rows["sp_feh"] = np.where(fault == "nan_feh", np.nan, rows["sp_feh"])
-    rows["sp_alphafe"] = np.where(fault == "nan_alphafe", np.nan, rows["sp_alphafe"])
-    rows["bestgrid"] = np.where(fault == "bestgrid", "s_rdesi1", rows["bestgrid"]).astype("U8")
-    error = np.asarray(rows["rv_feh_err"])
-    rows["rv_feh_err"] = np.where(fault == "feh_err", np.maximum(error, 0.15), np.minimum(error, 0.095))
-    rows["sp_success"] = np.where(np.isfinite(rows["sp_feh"]) & np.isfinite(rows["sp_alphafe"]), 1, 0).astype(np.int64)
-    return rows
-
 
 def write_mwsall(rows: Table, path: Path) -> Path:
     """Write a catalog.
@@ -63,8 +31,8 @@ def write_mwsall(rows: Table, path: Path) -> Path:
     Parameters
     ----------
     rows : Table
-        One row an observation, after `apply_faults`: what `targets.fibermap` finds, the columns of
-        `pipeline.simulate_pipeline`, ``snr_b`` (median S/N per pixel in the blue), ``primary`` (bytes T, F or
+        One row an observation, after `catalog_rows.apply_faults`: what `targets.fibermap` finds, the columns of
+        `simulate_pipeline`, ``snr_b`` (median S/N per pixel in the blue), ``primary`` (bytes T, F or
         empty), ``rvs_warn``, ``rr_spectype``; optionally ``snr_r`` and ``snr_z``, else `ARM_SNR` times the blue.
     path : Path
 

@@ -7,7 +7,7 @@ the data model of the Milky Way Survey's DR1 catalogs tells (https://desi-mws-dr
 
 from __future__ import annotations
 
-from .tables import Column, parse_columns
+from .fits_blocks import Column, parse_columns
 
 FIBERMAP = parse_columns("""
 TARGETID K

@@ -133,7 +133,7 @@ def _physical_test(
     study: Study, models: dict[str, Estimator], stars: _Stars, label: str, say: Callable[[str], None]
 ) -> PhysicalTest | None:
     from ...simulate import load_emulator
-    from ...simulate.instruments import INSTRUMENTS
+    from ...simulate.instruments.instrument import INSTRUMENTS
 
     survey, prepared = stars.set.survey, stars.set
     if survey not in INSTRUMENTS or not set(NEEDED) <= set(stars.labels):
@@ -167,8 +167,8 @@ def _physical_test(
 
 def _lines(study: Study, model: Estimator):
     """The line correction of the mock stars that a model, or the one that it began with, has learnt from; None for none."""
-    from ...simulate.lines import lines_of_model, load_lines
-    from ...simulate.mock_sets import mock_settings
+    from ...simulate.mocks.line_correction import lines_of_model, load_lines
+    from ...simulate.mocks.mock_sets import mock_settings
 
     assert study.explain is not None
     sample = study.sources.get(study.explain.model, study.source)

@@ -1,0 +1,1 @@
+"""From stellar labels to synthetic spectra."""
