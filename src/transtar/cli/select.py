@@ -15,7 +15,7 @@ HELP = "stars from catalogs by named, counted cuts"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     # Without importing what reads them, so that every other verb starts as fast as before.
-    names = sorted(path.stem for path in (Path(__file__).parents[1] / "labels" / "selections").glob("*.yaml"))
+    names = sorted(path.stem for path in (Path(__file__).parents[1] / "selections").glob("*.yaml"))
     parser.add_argument("selection", metavar="SELECTION", help=f"{', '.join(names)}, or a YAML file")
     parser.add_argument(
         "--catalogs",
@@ -42,9 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..catalog.writers import check_suffix
     from ..files import check_files
-    from ..labels.select import select
-    from ..labels.selection import load_selection
     from ..report.selection import output_paths, to_text, write_selection
+    from ..selections import load_selection, select
     from ..tables import Choice
 
     # A misspelt name should not cost the reading of gigabytes.

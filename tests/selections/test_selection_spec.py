@@ -5,9 +5,9 @@ import pytest
 import yaml
 
 from transtar.errors import InputError, SettingsError
-from transtar.labels import selection
-from transtar.labels.kinds import KINDS
-from transtar.labels.selection import load_selection, shipped_selections
+from transtar.selections import load_selection, shipped_selections
+from transtar.selections import selection_spec as selection
+from transtar.selections.kinds import KINDS
 
 from ..hostile import try_hostile_values
 
@@ -139,6 +139,6 @@ def test_a_name_does_not_lead_elsewhere(tmp_path):
     (tmp_path / "a.yaml").write_text(f"extends: {tmp_path}/a.yaml\n")
     with pytest.raises(SettingsError, match="extends itself"):
         load_selection(str(tmp_path / "a.yaml"))
-    for name in ("../selections/desi-edr", "../calibrations/koposov2025-sp", str(tmp_path / "a")):
+    for name in ("../selections/desi-edr", "../labels/calibrations/koposov2025-sp", str(tmp_path / "a")):
         with pytest.raises(InputError, match="no selection"):
             load_selection(name)

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..labels.calibration import calibrate, load_calibration
+from ..labels.join import match_ids
+from ..labels.positions import Positions, common_epoch, match_positions
 from ..tables import meaning
 from . import kinds
-from .calibration import calibrate, load_calibration
+from .catalog_places import Place, changed_place, read_positions
 from .catalogs import Catalog
 from .cuts import Cut, passes
-from .join import match_ids
-from .places import Place, changed_place, read_positions
-from .positions import Positions, common_epoch, match_positions
-from .selection import Match, Selection, TableCuts
+from .selection_spec import Match, Selection, TableCuts
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def select(
     selection : Selection
         As from `load_selection`.
     paths : iterable of path
-        Files or folders, each file told apart by content (see `transtar.labels.kinds.open_catalogs`).
+        Files or folders, each file told apart by content (see `transtar.selections.kinds.open_catalogs`).
     on_step : callable
         Called with a few words on what is done next.
     columns : mapping of str to str, optional

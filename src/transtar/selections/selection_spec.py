@@ -11,13 +11,13 @@ from typing import Any
 
 from ..checks import check_list, check_mapping, check_real, check_switch, check_text
 from ..errors import InputError, SettingsError, check_keys, shown
+from ..labels.label_tables import SPLITS
+from ..labels.positions import AMBIGUOUS
 from ..names import check_name
 from ..plain_yaml import read_extending
+from .catalog_places import PLACES, changed_place
 from .cuts import Cut, parse_cut
 from .kinds import KINDS
-from .places import PLACES, changed_place
-from .positions import AMBIGUOUS
-from .tables import SPLITS
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class TableCuts:
     columns : tuple of str
         Native columns that are written with the selected rows, as ``column_table`` in lower case.
     position : dict
-        Columns of position and motion, or an epoch, other than those of `transtar.labels.places.PLACES`.
+        Columns of position and motion, or an epoch, other than those of `transtar.selections.catalog_places.PLACES`.
     """
 
     kind: str
@@ -60,7 +60,7 @@ class Match:
     ----------
     tables : tuple of str
     by : str
-        'source_id', 'targetid' or 'spectrum' (see `transtar.labels.kinds.keys`), or 'position'.
+        'source_id', 'targetid' or 'spectrum' (see `transtar.selections.kinds.keys`), or 'position'.
     source : str
     last : bool
     of : str
@@ -151,7 +151,7 @@ def shipped_selections() -> dict[str, str]:
 
 
 def _shipped() -> list[str]:
-    folder = package_files("transtar.labels").joinpath("selections")
+    folder = package_files(__package__)
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
@@ -220,7 +220,7 @@ def _find(name: str) -> Path:
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
         # A name and nothing else: it must not lead out of the folder of those that ship.
-        folder = Path(str(package_files("transtar.labels").joinpath("selections")))
+        folder = Path(str(package_files(__package__)))
         path = folder / f"{name if name in _shipped() else ''}.yaml"
     if not path.is_file():
         raise InputError(f"no selection '{shown(name)}'; selections: {', '.join(_shipped())}, or a file .yaml")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from transtar.errors import InputError, SettingsError
-from transtar.labels.select import select
+from transtar.selections import select
 
 from .made_sky import N, line, make_sky, selection
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transtar.errors import InputError, SettingsError
-from transtar.labels.cuts import parse_cut, passes
+from transtar.selections.cuts import parse_cut, passes
 from transtar.tables import Column
 
 BIG = 2**62 + 1
