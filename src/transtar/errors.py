@@ -118,7 +118,7 @@ def unknown_text(unknown, known, what: str = "key") -> str:
 
     unknown, known = [str(name) for name in unknown], sorted(map(str, known))
     more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-    names = ", ".join(map(shown, unknown[:5])) + more
+    names = ", ".join(shown(name) or "''" for name in unknown[:5]) + more
     # Of names that are much too long nobody should wait for the comparison.
     near = get_close_matches(unknown[0], known, 1) if len(unknown[0]) <= LONGEST else []
     meant = f"; did you mean {printable(near[0])}?" if near else ""

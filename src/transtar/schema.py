@@ -179,7 +179,7 @@ class Rule:
         return self.json(handler(schema))
 
 
-def value(words: str, build: Callable[[Any], Any], json: Callable[[dict], dict] = lambda made: made) -> Rule:
+def must(words: str, build: Callable[[Any], Any], json: Callable[[dict], dict] = lambda made: made) -> Rule:
     """Rule for a value that stays as it stands in the file; `words` say what it must be, `build` gives pydantic's schema."""
 
     def as_given(given: Any, check: Callable) -> Any:
@@ -260,7 +260,7 @@ def one_of(names: Collection[str], what: str) -> Rule:
 
 def whole(low: int = 1, high: int = MOST_STARS) -> Rule:
     """Rule for a whole number within limits, both included; true, 1.0 and '1' are none."""
-    return value(whole_text(low, high), lambda cs: cs.int_schema(strict=True, ge=low, le=high))
+    return must(whole_text(low, high), lambda cs: cs.int_schema(strict=True, ge=low, le=high))
 
 
 def real(low: float = -inf, high: float = inf, above: bool = False) -> Rule:
@@ -271,11 +271,11 @@ def real(low: float = -inf, high: float = inf, above: bool = False) -> Rule:
         return {name: limit for name, limit in made.items() if limit not in (-_LARGEST, _LARGEST)}
 
     words = real_text(low, high, above)
-    return value(words, lambda cs: cs.float_schema(strict=True, allow_inf_nan=False, **limits), json)
+    return must(words, lambda cs: cs.float_schema(strict=True, allow_inf_nan=False, **limits), json)
 
 
-Text = Annotated[str, value("text", lambda cs: cs.str_schema(strict=True))]
-Filled = Annotated[str, value("text that is not empty", lambda cs: cs.str_schema(strict=True, min_length=1))]
-Switch = Annotated[bool, value("true or false", lambda cs: cs.bool_schema(strict=True))]
-Settings = Annotated[dict[str, Any], value("names and settings", lambda cs: cs.dict_schema())]
-Name = Annotated[str, value("text", lambda cs: cs.str_schema(strict=True)), rule(name_fault)]
+Text = Annotated[str, must("text", lambda cs: cs.str_schema(strict=True))]
+Filled = Annotated[str, must("text that is not empty", lambda cs: cs.str_schema(strict=True, min_length=1))]
+Switch = Annotated[bool, must("true or false", lambda cs: cs.bool_schema(strict=True))]
+Settings = Annotated[dict[str, Any], must("names and settings", lambda cs: cs.dict_schema())]
+Name = Annotated[str, must("text", lambda cs: cs.str_schema(strict=True)), rule(name_fault)]

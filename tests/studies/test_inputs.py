@@ -103,5 +103,5 @@ def test_columns_are_chosen_in_the_study_file(tmp_path):
         study(target=SIDE | {"columns": {"fhe": "FE_H"}})
     with pytest.raises(SettingsError, match=r"target\.columns: must be names and settings"):
         study(target=SIDE | {"columns": ["feh"]})
-    with pytest.raises(SettingsError, match="columns: feh"):
+    with pytest.raises(SettingsError, match=r"target\.columns\.feh: must be text, not 3"):
         study(target=SIDE | {"columns": {"feh": 3}})

@@ -17,7 +17,7 @@ from . import kinds
 from .catalog_places import Place, changed_place, read_positions
 from .catalogs import Catalog
 from .cuts import Cut, passes
-from .selection_spec import Match, Selection, TableCuts
+from .selection_spec import Exclude, Match, Selection, TableCuts
 
 
 @dataclass(frozen=True)
@@ -161,8 +161,8 @@ def select(
     if split is not None and selection.then:
         counts = ", ".join(f"{int((split == part).sum())} {part}" for part in np.unique(split))
         result.lines.append(f"left of each part after the last cuts: {counts}")
-    if selection.exclude:
-        _exclude(rows, selection, tables, catalogs.get("selection"), result)
+    if selection.exclude is not None:
+        _exclude(rows, selection.exclude, selection, tables, catalogs.get("selection"), result)
     result.columns = _columns(rows, selection, tables, result)
     if split is not None:
         result.columns["split"] = split
@@ -328,10 +328,15 @@ def _setting(selection: Selection, value: int) -> str:
 
 
 def _exclude(
-    rows: _Rows, selection: Selection, tables: Mapping[str, Catalog], others: Catalog | None, result: Selected
+    rows: _Rows,
+    exclude: Exclude,
+    selection: Selection,
+    tables: Mapping[str, Catalog],
+    others: Catalog | None,
+    result: Selected,
 ) -> None:
     """Drop stars that another selection keeps for its test, by Gaia source_id."""
-    part, keep = selection.exclude.get("split", "test"), bool(selection.exclude.get("keep"))
+    part, keep = exclude.split, exclude.keep
     if others is None:
         if not keep:
             raise InputError(

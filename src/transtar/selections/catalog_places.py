@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SettingsError, check_keys
+from ..errors import SettingsError
 from ..labels.positions import Positions
 from .catalogs import Catalog
 
@@ -45,6 +45,9 @@ class Place:
         return (*self.ra, *self.dec, *self.pmra, *self.pmdec, *self.parallax, *self.radial_velocity, *self.epoch_column)
 
 
+PLACE_COLUMNS = tuple(one.name for one in fields(Place) if one.name != "epoch_column")
+"""What a selection file may name of a place: columns, and the epoch."""
+
 _DESI = Place(
     ("FIBERMAP.TARGET_RA", "RVTAB.TARGET_RA"), ("FIBERMAP.TARGET_DEC", "RVTAB.TARGET_DEC"), ("FIBERMAP.PMRA",),
     ("FIBERMAP.PMDEC",), ("FIBERMAP.PARALLAX",), epoch=2015.5, epoch_column=("FIBERMAP.REF_EPOCH",),
@@ -78,19 +81,15 @@ def changed_place(place: Place, changes: Mapping[str, Any], where: str) -> Place
     Raises
     ------
     SettingsError
-        On an unknown key, or a value of the wrong type.
+        On a number that is no epoch.
     """
-    names = [one.name for one in fields(Place) if one.name != "epoch_column"]
-    check_keys(changes, names, where)
-    for name, value in changes.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if name == "epoch" and number and 1800 < value < 2100:
-            place = replace(place, epoch=float(value), epoch_column=())
-        elif isinstance(value, str):
-            place = replace(place, **{"epoch_column" if name == "epoch" else name: (value,)})  # type: ignore[arg-type]
+    for name, said in changes.items():
+        if isinstance(said, str):
+            place = replace(place, **{"epoch_column" if name == "epoch" else name: (said,)})  # type: ignore[arg-type]
+        elif name == "epoch":
+            place = replace(place, epoch=float(said), epoch_column=())
         else:
-            what = "a Julian year or the name of a column" if name == "epoch" else "the name of a column"
-            raise SettingsError(f"{where}: {name} must be {what}, not '{value}'")
+            raise SettingsError(f"{where}.{name}: must be the name of a column, not {said!r}")
     return place
 
 

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from ..checks import check_list, check_mapping, check_real, check_switch, check_text
+from ..checks import check_mapping
 from ..errors import InputError, SettingsError, check_keys, shown
 from ..labels.label_tables import SPLITS
 from ..labels.positions import AMBIGUOUS
-from ..names import check_name
-from ..plain_yaml import read_extending
-from .catalog_places import PLACES, changed_place
-from .cuts import Cut, parse_cut
+from ..plain_yaml import merge, read_extending
+from ..schema import Filled, Name, Section, Settings, Switch, Text, listed, must, null_is, one_of, parse, real, whole
+from .catalog_places import PLACE_COLUMNS, PLACES, changed_place
+from .cuts import FromFile
 from .kinds import KINDS
+
+BY = ("source_id", "targetid", "spectrum", "position")
+
+# What may stand in a selection file, beside the types of `transtar.schema`.
+Cuts = Annotated[tuple[FromFile, ...], listed("a list of cuts"), null_is(tuple)]
+Texts = Annotated[tuple[Text, ...], listed("a list of columns"), null_is(tuple)]
+Split = Annotated[str, one_of(SPLITS, "split")]
+Place = Annotated[
+    str | float,
+    must(
+        "the name of a column (of the epoch also a Julian year from 1800 to 2100)",
+        lambda cs: cs.union_schema([cs.str_schema(strict=True), cs.float_schema(strict=True, gt=1800, lt=2100)]),
+    ),
+]
 
 
 @dataclass(frozen=True)
-class TableCuts:
+class TableCuts(Section):
     """What is asked of one catalog.
 
     Parameters
@@ -41,17 +54,19 @@ class TableCuts:
         Columns of position and motion, or an epoch, other than those of `transtar.selections.catalog_places.PLACES`.
     """
 
-    kind: str
-    cuts: tuple[Cut, ...] = ()
-    one_per: str = ""
-    highest: str = ""
-    optional: bool = False
-    columns: tuple[str, ...] = ()
-    position: dict[str, Any] = field(default_factory=dict)
+    kind: Annotated[str, one_of(KINDS, "kind")]
+    cuts: Cuts = ()
+    one_per: Text = ""
+    highest: Text = ""
+    optional: Switch = False
+    columns: Texts = ()
+    position: Annotated[dict[Annotated[str, one_of(PLACE_COLUMNS, "key")], Place], null_is(dict)] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True)
-class Match:
+class Match(Section):
     """A join of the selected rows with other catalogs; the first of `tables` that has the key is taken.
 
     It is made before the cuts on matched rows, with `last` after them.
@@ -69,29 +84,58 @@ class Match:
         Of a match by position, as in `transtar.labels.match_positions`.
     """
 
-    tables: tuple[str, ...]
-    by: str = "source_id"
-    source: str = ""
-    last: bool = False
-    of: str = ""
-    radius: float = 1.0
-    epoch: float | None = None
-    ambiguous: str = "drop"
+    tables: Annotated[tuple[Text, ...], listed("a list of tables", fewest=1)]
+    by: Annotated[str, one_of(BY, "key")] = "source_id"
+    source: Text = ""
+    last: Switch = False
+    of: Text = ""
+    radius: Annotated[float, real()] = 1.0
+    epoch: Annotated[float, real()] | None = None
+    ambiguous: Annotated[str, one_of(AMBIGUOUS, "key")] = "drop"
 
 
 @dataclass(frozen=True)
-class Part:
-    """Stars of the pool or of the test set: those that pass the cuts and are not yet in an earlier part."""
+class Part(Section):
+    """Stars of the pool or of the test set: those that pass the cuts and are not yet in an earlier part.
 
-    part: str
-    where: tuple[Cut, ...]
-    take: int | None = None
-    name: str = ""
-    source: str = ""
+    Parameters
+    ----------
+    part : {'pool', 'test'}
+    where : tuple of Cut
+        On matched rows.
+    take : int, optional
+        So many of the stars, drawn at random.
+    name : str
+        How the part is called in the table of cuts; made from the cuts if empty.
+    source : str
+        Where it comes from.
+    """
+
+    part: Split
+    where: Cuts = ()
+    take: Annotated[int, whole()] | None = None
+    name: Text = ""
+    source: Text = ""
 
 
 @dataclass(frozen=True)
-class Selection:
+class Exclude(Section):
+    """Stars of selections that are given as catalogs, which are dropped or only counted.
+
+    Parameters
+    ----------
+    split : {'pool', 'test'}
+        Part of those selections.
+    keep : bool
+        Count the stars and keep them.
+    """
+
+    split: Split = "test"
+    keep: Switch = False
+
+
+@dataclass(frozen=True)
+class Selection(Section):
     """A selection of stars.
 
     Parameters
@@ -107,22 +151,22 @@ class Selection:
         Rows in no part are dropped.
     then : tuple of Cut
         After the split, so that stars do not change sides.
-    exclude : dict
-        ``split``: stars of this split in selections given as catalogs are dropped unless ``keep``.
+    exclude : Exclude or None
+        Stars that must not be learnt from.
     settings : dict
         Numbers and choices that users may change; ``$name`` stands for one elsewhere in the file.
     """
 
-    title: str
-    source: str
-    tables: dict[str, TableCuts]
-    rows: str
-    match: tuple[Match, ...] = ()
-    cuts: tuple[Cut, ...] = ()
-    split: tuple[Part, ...] = ()
-    then: tuple[Cut, ...] = ()
-    exclude: dict[str, Any] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
+    title: Filled
+    source: Filled
+    tables: dict[Name, TableCuts]
+    rows: Text
+    match: Annotated[tuple[Match, ...], listed("a list of matches"), null_is(tuple)] = ()
+    cuts: Cuts = ()
+    split: Annotated[tuple[Part, ...], listed("a list of parts"), null_is(tuple)] = ()
+    then: Cuts = ()
+    exclude: Exclude | None = None
+    settings: Annotated[Settings, null_is(dict)] = field(default_factory=dict)
 
     @property
     def kinds(self) -> set[str]:
@@ -178,41 +222,45 @@ def load_selection(name: str, changes: Mapping[str, Any] | None = None) -> Selec
         On an unknown key, setting, kind or column.
     """
     content = _content(name)
-    settings = dict(_names(content, "settings", name))
-    changes = dict(changes or {})
-    check_keys(changes, settings, f"settings of {name}")
-    settings.update(changes)
-    content = _fill_in({**content, "settings": settings}, settings, name)
-    check_keys(content, [one.name for one in fields(Selection)], name)
-    for key in ("title", "source", "tables", "rows"):
-        if not content.get(key):
-            raise SettingsError(f"{name}: a selection needs {key}")
-    # A selection that extends another takes a table away by 'table: null'.
-    entries = {key: entry for key, entry in _names(content, "tables", name).items() if entry is not None}
-    tables = {
-        check_name(key, f"{name}: tables"): _table(entry, f"{name}: table {key}") for key, entry in entries.items()
-    }
-    match = tuple(_match(entry, tables, name) for entry in _list(content, "match", name))
-    check_keys([content["rows"]], tables, f"{name}: rows")
-    exclude = dict(_names(content, "exclude", name))
-    check_keys(exclude, ("split", "keep"), f"{name}: exclude")
-    return Selection(
-        title=str(content["title"]),
-        source=str(content["source"]),
-        tables=tables,
-        rows=str(content["rows"]),
-        match=match,
-        cuts=_cuts(content.get("cuts"), f"{name}: cuts"),
-        split=tuple(_part(entry, name) for entry in _list(content, "split", name)),
-        then=_cuts(content.get("then"), f"{name}: then"),
-        exclude=exclude,
-        settings=settings,
-    )
+    settings = check_mapping(content.get("settings") or {}, f"{name}: settings")
+    check_keys(changes or {}, settings, f"settings of {name}")
+    settings = {**settings, **(changes or {})}
+    content = {**_fill_in(content, settings, name), "settings": settings}
+    if isinstance(content.get("tables"), dict):
+        # A selection that extends another takes a table away by 'table: null'.
+        content["tables"] = {key: entry for key, entry in content["tables"].items() if entry is not None}
+    content["exclude"] = content.get("exclude") or None
+    selection = parse(Selection, content, name)
+    _check_together(selection, content, name)
+    return selection
+
+
+def _check_together(selection: Selection, content: Mapping[str, Any], name: str) -> None:
+    """What goes together with what: tables that exist, positions of catalogs that have some, matches by position."""
+    tables = selection.tables
+    if not tables:
+        raise SettingsError(f"{name}: needs tables")
+    check_keys([selection.rows], tables, f"{name}: rows")
+    for key, table in tables.items():
+        if table.position and table.kind not in PLACES:
+            raise SettingsError(
+                f"{name}: tables.{key}.position: catalogs of kind {table.kind} have no positions; kinds that have: "
+                f"{', '.join(PLACES)}"
+            )
+        if table.position:
+            changed_place(PLACES[table.kind], table.position, f"{name}: tables.{key}.position")
+    for number, (match, entry) in enumerate(zip(selection.match, content.get("match") or (), strict=True)):
+        where = f"{name}: match[{number}]"
+        check_keys(match.tables, tables, f"{where}.tables")
+        check_keys([match.of] if match.of else (), tables, f"{where}.of")
+        near = [key for key in ("radius", "epoch", "ambiguous") if entry.get(key) is not None]
+        if near and match.by != "position":
+            raise SettingsError(f"{where}: {', '.join(near)} is for matches by: position only")
 
 
 def _content(name: str) -> dict[str, Any]:
     """Mapping of a selection file, on top of the one that it extends."""
-    return read_extending(name, _find, _merge, "selection")
+    return read_extending(name, _find, merge, "selection")
 
 
 def _find(name: str) -> Path:
@@ -227,14 +275,6 @@ def _find(name: str) -> Path:
     return path
 
 
-def _merge(base: dict, top: dict) -> dict:
-    merged = deepcopy(base)
-    for key, value in top.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged
-
-
 def _fill_in(value: Any, settings: Mapping[str, Any], where: str) -> Any:
     """Replace ``$name`` by the setting of that name."""
     if isinstance(value, dict):
@@ -245,68 +285,3 @@ def _fill_in(value: Any, settings: Mapping[str, Any], where: str) -> Any:
         check_keys([value[1:]], settings, f"{where}: ${value[1:]}")
         return settings[value[1:]]
     return value
-
-
-def _names(content: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:
-    """A part of a file that holds things by name; what is not there is empty."""
-    return check_mapping(content.get(key) or {}, f"{where}: {key}")
-
-
-def _list(content: Mapping[str, Any], key: str, where: str) -> list[Any]:
-    """A part of a file that is a list; what is not there is empty."""
-    return check_list(content.get(key) or [], f"{where}: {key}")
-
-
-def _table(entry: Mapping[str, Any], where: str) -> TableCuts:
-    check_mapping(entry, where)
-    check_keys(entry, [one.name for one in fields(TableCuts)], where)
-    check_keys([entry.get("kind")], KINDS, f"{where}: kind")
-    more = {key: entry[key] for key in ("one_per", "highest", "optional") if key in entry}
-    columns = [check_text(column, f"{where}: columns: each") for column in _list(entry, "columns", where)]
-    more["columns"], more["position"] = tuple(columns), dict(_names(entry, "position", where))
-    for key in ("one_per", "highest"):
-        check_text(entry.get(key, ""), f"{where}: {key}")
-    check_switch(entry.get("optional", False), f"{where}: optional")
-    if more["position"]:
-        check_keys([entry["kind"]], PLACES, f"{where}: position")
-        changed_place(PLACES[str(entry["kind"])], more["position"], f"{where}: position")
-    return TableCuts(str(entry["kind"]), _cuts(entry.get("cuts"), where), **more)
-
-
-def _match(entry: Mapping[str, Any], tables: Mapping[str, TableCuts], where: str) -> Match:
-    check_mapping(entry, f"{where}: match")
-    check_keys(entry, [one.name for one in fields(Match)], f"{where}: match")
-    if not _list(entry, "tables", f"{where}: match"):
-        raise SettingsError(f"{where}: match: needs tables")
-    check_keys(entry["tables"], tables, f"{where}: match: tables")
-    check_switch(entry.get("last", False), f"{where}: match: last")
-    for key in ("source", "of"):
-        check_text(entry.get(key, ""), f"{where}: match: {key}")
-    check_keys([entry.get("by", "source_id")], ("source_id", "targetid", "spectrum", "position"), f"{where}: match: by")
-    check_keys([entry["of"]] if entry.get("of") else (), tables, f"{where}: match: of")
-    near = [key for key in ("radius", "epoch", "ambiguous") if entry.get(key) is not None]
-    if entry.get("by") == "position":
-        check_keys([entry.get("ambiguous", "drop")], AMBIGUOUS, f"{where}: match: ambiguous")
-        for key in ("radius", "epoch"):
-            value = entry.get(key, 1.0)
-            if value is not None or key == "radius":
-                check_real(value, f"{where}: match: {key}")
-    elif near:
-        raise SettingsError(f"{where}: match: {', '.join(near)} is for matches by: position only")
-    return Match(**{**entry, "tables": tuple(entry["tables"])})
-
-
-def _part(entry: Mapping[str, Any], where: str) -> Part:
-    check_mapping(entry, f"{where}: split")
-    check_keys(entry, [one.name for one in fields(Part)], f"{where}: split")
-    for key in ("name", "source"):
-        check_text(entry.get(key, ""), f"{where}: split: {key}")
-    check_keys([entry.get("part")], SPLITS, f"{where}: split: part")
-    take = entry.get("take")
-    if take is not None and (isinstance(take, bool) or not isinstance(take, int) or take < 1):
-        raise SettingsError(f"{where}: split: take needs a positive whole number, not '{take}'")
-    return Part(**{**entry, "where": _cuts(entry.get("where"), f"{where}: split")})
-
-
-def _cuts(entries: Any, where: str) -> tuple[Cut, ...]:
-    return tuple(parse_cut(entry, where) for entry in check_list(entries or [], f"{where}: cuts"))

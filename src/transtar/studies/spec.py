@@ -18,12 +18,12 @@ from ..schema import (
     Switch,
     Text,
     listed,
+    must,
     null_is,
     one_of,
     real,
     rule,
     stands_as,
-    value,
     whole,
 )  # fmt: skip
 from ..tables import CHOOSABLE
@@ -82,7 +82,7 @@ ByName = dict[Name, Settings | None]
 Options = dict[Text, Any]
 Chosen = Annotated[
     str | dict[str, str],
-    value(
+    must(
         "a strategy, or one for each label",
         lambda cs: cs.union_schema([text := cs.str_schema(strict=True), cs.dict_schema(text, text)]),
     ),
