@@ -46,7 +46,7 @@ def parse(kind: Any, content: Any, where: str) -> Any:
     from pydantic import ValidationError
 
     try:
-        return _adapter(kind).validate_python(content)
+        return type_adapter(kind).validate_python(content)
     except ValidationError as error:
         faults = error.errors(include_url=False)
         more = f" (and {len(faults) - 1} more {'faults' if len(faults) > 2 else 'fault'})" if len(faults) > 1 else ""
@@ -55,7 +55,8 @@ def parse(kind: Any, content: Any, where: str) -> Any:
 
 
 @cache
-def _adapter(kind: Any) -> Any:
+def type_adapter(kind: Any) -> Any:
+    """What pydantic makes of a type, once."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)
@@ -149,7 +150,7 @@ def descriptions(kind: type) -> dict[str, str]:
         for names, text in re.findall(
             r"^(\w[\w, ]*?)(?: :.*)?\n((?:    .*\n?|\n)*)", part[1] if part else "", re.MULTILINE
         ):
-            out |= dict.fromkeys(names.split(", "), " ".join(text.split()))
+            out |= dict.fromkeys(names.split(", "), " ".join(text.split()).replace("``", "`"))
     return {name: text for name, text in out.items() if text}
 
 

@@ -153,7 +153,7 @@ def test_no_key_takes_a_value_of_another_type(monkeypatch):
         load_selection("own")
 
     def free(name, wrong):
-        return (wrong is None and name.endswith(("epoch", "take"))) or (name == "exclude" and not wrong)
+        return (wrong is None and name.endswith(("epoch", "take"))) or (name == "exclude" and wrong == {})
 
     tried, taken = try_wrong_kinds(use, FULL, free)
     assert not taken

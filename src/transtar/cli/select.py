@@ -32,10 +32,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="settings of the selection to override",
     )
+    parser.add_argument(
+        "--schema",
+        action=values.PrintSchema,
+        make=_schema,
+        help="print the JSON schema of selection files, for editors",
+    )
     add_columns(parser)
     parser.add_argument(
         "--out", required=True, type=values.path, help="table to write (.csv, .parquet or .fits); the cuts go beside it"
     )
+
+
+def _schema() -> dict:
+    from ..selections import selection_schema
+
+    return selection_schema()
 
 
 def run(arguments: argparse.Namespace) -> int:

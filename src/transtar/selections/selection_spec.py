@@ -9,11 +9,26 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from ..checks import check_mapping
+from ..editor_schema import editor_schema
 from ..errors import InputError, SettingsError, check_keys, shown
 from ..labels.label_tables import SPLITS
 from ..labels.positions import AMBIGUOUS
 from ..plain_yaml import merge, read_extending
-from ..schema import Filled, Name, Section, Settings, Switch, Text, listed, must, null_is, one_of, parse, real, whole
+from ..schema import (
+    Filled,
+    Name,
+    Section,
+    Settings,
+    Switch,
+    Text,
+    listed,
+    must,
+    null_is,
+    one_of,
+    parse,
+    real,
+    whole,
+)
 from .catalog_places import PLACE_COLUMNS, PLACES, changed_place
 from .cuts import FromFile
 from .kinds import KINDS
@@ -40,8 +55,9 @@ class TableCuts(Section):
     Parameters
     ----------
     kind : str
-        Key of `KINDS`.
+        Kind of catalog, a key of `transtar.selections.kinds.KINDS`.
     cuts : tuple of Cut
+        Which of its rows count.
     one_per : str
         Column whose values must be unique in the end; empty for no such rule.
     highest : str
@@ -74,10 +90,13 @@ class Match(Section):
     Parameters
     ----------
     tables : tuple of str
+        Names of catalogs, among `tables` of the selection.
     by : str
         'source_id', 'targetid' or 'spectrum' (see `transtar.selections.kinds.keys`), or 'position'.
     source : str
+        Where the match comes from.
     last : bool
+        Make the match after the cuts on matched rows.
     of : str
         Table whose key is looked up, of those matched before; the selected rows' own if empty.
     radius, epoch, ambiguous
@@ -101,6 +120,7 @@ class Part(Section):
     Parameters
     ----------
     part : {'pool', 'test'}
+        Where the stars go.
     where : tuple of Cut
         On matched rows.
     take : int, optional
@@ -140,11 +160,16 @@ class Selection(Section):
 
     Parameters
     ----------
-    title, source : str
+    title : str
+        What is selected.
+    source : str
+        Where the selection comes from.
     tables : dict of str to TableCuts
+        Catalogs by a name of this file, and what is asked of each.
     rows : str
         The table whose rows are selected.
     match : tuple of Match
+        Joins with other catalogs, in this order.
     cuts : tuple of Cut
         On matched rows; columns are called 'table.COLUMN'.
     split : tuple of Part
@@ -229,10 +254,19 @@ def load_selection(name: str, changes: Mapping[str, Any] | None = None) -> Selec
     if isinstance(content.get("tables"), dict):
         # A selection that extends another takes a table away by 'table: null'.
         content["tables"] = {key: entry for key, entry in content["tables"].items() if entry is not None}
-    content["exclude"] = content.get("exclude") or None
+    if content.get("exclude") == {}:
+        del content["exclude"]
     selection = parse(Selection, content, name)
     _check_together(selection, content, name)
     return selection
+
+
+def selection_schema() -> dict[str, Any]:
+    """JSON schema of selection files, for editors; see `transtar.editor_schema.editor_schema`."""
+    made = editor_schema(Selection, "selection", references=True)
+    tables = made["properties"]["tables"]
+    tables["additionalProperties"] = {"anyOf": [tables["additionalProperties"], {"type": "null"}]}
+    return made
 
 
 def _check_together(selection: Selection, content: Mapping[str, Any], name: str) -> None:

@@ -9,6 +9,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
 
+from ..editor_schema import editor_schema
 from ..errors import InputError, SettingsError, check_keys, shown
 from ..plain_yaml import merge as merge_all
 from ..plain_yaml import read_extending
@@ -68,6 +69,16 @@ def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | No
                 explain=None,
             )
     return studies | experiment_studies(default)
+
+
+def study_schema() -> dict[str, Any]:
+    """JSON schema of study files, for editors; see `transtar.editor_schema.editor_schema`."""
+    made = editor_schema(Study, "study")
+    changes = {name: {"$ref": f"#/properties/{name}"} for name in made["properties"] if name != "extends"}
+    made["$defs"]["Changes"] = {"type": "object", "properties": changes, "additionalProperties": False}
+    for name in ("variants", "scales"):
+        made["properties"][name]["additionalProperties"] = {"anyOf": [{"$ref": "#/$defs/Changes"}, {"type": "null"}]}
+    return made
 
 
 def shipped_studies() -> list[str]:

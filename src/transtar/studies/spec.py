@@ -100,6 +100,7 @@ class Sample(Section):
     Parameters
     ----------
     survey : str
+        Registered name of the survey; of mock stars any name.
     spectra, labels : str
         Folder (or file, or pattern) of spectra, and table of labels.
     split : str, optional
@@ -266,7 +267,10 @@ class Study(Section):
 
     Parameters
     ----------
-    title, description : str
+    title : str
+        Of the report.
+    description : str
+        What is compared, in a few sentences.
     notes : list of str
         Paragraphs for the report.
     simulate : dict or None
@@ -275,16 +279,21 @@ class Study(Section):
         Files and folders that the selections read.
     selections : dict of str to dict
         Selections to be made, in this order, and their settings; each reads the tables of those before it, too.
-    source, target : Sample
+    source : Sample
+        What the models are pre-trained on.
+    target : Sample
+        What they are carried to, and judged on.
     sources : dict of str to Sample
         Name of a model and what it is pre-trained on in place of `source`; in a file, what differs from it.
     lines : Sample or None
         Real stars on which each pre-training on mock stars learns its `transtar.simulate.lines.LineCorrection`; those that
         the run is judged on are left out.
     element : ElementCheck or None
+        A named model that is compared with the abundance of one element.
     plane : PlaneSample or None
         Needs models of `feh` and `alphafe`.
     subset : Subset or None
+        Stars on which the same runs are judged once more.
     pipeline : dict of str to str
         For a label the column, of the label tables of target and plane, with the value of the survey's own pipeline.
     preprocessing : dict
@@ -292,6 +301,7 @@ class Study(Section):
     models : dict of str to list of str
         Name of each model and the labels it predicts.
     seeds : list of int
+        Each run is made once with each of them.
     sizes : list of int
         Numbers of fine-tuning stars.
     pretrain : dict
