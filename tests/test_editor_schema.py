@@ -69,6 +69,20 @@ def test_the_selection_of_the_page_is_without_fault():
     assert faults("selection", yaml.safe_load(text)) == []
 
 
+def test_the_study_of_the_page_is_read_and_without_fault(tmp_path):
+    page = (ROOT / "docs" / "settings-files.md").read_text(encoding="utf-8")
+    (text,) = (part.partition("```")[0] for part in page.split("```yaml\n")[1:])
+    (tmp_path / "own.yaml").write_text(text)
+    assert studies.load_study(str(tmp_path / "own.yaml"))["default"].seeds == [0, 1, 2]
+    assert faults("study", yaml.safe_load(text)) == []
+    (tmp_path / "own.yaml").write_text(f"{text}sizes: [5, '50', true]\n")
+    said = "own.yaml: sizes[1]: must be a whole number from 1 to 1000000000, not '50' (and 1 more fault)"
+    assert said in page
+    with pytest.raises(TranstarError) as caught:
+        studies.load_study(str(tmp_path / "own.yaml"))
+    assert str(caught.value).endswith(said)
+
+
 @pytest.mark.parametrize(
     ("what", "content", "wrong"),
     [
