@@ -7,6 +7,7 @@ pydantic is imported when a file is read, not before.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
@@ -230,15 +231,14 @@ def stands_as(kind: Any, make: Callable[[Any], Any] = lambda given: given) -> Ru
 
 
 def listed(words: str = "a list", fewest: int = 0, once: bool = False) -> Rule:
-    """Rule for a list, called by `words`, of at least `fewest` items, each of which comes once if asked for."""
+    """Rule for a list, called by `words`, of at least `fewest` items, which are hashable if each may come but `once`."""
 
     def check(given: Any, inner: Callable) -> Any:
         if not isinstance(given, list | tuple) or len(given) < fewest:
             raise must_be(words)
         made = inner(given)
-        twice = next((one for number, one in enumerate(made) if once and one in made[:number]), None)
-        if twice is not None:
-            raise fault(f"{shown(twice)} comes twice")
+        if once and len(set(made)) < len(made):
+            raise fault(f"{shown(Counter(made).most_common(1)[0][0])} comes twice")
         return made
 
     more = ({"uniqueItems": True} if once else {}) | ({"minItems": fewest} if fewest else {})
