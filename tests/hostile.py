@@ -18,6 +18,16 @@ HOSTILE = (
 )  # fmt: skip
 
 
+_WRONG = {
+    bool: (None, 0, 1, "yes", "true", [], {}),
+    int: (None, True, 1.0, "5", float("nan"), [], {}, 10**12, -1),
+    float: (None, True, "0.5", float("nan"), float("inf"), [], {}),
+    str: (3, 1.5, True, [], {}, ["x"]),
+    list: (3, True, "x", {}, {"x": 1}),
+    dict: (3, True, "x", [], ["x"]),
+}
+
+
 def places(content, path=()):
     """Paths to every value in nested plain data."""
     yield path
@@ -58,6 +68,37 @@ def try_hostile_values(use, content):
             except Exception as error:
                 faults.append(f"{what}: {error!r}")
     return refused, faults
+
+
+def try_wrong_kinds(use, content, free):
+    """Use plain data with values of another kind in each place.
+
+    Parameters
+    ----------
+    use : callable
+    content : dict
+    free : callable
+        Takes the path of a place, dotted, and a value; tells what may stand there all the same.
+
+    Returns
+    -------
+    int
+        How many were tried.
+    list of str
+        What was taken.
+    """
+    tried, taken = 0, []
+    for path in places(content):
+        value, name = content, ".".join(map(str, path))
+        for key in path:
+            value = value[key]
+        for wrong in _WRONG[type(value)] if path else ():
+            if not free(name, wrong):
+                tried += 1
+                with contextlib.suppress(TranstarError):
+                    use(with_value(content, path, wrong))
+                    taken.append(f"{name}: {wrong!r}")
+    return tried, taken
 
 
 def seal_again(folder):

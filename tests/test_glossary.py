@@ -2,11 +2,6 @@ import pytest
 
 from transtar import glossary
 from transtar.errors import InputError
-from transtar.labels import LABELS
-
-
-def test_every_label_that_tables_may_hold_is_described():
-    assert set(LABELS) == set(glossary.LABELS)
 
 
 @pytest.mark.parametrize("name", [*glossary.COLUMNS, "feh_err", "teff_ens_std"])

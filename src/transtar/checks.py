@@ -102,18 +102,6 @@ def check_text(value: Any, what: str) -> str:
     return value
 
 
-def check_switch(value: Any, what: str) -> bool:
-    """Refuse what is neither true nor false.
-
-    Raises
-    ------
-    SettingsError
-    """
-    if not isinstance(value, bool):
-        raise SettingsError(f"{what} must be true or false, not '{shown(value)}'")
-    return value
-
-
 def check_list(value: Any, what: str, kind: str = "a list") -> list:
     """Refuse what is no list; `kind` says of what.
 

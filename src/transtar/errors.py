@@ -94,12 +94,35 @@ def check_keys(given, known, what: str) -> None:
         If a key is not known; the message lists the known ones.
     """
     # Keys of a YAML file need not be text.
-    known = sorted({str(key) for key in known})
-    unknown = sorted({str(key) for key in given} - set(known))
+    known = {str(key) for key in known}
+    unknown = {str(key) for key in given} - known
     if unknown:
-        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-        names = ", ".join(shown(key) for key in unknown[:5]) + more
-        raise SettingsError(f"{what}: unknown key {names}; known keys: {', '.join(map(printable, known)) or 'none'}")
+        raise SettingsError(f"{what}: {unknown_text(sorted(unknown), known)}")
+
+
+def unknown_text(unknown, known, what: str = "key") -> str:
+    """Say which names are unknown, which are known, and which of them may be meant.
+
+    Parameters
+    ----------
+    unknown, known : iterable of str
+    what : str
+        What they are names of.
+
+    Returns
+    -------
+    str
+        ``unknown key sneeds; known keys: models, seeds; did you mean seeds?``
+    """
+    from difflib import get_close_matches
+
+    unknown, known = [str(name) for name in unknown], sorted(map(str, known))
+    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+    names = ", ".join(shown(name) or "''" for name in unknown[:5]) + more
+    # Of names that are much too long nobody should wait for the comparison.
+    near = get_close_matches(unknown[0], known, 1) if len(unknown[0]) <= LONGEST else []
+    meant = f"; did you mean {printable(near[0])}?" if near else ""
+    return f"unknown {what} {names}; known {what}s: {', '.join(map(printable, known)) or 'none'}{meant}"
 
 
 def missing_package(package: str, extra: str) -> TranstarError:

@@ -32,6 +32,9 @@ class Column:
     display: str = ""
 
 
+POOR_BELOW = -1.0
+"""[Fe/H] in dex below which a star is metal-poor (the paper's)."""
+
 ELEMENTS = (
     "Li", "Be", "C", "N", "O", "F", "Na", "Mg", "Al", "Si", "P", "S", "K", "Ca", "Sc", "Ti", "V", "Cr", "Mn",
     "Co", "Ni", "Cu", "Zn", "Rb", "Sr", "Y", "Zr", "Nb", "Mo", "Ru", "Ba", "La", "Ce", "Pr", "Nd", "Sm", "Eu",

@@ -36,6 +36,13 @@ def check_name(name, what: str) -> str:
     """
     if not isinstance(name, str):
         raise SettingsError(f"{what}: a name is text, not {shown(repr(name))}")
+    if fault := name_fault(name):
+        raise SettingsError(f"{what}: {fault}")
+    return name
+
+
+def name_fault(name: str) -> str:
+    """What `check_name` finds wrong with a text, or nothing."""
     wrong = ""
     if not name:
         wrong = "it is empty"
@@ -49,9 +56,7 @@ def check_name(name, what: str) -> str:
         wrong = "it has a character that does not print"
     elif name != name.strip():
         wrong = "it begins or ends with a blank"
-    if wrong:
-        raise SettingsError(f"{what}: '{shown(name)}' cannot be a name: {wrong}")
-    return name
+    return f"'{shown(name)}' cannot be a name: {wrong}" if wrong else ""
 
 
 def check_names(names: Iterable, what: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ key that stands twice is an error, because YAML would take the last of them with
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +178,16 @@ def read_yaml(path: str | Path, where: str | None = None, not_yaml: str = "not Y
     # A file that was cut off may end within a character; its length says what is wrong with it.
     text = content.decode("utf-8-sig", "replace" if len(content) > MOST_BYTES else "surrogateescape")
     return parse_yaml(text if len(content) <= MOST_BYTES else " " * len(content), where, not_yaml)
+
+
+def merge(content: dict, changes: dict, whole: Collection[str] = ()) -> dict:
+    """`content` with `changes` laid over it, key by key; what stands under the keys `whole` is replaced as a whole."""
+    merged = dict(content)
+    for key, value in changes.items():
+        under: Any = merged.get(key)
+        deeper = isinstance(under, dict) and isinstance(value, dict) and key not in whole
+        merged[key] = merge(under, value, whole) if deeper else value
+    return merged
 
 
 def read_extending(name: str, find: Callable[[str], Path], merge: Callable[[dict, dict], dict], what: str) -> dict:

@@ -8,9 +8,9 @@ import pytest
 
 from transtar.errors import InputError, TranstarError
 from transtar.labels import Positions, match_positions
-from transtar.labels.select import select
+from transtar.selections import select
 
-from ..labels.made_sky import N, line, make_sky, selection
+from ..selections.made_sky import N, line, make_sky, selection
 
 
 @pytest.fixture(scope="module")

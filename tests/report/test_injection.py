@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from transtar.labels.select import Step
 from transtar.report import Section, paper_table, rows_html, settings_html, summarise, to_html, to_latex, write_report
 from transtar.report.selection import to_latex as cuts_to_latex
 from transtar.report.style import as_text, new_figure, paper_style, save
+from transtar.selections import Step
 
 from .results import results
 

@@ -4,9 +4,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from transtar.catalog.schema import METADATA_KEY
-from transtar.labels.select import Selected, Step
-from transtar.labels.selection import load_selection
 from transtar.report.selection import to_csv, to_latex, to_text, write_selection
+from transtar.selections import Selected, Step, load_selection
 
 STEPS = [
     Step("apogee", "rows of a_b.fits", "", 12345),

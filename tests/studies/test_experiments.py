@@ -3,9 +3,10 @@
 import pytest
 
 from transtar.errors import SettingsError
+from transtar.schema import parse
 from transtar.studies import load_study
-from transtar.studies.experiments import MATCHED, SIZES, build_experiments
-from transtar.studies.spec import settings_for
+from transtar.studies.experiments import MATCHED, SIZES
+from transtar.studies.spec import Experiments, settings_for
 
 
 def studies(*changes):
@@ -57,8 +58,8 @@ def test_stars_outside_a_run_are_labelled_where_figures_show_them():
         (("split", "validation"), "for test stars, not for split 'validation'"),
         (("sizes", []), "need sizes"),
         (("explain", {"regime": "blue"}), "unknown key blue"),
-        (("explain", {"seeds": 0}), "explain: seeds must be a whole number from 1 to 1000, not 0"),
-        (("explain", 5), "expected model, regime and seeds, got '5'"),
+        (("explain", {"seeds": 0}), r"explain\.seeds: must be a whole number from 1 to 1000, not 0"),
+        (("explain", 5), r"explain: must be settings by name \(model, regime, seeds\), not 5"),
         (("explain.model", "teff"), "unknown key teff"),
     ],
 )
@@ -76,16 +77,16 @@ def test_models_of_several_labels_are_refused():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"sizes": 3}, "sizes must be a list of numbers, not '3'"),
-        ({"rates": ["fast"]}, "rates: each must be a number above 0, not 'fast'"),
-        ({"matched": [1]}, "matched must be a list of names"),
+        ({"sizes": 3}, "sizes: must be a list of whole numbers, not 3"),
+        ({"rates": ["fast"]}, r"rates\[0\]: must be a number above 0, not 'fast'"),
+        ({"matched": [1]}, r"matched\[0\]: must be text, not 1"),
         ({"widths": [1]}, "unknown key widths"),
-        ([1], "expected settings"),
+        ([1], r"must be settings by name \(seeds, .*\), not \[1\]"),
     ],
 )
 def test_impossible_settings(content, message):
     with pytest.raises(SettingsError, match=message):
-        build_experiments(content, "study s, experiments")
+        parse(Experiments, content, "study s: experiments")
 
 
 def test_experiments_need_their_strategy_and_model():

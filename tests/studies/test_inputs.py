@@ -99,9 +99,9 @@ def test_columns_are_chosen_in_the_study_file(tmp_path):
     chosen = study(target=SIDE | {"columns": {"feh": "FE_H"}})
     assert chosen.target.columns == {"feh": "FE_H"}
     assert set_folder(chosen.target, chosen, OUT) != set_folder(study().target, study(), OUT)
-    with pytest.raises(SettingsError, match=r"study, target: columns: unknown key fhe; known keys: .*feh"):
+    with pytest.raises(SettingsError, match=r"study: target\.columns: unknown key fhe; known keys: .*feh"):
         study(target=SIDE | {"columns": {"fhe": "FE_H"}})
-    with pytest.raises(SettingsError, match="columns must be settings"):
+    with pytest.raises(SettingsError, match=r"target\.columns: must be names and settings"):
         study(target=SIDE | {"columns": ["feh"]})
-    with pytest.raises(SettingsError, match="columns: feh"):
+    with pytest.raises(SettingsError, match=r"target\.columns\.feh: must be text, not 3"):
         study(target=SIDE | {"columns": {"feh": 3}})

@@ -31,13 +31,13 @@ def test_samples():
     assert study.target.keep == {"teff": [4500, 6800]}
     for changes, message in (
         ({"source": {"survey": "lamost"}}, "source: needs spectra and labels"),
-        ({"source": {"survey": "mock", "mock": "many"}}, "mock must be settings"),
+        ({"source": {"survey": "mock", "mock": "many"}}, r"source\.mock: must be names and settings, not 'many'"),
         ({"lines": {"survey": "lamost"}}, "lines: needs spectra and labels"),
-        ({"element": {"modl": "x"}}, "element: expected model and column"),
-        ({"target": SAMPLE | {"keep": {"feh": 3}}}, "keep of feh must be a range"),
+        ({"element": {"modl": "x"}}, "element: unknown key modl; known keys: column, model; did you mean model"),
+        ({"target": SAMPLE | {"keep": {"feh": 3}}}, r"target\.keep\.feh: must be a range"),
         ({"source": SAMPLE, "lines": SAMPLE}, "lines needs a source of mock stars"),
         ({"lines": SAMPLE}, "whose own lines are null"),
-        ({"seeds": 3}, "seeds must be a list"),
+        ({"seeds": 3}, "seeds: must be a list"),
     ):
         with pytest.raises(SettingsError, match=message):
             build_study(content(**changes), "here")

@@ -6,6 +6,7 @@ Every option that takes a value takes it through one of these, so that what cann
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from dataclasses import dataclass
@@ -55,6 +56,19 @@ class _Extend(_Once):
 
     def __call__(self, parser, namespace, values, option_string=None):
         setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or ()), *values])
+
+
+class PrintSchema(argparse.Action):
+    """Print the JSON schema that `make` gives, and end; like --version it needs no other argument."""
+
+    def __init__(self, option_strings, dest, make, help=None):
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, default=argparse.SUPPRESS, help=help)
+        self.make = make
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        """Print and leave with status 0."""
+        print(json.dumps(self.make(), indent=1))
+        parser.exit()
 
 
 @dataclass(frozen=True)

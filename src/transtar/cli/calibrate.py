@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..files import check_files
     from ..labels.calibration import calibrate, fit_calibration, write_calibration
     from ..labels.join import match_ids
-    from ..labels.kinds import read_measured
+    from ..selections.kinds import read_measured
     from ..tables import Choice
 
     check_files([arguments.out], [arguments.catalog, arguments.reference])

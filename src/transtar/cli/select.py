@@ -15,7 +15,7 @@ HELP = "stars from catalogs by named, counted cuts"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     # Without importing what reads them, so that every other verb starts as fast as before.
-    names = sorted(path.stem for path in (Path(__file__).parents[1] / "labels" / "selections").glob("*.yaml"))
+    names = sorted(path.stem for path in (Path(__file__).parents[1] / "selections").glob("*.yaml"))
     parser.add_argument("selection", metavar="SELECTION", help=f"{', '.join(names)}, or a YAML file")
     parser.add_argument(
         "--catalogs",
@@ -32,19 +32,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="settings of the selection to override",
     )
+    parser.add_argument(
+        "--schema",
+        action=values.PrintSchema,
+        make=_schema,
+        help="print the JSON schema of selection files, for editors",
+    )
     add_columns(parser)
     parser.add_argument(
         "--out", required=True, type=values.path, help="table to write (.csv, .parquet or .fits); the cuts go beside it"
     )
 
 
+def _schema() -> dict:
+    from ..selections import selection_schema
+
+    return selection_schema()
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..catalog.writers import check_suffix
     from ..files import check_files
-    from ..labels.select import select
-    from ..labels.selection import load_selection
     from ..report.selection import output_paths, to_text, write_selection
+    from ..selections import load_selection, select
     from ..tables import Choice
 
     # A misspelt name should not cost the reading of gigabytes.

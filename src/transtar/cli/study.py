@@ -20,7 +20,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="settings to override, dotted"
     )
+    parser.add_argument(
+        "--schema", action=values.PrintSchema, make=_schema, help="print the JSON schema of study files, for editors"
+    )
     parser.add_argument("--workers", type=values.workers, help="training processes; one per processor if not given")
+
+
+def _schema() -> dict:
+    from ..studies import study_schema
+
+    return study_schema()
 
 
 def run(arguments: argparse.Namespace) -> int:

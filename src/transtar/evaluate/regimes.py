@@ -7,11 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..errors import InputError
+from ..glossary import POOR_BELOW
 from .bootstrap import bootstrap_errors
 from .metrics import bias, r2, sigma
 
-POOR_BELOW = -1.0
-"""[Fe/H] below which a star is metal-poor (the paper's)."""
 DWARF_FROM = 3.5
 """log g from which a star counts as a dwarf."""
 COOL_BELOW = 4500.0

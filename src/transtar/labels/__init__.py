@@ -3,10 +3,10 @@
 from ..glossary import LABELS
 from ..tables import KEY_PARTS, canonical_label
 from .join import JoinReport, join, look_up
+from .label_tables import Keyed, read_labels, read_split, read_stars, read_velocities
 from .places import match_spectra, table_positions
 from .positions import PositionReport, Positions, match_positions
 from .stars import StarList
-from .tables import Keyed, read_labels, read_split, read_stars, read_velocities
 from .velocities import VelocityReport, find_velocities
 
 __all__ = [

@@ -13,7 +13,7 @@ from ..spectra import SpectrumBatch
 from ..tables.ids import NO_ID
 from ..tables.names import KEY_PARTS
 from .join import comparable, join
-from .tables import read_stars
+from .label_tables import read_stars
 from .velocities import near
 
 

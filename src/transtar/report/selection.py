@@ -10,7 +10,7 @@ from pathlib import Path
 from .. import __version__
 from ..catalog.writers import check_suffix, write_catalog
 from ..files import write_text
-from ..labels.select import Selected, Step
+from ..selections import Selected, Step
 from .latex import escape
 
 
@@ -20,7 +20,7 @@ def write_selection(selected: Selected, path: str | Path, name: str, catalogs: S
     Parameters
     ----------
     selected : Selected
-        As from `transtar.labels.select.select`.
+        As from `transtar.selections.select`.
     path : path
         Ends in .csv, .parquet or .fits.
     name : str

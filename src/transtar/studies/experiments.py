@@ -2,76 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
-from ..checks import MOST_SEED, MOST_STARS, MOST_WIDTH, check_list
-from ..errors import SettingsError, check_keys, shown
-from .check import check_numbers, check_rates
-
-if TYPE_CHECKING:
-    from .spec import Study
+from ..errors import SettingsError, check_keys
+from .spec import Study
 
 SIZES, MATCHED = "sizes", "teff-matched"
 """Names of the variants with several sample sizes, and of that on the split matched in Teff."""
-
-
-@dataclass(frozen=True)
-class Experiments:
-    """What is run beside the study itself, which stands for Table 1; an empty list leaves an experiment out.
-
-    Parameters
-    ----------
-    seeds : list of int
-        Of all of them, but for the matched split.
-    sizes : list of int
-        Numbers of fine-tuning stars (Tables A1 and A2, Figures 4, A1 and A2); zero-shot, 0, is always there.
-    hidden : list of int
-        Hidden sizes of residual heads (Figure A3).
-    ranks : list of int
-        Of LoRA, alpha being twice the rank (Figure A3).
-    weights_of : str
-        Model whose number of trainable weights is varied.
-    rates : list of float
-        Learning rates of networks from scratch (Figures A4 and A5).
-    matched : list of str
-        Models that are adapted and judged once more on a split in which fine-tuning and test stars of every regime have
-        one distribution of Teff, with the seeds of the study; see `transtar.train.matched_split`.
-    """
-
-    seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
-    sizes: list[int] = field(default_factory=list)
-    hidden: list[int] = field(default_factory=list)
-    ranks: list[int] = field(default_factory=list)
-    weights_of: str = "feh"
-    rates: list[float] = field(default_factory=list)
-    matched: list[str] = field(default_factory=list)
-
-
-def build_experiments(content: Any, where: str) -> Experiments:
-    """Check plain data and make `Experiments` of it.
-
-    Raises
-    ------
-    SettingsError
-        On an unknown key, or a value that is not a list of numbers (names, for `matched`).
-    """
-    if not isinstance(content, Mapping):
-        raise SettingsError(f"{where}: expected settings, got '{content}'")
-    check_keys(content, (f.name for f in fields(Experiments)), where)
-    for name, value in content.items():
-        what = f"{where}: {name}"
-        if name in ("weights_of", "matched"):
-            names = [value] if name == "weights_of" else value
-            if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
-                raise SettingsError(f"{what} must be a list of names, not '{shown(value)}'")
-        elif name == "rates":
-            check_rates(value, what)
-        else:
-            low, high = {"seeds": (0, MOST_SEED), "sizes": (1, MOST_STARS)}.get(name, (1, MOST_WIDTH))
-            check_numbers(check_list(value, what, "a list of numbers"), what, low, high)
-    return Experiments(**content)
 
 
 def hidden_name(hidden: int) -> str:

@@ -141,14 +141,14 @@ def selection_title(study: Study, name: str) -> str:
 
 
 def _selection(study: Study, name: str):
-    from ..labels.selection import load_selection
+    from ..selections import load_selection
 
     return load_selection(name, study.selections[name] or {})
 
 
 def _select(study: Study, name: str, folder: Path, out: Path, say: Say) -> None:
-    from ..labels.select import select
     from ..report.selection import write_selection
+    from ..selections import select
 
     selection = _selection(study, name)
     earlier = list(study.selections)[: list(study.selections).index(name)]

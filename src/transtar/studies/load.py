@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import fields, replace
+from functools import partial
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
 
-from ..checks import MOST_PLANES, check_mapping, check_real, check_text, check_whole
+from ..editor_schema import editor_schema
 from ..errors import InputError, SettingsError, check_keys, shown
-from ..glossary import LABELS
-from ..names import check_name
+from ..plain_yaml import merge as merge_all
 from ..plain_yaml import read_extending
+from ..schema import parse
 from ..surveys import Stated, get_survey
-from ..tables import CHOOSABLE
-from .check import MOST_RUNS, check_content, check_variant
-from .experiments import build_experiments, experiment_studies
-from .spec import REGIMES, SPLITS, ElementCheck, Explain, PlaneSample, Sample, Study, Subset
+from .experiments import experiment_studies
+from .spec import ByName, PlaneSample, Sample, Study
+
+MOST_RUNS = 100_000
+"""Of one study: seeds, sizes, strategies, models and variants multiply."""
+
+WHOLE = ("models", "sources", "prior")
+"""Keys that are replaced as a whole by a file that extends another, by a scale and by a variant."""
+
+merge = partial(merge_all, whole=WHOLE)
 
 
 def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | None = None) -> dict[str, Study]:
@@ -47,9 +54,8 @@ def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | No
     """
     content = read_extending(name, _find, merge, "study")
     if scale is not None:
-        scales = content.get("scales") or {}
-        check_content({"scales": scales}, f"study {name}")
-        check_keys([scale], scales, f"study {name}, scales")
+        scales = parse(ByName, content.get("scales") or {}, f"study {name}: scales")
+        check_keys([scale], scales, f"study {name}: scales")
         content = merge(content, scales[scale] or {})
     for key, value in (changes or {}).items():
         _set(content, [part.strip() for part in key.split(".")], value, name)
@@ -65,6 +71,16 @@ def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | No
     return studies | experiment_studies(default)
 
 
+def study_schema() -> dict[str, Any]:
+    """JSON schema of study files, for editors; see `transtar.editor_schema.editor_schema`."""
+    made = editor_schema(Study, "study")
+    changes = {name: {"$ref": f"#/properties/{name}"} for name in made["properties"] if name != "extends"}
+    made["$defs"]["Changes"] = {"type": "object", "properties": changes, "additionalProperties": False}
+    for name in ("variants", "scales"):
+        made["properties"][name]["additionalProperties"] = {"anyOf": [{"$ref": "#/$defs/Changes"}, {"type": "null"}]}
+    return made
+
+
 def shipped_studies() -> list[str]:
     """Names of the studies that ship with transtar."""
     return sorted(
@@ -73,106 +89,33 @@ def shipped_studies() -> list[str]:
 
 
 def build_study(content: dict, where: str) -> Study:
-    """Check plain data and make a `Study` of it."""
-    check_keys(content, (f.name for f in fields(Study)), where)
-    check_content(content, where)
+    """Check plain data and make a `Study` of it.
+
+    Raises
+    ------
+    SettingsError
+        Naming the key, what is wrong with it, and what is known.
+    """
     content = deepcopy(content)
-    for side in ("source", "target"):
-        if not isinstance(content.get(side), dict):
-            raise SettingsError(f"{where}: needs '{side}' with survey, spectra and labels")
-    own = content.get("sources") or {}
-    if not (isinstance(own, dict) and all(isinstance(changes, dict) for changes in own.values())):
-        raise SettingsError(f"{where}, sources: expected for each model what differs from 'source', got '{own}'")
-    content["sources"] = {
-        model: _sample(Sample, merge(content["source"], changes), f"{where}, sources.{model}")
-        for model, changes in own.items()
-    }
-    for side in ("source", "target"):
-        content[side] = _sample(Sample, content[side], f"{where}, {side}")
-    if content.get("lines") is not None:
-        content["lines"] = _sample(Sample, content["lines"], f"{where}, lines")
-    if content.get("element") is not None:
-        given = content["element"]
-        if not isinstance(given, dict) or set(given) != {"model", "column"}:
-            raise SettingsError(f"{where}, element: expected model and column, got '{shown(given)}'")
-        for key, value in given.items():
-            check_text(value, f"{where}, element: {key}")
-        content["element"] = ElementCheck(**given)
-    if content.get("subset") is not None:
-        content["subset"] = _subset(content["subset"], f"{where}, subset")
-    if content.get("plane") is not None:
-        content["plane"] = _sample(PlaneSample, content["plane"], f"{where}, plane")
-    if content.get("experiments") is not None:
-        content["experiments"] = build_experiments(content["experiments"], f"{where}, experiments")
-    if content.get("explain") is not None:
-        content["explain"] = _explain(content["explain"], f"{where}, explain")
-    try:
-        study = Study(**content)
-    except TypeError as error:
-        raise SettingsError(f"{where}: {error}") from None
-    _check_kinds(study, where)
-    if study.split not in SPLITS:
-        raise SettingsError(f"{where}: split '{study.split}' is none of {', '.join(SPLITS)}")
+    source, sources = content.get("source"), content.get("sources")
+    if isinstance(source, dict) and isinstance(sources, dict):
+        content["sources"] = {
+            model: merge(source, changes) if isinstance(changes, dict) else changes
+            for model, changes in sources.items()
+        }
+    study = parse(Study, content, where)
+    for name, sample in _samples(study):
+        _check_sample(sample, name, f"{where}: {name}")
+    _check_together(study, where)
     _check_experiments(study, where)
-    if not (study.models and study.seeds):
-        raise SettingsError(f"{where}: needs at least one model and one seed")
-    for name in ("prior", "sources"):
-        check_keys(getattr(study, name), study.models, f"{where}, {name}")
-    _check_samples(study, where)
-    n_runs = len(study.seeds) * len(study.models) * max(len(study.sizes) * len(study.strategies), 1)
-    if n_runs > MOST_RUNS:
-        raise SettingsError(
-            f"{where}: seeds, sizes, strategies and models make {n_runs} runs; more than {MOST_RUNS} are too many"
-        )
     return study
-
-
-def _sample(kind: type, content: Any, where: str) -> Any:
-    if not isinstance(content, dict):
-        raise SettingsError(f"{where}: expected survey, spectra and labels, got '{content}'")
-    check_keys(content, (f.name for f in fields(kind)), where)
-    for name, value in content.items():
-        wanted, what = (dict, "settings") if name in ("mock", "keep", "columns") else (str, "text")
-        if value is not None and not isinstance(value, wanted):
-            raise SettingsError(f"{where}: {name} must be {what}, not '{value}'")
-    # Nothing is asked for, which takes away what the study that is extended asks for.
-    content = {name: value for name, value in content.items() if name not in ("keep", "columns") or value is not None}
-    try:
-        sample = kind(**content)
-    except TypeError as error:
-        raise SettingsError(f"{where}: {error}") from None
-    check_name(sample.survey, f"{where}: survey")
-    try:
-        stated = Stated(sample.medium or "", sample.frame or "", sample.unit or "")
-        if stated != Stated():
-            get_survey(sample.survey).stating(stated)
-    except SettingsError as error:
-        raise SettingsError(f"{where}: {error}") from None
-    for name, column in sample.columns.items():
-        check_keys([name], CHOOSABLE, f"{where}: columns")
-        check_text(column, f"{where}: columns: {name}")
-    if sample.mock is None and not (sample.spectra and sample.labels):
-        raise SettingsError(f"{where}: needs spectra and labels (or mock, for mock stars)")
-    if isinstance(sample, PlaneSample) and not sample.reference:
-        raise SettingsError(f"{where}: needs 'reference', a table with feh and alphafe to compare the plane with")
-    return sample
-
-
-def _explain(content: Any, where: str) -> Explain:
-    if not isinstance(content, dict):
-        raise SettingsError(f"{where}: expected model, regime and seeds, got '{content}'")
-    check_keys(content, (f.name for f in fields(Explain)), where)
-    wanted = Explain(**content)
-    check_keys([wanted.regime], REGIMES, f"{where}.regime")
-    check_whole(wanted.seeds, f"{where}: seeds", 1, MOST_PLANES)
-    return wanted
 
 
 def _check_experiments(study: Study, where: str) -> None:
     """Experiments and explanations draw test stars, by models of one label each."""
     wanted = study.explain
     if wanted is not None:
-        check_keys([wanted.model], study.models, f"{where}, explain.model")
+        check_keys([wanted.model], study.models, f"{where}: explain.model")
     if wanted is None and study.experiments is None:
         return
     if study.split != "test":
@@ -184,71 +127,54 @@ def _check_experiments(study: Study, where: str) -> None:
         raise SettingsError(f"{where}: experiments and explain need models of one label each, not {', '.join(joint)}")
 
 
-def _subset(content: Any, where: str) -> Subset:
-    if not isinstance(content, dict) or not content.get("stars"):
+def _samples(study: Study) -> list[tuple[str, Sample]]:
+    """Samples of a study, by the name of their key."""
+    sources = [(f"sources.{model}", sample) for model, sample in study.sources.items()]
+    alone = [(name, getattr(study, name)) for name in ("source", "target", "lines", "plane")]
+    return [*sources, *((name, sample) for name, sample in alone if sample is not None)]
+
+
+def _check_sample(sample: Sample, name: str, where: str) -> None:
+    """What a sample needs, what is said of its spectra, and what is for the target alone."""
+    try:
+        stated = Stated(sample.medium, sample.frame, sample.unit)
+        if stated != Stated():
+            get_survey(sample.survey).stating(stated)
+    except SettingsError as error:
+        raise SettingsError(f"{where}: {error}") from None
+    if sample.mock is None and not (sample.spectra and sample.labels):
+        raise SettingsError(f"{where}: needs spectra and labels (or mock, for mock stars)")
+    if isinstance(sample, PlaneSample) and not sample.reference:
+        raise SettingsError(f"{where}: needs 'reference', a table with feh and alphafe to compare the plane with")
+    if sample.keep and name != "target":
+        raise SettingsError(f"{where}: keep is for the target alone")
+
+
+def _check_together(study: Study, where: str) -> None:
+    """What goes together with what: models that exist, labels that they have, and not too many runs."""
+    if not (study.models and study.seeds):
+        raise SettingsError(f"{where}: needs at least one model and one seed")
+    n_runs = len(study.seeds) * len(study.models) * max(len(study.sizes) * len(study.strategies), 1)
+    if n_runs > MOST_RUNS:
         raise SettingsError(
-            f"{where}: expected settings with 'stars', a table of the stars that count, got '{content}'"
+            f"{where}: seeds, sizes, strategies and models make {n_runs} runs; more than {MOST_RUNS} are too many"
         )
-    check_keys(content, (f.name for f in fields(Subset)), where)
-    for name, value in content.items():
-        wanted, what = (dict, "a label and a column") if name.endswith("pipeline") else (str, "text")
-        if value is not None and not isinstance(value, wanted):
-            raise SettingsError(f"{where}: {name} must be {what}, not '{value}'")
-    for name in ("pipeline", "plane_pipeline"):
-        for label, column in check_mapping(content.get(name, {}), f"{where}: {name}").items():
-            check_text(column, f"{where}: {name}.{label}")
-    subset = Subset(**content)
-    check_variant(subset.name, f"{where}: name")
-    return subset
-
-
-def _check_samples(study: Study, where: str) -> None:
-    own = [(f"sources.{model}", sample) for model, sample in study.sources.items()]
-    for name, sample in (("source", study.source), *own, ("lines", study.lines), ("plane", study.plane)):
-        if sample is not None and sample.keep:
-            raise SettingsError(f"{where}, {name}: keep is for the target alone")
-    for label, limits in study.target.keep.items():
-        check_keys([label], LABELS, f"{where}, target: keep")
-        if not (isinstance(limits, list | tuple) and len(limits) == 2):
-            raise SettingsError(f"{where}, target: keep of {label} must be a range [low, high], not '{shown(limits)}'")
-        low, high = (check_real(limit, f"{where}, target: keep of {label}: each end") for limit in limits)
-        if low >= high:
-            raise SettingsError(f"{where}, target: keep of {label} must be a range [low, high], not '{shown(limits)}'")
-    if study.lines is not None and (study.source.mock is None or study.source.mock.get("lines", "default") is not None):
-        raise SettingsError(f"{where}: lines needs a source of mock stars whose own lines are null")
-
-
-def _check_kinds(study: Study, where: str) -> None:
-    """What goes together with what, and labels that the models have."""
-    if study.simulate is not None and not isinstance(study.simulate, dict):
-        raise SettingsError(f"{where}, simulate: expected settings, got '{shown(study.simulate)}'")
+    for name in ("prior", "sources"):
+        check_keys(getattr(study, name), study.models, f"{where}: {name}")
     if study.subset is not None and study.subset.name in study.variants:
-        raise SettingsError(f"{where}, subset: name '{study.subset.name}' is that of a variant")
+        raise SettingsError(f"{where}: subset: name '{study.subset.name}' is that of a variant")
     if study.selections and not study.catalogs:
         raise SettingsError(f"{where}: selections need 'catalogs', the files and folders that they read")
+    if study.lines is not None and (study.source.mock is None or study.source.mock.get("lines", "default") is not None):
+        raise SettingsError(f"{where}: lines needs a source of mock stars whose own lines are null")
     labels = {label for names in study.models.values() for label in names}
     if study.plane is not None and not {"feh", "alphafe"} <= labels:
         raise SettingsError(f"{where}: plane needs models of feh and alphafe, not {', '.join(sorted(labels))}")
-    check_keys(study.pipeline, labels, f"{where}, pipeline")
+    check_keys(study.pipeline, labels, f"{where}: pipeline")
     if study.subset is not None:
-        check_keys([*study.subset.pipeline, *study.subset.plane_pipeline], labels, f"{where}, subset")
+        check_keys([*study.subset.pipeline, *study.subset.plane_pipeline], labels, f"{where}: subset")
     for size, chosen in study.adapter.items():
-        if not isinstance(chosen, str | dict):
-            raise SettingsError(
-                f"{where}, adapter of {size}: expected a strategy, or one for each label, got '{chosen}'"
-            )
-        if isinstance(chosen, dict):
-            check_keys(chosen, labels, f"{where}, adapter of {size}")
-
-
-def merge(content: dict, changes: dict) -> dict:
-    """`content` with `changes` laid over it, key by key; `models`, `sources` and `prior` are replaced as a whole."""
-    merged = dict(content)
-    for key, value in changes.items():
-        old: Any = merged.get(key)
-        deeper = isinstance(old, dict) and isinstance(value, dict) and key not in ("models", "sources", "prior")
-        merged[key] = merge(old, value) if deeper else value
-    return merged
+        check_keys(chosen if isinstance(chosen, dict) else (), labels, f"{where}: adapter.{size}")
 
 
 def _find(name: str) -> Path:

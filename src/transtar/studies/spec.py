@@ -5,10 +5,28 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
+from ..checks import MOST_PLANES, MOST_SEED, MOST_WIDTH
 from ..errors import InputError, shown
-from .experiments import Experiments
+from ..glossary import LABELS
+from ..schema import (
+    Filled,
+    Name,
+    Section,
+    Settings,
+    Switch,
+    Text,
+    listed,
+    must,
+    null_is,
+    one_of,
+    real,
+    rule,
+    stands_as,
+    whole,
+)  # fmt: skip
+from ..tables import CHOOSABLE
 
 DATA_VARIABLE = "TRANSTAR_DATA"
 
@@ -29,9 +47,51 @@ REGIMES = (
 
 SPLITS = ("test", "validation", "matched")
 
+RESERVED, RESERVED_ENDINGS = ("default", "chosen", "ensemble"), ("-ensemble", "-joint")
+"""Names of variants, and their endings, that the results use themselves."""
+
+
+def _variant_fault(name: str) -> str:
+    if name in RESERVED or name.endswith(RESERVED_ENDINGS):
+        endings = " or ".join(f"'{ending}'" for ending in RESERVED_ENDINGS)
+        return f"'{name}' is taken; none of {', '.join(RESERVED)}, and nothing that ends in {endings}"
+    return ""
+
+
+def _range_fault(limits: list) -> str:
+    if len(limits) == 2 and limits[0] < limits[1]:
+        return ""
+    return f"must be a range [low, high], not {shown(limits)}"
+
+
+# What may stand in a study file, beside the types of `transtar.schema`.
+Variant = Annotated[Name, rule(_variant_fault)]
+Label = Annotated[str, one_of(LABELS, "label")]
+Labels = Annotated[list[Label], listed("a list of labels", fewest=1, once=True)]
+Columns = dict[Label, Text]
+Texts = Annotated[list[Text], listed("a list of texts")]
+Size = Annotated[int, whole()]
+Seeds = Annotated[list[Annotated[int, whole(0, MOST_SEED)]], listed("a list of whole numbers", once=True)]
+Sizes = Annotated[list[Size], listed("a list of whole numbers", once=True)]
+Widths = Annotated[list[Annotated[int, whole(1, MOST_WIDTH)]], listed("a list of whole numbers", once=True)]
+Rates = Annotated[list[Annotated[float, real(0, above=True)]], listed("a list of numbers", once=True)]
+Range = Annotated[
+    list[Annotated[float, real()]], listed("a range [low, high]"), rule(_range_fault, minItems=2, maxItems=2)
+]
+ByName = dict[Name, Settings | None]
+Options = dict[Text, Any]
+Chosen = Annotated[
+    str | dict[str, str],
+    must(
+        "a strategy, or one for each label",
+        lambda cs: cs.union_schema([text := cs.str_schema(strict=True), cs.dict_schema(text, text)]),
+    ),
+]
+_Unsaid = Annotated[Text, null_is(str)]
+
 
 @dataclass(frozen=True)
-class Sample:
+class Sample(Section):
     """Spectra of one survey with their labels.
 
     File names that begin with ``universe/`` mean the universe that the study simulates, ``selections/NAME`` the table
@@ -40,6 +100,7 @@ class Sample:
     Parameters
     ----------
     survey : str
+        Registered name of the survey; of mock stars any name.
     spectra, labels : str
         Folder (or file, or pattern) of spectra, and table of labels.
     split : str, optional
@@ -58,18 +119,20 @@ class Sample:
         Of the wavelengths, where the files do not say it, as ``--medium``, ``--frame`` and ``--unit`` of the command line.
     """
 
-    survey: str
-    spectra: str = ""
-    labels: str = ""
-    split: str | None = None
-    velocities: str | None = None
-    stars: str | None = None
-    mock: dict[str, Any] | None = None
-    keep: dict[str, list[float]] = field(default_factory=dict)
-    columns: dict[str, str] = field(default_factory=dict)
-    medium: str = ""
-    frame: str = ""
-    unit: str = ""
+    survey: Name
+    spectra: _Unsaid = ""
+    labels: _Unsaid = ""
+    split: Text | None = None
+    velocities: Text | None = None
+    stars: Text | None = None
+    mock: Settings | None = None
+    keep: Annotated[dict[Label, Range], null_is(dict)] = field(default_factory=dict)
+    columns: Annotated[dict[Annotated[str, one_of(CHOOSABLE, "key")], Text], null_is(dict)] = field(
+        default_factory=dict
+    )
+    medium: _Unsaid = ""
+    frame: _Unsaid = ""
+    unit: _Unsaid = ""
 
 
 @dataclass(frozen=True)
@@ -84,12 +147,12 @@ class PlaneSample(Sample):
         Table with the true `feh` and `alphafe` of the stars of the sample, which only a simulation has.
     """
 
-    reference: str = ""
-    truth: str | None = None
+    reference: _Unsaid = ""
+    truth: Text | None = None
 
 
 @dataclass(frozen=True)
-class ElementCheck:
+class ElementCheck(Section):
     """A named model of [alpha/Fe] against the abundance of one element in stars of the target survey.
 
     Parameters
@@ -100,12 +163,12 @@ class ElementCheck:
         Of the target's labels, such as ``mg_fe``.
     """
 
-    model: str
-    column: str
+    model: Text
+    column: Text
 
 
 @dataclass(frozen=True)
-class Subset:
+class Subset(Section):
     """Stars that pass stricter cuts, on which the same runs are judged once more.
 
     Parameters
@@ -122,15 +185,47 @@ class Subset:
         As `pipeline`, with columns of that table.
     """
 
-    stars: str
-    name: str = "clean"
-    pipeline: dict[str, str] = field(default_factory=dict)
-    plane: str | None = None
-    plane_pipeline: dict[str, str] = field(default_factory=dict)
+    stars: Filled
+    name: Variant = "clean"
+    pipeline: Columns = field(default_factory=dict)
+    plane: Text | None = None
+    plane_pipeline: Columns = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Explain:
+class Experiments(Section):
+    """What is run beside the study itself, which stands for Table 1; an empty list leaves an experiment out.
+
+    Parameters
+    ----------
+    seeds : list of int
+        Of all of them, but for the matched split.
+    sizes : list of int
+        Numbers of fine-tuning stars (Tables A1 and A2, Figures 4, A1 and A2); zero-shot, 0, is always there.
+    hidden : list of int
+        Hidden sizes of residual heads (Figure A3).
+    ranks : list of int
+        Of LoRA, alpha being twice the rank (Figure A3).
+    weights_of : str
+        Model whose number of trainable weights is varied.
+    rates : list of float
+        Learning rates of networks from scratch (Figures A4 and A5).
+    matched : list of str
+        Models that are adapted and judged once more on a split in which fine-tuning and test stars of every regime have
+        one distribution of Teff, with the seeds of the study; see `transtar.train.matched_split`.
+    """
+
+    seeds: Seeds = field(default_factory=lambda: [0, 1, 2, 3, 4])
+    sizes: Sizes = field(default_factory=list)
+    hidden: Widths = field(default_factory=list)
+    ranks: Widths = field(default_factory=list)
+    weights_of: Text = "feh"
+    rates: Rates = field(default_factory=list)
+    matched: Annotated[list[Text], listed("a list of names")] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Explain(Section):
     """Stars and models whose gradients and loss landscapes are drawn.
 
     Parameters
@@ -143,18 +238,39 @@ class Explain:
         Planes of the landscapes, each through two random directions.
     """
 
-    model: str = "feh"
-    regime: str = "poor"
-    seeds: int = 5
+    model: Text = "feh"
+    regime: Annotated[str, one_of(REGIMES, "key")] = "poor"
+    seeds: Annotated[int, whole(1, MOST_PLANES)] = 5
 
 
 @dataclass(frozen=True)
-class Study:
+class StrategySettings(Section):
+    """What stands beside the settings of a strategy itself, which `transtar.train.make_strategy` checks.
+
+    Parameters
+    ----------
+    by_size : dict of int to dict
+        Settings for one number of fine-tuning stars.
+    by_model : dict of str to dict
+        Settings for one model.
+    """
+
+    __pydantic_config__: ClassVar[dict] = {"extra": "allow"}
+
+    by_size: dict[Size, Options] = field(default_factory=dict)
+    by_model: dict[Text, Options] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Study(Section):
     """One study: a source, a target, and the grid of runs between them.
 
     Parameters
     ----------
-    title, description : str
+    title : str
+        Of the report.
+    description : str
+        What is compared, in a few sentences.
     notes : list of str
         Paragraphs for the report.
     simulate : dict or None
@@ -163,16 +279,21 @@ class Study:
         Files and folders that the selections read.
     selections : dict of str to dict
         Selections to be made, in this order, and their settings; each reads the tables of those before it, too.
-    source, target : Sample
+    source : Sample
+        What the models are pre-trained on.
+    target : Sample
+        What they are carried to, and judged on.
     sources : dict of str to Sample
         Name of a model and what it is pre-trained on in place of `source`; in a file, what differs from it.
     lines : Sample or None
         Real stars on which each pre-training on mock stars learns its `simulate.mocks.line_correction.LineCorrection`; those that
         the run is judged on are left out.
     element : ElementCheck or None
+        A named model that is compared with the abundance of one element.
     plane : PlaneSample or None
         Needs models of `feh` and `alphafe`.
     subset : Subset or None
+        Stars on which the same runs are judged once more.
     pipeline : dict of str to str
         For a label the column, of the label tables of target and plane, with the value of the survey's own pipeline.
     preprocessing : dict
@@ -180,6 +301,7 @@ class Study:
     models : dict of str to list of str
         Name of each model and the labels it predicts.
     seeds : list of int
+        Each run is made once with each of them.
     sizes : list of int
         Numbers of fine-tuning stars.
     pretrain : dict
@@ -207,34 +329,34 @@ class Study:
         Named smaller or larger forms of the study.
     """
 
-    title: str
+    title: Text
     source: Sample
     target: Sample
-    models: dict[str, list[str]]
-    description: str = ""
-    notes: list[str] = field(default_factory=list)
-    simulate: dict[str, Any] | None = None
-    catalogs: list[str] = field(default_factory=list)
-    selections: dict[str, dict] = field(default_factory=dict)
-    sources: dict[str, Sample] = field(default_factory=dict)
+    models: dict[Name, Labels]
+    description: Text = ""
+    notes: Texts = field(default_factory=list)
+    simulate: Settings | None = None
+    catalogs: Annotated[list[Text], listed("a list of files and folders")] = field(default_factory=list)
+    selections: ByName = field(default_factory=dict)
+    sources: dict[Name, Sample] = field(default_factory=dict)
     lines: Sample | None = None
     element: ElementCheck | None = None
     plane: PlaneSample | None = None
     subset: Subset | None = None
-    pipeline: dict[str, str] = field(default_factory=dict)
-    preprocessing: dict[str, Any] = field(default_factory=dict)
-    seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
-    sizes: list[int] = field(default_factory=lambda: [50, 100, 200, 400])
-    pretrain: dict[str, Any] = field(default_factory=dict)
-    prior: dict[str, str] = field(default_factory=dict)
-    strategies: dict[str, dict] = field(default_factory=dict)
-    adapter: dict[int, str | dict[str, str]] = field(default_factory=dict)
-    split: str = "test"
-    rest: bool = False
+    pipeline: Columns = field(default_factory=dict)
+    preprocessing: Settings = field(default_factory=dict)
+    seeds: Seeds = field(default_factory=lambda: [0, 1, 2, 3, 4])
+    sizes: Sizes = field(default_factory=lambda: [50, 100, 200, 400])
+    pretrain: Settings = field(default_factory=dict)
+    prior: dict[Name, Text] = field(default_factory=dict)
+    strategies: dict[Name, Annotated[dict[str, Any], stands_as(StrategySettings)] | None] = field(default_factory=dict)
+    adapter: dict[Size, Chosen] = field(default_factory=dict)
+    split: Annotated[str, one_of(SPLITS, "split")] = "test"
+    rest: Switch = False
     experiments: Experiments | None = None
     explain: Explain | None = None
-    variants: dict[str, dict] = field(default_factory=dict)
-    scales: dict[str, dict] = field(default_factory=dict)
+    variants: dict[Variant, Settings | None] = field(default_factory=dict)
+    scales: ByName = field(default_factory=dict)
 
 
 def of_subset(study: Study) -> Study:

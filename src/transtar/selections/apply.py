@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..labels.calibration import calibrate, load_calibration
+from ..labels.join import match_ids
+from ..labels.positions import Positions, common_epoch, match_positions
 from ..tables import meaning
 from . import kinds
-from .calibration import calibrate, load_calibration
+from .catalog_places import Place, changed_place, read_positions
 from .catalogs import Catalog
 from .cuts import Cut, passes
-from .join import match_ids
-from .places import Place, changed_place, read_positions
-from .positions import Positions, common_epoch, match_positions
-from .selection import Match, Selection, TableCuts
+from .selection_spec import Exclude, Match, Selection, TableCuts
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def select(
     selection : Selection
         As from `load_selection`.
     paths : iterable of path
-        Files or folders, each file told apart by content (see `transtar.labels.kinds.open_catalogs`).
+        Files or folders, each file told apart by content (see `transtar.selections.kinds.open_catalogs`).
     on_step : callable
         Called with a few words on what is done next.
     columns : mapping of str to str, optional
@@ -161,8 +161,8 @@ def select(
     if split is not None and selection.then:
         counts = ", ".join(f"{int((split == part).sum())} {part}" for part in np.unique(split))
         result.lines.append(f"left of each part after the last cuts: {counts}")
-    if selection.exclude:
-        _exclude(rows, selection, tables, catalogs.get("selection"), result)
+    if selection.exclude is not None:
+        _exclude(rows, selection.exclude, selection, tables, catalogs.get("selection"), result)
     result.columns = _columns(rows, selection, tables, result)
     if split is not None:
         result.columns["split"] = split
@@ -328,10 +328,15 @@ def _setting(selection: Selection, value: int) -> str:
 
 
 def _exclude(
-    rows: _Rows, selection: Selection, tables: Mapping[str, Catalog], others: Catalog | None, result: Selected
+    rows: _Rows,
+    exclude: Exclude,
+    selection: Selection,
+    tables: Mapping[str, Catalog],
+    others: Catalog | None,
+    result: Selected,
 ) -> None:
     """Drop stars that another selection keeps for its test, by Gaia source_id."""
-    part, keep = selection.exclude.get("split", "test"), bool(selection.exclude.get("keep"))
+    part, keep = exclude.split, exclude.keep
     if others is None:
         if not keep:
             raise InputError(

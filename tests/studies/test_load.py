@@ -1,13 +1,16 @@
 """Studies that cannot be: wrong kinds, numbers out of range, labels that do not exist, names that lead elsewhere."""
 
+from dataclasses import fields
+
 import pytest
 
 from transtar.errors import SettingsError
 from transtar.studies import load_study
 from transtar.studies.load import build_study
 from transtar.studies.run import check_settings
+from transtar.studies.spec import ElementCheck, Experiments, Explain, PlaneSample, Sample, Study, Subset
 
-from ..hostile import try_hostile_values
+from ..hostile import try_hostile_values, try_wrong_kinds
 from .test_spec import MINIMAL, SIDE, write
 
 FULL = MINIMAL | {
@@ -15,7 +18,7 @@ FULL = MINIMAL | {
     "notes": ["n"],
     "catalogs": ["c"],
     "selections": {"desi-edr": {}},
-    "target": SIDE | {"split": "s.csv", "velocities": "v.csv:rv", "stars": "t.csv", "keep": {"feh": [-1, 0]}},
+    "target": SIDE | {"split": "s.csv", "velocities": "v.csv:rv", "stars": "t.csv", "keep": {"feh": [-1.0, 0.5]}},
     "models": {"feh": ["feh"], "alphafe": ["alphafe"]},
     "sources": {"feh": {"labels": "other.csv"}},
     "plane": SIDE | {"reference": "r.csv", "truth": "t.csv"},
@@ -59,46 +62,52 @@ def test_hostile_values_everywhere():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"models": {"feh": ["fe_h"]}}, r"models.feh: unknown key fe_h; known keys: .*feh"),
-        ({"models": {"feh": "feh"}}, "models.feh must be a list of labels"),
+        ({"models": {"feh": ["fe_h"]}}, r"models\.feh\[0\]: unknown label fe_h; known labels: .*; did you mean feh\?"),
+        ({"models": {"feh": "feh"}}, "models.feh: must be a list of labels, not 'feh'"),
         ({"models": {"feh": ["feh", "feh"]}}, "models.feh: feh comes twice"),
         ({"models": {"../../../escaped": ["feh"]}}, "models: '../../../escaped' cannot be a name: it has a slash"),
         ({"models": {"a\\b": ["feh"]}}, "backslash"),
         ({"models": {".hidden": ["feh"]}}, "begins with a dot"),
         ({"models": {"": ["feh"]}}, "it is empty"),
         ({"models": {"m" * 101: ["feh"]}}, "longer than 100 bytes"),
-        ({"models": {1: ["feh"]}}, "a name is text, not 1"),
+        ({"models": {1: ["feh"]}}, "models: each key must be text, not 1"),
         ({"variants": {"../v": {}}}, "variants: '../v' cannot be a name"),
         ({"variants": {"default": {}}}, "'default' is taken"),
         ({"variants": {"v-ensemble": {}}}, "'v-ensemble' is taken"),
-        ({"variants": None}, "variants must be names and settings, not 'None'"),
+        ({"variants": None}, "variants: must be names and settings, not None"),
         ({"selections": {"../../etc": {}}, "catalogs": ["c"]}, "selections: '../../etc' cannot be a name"),
         ({"source": SIDE | {"survey": "../../up", "mock": {}}}, "survey: '../../up' cannot be a name"),
-        ({"subset": {"stars": "s", "name": "../up"}}, "subset: name: '../up' cannot be a name"),
+        ({"subset": {"stars": "s", "name": "../up"}}, "subset.name: '../up' cannot be a name"),
         ({"subset": {"stars": "s", "name": "v"}, "variants": {"v": {}}}, "name 'v' is that of a variant"),
-        ({"sizes": [0]}, "sizes: each must be a whole number from 1 to 1000000000, not 0"),
-        ({"sizes": [-5]}, "sizes: each must be"),
-        ({"sizes": [1.5]}, "sizes: each must be .* not 1.5"),
-        ({"sizes": ["all"]}, "sizes: each must be .* not 'all'"),
-        ({"sizes": [True]}, "sizes: each must be .* not True"),
-        ({"sizes": [10**12]}, "sizes: each must be"),
+        ({"sizes": [0]}, r"sizes\[0\]: must be a whole number from 1 to 1000000000, not 0"),
+        ({"sizes": [-5]}, r"sizes\[0\]: must be"),
+        ({"sizes": [1.5]}, r"sizes\[0\]: must be .* not 1.5"),
+        ({"sizes": ["all"]}, r"sizes\[0\]: must be .* not 'all'"),
+        ({"sizes": [True]}, r"sizes\[0\]: must be .* not True"),
+        ({"sizes": [10**12]}, r"sizes\[0\]: must be"),
         ({"sizes": [50, 50]}, "sizes: 50 comes twice"),
-        ({"seeds": 1.5}, "seeds must be a list, not '1.5'"),
-        ({"seeds": 10**12}, "seeds must be a list"),
-        ({"seeds": ["a"]}, "seeds: each must be a whole number from 0"),
-        ({"seeds": [-1]}, "seeds: each must be a whole number from 0"),
+        ({"seeds": 1.5}, "seeds: must be a list of whole numbers, not 1.5"),
+        ({"seeds": 10**12}, "seeds: must be a list"),
+        ({"seeds": ["a"]}, r"seeds\[0\]: must be a whole number from 0"),
+        ({"seeds": [-1]}, r"seeds\[0\]: must be a whole number from 0"),
         ({"seeds": list(range(2000)), "sizes": list(range(1, 101)), "strategies": {"full": {}}}, "make 200000 runs"),
-        ({"explain": {"seeds": 10**12}}, "explain: seeds must be a whole number from 1 to 1000"),
-        ({"rest": "yes"}, "rest must be true or false"),
-        ({"notes": "a text"}, "notes must be a list of texts"),
-        ({"target": SIDE | {"keep": {"feh": [1, 0]}}}, "keep of feh must be a range"),
-        ({"target": SIDE | {"keep": {"fhe": [0, 1]}}}, "keep: unknown key fhe; known keys"),
+        ({"explain": {"seeds": 10**12}}, r"explain\.seeds: must be a whole number from 1 to 1000"),
+        ({"rest": "yes"}, "rest: must be true or false, not 'yes'"),
+        ({"notes": "a text"}, "notes: must be a list of texts, not 'a text'"),
+        (
+            {"target": SIDE | {"keep": {"feh": [1, 0]}}},
+            r"target\.keep\.feh: must be a range \[low, high\], not \[1, 0\]",
+        ),
+        (
+            {"target": SIDE | {"keep": {"fhe": [0, 1]}}},
+            r"target\.keep: unknown label fhe; known labels: .*; did you mean feh\?",
+        ),
         (
             {"strategies": {"full": {"by_size": {"50": {}}}}},
-            "strategies.full.by_size: each size must be a whole number",
+            r"strategies\.full\.by_size: each key must be a whole number .*, not '50'",
         ),
-        ({"adapter": {"50": "full"}}, "adapter: each size must be a whole number"),
-        ({"pipeline": {"fhe": "F"}}, "pipeline: unknown key fhe; known keys: .*feh"),
+        ({"adapter": {"50": "full"}}, "adapter: each key must be a whole number"),
+        ({"pipeline": {"fhe": "F"}}, "pipeline: unknown label fhe; known labels: .*feh"),
     ],
 )
 def test_what_is_said(tmp_path, changes, message):
@@ -161,10 +170,53 @@ def test_a_key_that_stands_twice(tmp_path):
         ("title.x", 1, "title is no settings by name"),
         ("models", "feh,teff", "--set models: unknown key teff; known keys: feh"),
         ("sneeds", 1, "unknown key sneeds; known keys"),
-        ("models.feh", ["fe_h"], "unknown key fe_h"),
+        ("models.feh", ["fe_h"], "unknown label fe_h"),
     ],
 )
 def test_settings_on_the_command_line(tmp_path, key, value, message):
     path = write(tmp_path / "s.yaml", {"pretrain": {"epochs": 5}, "sizes": [1]})
     with pytest.raises(SettingsError, match=message):
         load_study(path, changes={key: value})
+
+
+def test_no_key_takes_a_value_of_another_type():
+    elsewhere = ("preprocessing.", "pretrain.", "strategies.", "variants.", "scales.", "selections.")
+
+    def free(name, wrong):
+        return name.startswith(elsewhere) or (name.startswith("adapter.") and isinstance(wrong, str | dict))
+
+    tried, taken = try_wrong_kinds(lambda content: build_study(content, "study s"), FULL, free)
+    assert not taken
+    assert tried > 400
+
+
+@pytest.mark.parametrize(
+    ("section", "content"),
+    [
+        (Study, FULL),
+        (Sample, FULL["target"]),
+        (PlaneSample, FULL["plane"]),
+        (Subset, FULL["subset"]),
+        (ElementCheck, FULL["element"]),
+        (Experiments, FULL["experiments"]),
+        (Explain, FULL["explain"]),
+    ],
+)
+def test_the_study_of_these_tests_has_every_key(section, content):
+    """So that what is added later is tried, too."""
+    rest = {
+        "simulate",
+        "lines",
+        "prior",
+        "mock",
+        "medium",
+        "frame",
+        "unit",
+        "columns",
+        "weights_of",
+        "plane",
+        "plane_pipeline",
+    }
+    if issubclass(section, PlaneSample):
+        rest |= {"split", "velocities", "stars", "keep"}
+    assert {one.name for one in fields(section)} - set(content) <= rest

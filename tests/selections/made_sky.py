@@ -8,7 +8,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from transtar.labels import Positions
-from transtar.labels.selection import load_selection
+from transtar.selections import load_selection
 from transtar.simulate.stars.sky import source_ids
 
 N, FIELD = 300, 60

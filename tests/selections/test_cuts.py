@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transtar.errors import InputError, SettingsError
-from transtar.labels.cuts import parse_cut, passes
+from transtar.selections.cuts import parse_cut, passes
 from transtar.tables import Column
 
 BIG = 2**62 + 1
@@ -59,13 +59,13 @@ def test_above_and_at_most_share_what_is_known(values, limit):
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"above": 3}, "a cut needs a column and one of above"),
+        ({"above": 3}, "test: needs column"),
         ({"column": "X"}, "cut on X says nothing of above"),
         ({"column": "X", "greater": 3}, "unknown key greater; known keys: above"),
-        ({"column": "X", "above": "hot"}, "above needs a number, not 'hot'"),
-        ({"column": "STARFLAG", "no_bits": ["BAD"]}, "bits of STARFLAG: unknown key BAD; known keys: .*BAD_PIXELS"),
-        ({"column": "TEFF", "no_bits": ["BAD"]}, "bits of TEFF: unknown key BAD"),
-        ("SNR > 40", "a cut needs a column"),
+        ({"column": "X", "above": "hot"}, "test: above: must be a number, not 'hot'"),
+        ({"column": "STARFLAG", "no_bits": ["BAD"]}, "no_bits: unknown bit BAD; known bits: .*BAD_PIXELS"),
+        ({"column": "TEFF", "no_bits": ["BAD"]}, "no_bits: unknown bit BAD; known bits: none"),
+        ("SNR > 40", r"must be settings by name \(column, above, .*\), not 'SNR > 40'"),
     ],
 )  # fmt: skip
 def test_bad_cuts(entry, message):

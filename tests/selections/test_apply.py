@@ -5,8 +5,7 @@ import pytest
 from astropy.table import Table
 
 from transtar.errors import InputError, SettingsError
-from transtar.labels.select import select
-from transtar.labels.selection import load_selection
+from transtar.selections import load_selection, select
 
 from ..made_catalogs import write_catalogs, write_flags
 

@@ -15,9 +15,14 @@ from ..errors import InputError, TranstarError
 from ..flags import Flag
 from ..tables import Column, Table, key_column, meaning, open_table
 from ..tables.fits import MAGIC, list_tables
-from . import apogee, compilations, gaia, hats, lamost, mws
+from . import apogee_catalog as apogee
+from . import compilations
+from . import gaia_catalog as gaia
+from . import hats_catalog as hats
+from . import lamost_catalog as lamost
+from . import mws_catalog as mws
+from .catalog_places import PLACES, Place
 from .catalogs import Catalog, find_files, from_memory, is_hats, join_parts
-from .places import PLACES, Place
 
 KINDS = MappingProxyType({
     "apogee-dr17": "allStar of APOGEE DR17 (FITS)",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from transtar.errors import InputError, SettingsError
-from transtar.labels.select import select
+from transtar.selections import select
 
 from .made_sky import N, line, make_sky, selection
 
@@ -68,15 +68,15 @@ def test_settings_of_a_match_by_position(world, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"match": [{"tables": ["gaia"], "by": "position", "radius": "1 arcsec"}]}, "match: radius must be a number"),
+        ({"match": [{"tables": ["gaia"], "by": "position", "radius": "1 arcsec"}]}, r"\.radius: must be a number, not '1 arc.*"),
         ({"match": [{"tables": ["gaia"], "by": "position", "ambiguous": "both"}]}, "ambiguous: unknown key both"),
-        ({"match": [{"tables": ["gaia"], "radius": 2}]}, "match: radius is for matches by: position only"),
-        ({"match": [{"tables": ["gaia"], "of": "sdss"}]}, "match: of: unknown key sdss"),
+        ({"match": [{"tables": ["gaia"], "radius": 2}]}, r"match\[0\]: radius is for matches by: position only"),
+        ({"match": [{"tables": ["gaia"], "of": "sdss"}]}, r"match\[0\]\.of: unknown key sdss"),
         ({"tables": {"lamost": {"kind": "lamost", "position": {"pos": "x"}}}}, "position: unknown key pos; known keys: dec"),
-        ({"tables": {"lamost": {"kind": "lamost", "position": {"epoch": 50}}}}, "epoch must be a Julian year or the name"),
-        ({"tables": {"lamost": {"kind": "lamost", "position": {"ra": 5}}}}, "ra must be the name of a column, not '5'"),
-        ({"tables": {"lamost": {"kind": "lamost", "columns": "ra"}}}, "columns must be a list, not 'ra'"),
-        ({"tables": {"lamost": {"kind": "selection", "position": {"ra": "x"}}}}, "position: unknown key selection"),
+        ({"tables": {"lamost": {"kind": "lamost", "position": {"epoch": 50}}}}, "also a Julian year .*, not 50"),
+        ({"tables": {"lamost": {"kind": "lamost", "position": {"ra": 5}}}}, r"\.ra: must be the name of a column .*, not 5"),
+        ({"tables": {"lamost": {"kind": "lamost", "columns": "ra"}}}, r"columns: must be a list of columns, not 'ra'"),
+        ({"tables": {"lamost": {"kind": "selection", "position": {"ra": "x"}}}}, "catalogs of kind selection have no positions"),
     ],
 )  # fmt: skip
 def test_mistakes_in_the_file(tmp_path, change, message):

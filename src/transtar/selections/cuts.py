@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from ..checks import check_list, check_switch, check_text
-from ..errors import InputError, SettingsError, check_keys, shown
+from ..errors import InputError, unknown_text
+from ..schema import Section, Switch, Text, fault, must, parse, real, stands_as
 from ..tables import Column, meaning
 from ..tables.quantities import FREE
 from .catalogs import SMALLEST_GAIA_ID
@@ -50,6 +49,95 @@ class Cut:
         return self.name or "; ".join(_describe(self.column, operator, value) for operator, value in self.asks)
 
 
+_Number = Annotated[float | None, real()]
+_Same = Annotated[
+    str | float,
+    must(
+        "text or a number",
+        lambda cs: cs.union_schema([
+            cs.str_schema(strict=True), cs.bool_schema(strict=True), cs.float_schema(strict=True, allow_inf_nan=False),
+        ]),
+    ),
+]  # fmt: skip
+_Bits = Annotated[
+    str | list[str],
+    must(
+        "a name, or a list of names",
+        lambda cs: cs.union_schema([name := cs.str_schema(strict=True), cs.list_schema(name)]),
+    ),
+]
+_True = Annotated[
+    bool,
+    must(
+        "true (leave the key out otherwise)",
+        lambda cs: cs.chain_schema([cs.bool_schema(strict=True), cs.literal_schema([True])]),
+        lambda made: {"const": True},
+    ),
+]
+
+
+@dataclass(frozen=True)
+class CutEntry(Section):
+    """A cut as a selection file has it: a column, and what is asked of it.
+
+    Parameters
+    ----------
+    column : str
+        Native name, with the HDU where there are several: ``RVTAB.RVS_WARN``; of matched rows with the table: ``apogee.SNR``.
+    above, at_least, below, at_most : float
+        Limits.
+    equals, not_equals : str or float
+        The value that a row must have, or must not have.
+    finite : bool
+        Only rows whose value is known.
+    true : bool
+        Only rows where a logical is true.
+    true_or_missing : bool
+        Those, and rows where it is unknown.
+    gaia_id : bool
+        Only rows with an identifier of Gaia.
+    no_bits : str or list of str
+        Names of bits of a flag, none of which may be set.
+    name : str
+        How the cut is called in tables; made from the rest if it is not there.
+    source : str
+        Where the cut comes from.
+    optional : bool
+        Whether a catalog without the column keeps all rows.
+    """
+
+    column: Text
+    above: _Number = None
+    at_least: _Number = None
+    below: _Number = None
+    at_most: _Number = None
+    equals: _Same = ""
+    not_equals: _Same = ""
+    finite: _True = True
+    true: _True = True
+    true_or_missing: _True = True
+    gaia_id: _True = True
+    no_bits: _Bits = ""
+    name: Text = ""
+    source: Text = ""
+    optional: Switch = False
+
+
+def _make_cut(entry: Mapping[str, Any]) -> Cut:
+    asks = tuple((key, asked) for key, asked in entry.items() if key in OPERATORS)
+    if not asks:
+        raise fault(f"the cut on {entry['column']} says nothing of {', '.join(OPERATORS)}")
+    for names in (asked for key, asked in asks if key == "no_bits"):
+        known = _bits_of(entry["column"])
+        if unknown := [name for name in ([names] if isinstance(names, str) else names) if name not in known]:
+            raise fault(f"no_bits: {unknown_text(unknown, known, 'bit')}")
+    return Cut(entry["column"], asks, **{key: entry[key] for key in ("name", "source", "optional") if key in entry})
+
+
+FromFile = Annotated[Cut, stands_as(CutEntry, _make_cut)]
+"""Type of a cut in a selection file."""
+
+
 def parse_cut(entry: Mapping[str, Any], where: str) -> Cut:
     """Make a cut of an entry of a selection file.
 
@@ -58,34 +146,7 @@ def parse_cut(entry: Mapping[str, Any], where: str) -> Cut:
     SettingsError
         If a key is unknown, or there is no column or no operator, or a bit has an unknown name.
     """
-    if not isinstance(entry, Mapping) or "column" not in entry:
-        raise SettingsError(f"{where}: a cut needs a column and one of {', '.join(OPERATORS)}, not {shown(entry)}")
-    check_text(entry["column"], f"{where}: column of a cut")
-    check_keys(entry, ("column", "name", "source", "optional", *OPERATORS), f"{where}: cut on {entry['column']}")
-    asks = tuple((key, entry[key]) for key in entry if key in OPERATORS)
-    if not asks:
-        raise SettingsError(f"{where}: cut on {entry['column']} says nothing of {', '.join(OPERATORS)}")
-    for operator, value in asks:
-        if operator == "no_bits":
-            _bits(str(entry["column"]), value, where)
-        elif operator in _LIMITS:
-            if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-                raise SettingsError(
-                    f"{where}: cut on {entry['column']}: {operator} needs a number, not '{shown(value)}'"
-                )
-        elif operator in ("equals", "not_equals"):
-            if not isinstance(value, str | int | float) or value != value:
-                raise SettingsError(
-                    f"{where}: cut on {entry['column']}: {operator} needs text or a number, not '{shown(value)}'"
-                )
-        elif value is not True:
-            # Anything else would be taken for true.
-            raise SettingsError(f"{where}: cut on {entry['column']}: {operator} takes true alone, not '{shown(value)}'")
-    for key in ("name", "source"):
-        check_text(entry.get(key, ""), f"{where}: cut on {entry['column']}: {key}")
-    check_switch(entry.get("optional", False), f"{where}: cut on {entry['column']}: optional")
-    more = {key: entry[key] for key in ("name", "source", "optional") if key in entry}
-    return Cut(str(entry["column"]), asks, **more)
+    return parse(FromFile, entry, where)
 
 
 def passes(cut: Cut, column: Column, where: str) -> np.ndarray:
@@ -109,17 +170,18 @@ def passes(cut: Cut, column: Column, where: str) -> np.ndarray:
         )
     keep = np.ones(len(column), dtype=bool)
     for operator, value in cut.asks:
-        keep &= _holds(operator, value, cut, column, f"{where}: column {cut.column}")
+        keep &= _holds(operator, value, cut, column)
     return keep
 
 
-def _holds(operator: str, value: Any, cut: Cut, column: Column, where: str) -> np.ndarray:
+def _holds(operator: str, value: Any, cut: Cut, column: Column) -> np.ndarray:
     if operator in ("true", "true_or_missing"):
         return column.truths() | column.missing if operator == "true_or_missing" else column.truths()
     if operator == "gaia_id":
         return column.ids() >= SMALLEST_GAIA_ID
     if operator == "no_bits":
-        mask = sum(1 << bit for bit in _bits(cut.column, value, where))
+        names = [value] if isinstance(value, str) else value
+        mask = sum(1 << _bits_of(cut.column)[name] for name in names)
         # A row whose bits nobody knows is not known to be without them.
         return ((column.ids() & mask) == 0) & ~column.missing
     if operator in ("equals", "not_equals"):
@@ -145,12 +207,9 @@ def _numbers(column: Column) -> np.ndarray:
     return column.numbers() if meaning(column.name) else column.numbers(FREE)
 
 
-def _bits(column: str, names: Any, where: str) -> list[int]:
+def _bits_of(column: str) -> Mapping[str, int]:
     # On matched rows the name of the table goes before the column's.
-    known: Mapping[str, int] = BITS.get(column) or BITS.get(column.partition(".")[2], {})
-    names = check_list([names] if isinstance(names, str) else names, f"{where}: bits of {column}")
-    check_keys(names, known, f"{where}: bits of {column}")
-    return [known[name] for name in names]
+    return BITS.get(column) or BITS.get(column.partition(".")[2], {})
 
 
 def _describe(column: str, operator: str, value: Any) -> str:

@@ -1,15 +1,17 @@
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
 
 from transtar.errors import InputError, SettingsError
-from transtar.labels import selection
-from transtar.labels.kinds import KINDS
-from transtar.labels.selection import load_selection
+from transtar.selections import load_selection
+from transtar.selections import selection_spec as selection
+from transtar.selections.cuts import CutEntry
+from transtar.selections.kinds import KINDS
 
-from ..hostile import try_hostile_values
+from ..hostile import try_hostile_values, try_wrong_kinds
 
 NAMES = (
     "desi-edr",
@@ -69,13 +71,19 @@ def test_the_selection_of_the_page(tmp_path):
     [
         ({"colour": 1}, "unknown key colour"),
         ({"rows": "gaia"}, "rows: unknown key gaia; known keys: desi"),
-        ({"title": ""}, "a selection needs title"),
-        ({"tables": {"desi": {"kind": "sdss"}}}, "kind: unknown key sdss; known keys: apogee-dr17"),
+        ({"title": ""}, "title: must be text that is not empty"),
+        ({"tables": {"desi": {"kind": "sdss"}}}, r"tables\.desi\.kind: unknown kind sdss; known kinds: apogee-dr17"),
         ({"tables": {"desi": {"kind": "desi-edr", "cut": []}}}, "unknown key cut; known keys: columns, cuts"),
-        ({"match": [{"tables": ["gaia"]}]}, "match: tables: unknown key gaia"),
-        ({"match": [{"tables": ["desi"], "by": "name"}]}, "match: by: unknown key name"),
-        ({"split": [{"part": "train", "where": []}]}, "split: part: unknown key train; known keys: pool, test"),
-        ({"split": [{"part": "pool", "where": [], "take": 0.5}]}, "take needs a positive whole number"),
+        ({"match": [{"tables": ["gaia"]}]}, r"match\[0\]\.tables: unknown key gaia"),
+        ({"match": [{"tables": ["desi"], "by": "name"}]}, r"match\[0\]\.by: unknown key name"),
+        (
+            {"split": [{"part": "train", "where": []}]},
+            r"split\[0\]\.part: unknown split train; known splits: pool, test",
+        ),
+        (
+            {"split": [{"part": "pool", "where": [], "take": 0.5}]},
+            r"split\[0\]\.take: must be a whole number .*, not 0\.5",
+        ),
         ({"cuts": [{"column": "desi.X", "above": "$limit"}]}, r"\$limit: unknown key limit"),
     ],
 )
@@ -119,13 +127,59 @@ def test_hostile_values_everywhere(name, monkeypatch):
     assert refused > 500
 
 
+FULL = {
+    "title": "t", "source": "s", "rows": "lamost",
+    "tables": {
+        "lamost": {
+            "kind": "lamost", "one_per": "x", "highest": "y", "optional": False, "columns": ["a"],
+            "cuts": [{"column": "a", "above": 1.5, "at_least": 1.5, "below": 9.5, "at_most": 9.5, "finite": True, "true": True,
+                      "true_or_missing": True, "gaia_id": True, "name": "n", "source": "s", "optional": True}],
+            "position": dict.fromkeys(("ra", "dec", "pmra", "pmdec", "parallax", "radial_velocity"), "x"),
+        },
+        "gaia": {"kind": "gaia"},
+    },
+    "match": [{"tables": ["gaia"], "by": "position", "source": "s", "last": True, "of": "lamost", "radius": 1.5, "epoch": 2016.0,
+               "ambiguous": "drop"}],
+    "cuts": [{"column": "lamost.x", "at_least": 1.5}],
+    "split": [{"part": "pool", "where": [{"column": "lamost.x", "below": 3.5}], "take": 3, "name": "n", "source": "s"}],
+    "then": [{"column": "lamost.y", "true": True}],
+    "exclude": {"split": "test", "keep": False},
+}  # fmt: skip
+
+
+def test_no_key_takes_a_value_of_another_type(monkeypatch):
+    def use(content):
+        monkeypatch.setattr(selection, "_content", lambda name: content)
+        load_selection("own")
+
+    def free(name, wrong):
+        return (wrong is None and name.endswith(("epoch", "take"))) or (name == "exclude" and wrong == {})
+
+    tried, taken = try_wrong_kinds(use, FULL, free)
+    assert not taken
+    assert tried > 300
+
+
+def test_the_selection_of_that_test_has_every_key():
+    table, (match,), (part,) = FULL["tables"]["lamost"], FULL["match"], FULL["split"]
+    for section, content, rest in (
+        (selection.Selection, FULL, {"settings"}),
+        (selection.TableCuts, table, set()),
+        (selection.Match, match, set()),
+        (selection.Part, part, set()),
+        (selection.Exclude, FULL["exclude"], set()),
+        (CutEntry, table["cuts"][0], {"equals", "not_equals", "no_bits"}),
+    ):
+        assert {one.name for one in fields(section)} - set(content) == rest
+
+
 @pytest.mark.parametrize(
     ("cut", "message"),
     [
-        ({"column": "A", "true": False}, "true takes true alone, not 'False'"),
-        ({"column": "A", "above": float("nan")}, "above needs a number"),
-        ({"column": "A", "equals": None}, "equals needs text or a number"),
-        ({"column": 1, "above": 1}, "column of a cut must be text"),
+        ({"column": "A", "true": False}, r"tables\.desi\.cuts\[0\]\.true: must be true \(leave .*, not False"),
+        ({"column": "A", "above": float("nan")}, "above: must be a number, not nan"),
+        ({"column": "A", "equals": None}, "equals: must be text or a number, not None"),
+        ({"column": 1, "above": 1}, "column: must be text, not 1"),
     ],
 )
 def test_cuts_that_say_nothing(tmp_path, cut, message):
@@ -139,6 +193,6 @@ def test_a_name_does_not_lead_elsewhere(tmp_path):
     (tmp_path / "a.yaml").write_text(f"extends: {tmp_path}/a.yaml\n")
     with pytest.raises(SettingsError, match="extends itself"):
         load_selection(str(tmp_path / "a.yaml"))
-    for name in ("../selections/desi-edr", "../calibrations/koposov2025-sp", str(tmp_path / "a")):
+    for name in ("../selections/desi-edr", "../labels/calibrations/koposov2025-sp", str(tmp_path / "a")):
         with pytest.raises(InputError, match="no selection"):
             load_selection(name)
