@@ -214,11 +214,6 @@ class Selection(Section):
         return {name.rpartition(".")[2] for name in names if name}
 
 
-def shipped_selections() -> dict[str, str]:
-    """Titles of the selections that ship with transtar, by name."""
-    return {name: str(_content(name)["title"]) for name in _shipped()}
-
-
 def _shipped() -> list[str]:
     folder = package_files(__package__)
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
