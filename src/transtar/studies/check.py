@@ -98,6 +98,11 @@ def _texts(values: Any, what: str, kind: str = "a list of texts") -> None:
         check_text(value, f"{what}: each")
 
 
+def _reporters(value: Any, what: str) -> None:
+    _texts(value, what, "a list of reporters")
+    _each_once(value, what)
+
+
 def _settings_by_name(value: Any, what: str, check: Callable[[Any, str], Any] = check_name) -> None:
     for name, settings in check_mapping(value, what).items():
         check(name, what)
@@ -155,6 +160,7 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "split": check_text,
     "notes": _texts,
     "rest": check_switch,
+    "reporters": _reporters,
     "models": _models,
     "seeds": lambda value, what: check_numbers(value, what, 0, MOST_SEED),
     "sizes": check_numbers,

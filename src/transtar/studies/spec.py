@@ -201,6 +201,8 @@ class Study:
         The ablations of the paper's appendix; with them a study draws the paper's tables and figures.
     explain : Explain or None
         Whose gradients and loss landscapes are drawn.
+    reporters : list of str
+        Names of the parts of the report, in its order (`transtar.studies.reporters`); empty for the usual ones.
     variants : dict of str to dict
         Deviations from all of the above, each run as well; one of the study that is extended is dropped by null.
     scales : dict of str to dict
@@ -233,6 +235,7 @@ class Study:
     rest: bool = False
     experiments: Experiments | None = None
     explain: Explain | None = None
+    reporters: list[str] = field(default_factory=list)
     variants: dict[str, dict] = field(default_factory=dict)
     scales: dict[str, dict] = field(default_factory=dict)
 

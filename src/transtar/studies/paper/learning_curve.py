@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from ..errors import InputError
-from ..evaluate.summary import select
-from ..glossary import COLUMNS, display
-from .sample_size import REGIME_NAMES
-from .style import COLUMN_WIDTH, new_figure, paper_style, strategy_style
+from ...errors import InputError
+from ...evaluate import select
+from ...glossary import COLUMNS, display
+from ...report.sample_size import REGIME_NAMES
+from ...report.style import COLUMN_WIDTH, new_figure, paper_style, strategy_style
 
 _LINES = ("-", "--", "-.", ":")
 """By label: two labels may have the same strategy, and so its colour."""

@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..errors import InputError
-from ..evaluate.regimes import POOR_BELOW
-from ..glossary import display
-from .style import BLUE, GREY, PAGE_WIDTH, VERMILION, new_figure, paper_style
+from ...errors import InputError
+from ...evaluate.regimes import POOR_BELOW
+from ...glossary import display
+from ...report.style import BLUE, GREY, PAGE_WIDTH, VERMILION, new_figure, paper_style
 
 PARTS = {"pool": "fine-tuning", "test": "test"}
 """What the parts of a split are called in the legend."""

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from ..errors import InputError
-from ..evaluate.summary import select
-from ..glossary import display
-from .sample_size import REGIME_NAMES
-from .style import COLUMN_WIDTH, in_order, new_figure, paper_style, strategy_style
+from ...errors import InputError
+from ...evaluate import select
+from ...glossary import display
+from ...report.sample_size import REGIME_NAMES
+from ...report.style import COLUMN_WIDTH, in_order, new_figure, paper_style, strategy_style
 
 REFERENCES = ("zero-shot", "full")
 """Strategies drawn as lines over the whole axis, as their number of weights is not chosen."""
