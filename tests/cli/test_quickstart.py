@@ -10,7 +10,7 @@ from astropy.io import fits
 
 from transtar.cli import main
 
-FOLDERS = {"universe", "selections", "sets", "models", "runs", "tables", "figures", "settings"}
+FOLDERS = {"universe", "selections", "sets", "models", "runs", "stars", "tables", "figures", "settings"}
 
 
 @pytest.fixture(scope="module")

@@ -136,7 +136,8 @@ class Context:
     def left_out(self, file: str, *what: str) -> list[str]:
         """Note that something is not drawn because a file is missing; returns a paragraph that says so."""
         self.missing.setdefault(file, []).extend(what)
-        return [f"Left out: {', '.join(what)}; {file}, which that is drawn from, is not in the folder of the study."]
+        because = "is not in the folder of the study, or of an older version"
+        return [f"Left out: {', '.join(what)}; {file}, which that is drawn from, {because}."]
 
     def disagreement(self) -> str:
         """One line if results.csv says something else than predictions.parquet, because one was edited; empty if not."""

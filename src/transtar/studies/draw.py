@@ -53,7 +53,7 @@ def draw(studies: Mapping[str, Study], out: Path, say: Callable[[str], None] = l
     write_text(out / CLOSING, "\n".join(context.lines) + "\n")
     sections: list[Section] = [section for reporter in reporters for section in reporter(results, context)]
     for file, what in context.missing.items():
-        say(f"{file} is not in {out}; left out: {', '.join(dict.fromkeys(what))}")
+        say(f"{out / file}: not there, or of an older version; left out: {', '.join(dict.fromkeys(what))}")
     if text := context.disagreement():
         say(text)
     write_report(out / REPORT, study.title, sections, study.description, f"transtar {__version__}")

@@ -25,6 +25,10 @@ _WHOLE = ("n_finetune", "seed", "n_train")
 RUN = (*_TEXT, *_WHOLE)
 """Columns of predictions.parquet that are the same for all stars of a run."""
 
+_FIRST_VERSION = {
+    "file", "id", "target", "label", "strategy", "n_finetune", "seed", "variant", "predicted", "reference",
+}  # fmt: skip
+
 IN_RESULTS = ("source", "target", "label", "input", "strategy", "n_finetune", "seed", "split", "variant")
 """Those of them by which a run is known in results.csv, too."""
 
@@ -118,20 +122,25 @@ def read_stars(path: Path) -> pa.Table | None:
 
 
 def read_predictions(path: Path) -> list[Predicted] | None:
-    """Read predictions, run by run in the order in which they were written; None where there are none.
+    """Read predictions, run by run in the order in which they were written.
+
+    Returns
+    -------
+    list of Predicted, or None
+        None where there are none, or only those of version 0.1.0, which did not keep all that is needed.
 
     Raises
     ------
     InputError
-        If the file is damaged, or of a version that did not keep all that is needed.
+        If the file is damaged.
     """
     table = read_stars(path)
-    if table is None:
+    if table is None or set(table.column_names) == _FIRST_VERSION:
         return None
     needed = {"row", "predicted", "reference", *RUN, *(f"reference_{name}" for name in REGIME_LABELS)}
     absent = sorted(needed - set(table.column_names))
     if absent:
-        raise InputError(f"{path}: no column {', '.join(absent)}; delete it, or run the study again")
+        raise InputError(f"{path}: no column {', '.join(absent)}; delete it and run the study again")
     return [_predicted(table.slice(start, stop - start)) for start, stop in _runs(table)]
 
 

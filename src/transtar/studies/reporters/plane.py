@@ -27,7 +27,8 @@ def _section(context: Context, name: str) -> Section:
     heading = f"The [alpha/Fe]-[Fe/H] plane{f', {name} stars' if name else ''}"
     rows = context.mmd_of(name)
     if not rows:
-        return Section(heading, context.left_out(f"{with_ending('mmd', name)}.csv", "discrepancies from the reference"))
+        absent = ("discrepancies from the reference", with_ending("abundance-plane", name))
+        return Section(heading, context.left_out(f"{with_ending('mmd', name)}.csv", *absent))
     strategies = [strategy for strategy in (TRUE, PIPELINE) if mean_mmd(rows, strategy)]
     labelled = [row["strategy"] for row in rows if row["strategy"] != HALVES]
     strategies += [strategy for strategy in in_order(labelled) if strategy not in strategies]
