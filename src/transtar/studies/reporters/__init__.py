@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
 
-from ...errors import SettingsError, check_keys
+from ...errors import SettingsError, shown
 from ...evaluate import Results
 from ...plugins import load_offered, offered
 from ...report import Section
@@ -107,7 +107,9 @@ def check_reporters(names: Iterable[str], where: str) -> None:
     SettingsError
         Naming them and those that are known.
     """
-    check_keys(names, reporter_names(), where)
+    for name in names:
+        if name not in reporter_names():
+            raise SettingsError(f"{where}: no reporter '{shown(name)}'; known reporters: {', '.join(reporter_names())}")
 
 
 def get_reporter(name: str) -> Draw:
