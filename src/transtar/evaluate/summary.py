@@ -32,7 +32,7 @@ def summarise(results: Results) -> list[dict[str, Any]]:
         `n_seeds`; `n_train` and `n_test`, rounded means.
     """
     # NaN runs through the means: one seed without an answer must not vanish from the average.
-    wanted = [(name, "mean") for name in (*AVERAGED, *COUNTED)] + [("seed", "count_distinct")]
+    wanted: list = [(name, "mean") for name in (*AVERAGED, *COUNTED)] + [("seed", "count_distinct")]
     wanted += [(name, "stddev", pc.VarianceOptions(ddof=1)) for name in AVERAGED]
     # Of one thread, groups come in the order of their first row.
     grouped = results.table.group_by(list(GROUP), use_threads=False).aggregate(wanted)

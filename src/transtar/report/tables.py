@@ -135,11 +135,11 @@ def _latex_block(table: Table, columns: Sequence, width: int) -> list[str]:
         lines.append(" & ".join([_tex(table.notes_name), *notes]) + empty + r" \\")
     lines.append("\\midrule")
     for row in table.rows:
-        parts = [_tex(_name(table, row))]
+        cells = [_tex(_name(table, row))]
         for column in columns:
             cell = table.cells.get((row, column))
-            parts.append("--" if cell is None else _latex_cell(table, (row, column), cell))
-        lines.append(" & ".join(parts) + empty + r" \\[4pt]")
+            cells.append("--" if cell is None else _latex_cell(table, (row, column), cell))
+        lines.append(" & ".join(cells) + empty + r" \\[4pt]")
     return lines
 
 

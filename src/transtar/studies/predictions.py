@@ -84,13 +84,11 @@ def to_table(one: Predicted, prepared: PreparedSet) -> pa.Table:
         for name in REGIME_LABELS
     }
     stars = {"file": columns["file"][one.row].astype(object), "id": columns["id"][one.row]}
-    # The order of the first ten columns is that of the first version.
-    names = ("target", "label", "strategy", "n_finetune", "seed", "variant")
     run = text | whole
-    first = {name: run[name] for name in names}
     values = {"predicted": one.predicted, "reference": one.reference[one.label]}
-    others = {name: values for name, values in run.items() if name not in names}
-    return pa.table({**stars, **first, **values, **others, "row": one.row.astype(np.int64), **labels})
+    # The first ten columns are those of the first version, in its order.
+    first = {name: run[name] for name in ("target", "label", "strategy", "n_finetune", "seed", "variant")}
+    return pa.table(stars | first | values | run | {"row": one.row.astype(np.int64)} | labels)
 
 
 def write_stars(tables: Iterable[pa.Table], path: Path) -> None:

@@ -116,16 +116,16 @@ def _check_labels(study: Study, out: Path) -> None:
 def _but_failed(study: Study, jobs: list[Job], failed: dict[str, str], say: Callable[[str], None]) -> list[Job]:
     """The jobs that are done; an experiment may lack some of its runs, a study may not."""
     lost = [job for job in jobs if job.key in failed]
-    said = {
+    messages = {
         job.key: f"{job.strategy} of {job.model}, seed {job.seed}, n = {job.n_finetune}, variant {job.variant}: {failed[job.key]}"
         for job in reversed(lost)
     }
     apart = set(experiment_studies(study))
-    needed = [said[job.key] for job in lost if job.variant not in apart]
+    needed = [messages[job.key] for job in lost if job.variant not in apart]
     if needed:
-        more = f" (and {len(said) - 1} more runs; what was done is kept)" if len(said) > 1 else ""
-        raise InputError(f"{needed[0]}{more}")
-    for text in said.values():
+        others = f" (and {len(messages) - 1} more runs; what was done is kept)" if len(messages) > 1 else ""
+        raise InputError(f"{needed[0]}{others}")
+    for text in messages.values():
         say(f"failed, and left out: {text}")
     return [job for job in jobs if job.key not in failed]
 
@@ -136,8 +136,8 @@ def _missing(jobs: list[Job], runs: Path) -> dict[str, Job]:
     for job in jobs:
         if not is_done(job, runs):
             known = missing.get(job.key, job)
-            more = {name: getattr(known, name) or getattr(job, name) for name in ("plane", "rest", "saved")}
-            missing[job.key] = replace(known, **more)
+            kept = {name: getattr(known, name) or getattr(job, name) for name in ("plane", "rest", "saved")}
+            missing[job.key] = replace(known, **kept)
     return missing
 
 

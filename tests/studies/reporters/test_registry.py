@@ -119,3 +119,13 @@ def test_running_a_study_that_is_not_the_papers_loads_nothing_of_it(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.usefixtures("registry")
+def test_the_reporter_of_the_documentation(tmp_path):
+    page = Path(__file__).parents[3] / "docs" / "study-results.md"
+    code = page.read_text(encoding="utf-8").split("<!-- executed -->\n```python\n")[1].split("```")[0]
+    exec(compile(code, str(page), "exec"), {})
+    report = redraw(made_study(tmp_path, reporters=["ranking"])).read_text()
+    body = report[report.index("Ranking") :]
+    assert body.index("lora") < body.index("scratch") < body.index("zero-shot")

@@ -31,8 +31,8 @@ def _folder(context: Context, heading: str, file: str, *names: str) -> tuple[Pat
     if known["n_stars"] < FEWEST:
         few = f"{known['n_stars']} test stars of the regime '{wanted.regime}' are too few to look at networks by."
         # Said once for both.
-        said = file != LANDSCAPES and "landscape" in context.reporters
-        return None, [] if said else [Section("Loss landscapes and gradients", [few])]
+        told = file != LANDSCAPES and "landscape" in context.reporters
+        return None, [] if told else [Section("Loss landscapes and gradients", [few])]
     folder = context.out / known["folder"]
     if not (folder / file).is_file():
         return None, [Section(heading, context.left_out(f"{known['folder']}/{file}", *names))]

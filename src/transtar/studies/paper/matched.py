@@ -66,14 +66,14 @@ def matched(results: Results, context: Context) -> list[Section]:
 
 def splits(table: pa.Table) -> tuple[Split, Split]:
     """The study's own split and the matched one."""
-    own, evened = (
+    of_study, matched_in_teff = (
         Split(name, *(rows[column].to_numpy(zero_copy_only=False) for column in ("teff", "feh", "part")))
         for name, rows in (
             (OWN, table.filter(pc.equal(table["split"], "test"))),
             ("matched in Teff", table.filter(pc.equal(table["split"], "matched"))),
         )
     )
-    return own, evened
+    return of_study, matched_in_teff
 
 
 def _figure(context: Context, both: Sequence[Split]) -> list[FigureFile]:
@@ -88,16 +88,16 @@ def _figure(context: Context, both: Sequence[Split]) -> list[FigureFile]:
 def counted(split: Split) -> str:
     """How many metal-poor stars there are to learn from and to be judged on, and at what Teff, in a sentence."""
     poor = split.feh < POOR_LIMIT
-    ours, theirs = (split.teff[poor & (split.part == name)] for name in ("pool", "test"))
-    if not (len(ours) and len(theirs)):
-        return f"{split.title}: {len(ours)} stars with [Fe/H] < -1 to learn from, {len(theirs)} to be judged on"
-    cooler = int((theirs < ours.min()).sum())
+    learnt, judged = (split.teff[poor & (split.part == name)] for name in ("pool", "test"))
+    if not (len(learnt) and len(judged)):
+        return f"{split.title}: {len(learnt)} stars with [Fe/H] < -1 to learn from, {len(judged)} to be judged on"
+    cooler = int((judged < learnt.min()).sum())
     text = (
-        f"{split.title}: {len(ours)} stars with [Fe/H] < -1 to learn from, of {ours.min():.0f} to {ours.max():.0f} K (median "
-        f"{np.median(ours):.0f}); {len(theirs)} to be judged on, of {theirs.min():.0f} to {theirs.max():.0f} K "
-        f"(median {np.median(theirs):.0f}), "
+        f"{split.title}: {len(learnt)} stars with [Fe/H] < -1 to learn from, of {learnt.min():.0f} to {learnt.max():.0f} K "
+        f"(median {np.median(learnt):.0f}); {len(judged)} to be judged on, of {judged.min():.0f} to {judged.max():.0f} K "
+        f"(median {np.median(judged):.0f}), "
     )
-    how_many = {0: "none", len(theirs): "all"}.get(cooler, str(cooler))
+    how_many = {0: "none", len(judged): "all"}.get(cooler, str(cooler))
     return f"{text}{how_many} of them cooler than the coolest of the former"
 
 

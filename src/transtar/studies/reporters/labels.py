@@ -50,9 +50,8 @@ def labels(results: Results, context: Context) -> list[Section]:
 def _deviation(context: Context, label: str, variant: str, rows: list[Row]) -> Section:
     table = _scores(context, label, rows, f"-{variant}")
     subset = context.study.subset
-    paragraphs, figures = [], []
-    if subset is not None and variant == subset.name:
-        paragraphs, figures = _one_to_one(context, label, variant)
+    of_subset = subset is not None and variant == subset.name
+    paragraphs, figures = _one_to_one(context, label, variant) if of_subset else ([], [])
     return Section(f"{plain(label)}: {variant}", paragraphs, [table], figures)
 
 
