@@ -29,7 +29,7 @@ from .pipeline import PIPELINE, pipeline_values, rows_of
 from .plane import collect_plane
 from .predictions import Predicted, select, to_table, write_stars
 from .record import write_record
-from .rows import divide, taught
+from .rows import finetuning_rows, rows_of_job
 from .spec import Study, adapters, of_subset, of_subset_plane
 from .stored import read_rest, read_run
 
@@ -163,7 +163,7 @@ def _on_matched(job: Job, table: dict[str, np.ndarray], runs: Path) -> dict[str,
     """Zero-shot predictions for the test stars of a matched split, some of which were in the pool of the other."""
     rest = read_rest(job, runs)
     rest["n_train"] = np.full(len(rest["row"]), table["n_train"][0])
-    _, judged = divide(replace(job, split="matched"))
+    _, judged = rows_of_job(replace(job, split="matched"))
     both = {name: np.concatenate([values, rest[name]]) for name, values in table.items()}
     order = np.argsort(both["row"], kind="stable")
     inside = order[np.isin(both["row"][order], judged)]
@@ -242,7 +242,7 @@ def _collect_splits(jobs: Iterable[Job], target: PreparedSet, out: Path) -> None
         return
     tables = []
     for split in ("test", "matched"):
-        pool, judged = divide(replace(job, split=split))
+        pool, judged = rows_of_job(replace(job, split=split))
         rows = np.concatenate([pool, judged])
         labels = {name: target.columns[name][rows].astype(np.float64) for name in ("teff", "feh")}
         part = pa.array(["pool"] * len(pool) + ["test"] * len(judged), pa.string())
@@ -256,7 +256,7 @@ def finetuning_stars(jobs: Iterable[Job], sets: Mapping[str, PreparedSet]) -> di
     for job in jobs:
         if job.variant == SIZES and job.strategy != "pretrain" and job.n_finetune not in counts:
             target = sets[job.target]
-            feh = target.columns["feh"][taught(job, target, divide(job)[0])].astype(np.float64)
+            feh = target.columns["feh"][finetuning_rows(job, target, rows_of_job(job)[0])].astype(np.float64)
             counts[job.n_finetune] = int((feh < POOR_LIMIT).sum()), int((feh >= POOR_LIMIT).sum())
     return counts
 

@@ -21,7 +21,7 @@ from ..files import content_hash
 from ..models import Estimator, load_estimator
 from .job import Job
 from .layout import EXPLAINED
-from .rows import divide
+from .rows import rows_of_job
 from .spec import Study
 
 LANDSCAPES = "landscape.npz"
@@ -78,7 +78,7 @@ class _Stars:
     def __init__(self, job: Job, regime: str, label: str):
         self.set: PreparedSet = read_set(job.target)
         self.regime = regime
-        self.rows = divide(job)[1]
+        self.rows = rows_of_job(job)[1]
         self.labels = {name: self.set.columns[name][self.rows].astype(np.float64) for name in self.set.labels}
         self.regimes = regimes(self.labels, 0)
         self.chosen = self.rows[

@@ -25,7 +25,7 @@ from .element import element_model
 from .experiments import experiment_studies
 from .inputs import SELECTIONS, SETS, check_inputs, make_inputs, prepared_set, samples_of, set_folder
 from .job import Job
-from .jobs import going_on, load_prior, prior_hash
+from .jobs import further_training, load_prior, prior_hash
 from .layout import check_out
 from .reporters import check_reporters
 from .sizes import check_sizes
@@ -159,7 +159,7 @@ def check_settings(study: Study, variant: str) -> None:
     check_device(study.pretrain.get("device", "cpu"))
     for model, labels in study.models.items():
         if model in study.prior:
-            going_on(study.pretrain)
+            further_training(study.pretrain)
             load_prior(str(find_model(study.prior[model])), tuple(labels), Preprocessing.from_dict(study.preprocessing))
         else:
             settings_from_dict(Pretrain, study.pretrain)
