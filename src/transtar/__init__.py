@@ -37,6 +37,7 @@ _MODULES = {
     "Flag": "flags",
     "TranstarError": "errors",
     "load_study": "studies",
+    "redraw": "studies",
     "run_study": "studies",
 }
 
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from .models import Estimator
     from .preprocess import Preprocessing
     from .spectra import SpectrumBatch
-    from .studies import load_study, run_study
+    from .studies import load_study, redraw, run_study
     from .surveys import Stated, Survey, get_survey, register, stream
     from .train import Augmentation, TrainSettings, finetune, make_strategy, pretrain
     from .train.choose import choose
@@ -81,6 +82,7 @@ __all__ = [
     "read_catalog",
     "read_labels",
     "read_set",
+    "redraw",
     "register",
     "run_study",
     "stream",

@@ -1,4 +1,4 @@
-"""What other packages offer through entry points: surveys and wavelength grids."""
+"""What other packages offer through entry points: surveys, wavelength grids, reporters of studies."""
 
 from __future__ import annotations
 

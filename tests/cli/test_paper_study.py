@@ -83,7 +83,7 @@ def test_redrawing_trains_nothing_and_gives_the_same(finished, monkeypatch):
     shutil.rmtree(finished / "figures")
     handed = []
     monkeypatch.setattr("transtar.studies.run.train_jobs", lambda jobs, runs, workers: handed.extend(jobs) or {})
-    for name in ("transtar.studies.rows.load_estimator", "transtar.studies.paper.explained.load_estimator"):
+    for name in ("transtar.studies.rows.load_estimator", "transtar.studies.explained.load_estimator"):
         monkeypatch.setattr(name, lambda *arguments: pytest.fail("a model was opened"))
     assert main(["study", "paper", "--scale", "tiny", "--workers", "1", "--out", str(finished)]) == 0
     assert handed == []
@@ -98,7 +98,8 @@ def test_a_run_that_is_lost_is_handed_in_again(finished, monkeypatch):
     lost.unlink()
     handed = []
     monkeypatch.setattr("transtar.studies.run.train_jobs", lambda jobs, runs, workers: handed.extend(jobs) or {})
-    monkeypatch.setattr("transtar.studies.run.write_outputs", lambda studies, jobs, out, say: out / "report.html")
+    monkeypatch.setattr("transtar.studies.run.collect", lambda studies, jobs, out, say: None)
+    monkeypatch.setattr("transtar.studies.run.draw", lambda studies, out, say: out / "report.html")
     assert main(["study", "paper", "--scale", "tiny", "--workers", "1", "--out", str(finished)]) == 0
     lost.write_bytes(kept)
     assert [job.key for job in handed] == [lost.stem]
@@ -109,3 +110,42 @@ def test_landscapes_are_stored(finished):
     assert len(found) == 1
     stored = np.load(found[0])
     assert any(name.endswith("loss") for name in stored.files)
+
+
+def test_results_and_record_are_enough_to_draw_all_that_is_a_function_of_scores(finished, tmp_path, capsys):
+    """Every table but those that compare star by star, byte for byte; what is left out is said."""
+    for name in ("results.csv", "study.json"):
+        shutil.copy(finished / name, tmp_path)
+    shutil.copytree(finished / "settings", tmp_path / "settings")
+    assert main(["study", "paper", "--scale", "tiny", "--out", str(tmp_path), "--redraw"]) == 0
+    said = capsys.readouterr().err
+    whole = {path.name: path.read_bytes() for path in (finished / "tables").glob("[!.]*")}
+    drawn = {path.name: path.read_bytes() for path in (tmp_path / "tables").glob("[!.]*")}
+    assert drawn == {name: content for name, content in whole.items() if not name.startswith("teff-matched")}
+    figures = {path.stem for path in (tmp_path / "figures").glob("*.png")}
+    assert figures == {"figure-4", "figure-a3", "kinds-feh", "kinds-alphafe"}
+    for name in figures:
+        png = f"figures/{name}.png"
+        assert (tmp_path / png).read_bytes() == (finished / png).read_bytes()
+    report = (tmp_path / "report.html").read_text()
+    left_out = {path.stem for path in (finished / "figures").glob("*.png")} - figures
+    assert len(left_out) > 10
+    for name in left_out:
+        assert name in said
+        assert name in report
+
+
+def test_with_the_tables_of_stars_everything_is_drawn_again(finished, tmp_path, capsys):
+    """Without runs, sets, models or a universe; landscapes and gradients are files of their own."""
+    for name in ("results.csv", "study.json", "predictions.parquet", "mmd.csv", "mmd-clean.csv"):
+        shutil.copy(finished / name, tmp_path)
+    for name in ("settings", "stars", "explained"):
+        shutil.copytree(finished / name, tmp_path / name)
+    from transtar import redraw
+
+    report = redraw(tmp_path)
+    for kind in ("tables", "figures"):
+        whole = {path.name: path.read_bytes() for path in (finished / kind).glob("[!.]*")}
+        assert {path.name: path.read_bytes() for path in (tmp_path / kind).glob("[!.]*")} == whole
+    assert (tmp_path / "summary.txt").read_text() == (finished / "summary.txt").read_text()
+    assert "Left out" not in report.read_text()

@@ -12,7 +12,7 @@ from transtar.cli import main
 
 from ..test_golden import DATA, same_scores
 
-FOLDERS = {"universe", "selections", "sets", "models", "runs", "tables", "figures", "settings"}
+FOLDERS = {"universe", "selections", "sets", "models", "runs", "stars", "tables", "figures", "settings"}
 
 
 @pytest.fixture(scope="module")

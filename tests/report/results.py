@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from transtar.evaluate import summarise
+from transtar.evaluate import Results, summarise
 
 
 def results(labels=("feh",), regimes=("all", "poor", "rich", "dwarf", "giant")):
@@ -31,4 +31,4 @@ def results(labels=("feh",), regimes=("all", "poor", "rich", "dwarf", "giant")):
 
 
 def summary(**options):
-    return summarise(results(**options))
+    return summarise(Results.from_rows(results(**options)))

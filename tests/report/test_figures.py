@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from transtar.errors import InputError
-from transtar.report import Panel, against_sample_size, one_to_one, regime_dots, residuals_against, save
+from transtar.report import Panel, against_sample_size, one_to_one, regime_dots, save
 
 from .results import summary
 
@@ -110,11 +110,6 @@ def test_regimes_that_have_results_are_shown_with_their_stars():
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert names == ["dwarf ($N$ = 323)", "giant ($N$ = 323)"]
     assert [axes.get_xlabel() for axes in figure.axes] == ["$R^2$", r"$\sigma$ [dex]", "bias [dex]"]
-
-
-def test_residuals():
-    figure = residuals_against(np.arange(5.0), np.zeros(5), "teff", "feh")
-    assert figure.axes[0].get_ylabel() == "predicted − reference [Fe/H]"
 
 
 def test_saved_as_pdf_and_png_without_touching_the_callers_settings(tmp_path):

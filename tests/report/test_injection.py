@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from transtar.report import Section, paper_table, rows_html, settings_html, summarise, to_html, to_latex, write_report
+from transtar.evaluate import Results, summarise
+from transtar.report import Section, paper_table, rows_html, settings_html, to_html, to_latex, write_report
 from transtar.report.selection import to_latex as cuts_to_latex
 from transtar.report.style import as_text, new_figure, paper_style, save
 from transtar.selections import Step
@@ -24,7 +25,8 @@ EVIL = (
 
 
 def evil_results(text):
-    return [row | {"strategy": text if row["strategy"] == "lora" else row["strategy"]} for row in results()]
+    rows = [row | {"strategy": text if row["strategy"] == "lora" else row["strategy"]} for row in results()]
+    return Results.from_rows(rows)
 
 
 @pytest.mark.parametrize("text", EVIL)

@@ -4,14 +4,15 @@ from xml.etree import ElementTree
 import pytest
 
 from transtar.errors import InputError
-from transtar.report import FigureFile, Section, paper_table, residuals_against, save, to_html, write_report
+from transtar.report import FigureFile, Section, paper_table, save, to_html, write_report
+from transtar.report.style import new_figure
 
 from .results import summary
 
 
 @pytest.fixture
 def report(tmp_path):
-    picture = save(residuals_against([1.0, 2.0], [0.0, 0.1], "teff", "feh"), tmp_path, "f")["png"]
+    picture = save(new_figure(2, 1), tmp_path, "f")["png"]
     sections = [
         Section("Purpose & plan", ["Is 1 < 2?"]),
         Section(

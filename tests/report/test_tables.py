@@ -9,14 +9,13 @@ from transtar.errors import InputError
 from transtar.report import (
     paper_table,
     settings_html,
-    strategies_by_input,
-    strategies_by_size,
     to_csv,
     to_html,
     to_latex,
     write_table,
     write_tables,
 )
+from transtar.studies.paper.arrangements import strategies_by_input, strategies_by_size
 
 from .results import summary
 

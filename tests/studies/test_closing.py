@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
+from transtar.evaluate import Results
 from transtar.studies.closing import closing_lines
+from transtar.studies.collect import _scores
 from transtar.studies.load import build_study
 from transtar.studies.paired import score_strategies
 from transtar.studies.plane import HALVES, REFERENCE, TRUE, TRUTH
+from transtar.studies.predictions import Predicted
 
 SIDE = {"survey": "lamost", "spectra": "s", "labels": "l"}
 STUDY = {
@@ -21,7 +24,7 @@ def study(**changes):
     return build_study(STUDY | changes, "study")
 
 
-def entries(noise=NOISE, n=400):
+def predictions(noise=NOISE, n=400):
     rng = np.random.default_rng(0)
     reference = rng.uniform(-2, 0.4, n)
     reference[0] = np.nan
@@ -34,12 +37,21 @@ def entries(noise=NOISE, n=400):
             predicted[1] = np.nan if strategy == "pipeline" else predicted[1]
             size = 0 if strategy in ("zero-shot", "pipeline") else 300
             made.append(
-                dict(
-                    strategy=strategy, seed=seed, n_finetune=size, n_train=size or 5000, label="feh", target="desi",
-                    variant="default", model="feh", reference={"feh": reference}, predicted=predicted,
+                Predicted(
+                    source="lamost", target="desi", label="feh", input="flux", strategy=strategy, n_finetune=size, seed=seed,
+                    n_train=size or 5000, split="test", variant="default", model="feh", row=np.arange(n),
+                    predicted=predicted, reference={"feh": reference},
                 )
             )  # fmt: skip
     return made
+
+
+def results(predictions):
+    return Results.from_rows(row for one in predictions for row in _scores(one))
+
+
+def lines(study, predictions, mmd):
+    return closing_lines(study, results(predictions), predictions, mmd)
 
 
 def mmd_rows(truth=True):
@@ -67,16 +79,16 @@ def mmd_rows(truth=True):
 
 
 def test_scores_are_those_of_the_stars_with_both_labels():
-    scored = score_strategies(entries())
+    scored = score_strategies(predictions())
     assert list(scored) == ["zero-shot", "recalibrate", "lora", "scratch", "pipeline"]
-    first = entries()[0]
-    expected = r2_score(first["reference"]["feh"][1:], first["predicted"][1:])
+    first = predictions()[0]
+    expected = r2_score(first.reference["feh"][1:], first.predicted[1:])
     assert scored["zero-shot"].r2[0] == pytest.approx(expected)
     assert len(scored["pipeline"].r2) == 1
 
 
 def test_differences_are_paired():
-    scored = score_strategies(entries())
+    scored = score_strategies(predictions())
     difference, error = scored["lora"].minus(scored["recalibrate"])
     assert difference == pytest.approx((scored["lora"].r2 - scored["recalibrate"].r2).mean())
     # The scatter that both share drops out.
@@ -87,7 +99,7 @@ def test_differences_are_paired():
 
 
 def test_lines():
-    done, feh, plane = closing_lines(study(), entries(), mmd_rows())
+    done, feh, plane = lines(study(), predictions(), mmd_rows())
     assert done == (
         "done: [Fe/H] learnt from 5000 spectra of LAMOST, carried to DESI with at most 300 of its stars, judged on 399 other "
         "test stars; 2 seeds"
@@ -96,11 +108,11 @@ def test_lines():
     assert "pipeline" not in feh
     assert "MMD^2 from the true labels zero-shot 0.0310 ± 0.0014, lora 0.0110 ± 0.0014, scratch 0.0410" in plane
     assert plane.endswith("and 0.0210 ± 0.0014 with perfect labels")
-    assert "mock LAMOST" in closing_lines(study(simulate={}), entries(), [])[0]
+    assert "mock LAMOST" in lines(study(simulate={}), predictions(), [])[0]
 
 
 def test_without_truth_the_reference_is_all_there_is():
-    line = closing_lines(study(), entries(), mmd_rows(truth=False))[-1]
+    line = lines(study(), predictions(), mmd_rows(truth=False))[-1]
     assert "MMD^2 from the reference zero-shot 0.0310" in line
     assert "perfect" not in line
 
@@ -109,11 +121,19 @@ def test_without_truth_the_reference_is_all_there_is():
     ("lora", "verdict"), [(0.20, "not told apart from"), (0.28, "worse than"), (0.05, "better than")]
 )
 def test_verdicts(lora, verdict):
-    line = closing_lines(study(), entries(NOISE | {"lora": lora}), [])[1]
+    line = lines(study(), predictions(NOISE | {"lora": lora}), [])[1]
     assert f"lora is {verdict} the best that needs no adapter" in line
 
 
 def test_no_adapter_was_chosen():
-    line = closing_lines(study(adapter={}), entries(), [])[1]
+    line = lines(study(adapter={}), predictions(), [])[1]
     assert "zero-shot" in line
     assert "lora is" not in line
+
+
+def test_without_predictions_strategies_are_not_compared_star_by_star():
+    made = predictions()
+    done, feh = closing_lines(study(), results(made), None, [])
+    assert "judged on 399 other test stars" in done
+    whole = lines(study(), made, [])[1]
+    assert whole.startswith(feh + "; lora is better than")

@@ -74,7 +74,7 @@ def test_mock_stars_to_real_ones(data, tmp_path, capsys, monkeypatch):
     settings = ["source.mock.stars=400", "pretrain.epochs=2", "pretrain.augmentation=null", variants]
     assert main(["study", "mock-to-real", "--out", str(tmp_path / "o"), "--set", *settings]) == 0
     capsys.readouterr()
-    rows = read_results(tmp_path / "o/results.csv")
+    rows = list(read_results(tmp_path / "o/results.csv"))
     kinds = {(row["variant"], row["target"], row["split"]) for row in rows}
     assert {("joint", "miles", "test"), ("lamost-joint", "lamost", "validation")} <= kinds
     assert {row["source"] for row in rows} == {"mock"}

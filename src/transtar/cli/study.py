@@ -21,6 +21,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="settings to override, dotted"
     )
     parser.add_argument(
+        "--redraw", action="store_true",
+        help="draw tables, figures and report again from results.csv in --out, as it is; nothing is trained",
+    )  # fmt: skip
+    parser.add_argument(
         "--schema", action=values.PrintSchema, make=_schema, help="print the JSON schema of study files, for editors"
     )
     parser.add_argument("--workers", type=values.workers, help="training processes; one per processor if not given")
@@ -34,11 +38,15 @@ def _schema() -> dict:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from ..studies import CLOSING, check_out, load_study, run_study
+    from ..studies import CLOSING, check_out, load_study, redraw, run_study
 
-    check_out(arguments.out, [arguments.study])
+    if not arguments.redraw:
+        check_out(arguments.out, [arguments.study])
     studies = load_study(arguments.study, arguments.scale, parse_assignments(arguments.set))
-    report = run_study(studies, arguments.out, workers=arguments.workers, say=say)
+    if arguments.redraw:
+        report = redraw(arguments.out, studies, say)
+    else:
+        report = run_study(studies, arguments.out, workers=arguments.workers, say=say)
     print((arguments.out / CLOSING).read_text(encoding="utf-8"), end="")
     print(f"open {report}")
     return 0

@@ -5,7 +5,8 @@ from .catalog import Evaluation, evaluate_catalog, evaluate_files, format_table,
 from .metrics import bias, r2, sigma
 from .mmd import GAMMA, GAMMAS, Discrepancy, halves_floor, squared_mmd, squared_mmds
 from .regimes import evaluate, regimes
-from .summary import RESULT_COLUMNS, read_results, select, summarise
+from .results import RESULT_COLUMNS, Results, read_results, write_results
+from .summary import select, summarise
 
 __all__ = [
     "GAMMA",
@@ -13,6 +14,7 @@ __all__ = [
     "RESULT_COLUMNS",
     "Discrepancy",
     "Evaluation",
+    "Results",
     "bias",
     "bootstrap",
     "bootstrap_errors",
@@ -30,4 +32,5 @@ __all__ = [
     "squared_mmds",
     "summarise",
     "write_metrics",
+    "write_results",
 ]

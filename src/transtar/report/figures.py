@@ -14,8 +14,7 @@ from matplotlib.lines import Line2D
 
 from ..errors import InputError
 from ..glossary import COLUMNS, display
-from .sample_size import against_sample_size, regime_dots
-from .style import BLUE, GREY, PAGE_WIDTH, VERMILION, new_figure, paper_style, save
+from .style import BLUE, GREY, PAGE_WIDTH, VERMILION, new_figure, paper_style
 
 TOLERANCES = {"teff": 200.0, "logg": 0.3}
 """Distance of the dotted lines from 1:1 in the unit of the label; 0.2 dex for abundances."""
@@ -93,8 +92,8 @@ def one_to_one(panels: Sequence[Panel | None], columns: int = 4) -> Figure:
         figure = new_figure(width, (side + 0.1) * rows + 0.22 * titled + 0.36 * labelled + 0.3)
         axes = figure.subplots(rows, columns, squeeze=False)
         of_label = {label: [p for p in drawn if p.label == label] for label in {p.label for p in drawn}}
-        limits = {label: _limits(own) for label, own in of_label.items()}
-        corners = {label: _free_corner(own, limits[label]) for label, own in of_label.items()}
+        limits = {label: _limits(members) for label, members in of_label.items()}
+        corners = {label: _free_corner(members, limits[label]) for label, members in of_label.items()}
         for number, panel in enumerate(panels):
             if panel is None:
                 continue
@@ -219,35 +218,3 @@ def _legend(figure: Figure, panels: Sequence[Panel]) -> None:
 
 def _unit(label: str) -> str:
     return COLUMNS[label].unit if label in COLUMNS else ""
-
-
-def residuals_against(x: np.ndarray, residuals: np.ndarray, name: str, label: str, title: str = "") -> Figure:
-    """Draw residuals of a label against another quantity.
-
-    Parameters
-    ----------
-    x, residuals : ndarray, shape (n,)
-        `residuals` is predicted minus reference.
-    name, label : str
-        Canonical names of the quantity on the x axis and of the label.
-    title : str
-
-    Returns
-    -------
-    Figure
-    """
-    with paper_style():
-        figure = new_figure(PAGE_WIDTH / 2, 2.4)
-        axes = figure.subplots()
-        if len(x) > DENSE:
-            axes.hexbin(x, residuals, gridsize=50, mincnt=1, norm=LogNorm(vmin=1), cmap=_DENSITY, linewidths=0.1)
-        else:
-            axes.plot(x, residuals, "o", ms=2.6, mew=0, color=BLUE, alpha=0.5)
-        axes.axhline(0, color="black", ls="--", lw=1)
-        for shift in (-TOLERANCES.get(label, 0.2), TOLERANCES.get(label, 0.2)):
-            axes.axhline(shift, color="#555555", ls=":", lw=1)
-        axes.set(xlabel=display(name), ylabel=f"predicted − reference {display(label)}", title=title)
-    return figure
-
-
-__all__ = ["Panel", "against_sample_size", "one_to_one", "regime_dots", "residuals_against", "save"]

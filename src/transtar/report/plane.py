@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.ndimage import gaussian_filter
@@ -28,13 +28,7 @@ ENCLOSED = (0.5, 0.9)
 MOST_EXTRA = 0.35
 """A panel may widen the axes by this part of the span of the reference; stars further out are counted instead."""
 
-PAPER_LIMITS = ((-1.5, 0.4), (-0.2, 0.45))
-"""Lower and upper limits of [Fe/H] and [alpha/Fe] in the paper's Figure 3, in dex."""
-
-MOST_COLUMNS = 7
-"""Panels that can be read side by side on a page."""
-
-_DENSITY = LinearSegmentedColormap.from_list("density", ["#C6DBEF", "#6BAED6", BLUE, "#08306B"])
+DENSITY = LinearSegmentedColormap.from_list("density", ["#C6DBEF", "#6BAED6", BLUE, "#08306B"])
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ def abundance_plane(reference: Plane, panels: Sequence[Plane], columns: int = 3)
         If the reference has fewer than ten stars with both labels.
     """
     everyone = [reference, *panels]
-    points = [_finite(panel) for panel in everyone]
+    points = [finite_stars(panel) for panel in everyone]
     if len(points[0]) < 10:
         raise InputError(f"the plane needs a reference of ten stars at least, not {len(points[0])}")
     limits = _limits(points)
@@ -111,70 +105,8 @@ def abundance_plane(reference: Plane, panels: Sequence[Plane], columns: int = 3)
     return figure
 
 
-def normalised_plane(
-    reference: Plane, panels: Sequence[Plane], limits: Sequence[Sequence[float]] = PAPER_LIMITS
-) -> Figure:
-    """Draw counts of stars in the plane, and below them the same with each column of [Fe/H] divided by its maximum.
-
-    The form of the paper's Figure 3: models from left to right, last the reference. Counts are on one logarithmic scale.
-
-    Parameters
-    ----------
-    reference : Plane
-    panels : sequence of Plane
-        Up to five.
-    limits : pair of pairs of float
-        Lower and upper limit of [Fe/H] and of [alpha/Fe] in dex; stars beyond them are counted in the panel.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    InputError
-        If there are too many panels, or no stars of the reference inside the limits.
-    """
-    everyone = [*panels, reference]
-    if len(everyone) > MOST_COLUMNS:
-        raise InputError(f"{len(everyone)} panels in a row cannot be read on a page; {MOST_COLUMNS} can")
-    box = np.array(limits, float).T
-    points = [_finite(panel) for panel in everyone]
-    counted = [_counts(stars, box) for stars in points]
-    if not counted[-1][0].any():
-        raise InputError("the plane: no star of the reference has both labels inside the limits")
-    most = max(float(counts.max()) for counts, _, _ in counted)
-    width = PAGE_WIDTH * min(1.0, (len(everyone) + 0.5) / 4.5)
-    side = (width - 1.0) / len(everyone)
-    size = 6.8 if len(everyone) < 5 else 6.0
-    with paper_style():
-        figure = new_figure(width, 2 * max(0.95 * side, 1.1) + 0.65)
-        grid = figure.subplots(2, len(everyone), squeeze=False, sharex=True, sharey=True)
-        for (upper, lower), panel, stars, (counts, x, y) in zip(grid.T, everyone, points, counted, strict=True):
-            shares = counts / np.maximum(counts.max(axis=1, keepdims=True), 1)
-            above = _mesh(upper, counts, x, y, LogNorm(1, max(most, 2)))
-            below = _mesh(lower, shares, x, y, Normalize(0, 1))
-            upper.set(title=panel.title, xlim=box[:, 0], ylim=box[:, 1])
-            outside = len(stars) - int(counts.sum())
-            _write(upper, [f"$N$ = {len(stars)}", *([f"{outside} outside"] if outside else [])], size)
-            # The error goes into a line of its own, or would leave a narrow panel.
-            if panel.mmd is not None:
-                _write(lower, _discrepancy(panel), size)
-            lower.set_xlabel(f"{display(LABELS[0])} (dex)")
-            lower.locator_params(axis="x", nbins=4 if len(everyone) < 5 else 3)
-        for axes, mesh, name in ((grid[0], above, "stars per cell"), (grid[1], below, "column-normalised")):
-            axes[0].set_ylabel(f"{display(LABELS[1])} (dex)")
-            bar = figure.colorbar(mesh, ax=list(axes), pad=0.01, aspect=18)
-            bar.set_label(name, fontsize=7.5)
-            bar.ax.tick_params(labelsize=6.5)
-    return figure
-
-
-def _mesh(axes: Axes, values: np.ndarray, x: np.ndarray, y: np.ndarray, norm: Normalize):
-    return axes.pcolormesh(x, y, np.ma.masked_equal(values.T, 0), cmap=_DENSITY, norm=norm, rasterized=True)
-
-
-def _finite(panel: Plane) -> np.ndarray:
+def finite_stars(panel: Plane) -> np.ndarray:
+    """Both labels of the stars that have them, shape (n, 2)."""
     stars = np.stack([np.asarray(panel.feh, float), np.asarray(panel.alphafe, float)], axis=1)
     return stars[np.isfinite(stars).all(axis=1)]
 
@@ -191,17 +123,18 @@ def _limits(points: Sequence[np.ndarray]) -> np.ndarray:
     return np.array([low - 0.05 * room, high + 0.05 * room])
 
 
-def _counts(stars: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def count_in_cells(stars: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Stars per cell, shape `CELLS`, and the edges of the cells along both axes; `limits` are lower and upper ones."""
     return np.histogram2d(stars[:, 0], stars[:, 1], bins=CELLS, range=limits.T.tolist())
 
 
 def _most_in_a_cell(stars: np.ndarray, limits: np.ndarray) -> float:
-    return float(_counts(stars, limits)[0].max()) if len(stars) else 1.0
+    return float(count_in_cells(stars, limits)[0].max()) if len(stars) else 1.0
 
 
 def _contours(stars: np.ndarray, limits: np.ndarray):
     """Centres of cells, smoothed density, and its levels that enclose the shares wanted."""
-    counts, x, y = _counts(stars, limits)
+    counts, x, y = count_in_cells(stars, limits)
     density = gaussian_filter(counts, 1.3)
     ordered = np.sort(density, axis=None)[::-1]
     share = np.cumsum(ordered) / ordered.sum()
@@ -214,19 +147,19 @@ def _contours(stars: np.ndarray, limits: np.ndarray):
 def _draw(axes: Axes, panel: Plane, stars: np.ndarray, limits: np.ndarray, most: float) -> None:
     inside = ((stars >= limits[0]) & (stars <= limits[1])).all(axis=1)
     if inside.any():
-        counts, x, y = _counts(stars[inside], limits)
+        counts, x, y = count_in_cells(stars[inside], limits)
         shown = np.ma.masked_equal(counts.T, 0)
-        axes.pcolormesh(x, y, shown, cmap=_DENSITY, norm=LogNorm(1, max(most, 2)), rasterized=True)
+        axes.pcolormesh(x, y, shown, cmap=DENSITY, norm=LogNorm(1, max(most, 2)), rasterized=True)
     axes.set(xlim=limits[:, 0], ylim=limits[:, 1], title=panel.title)
     axes.locator_params(nbins=5)
     lines = [f"$N$ = {len(stars)}"]
-    lines += [" ".join(_discrepancy(panel))] if panel.mmd is not None else []
+    lines += [" ".join(discrepancy_lines(panel))] if panel.mmd is not None else []
     if not inside.all():
         lines.append(f"{(~inside).sum()} outside")
-    _write(axes, lines)
+    write_lines(axes, lines)
 
 
-def _write(axes: Axes, lines: Sequence[str], size: float = 6.8) -> None:
+def write_lines(axes: Axes, lines: Sequence[str], size: float = 6.8) -> None:
     """Print lines in the lower left corner, where no stars are."""
     box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "boxstyle": "square,pad=0.15"}
     text = axes.text(
@@ -237,7 +170,7 @@ def _write(axes: Axes, lines: Sequence[str], size: float = 6.8) -> None:
     text.set_in_layout(False)
 
 
-def _discrepancy(panel: Plane) -> list[str]:
+def discrepancy_lines(panel: Plane) -> list[str]:
     """The first of its discrepancies and its error, if it has them."""
     value, error = (None if given is None else float(np.ravel(given)[0]) for given in (panel.mmd, panel.mmd_error))
     if value is None:

@@ -79,8 +79,8 @@ def response_matrix(responses: Sequence[Response], regimes: Sequence[str] = REGI
         bar = figure.colorbar(grid[0, 0].images[0], ax=grid, location="bottom", aspect=45, fraction=0.04, pad=0.03)
         bar.locator = MaxNLocator(5)
         break_at = 2 if columns == 1 else len(moved)
-        parts = [_steps(moved[:break_at]), _steps(moved[break_at:])]
-        changes = ",\n".join(part for part in parts if part)
+        lines = [_steps(moved[:break_at]), _steps(moved[break_at:])]
+        changes = ",\n".join(line for line in lines if line)
         bar.set_label(f"error of {_name(label)} ({_unit(label)}) if a label changes:\n{changes}")
     return figure
 

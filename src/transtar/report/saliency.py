@@ -38,7 +38,7 @@ LABEL_ROOM = 25.0
 
 
 def saliency_maps(
-    found: Saliency,
+    saliency: Saliency,
     lines: Sequence[Line],
     shown: str | None = None,
     weights: np.ndarray | None = None,
@@ -53,7 +53,7 @@ def saliency_maps(
 
     Parameters
     ----------
-    found : Saliency
+    saliency : Saliency
     lines : sequence of Line
         As from `transtar.explain.lines.read_lines`.
     shown : str, optional
@@ -72,37 +72,40 @@ def saliency_maps(
     InputError
         If there is no model, or none named `shown`.
     """
-    names = in_order(list(found.models))
+    names = in_order(list(saliency.models))
     shown = shown or ("residual" if "residual" in names else next(iter(names), ""))
-    if shown not in found.models:
+    if shown not in saliency.models:
         raise InputError(f"no saliency of '{shown}'; there is: {', '.join(names) or 'none'}")
     # Where the stars do not differ a gradient may be anything: it is the lines that matter among these stars that are marked.
-    marks = prominent_lines(found.wave, found.models[shown].absolute.median * found.spectra.spread, lines, marked, 8.0)
-    windows = {name: limits for name, limits in WINDOWS.items() if _shows(found.wave, *limits)}
-    unit = _unit(found.label)
+    marks = prominent_lines(
+        saliency.wave, saliency.models[shown].absolute.median * saliency.spectra.spread, lines, marked, 8.0
+    )
+    windows = {name: limits for name, limits in WINDOWS.items() if _shows(saliency.wave, *limits)}
+    unit = _unit(saliency.label)
     with paper_style():
         figure = new_figure(PAGE_WIDTH, 7.6 if windows else 4.2)
         heights = (1.12, 1) if windows else (1,)
         upper, *below = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
         spectra, one = upper.subplots(2, 1, sharex=True, height_ratios=(1, 1.15))
-        _draw_band(spectra, found.wave, found.spectra, BLACK)
+        _draw_band(spectra, saliency.wave, saliency.spectra, BLACK)
         spectra.set_ylabel("normalised flux")
-        _place(spectra, f"{_stars(found.stars)}, $N$ = {found.n_stars}", 0.012, 0.06, "bottom")
-        _draw_band(one, found.wave, found.models[shown].absolute, strategy_style(shown)["color"])
+        _place(spectra, f"{_stars(saliency.stars)}, $N$ = {saliency.n_stars}", 0.012, 0.06, "bottom")
+        _draw_band(one, saliency.wave, saliency.models[shown].absolute, strategy_style(shown)["color"])
         one.set(
-            ylabel=_gradient(found.label, absolute=True) + f"\n({unit})", xlabel=r"vacuum wavelength ($\mathrm{\AA}$)"
+            ylabel=_gradient(saliency.label, absolute=True) + f"\n({unit})",
+            xlabel=r"vacuum wavelength ($\mathrm{\AA}$)",
         )
         one.set_ylim(0, None)
         _place(one, as_text(shown), 0.988, 0.93, "top")
-        spectra.set_xlim(found.wave[0], found.wave[-1])
+        spectra.set_xlim(saliency.wave[0], saliency.wave[-1])
         _mark(spectra, one, marks)
         for lower in below:
             grid = lower.subplots(2, len(windows), squeeze=False, sharey="row", sharex="col")
             for column, (title, limits) in enumerate(windows.items()):
-                _window(grid[:, column], found, names, limits, lines, weights)
+                _window(grid[:, column], saliency, names, limits, lines, weights)
                 grid[0, column].set_title(title)
-            grid[0, 0].set_ylabel(_gradient(found.label, absolute=True) + f"\n({unit})")
-            grid[1, 0].set_ylabel(f"mean {_gradient(found.label)}\n({unit})")
+            grid[0, 0].set_ylabel(_gradient(saliency.label, absolute=True) + f"\n({unit})")
+            grid[1, 0].set_ylabel(f"mean {_gradient(saliency.label)}\n({unit})")
             grid[0, 0].set_ylim(0, None)
             grid[1, len(windows) // 2].set_xlabel(r"vacuum wavelength ($\mathrm{\AA}$)")
             lower.legend(
@@ -120,7 +123,7 @@ def _shows(wave: np.ndarray, low: float, high: float) -> bool:
 
 
 def draw_saliency(
-    folder: str | Path, found: Saliency, lines: Sequence[Line], test: PhysicalTest | None = None
+    folder: str | Path, saliency: Saliency, lines: Sequence[Line], test: PhysicalTest | None = None
 ) -> dict[str, dict[str, Path]]:
     """Draw all figures of fresh or stored results; no model is needed.
 
@@ -128,7 +131,7 @@ def draw_saliency(
     ----------
     folder : path
         Figures go into its folder ``figures``, ``saliency`` and, with a test, ``response``.
-    found : Saliency
+    saliency : Saliency
     lines : sequence of Line
     test : PhysicalTest, optional
 
@@ -138,26 +141,26 @@ def draw_saliency(
         By figure, the files by 'pdf' and 'png'.
     """
     folder = Path(folder) / "figures"
-    weights = None if test is None else test.weights.get(found.stars)
-    files = {"saliency": save(saliency_maps(found, lines, weights=weights), folder, "saliency")}
+    weights = None if test is None else test.weights.get(saliency.stars)
+    files = {"saliency": save(saliency_maps(saliency, lines, weights=weights), folder, "saliency")}
     if test is not None and test.responses:
         files["response"] = save(response_matrix(test.responses), folder, "response")
     return files
 
 
 def _window(
-    axes: Sequence[Axes], found: Saliency, names: Sequence[str], limits, lines: Sequence[Line], weights
+    axes: Sequence[Axes], saliency: Saliency, names: Sequence[str], limits, lines: Sequence[Line], weights
 ) -> None:
-    inside = (found.wave >= limits[0] - 2) & (found.wave <= limits[1] + 2)
-    wave = found.wave[inside]
+    inside = (saliency.wave >= limits[0] - 2) & (saliency.wave <= limits[1] + 2)
+    wave = saliency.wave[inside]
     for line in lines:
         if limits[0] < line.wavelength < limits[1]:
             for one in axes:
                 one.axvline(line.wavelength, color=_color(line), lw=0.6, alpha=0.6, zorder=0)
     for position, name in enumerate(names):
         style = _line_style(name, position)
-        axes[0].plot(wave, found.models[name].absolute.median[inside], **style)
-        axes[1].plot(wave, found.models[name].mean[inside], **style)
+        axes[0].plot(wave, saliency.models[name].absolute.median[inside], **style)
+        axes[1].plot(wave, saliency.models[name].mean[inside], **style)
     axes[1].axhline(0, color=BLACK, lw=0.5, zorder=0)
     if weights is not None:
         axes[1].plot(wave, weights[inside], color=BLACK, lw=1.0, ls=(0, (3, 1.2)), zorder=5)

@@ -11,11 +11,10 @@ from html import escape
 from pathlib import Path
 
 from ..errors import InputError
-from ..evaluate.summary import read_results, summarise
 from ..files import write_text
 from ..glossary import plain
 from . import latex
-from .arrange import Table, paper_table
+from .arrange import Table
 
 SHADES = ("6BAED6", "9ECAE1", "DEEBF7")
 """Blues of the best, second and third value of a regime, as in the paper."""
@@ -136,11 +135,11 @@ def _latex_block(table: Table, columns: Sequence, width: int) -> list[str]:
         lines.append(" & ".join([_tex(table.notes_name), *notes]) + empty + r" \\")
     lines.append("\\midrule")
     for row in table.rows:
-        parts = [_tex(_name(table, row))]
+        cells = [_tex(_name(table, row))]
         for column in columns:
             cell = table.cells.get((row, column))
-            parts.append("--" if cell is None else _latex_cell(table, (row, column), cell))
-        lines.append(" & ".join(parts) + empty + r" \\[4pt]")
+            cells.append("--" if cell is None else _latex_cell(table, (row, column), cell))
+        lines.append(" & ".join(cells) + empty + r" \\[4pt]")
     return lines
 
 
@@ -297,18 +296,3 @@ def _write(texts: Mapping[str, str], folder: str | Path, name: str) -> dict[str,
     for kind, text in texts.items():
         write_text(paths[kind], text)
     return paths
-
-
-__all__ = [
-    "Table",
-    "paper_table",
-    "read_results",
-    "rows_html",
-    "settings_html",
-    "summarise",
-    "to_csv",
-    "to_html",
-    "to_latex",
-    "write_table",
-    "write_tables",
-]

@@ -1,8 +1,9 @@
 """Studies: a file that says what to compare, and the runs, tables and figures that follow."""
 
+from .draw import redraw
+from .layout import CLOSING, check_out
 from .load import load_study, shipped_studies, study_schema
-from .outputs import CLOSING
-from .run import check_out, run_study
+from .run import run_study
 from .spec import DATA_VARIABLE, Study
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Study",
     "check_out",
     "load_study",
+    "redraw",
     "run_study",
     "shipped_studies",
     "study_schema",

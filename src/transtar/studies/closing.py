@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
+from ..evaluate import Results
 from ..glossary import plain
 from ..report import in_order
 from .paired import score_strategies
 from .pipeline import PIPELINE
 from .plane import AXES, REFERENCE, TRUE, TRUTH, mean_mmd
+from .predictions import Predicted, select
 from .spec import Study, adapters
 
 RIVALS = ("zero-shot", "recalibrate", "ridge", "scratch")
 """What an adapter has to beat: no adaptation, the null models, and a network without pre-training."""
 
 
-def closing_lines(study: Study, predictions: Iterable[dict], mmd: list[dict]) -> list[str]:
+def closing_lines(
+    study: Study, results: Results, predictions: list[Predicted] | None, mmd: list[dict[str, Any]]
+) -> list[str]:
     """One line on what was done, one for each label on what was learnt, one on the plane.
 
     Parameters
     ----------
     study : Study
-    predictions : iterable of dict
-        Entries of `outputs` on the test stars, of the variant 'default'.
+    results : Results
+    predictions : list of Predicted, or None
+        Without them strategies are not compared star by star.
     mmd : list of dict
         Rows of ``mmd.csv``; empty without a plane.
 
@@ -32,39 +37,50 @@ def closing_lines(study: Study, predictions: Iterable[dict], mmd: list[dict]) ->
     -------
     list of str
     """
-    entries = [p for p in predictions if p["variant"] == "default" and p["target"] == study.target.survey]
-    if not entries:
+    wanted = {"variant": "default", "target": study.target.survey}
+    scores = results.select(**wanted, regime="all")
+    if not len(scores):
         return []
-    labels = list(dict.fromkeys(entry["label"] for entry in entries))
-    lines = [_done(study, entries, labels)]
-    lines += [_learnt(study, label, [entry for entry in entries if entry["label"] == label]) for label in labels]
+    judged = None if predictions is None else select(predictions, **wanted)
+    labels = scores.distinct("label")
+    lines = [_done(study, list(scores), judged, labels)]
+    for label in labels:
+        of_label = None if judged is None else select(judged, label=label)
+        lines.append(_learnt(study, label, scores.select(label=label), of_label))
     if mmd:
         lines.append(_plane(study, mmd))
     return lines
 
 
-def _done(study: Study, entries: list[dict], labels: list[str]) -> str:
+def _done(study: Study, scores: list[dict[str, Any]], judged: list[Predicted] | None, labels: list[str]) -> str:
     mock = "mock " if study.simulate is not None else ""
     source, target = (f"{mock}{sample.survey.upper()}" for sample in (study.source, study.target))
-    trained = max((entry["n_train"] for entry in entries if entry["strategy"] == "zero-shot"), default=0)
-    adapted = max((entry["n_train"] for entry in entries if entry["n_finetune"]), default=0)
-    judged = max(int(np.isfinite(entry["reference"][entry["label"]]).sum()) for entry in entries)
+    trained = max((row["n_train"] for row in scores if row["strategy"] == "zero-shot"), default=0)
+    adapted = max((row["n_train"] for row in scores if row["n_finetune"]), default=0)
+    stars = max((int(np.isfinite(one.reference[one.label]).sum()) for one in judged or ()), default=0)
+    stars = stars or max(row["n_test"] for row in scores)
     which = "test stars" if study.split == "test" else "held-out stars"
     names = " and ".join(plain(label) for label in labels)
     seeds = f"{len(study.seeds)} seeds" if len(study.seeds) > 1 else "one seed"
     start = f" on top of {' and '.join(dict.fromkeys(study.prior.values()))}" if study.prior else ""
     return (
         f"done: {names} learnt from {trained} spectra of {source}{start}, carried to {target} with at most {adapted} of its "
-        f"stars, "
-        f"judged on {judged} other {which}; {seeds}"
+        f"stars, judged on {stars} other {which}; {seeds}"
     )
 
 
-def _learnt(study: Study, label: str, entries: list[dict]) -> str:
-    size = max((entry["n_finetune"] for entry in entries), default=0)
-    at = [entry for entry in entries if entry["n_finetune"] in (0, size) and entry["strategy"] != PIPELINE]
-    scored = score_strategies(at)
-    text = f"{plain(label)}: R2 " + ", ".join(f"{name} {one.r2.mean():.3f}" for name, one in scored.items())
+def _learnt(study: Study, label: str, scores: Results, judged: list[Predicted] | None) -> str:
+    size = max(scores.distinct("n_finetune"))
+    values: dict[str, list[float]] = {}
+    for row in scores.select(n_finetune=(0, size)):
+        if row["strategy"] != PIPELINE:
+            values.setdefault(row["strategy"], []).append(row["r2"])
+    means = {name: float(np.mean(values[name])) for name in in_order(list(values))}
+    text = f"{plain(label)}: R2 " + ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
+    if judged is None:
+        return text
+    compared = [one for one in select(judged, n_finetune=(0, size)) if one.strategy != PIPELINE]
+    scored = score_strategies(compared)
     adapter = adapters(study, size).get(label)
     rivals = [name for name in RIVALS if name in scored]
     if adapter not in scored or not rivals:
@@ -81,12 +97,12 @@ def _plane(study: Study, mmd: list[dict]) -> str:
     names[1:1] = dict.fromkeys(chosen[label] for label in AXES if label in chosen)
     from_truth = mean_mmd(mmd, TRUE, TRUTH) is not None
     against = TRUTH if from_truth else REFERENCE
-    found = {name: value for name in names if (value := mean_mmd(mmd, name, against))}
-    text = ", ".join(f"{name} {value:.4f} ± {error:.4f}" for name, (value, error) in found.items())
-    n = max(row["n"] for row in mmd if row["strategy"] in names)
+    means = {name: value for name in names if (value := mean_mmd(mmd, name, against))}
+    text = ", ".join(f"{name} {value:.4f} ± {error:.4f}" for name, (value, error) in means.items())
+    n = max((row["n"] for row in mmd if row["strategy"] in names), default=0)
     line = f"[alpha/Fe]-[Fe/H] plane of {n} more stars: MMD^2 from the {'true labels' if from_truth else 'reference'} {text}"
     floor = mean_mmd(mmd, TRUE)
     if floor is None:
         return line
-    own = ", ".join(f"{name} {value[0]:.4f}" for name in names if (value := mean_mmd(mmd, name)))
-    return f"{line}; from the reference {own}, and {floor[0]:.4f} ± {floor[1]:.4f} with perfect labels"
+    values = ", ".join(f"{name} {value[0]:.4f}" for name in names if (value := mean_mmd(mmd, name)))
+    return f"{line}; from the reference {values}, and {floor[0]:.4f} ± {floor[1]:.4f} with perfect labels"

@@ -1,9 +1,7 @@
-"""The section of a report that compares a model of [alpha/Fe] with the abundance of one element in real stars."""
+"""A model of [alpha/Fe] compared with the abundance of one element in real stars."""
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
 import numpy as np
@@ -18,21 +16,27 @@ from ..evaluate.element import (
     polynomial,
     rank_correlation,
 )
-from ..files import write_text
 from ..glossary import plain
 from ..models import Estimator, find_model, load_estimator
 from ..preprocess import Preprocessing, require_same
-from ..report import Section, rows_html
 from .inputs import set_folder
 from .spec import Study
-
-COLUMNS = ("quantity", "value", "low", "high")
 
 LABEL = "alphafe"
 
 
-def element_section(study: Study, out: Path) -> Section:
-    """Compare, write tables/element.csv, and make a section of it.
+Row = tuple[str, float, float | None, float | None]
+"""A quantity, its value, and the interval of 95 % of bootstrap samples, where there is one."""
+
+
+def compare_element(study: Study, out: Path) -> tuple[list[Row], int]:
+    """Compare the two.
+
+    Returns
+    -------
+    list of (str, float, float or None, float or None)
+    int
+        Number of stars.
 
     Raises
     ------
@@ -51,7 +55,7 @@ def element_section(study: Study, out: Path) -> Section:
     name = plain(check.column)
     partial = bootstrap_interval(partial_rank_correlation, predicted, truth, feh)
     ranks = bootstrap_interval(rank_correlation, predicted, truth)
-    table: list[tuple] = [
+    table: list[Row] = [
         (f"rank correlation of the model with {name}", rank_correlation(predicted, truth), *ranks),
         (f"rank correlation of -[Fe/H] with {name}", rank_correlation(-feh, truth), None, None),
         (
@@ -68,22 +72,7 @@ def element_section(study: Study, out: Path) -> Section:
     value = cross_validated_sigma(np.column_stack([predicted, polynomial(feh, teff)]), truth)
     table.append(("sigma of a quadratic in [Fe/H] and Teff and a line in the model [dex]", value, None, None))
     table.append(("scatter of the truth [dex]", float(np.std(truth)), None, None))
-    _write(table, out / "tables" / "element.csv")
-    shown = [
-        [what, f"{value:.3f}" + ("" if low is None else f" ({low:.3f} to {high:.3f})")]
-        for what, value, low, high in table
-    ]
-    caption = f"{name} of {len(rows)} stars of {study.target.survey}; in brackets 95 % of bootstrap samples"
-    return Section(
-        f"{name} against {check.model}",
-        paragraphs=[
-            f"[alpha/Fe] as {check.model} predicts it is that of O, Ne, Mg, Si, S, Ar, Ca and Ti together, and is not "
-            f"renamed: it is compared with {name} as a tracer. In the Galaxy {name} falls with [Fe/H], so that a good rank "
-            "correlation proves little: what counts is what the model knows beyond [Fe/H] and Teff. All scatters are of stars "
-            "that the fits have not seen.",
-        ],
-        tables=[rows_html(["", caption], shown, caption)],
-    )
+    return table, len(rows)
 
 
 def element_model(name: str, preprocessing: Preprocessing) -> Estimator:
@@ -101,12 +90,3 @@ def element_model(name: str, preprocessing: Preprocessing) -> Estimator:
         raise InputError(f"study, element: {name} predicts {', '.join(model.label_names)}, not {LABEL}")
     require_same(model.preprocessing, name, preprocessing, "the study")
     return model.only(LABEL)
-
-
-def _write(table: list[tuple], path: Path) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for what, *values in table:
-        writer.writerow([what, *("" if value is None else f"{value:.4f}" for value in values)])
-    write_text(path, text.getvalue())

@@ -153,12 +153,12 @@ def _select(study: Study, name: str, folder: Path, out: Path, say: Say) -> None:
     selection = _selection(study, name)
     earlier = list(study.selections)[: list(study.selections).index(name)]
     tables = [locate(f"{SELECTIONS}/{other}", study, out) for other in earlier]
-    own = [table for table, other in zip(tables, earlier, strict=True) if _has_split(study, other)]
-    catalogs = [*(_catalog(path, study, out) for path in study.catalogs), *own]
+    with_split = [table for table, other in zip(tables, earlier, strict=True) if _has_split(study, other)]
+    catalogs = [*(_catalog(path, study, out) for path in study.catalogs), *with_split]
     selected = select(selection, catalogs)
     split = selected.columns.get("split")
-    parts = "" if split is None else f" ({', '.join(f'{(split == part).sum()} {part}' for part in ('pool', 'test'))})"
-    say(f"selection {name}: {len(selected)} rows{parts}")
+    counts = "" if split is None else f" ({', '.join(f'{(split == part).sum()} {part}' for part in ('pool', 'test'))})"
+    say(f"selection {name}: {len(selected)} rows{counts}")
     with atomic_folder(folder, own=(f"{name}.parquet", f"{name}-cuts.*")) as temporary:
         write_selection(selected, temporary / f"{name}.parquet", name, catalogs)
 
@@ -181,16 +181,16 @@ def set_folder(sample: Sample, study: Study, out: Path) -> Path:
         # Sets of studies that say nothing of these keep their names.
         if not given[name]:
             del given[name]
-    own: dict[str, Any] = {"plane": True} if isinstance(sample, PlaneSample) else {}
+    further: dict[str, Any] = {"plane": True} if isinstance(sample, PlaneSample) else {}
     if sample.mock is not None:
-        own["mock"] = plain(mock_settings(sample.mock))
+        further["mock"] = plain(mock_settings(sample.mock))
     for name in _names(sample):
         first = name.partition("/")[0]
         if first == UNIVERSE and study.simulate is not None:
-            own[name] = content_hash(study.simulate)
+            further[name] = content_hash(study.simulate)
         elif first == SELECTIONS and study.selections:
-            own[name] = Path(locate(name, study, out)).parent.name
-    return out / SETS / f"{sample.survey}-{content_hash([given, own, settings.to_dict()])}"
+            further[name] = Path(locate(name, study, out)).parent.name
+    return out / SETS / f"{sample.survey}-{content_hash([given, further, settings.to_dict()])}"
 
 
 def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
@@ -242,8 +242,8 @@ def _check_origin(folder: Path, sample: Sample) -> None:
     ------
     InputError
     """
-    said = read_json(folder / "set.json")
-    origin = said.get("provenance") if isinstance(said, dict) else None
+    description = read_json(folder / "set.json")
+    origin = description.get("provenance") if isinstance(description, dict) else None
     wanted = None if sample.mock is None else plain(mock_settings(sample.mock))
     if not isinstance(origin, dict) or origin.get("mock") != wanted:
         raise InputError(f"{folder}: was not made by this study; delete it, or give another --out")

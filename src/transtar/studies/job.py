@@ -80,5 +80,7 @@ class Job:
     def key(self) -> str:
         """Changes with anything that decides the outcome; not with folders."""
         decisive = [self.model, self.labels, self.strategy, self.seed, self.n_finetune, self.settings, self.split]
-        own = [self.n_folds if self.split == "validation" else 0, self.data, self.base_key]
-        return content_hash([*decisive, *own, *(part for part in (self.prior_key, self.lines_key, self.keep) if part)])
+        origin = [self.n_folds if self.split == "validation" else 0, self.data, self.base_key]
+        return content_hash(
+            [*decisive, *origin, *(each for each in (self.prior_key, self.lines_key, self.keep) if each)]
+        )

@@ -26,7 +26,7 @@ from ..train import (
     settings_from_dict,
 )
 from .job import Job
-from .rows import load_model, load_set, parts, stars_of, taught
+from .rows import finetuning_rows, load_model, load_set, rows_of_split, stars_of
 from .stored import predictions, store_run
 
 
@@ -57,7 +57,7 @@ def run_jobs(jobs: Sequence[Job], runs: str) -> dict[str, str]:
     for job in jobs:
         try:
             target, pool, _ = stars_of(job)
-            arguments = training_arguments(target, taught(job, target, pool), job.labels)
+            arguments = training_arguments(target, finetuning_rows(job, target, pool), job.labels)
             strategy = make_strategy(job.strategy, **job.settings)
             members.append(Member(load_model(job.base), **arguments, strategy=strategy, seed=job.seed))
             begun.append(job)
@@ -70,7 +70,7 @@ def run_jobs(jobs: Sequence[Job], runs: str) -> dict[str, str]:
             failed[job.key] = str(outcome)
             return
         target, pool, judged = stars_of(job)
-        learnt = taught(job, target, pool)
+        learnt = finetuning_rows(job, target, pool)
         own = predictions(job, outcome, target, judged, len(learnt))
         try:
             store_run(job, runs, outcome, target, np.setdiff1d(pool, learnt), [own])
@@ -85,7 +85,7 @@ def _pretrain(job: Job, runs: str) -> None:
     """Pre-train, or take the model that an earlier run with the same key has left, and label stars with it."""
     target, pool, judged = stars_of(job)
     source = load_set(job.source)
-    learn, held_out = parts(source, job.split, job.seed, job.n_folds)
+    learn, held_out = rows_of_split(source, job.split, job.seed, job.n_folds)
     learn = learn[np.isfinite(source.targets(job.labels)[learn]).any(axis=1)]
     flux, line_stars = _corrected(job, source, target, judged)
     if (Path(job.base) / "config.json").is_file():
@@ -96,7 +96,7 @@ def _pretrain(job: Job, runs: str) -> None:
         if job.prior:
             prior = load_prior(job.prior, job.labels, source.preprocessing)
             _refuse_judges(job, prior, target, judged)
-            model = finetune(prior, **arguments, strategy=going_on(job.settings), seed=job.seed)
+            model = finetune(prior, **arguments, strategy=further_training(job.settings), seed=job.seed)
         else:
             settings = settings_from_dict(Pretrain, job.settings | {"seed": job.seed})
             model = pretrain(**arguments, label_names=job.labels, preprocessing=source.preprocessing, settings=settings)
@@ -153,7 +153,7 @@ def _refuse_judges(job: Job, prior: Estimator, target: PreparedSet, judged: np.n
         )
 
 
-def going_on(settings: dict[str, Any]) -> Strategy:
+def further_training(settings: dict[str, Any]) -> Strategy:
     """Pre-training settings for a network that is there already."""
     return make_strategy("full", **{name: value for name, value in settings.items() if name != "mlp"})
 

@@ -10,6 +10,7 @@ from scipy.stats import t as student_t
 
 from ..evaluate import bias, bootstrap, r2, regimes, sigma
 from ..report import in_order
+from .predictions import Predicted
 
 N_BOOT = 1000
 
@@ -59,13 +60,13 @@ def _error(draws: np.ndarray, values: np.ndarray) -> float:
     return float(np.hypot(over_stars, over_seeds))
 
 
-def score_strategies(entries: Iterable[dict], regime: str = "all") -> dict[str, Scored]:
+def score_strategies(predictions: Iterable[Predicted], regime: str = "all") -> dict[str, Scored]:
     """Score the strategies of one label, one target and one number of fine-tuning stars (and 0).
 
     Parameters
     ----------
-    entries : iterable of dict
-        Predictions of `outputs`; stars without reference or prediction are left out.
+    predictions : iterable of Predicted
+        Stars without reference or prediction are left out.
     regime : str
         Stars that count, as from `transtar.evaluate.regimes`.
 
@@ -74,17 +75,17 @@ def score_strategies(entries: Iterable[dict], regime: str = "all") -> dict[str, 
     dict of str to Scored
         In the order of all tables.
     """
-    by_strategy: dict[str, list[dict]] = {}
-    for entry in entries:
-        by_strategy.setdefault(entry["strategy"], []).append(entry)
-    found = {}
+    by_strategy: dict[str, list[Predicted]] = {}
+    for one in predictions:
+        by_strategy.setdefault(one.strategy, []).append(one)
+    scored = {}
     for name in in_order(list(by_strategy)):
         pairs = []
-        for entry in sorted(by_strategy[name], key=lambda entry: entry["seed"]):
-            reference, predicted = entry["reference"][entry["label"]], entry["predicted"]
-            there = np.isfinite(reference) & np.isfinite(predicted) & regimes(entry["reference"], 0)[regime]
-            pairs.append((reference[there], predicted[there]))
+        for one in sorted(by_strategy[name], key=lambda one: one.seed):
+            reference = one.reference[one.label]
+            usable = np.isfinite(reference) & np.isfinite(one.predicted) & regimes(one.reference, 0)[regime]
+            pairs.append((reference[usable], one.predicted[usable]))
         values = [np.array([score(*pair) for pair in pairs]) for score in (r2, sigma, bias)]
         draws = np.array([bootstrap(*pair, ("r2",), N_BOOT, seed=0)["r2"] for pair in pairs])
-        found[name] = Scored(values[0], values[1], values[2], draws)
-    return found
+        scored[name] = Scored(values[0], values[1], values[2], draws)
+    return scored

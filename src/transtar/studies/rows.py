@@ -19,7 +19,7 @@ FOLD_SEED = 2025
 """Fixes the folds of a validation study, so that all variants are judged on the same stars."""
 
 
-MET_WITHIN = 5.0
+SAME_STAR_WITHIN = 5.0
 """Separation in arcsec within which spectra of two surveys are taken for one star's: years of proper motion are in it."""
 
 
@@ -35,7 +35,7 @@ def load_model(folder: str) -> Estimator:
     return load_estimator(folder)
 
 
-def parts(prepared: PreparedSet, split: str, seed: int, n_folds: int) -> tuple[np.ndarray, np.ndarray]:
+def rows_of_split(prepared: PreparedSet, split: str, seed: int, n_folds: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows to learn from and rows to be judged on.
 
     In a test study these are the pool and the test stars; in a validation study one fold of the pool, by `seed`, takes
@@ -60,7 +60,7 @@ def parts(prepared: PreparedSet, split: str, seed: int, n_folds: int) -> tuple[n
     return pool[fold != seed % n_folds], pool[fold == seed % n_folds]
 
 
-def divide(job: Job) -> tuple[np.ndarray, np.ndarray]:
+def rows_of_job(job: Job) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the target's set that a run may learn from, and those that it is judged on."""
     return stars_of(job)[1:]
 
@@ -68,9 +68,9 @@ def divide(job: Job) -> tuple[np.ndarray, np.ndarray]:
 def stars_of(job: Job) -> tuple[PreparedSet, np.ndarray, np.ndarray]:
     """The target's set, its rows to learn from, and those to be judged on."""
     target = load_set(job.target)
-    pool, judged = (_within(target, rows, job.keep) for rows in parts(target, job.split, job.seed, job.n_folds))
+    pool, judged = (_within(target, rows, job.keep) for rows in rows_of_split(target, job.split, job.seed, job.n_folds))
     if job.split == "matched":
-        judged = judged[~met(job.target, job.source)[judged]]
+        judged = judged[~in_both_surveys(job.target, job.source)[judged]]
         if job.prior or job.lines:
             columns = {name: target.columns[name][judged] for name in ("survey", "id", "file")}
             judged = judged[~trained_on(columns, [load_model(job.base).trained_on])]
@@ -80,19 +80,19 @@ def stars_of(job: Job) -> tuple[PreparedSet, np.ndarray, np.ndarray]:
 
 
 @lru_cache(maxsize=4)
-def met(target_folder: str, source_folder: str) -> np.ndarray:
+def in_both_surveys(target_folder: str, source_folder: str) -> np.ndarray:
     """Whether the source has a spectrum of each star of the target, too: those of the pool were not kept out of it."""
     target, source = load_set(target_folder), load_set(source_folder)
     known = np.isin(star_names(target.columns), star_names(source.columns))
     if all(name in part.columns for part in (target, source) for name in ("ra", "dec")):
         # Of no epoch: motion is not known here, and the radius allows for it.
         ours, theirs = (Positions(part.columns["ra"], part.columns["dec"], 0.0).at(0.0) for part in (target, source))
-        for found, _, _ in near_pairs(ours, theirs, MET_WITHIN):
-            known[found] = True
+        for rows, _, _ in near_pairs(ours, theirs, SAME_STAR_WITHIN):
+            known[rows] = True
     return known
 
 
-def taught(job: Job, target: PreparedSet, pool: np.ndarray) -> np.ndarray:
+def finetuning_rows(job: Job, target: PreparedSet, pool: np.ndarray) -> np.ndarray:
     """Rows that a fine-tuning learns from: the seed decides, whatever the strategy and the model."""
     labelled = pool[np.isfinite(target.targets(job.labels)[pool]).any(axis=1)]
     stars = star_names(target.columns)[labelled]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,16 +14,20 @@ from typing import Any
 from ..datasets import read_set
 from ..devices import check_device
 from ..errors import InputError, SettingsError
-from ..files import check_files, content_hash, discard_temporaries, read_written
+from ..files import content_hash, discard_temporaries
 from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
+from ..surveys import get_survey
 from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
+from .collect import collect
+from .draw import draw
 from .element import element_model
 from .experiments import experiment_studies
-from .inputs import SELECTIONS, SETS, UNIVERSE, check_inputs, make_inputs, prepared_set, samples_of, set_folder
+from .inputs import SELECTIONS, SETS, check_inputs, make_inputs, prepared_set, samples_of, set_folder
 from .job import Job
-from .jobs import going_on, load_prior, prior_hash
-from .outputs import write_outputs
+from .jobs import further_training, load_prior, prior_hash
+from .layout import check_out
+from .reporters import check_reporters
 from .sizes import check_sizes
 from .spec import Study, adapters, settings_for
 from .stored import is_done
@@ -31,18 +35,6 @@ from .workers import train_jobs
 
 NOT_TRAINED = ("zero-shot",)
 """Strategies that are no runs of their own."""
-
-WRITTEN = (
-    "results.csv",
-    "predictions.parquet",
-    "report.html",
-    "summary.txt",
-    "mmd.csv",
-    "tables",
-    "figures",
-    "settings",
-)
-"""Files and folders of results."""
 
 EXPLAINED = ("residual", "lora", "full", "scratch")
 """Strategies whose networks are kept where they are to be explained."""
@@ -103,38 +95,8 @@ def run_study(
     failed = train_jobs(list(missing.values()), runs, workers or os.cpu_count() or 1)
     if missing:
         say(f"trained in {(time.monotonic() - started) / 60:.1f} minutes")
-    return write_outputs(studies, _but_failed(studies["default"], jobs, failed, say), out, say)
-
-
-def check_out(out: Path, inputs: Iterable[str | Path] = ()) -> None:
-    """Refuse a folder in which somebody else's files have the names of a study's results: they would be lost.
-
-    Parameters
-    ----------
-    out : path
-    inputs : iterable of path, optional
-        What the command reads, and must not write over: the study file.
-
-    Raises
-    ------
-    InputError
-        If `out` is a file or cannot be written, or such a file is not the study's or has been changed since.
-    """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file, not a folder for a study")
-    for name in (SETS, UNIVERSE, SELECTIONS, "runs", "models", "explained", *WRITTEN):
-        if (out / name).is_symlink() and not (out / name).is_file():
-            # Whoever made the folder may have meant to write elsewhere.
-            raise InputError(f"{out / name}: is a link; a study writes into its own folder only: give another --out")
-    # All at once, so that nobody has to try again for each; without the list of an earlier run all that lies there is in doubt.
-    found = [out / name for name in WRITTEN if "." in name]
-    for name in WRITTEN:
-        if "." not in name and (out / name).is_dir():
-            known = read_written(out / name)
-            unlisted = not known and (out / "runs").is_dir()
-            there = [path.name for path in (out / name).iterdir() if unlisted and path.is_file()]
-            found += [out / name / file for file in (*known, *sorted(there)) if not file.startswith(".")]
-    check_files(found, inputs)
+    collect(studies, _but_failed(studies["default"], jobs, failed, say), out, say)
+    return draw(studies, out, say)
 
 
 def _check_labels(study: Study, out: Path) -> None:
@@ -154,16 +116,16 @@ def _check_labels(study: Study, out: Path) -> None:
 def _but_failed(study: Study, jobs: list[Job], failed: dict[str, str], say: Callable[[str], None]) -> list[Job]:
     """The jobs that are done; an experiment may lack some of its runs, a study may not."""
     lost = [job for job in jobs if job.key in failed]
-    said = {
+    messages = {
         job.key: f"{job.strategy} of {job.model}, seed {job.seed}, n = {job.n_finetune}, variant {job.variant}: {failed[job.key]}"
         for job in reversed(lost)
     }
     apart = set(experiment_studies(study))
-    needed = [said[job.key] for job in lost if job.variant not in apart]
+    needed = [messages[job.key] for job in lost if job.variant not in apart]
     if needed:
-        more = f" (and {len(said) - 1} more runs; what was done is kept)" if len(said) > 1 else ""
-        raise InputError(f"{needed[0]}{more}")
-    for text in said.values():
+        others = f" (and {len(messages) - 1} more runs; what was done is kept)" if len(messages) > 1 else ""
+        raise InputError(f"{needed[0]}{others}")
+    for text in messages.values():
         say(f"failed, and left out: {text}")
     return [job for job in jobs if job.key not in failed]
 
@@ -174,8 +136,8 @@ def _missing(jobs: list[Job], runs: Path) -> dict[str, Job]:
     for job in jobs:
         if not is_done(job, runs):
             known = missing.get(job.key, job)
-            more = {name: getattr(known, name) or getattr(job, name) for name in ("plane", "rest", "saved")}
-            missing[job.key] = replace(known, **more)
+            kept = {name: getattr(known, name) or getattr(job, name) for name in ("plane", "rest", "saved")}
+            missing[job.key] = replace(known, **kept)
     return missing
 
 
@@ -187,11 +149,17 @@ def check_settings(study: Study, variant: str) -> None:
     SettingsError
         Naming the unknown or impossible setting.
     """
+    check_reporters(
+        study.reporters, "study, reporters" if variant == "default" else f"study, variant {variant}, reporters"
+    )
+    for sample in samples_of(study):
+        if sample.mock is None:
+            get_survey(sample.survey)
     Preprocessing.from_dict(study.preprocessing)
     check_device(study.pretrain.get("device", "cpu"))
     for model, labels in study.models.items():
         if model in study.prior:
-            going_on(study.pretrain)
+            further_training(study.pretrain)
             load_prior(str(find_model(study.prior[model])), tuple(labels), Preprocessing.from_dict(study.preprocessing))
         else:
             settings_from_dict(Pretrain, study.pretrain)

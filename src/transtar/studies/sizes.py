@@ -34,21 +34,22 @@ def check_sizes(study: Study, variant: str, out: Path, say: Callable[[str], None
         return
     target = read_set(set_folder(study.target, study, out))
     pool = target.columns["split"] == "pool"
-    there = len(np.unique(star_names(target.columns)[pool]))
+    n_stars = len(np.unique(star_names(target.columns)[pool]))
     size = max(study.sizes)
     where = "study" if variant == "default" else f"study, variant {variant}"
-    if size > there:
+    if size > n_stars:
         raise SettingsError(
-            f"{where}: sizes: {size} stars to learn from, but the pool of {study.target.survey} has {there}; give smaller sizes"
+            f"{where}: sizes: {size} stars to learn from, but the pool of {study.target.survey} has {n_stars}; give smaller sizes"
         )
     for model, labels in study.models.items():
-        found = _labelled(target, pool, labels)
-        if found < size:
+        labelled = _count_labelled(target, pool, labels)
+        if labelled < size:
             say(
-                f"{where}: {model} learns from {found} stars where {size} are asked for; the others are flagged or have no label"
+                f"{where}: {model} learns from {labelled} stars where {size} are asked for; "
+                "the others are flagged or have no label"
             )
 
 
-def _labelled(target: PreparedSet, pool: np.ndarray, labels: list[str]) -> int:
+def _count_labelled(target: PreparedSet, pool: np.ndarray, labels: list[str]) -> int:
     rows = pool & usable(target) & np.isfinite(target.targets(labels)).any(axis=1)
     return len(np.unique(star_names(target.columns)[rows]))

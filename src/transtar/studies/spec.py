@@ -323,6 +323,8 @@ class Study(Section):
         The ablations of the paper's appendix; with them a study draws the paper's tables and figures.
     explain : Explain or None
         Whose gradients and loss landscapes are drawn.
+    reporters : list of str
+        Names of the parts of the report, in its order (`transtar.studies.reporters`); empty for the usual ones.
     variants : dict of str to dict
         Deviations from all of the above, each run as well; one of the study that is extended is dropped by null.
     scales : dict of str to dict
@@ -355,6 +357,7 @@ class Study(Section):
     rest: Switch = False
     experiments: Experiments | None = None
     explain: Explain | None = None
+    reporters: Annotated[list[Name], listed("a list of reporters", once=True)] = field(default_factory=list)
     variants: dict[Variant, Settings | None] = field(default_factory=dict)
     scales: ByName = field(default_factory=dict)
 

@@ -17,7 +17,7 @@ from ..models import Estimator
 from ..tables.parquet import read_bounded
 from ..telling import tell
 from .job import Job
-from .rows import load_set, met
+from .rows import in_both_surveys, load_set
 
 SEAL, REMEDY = "transtar-sha256", "delete it and run the same command again"
 
@@ -136,7 +136,7 @@ def read_rest(job: Job, runs: str | Path) -> dict[str, np.ndarray]:
     Columns `target`, `label`, `row`, `predicted`.
     """
     columns = _read(rest_file(job, runs))
-    unknown = ~met(job.target, job.source)[columns["row"]]
+    unknown = ~in_both_surveys(job.target, job.source)[columns["row"]]
     return {name: values[unknown] for name, values in columns.items()}
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from transtar.evaluate import r2
-from transtar.report import Split
 from transtar.studies import load_study
 from transtar.studies.experiments import MATCHED
 from transtar.studies.paper.matched import compare, comparison_html, counted
+from transtar.studies.paper.temperatures import Split
 
-from .made import made_entries
+from .made import made_predictions
 
 STUDY = replace(load_study("paper", "tiny")["default"], sizes=[100])
 
@@ -36,15 +36,15 @@ def test_counts_say_how_many_are_cooler():
 
 def test_the_poor_column_is_that_of_each_split():
     noise = {"residual": (0.1, 0.3), "zero-shot": (0.1, 0.2)}
-    paper = made_entries(noise, seeds=(0, 1, 2))
-    matched = made_entries({"residual": 0.1, "zero-shot": 0.1}, seeds=(0, 1), variant=MATCHED, seed=5)
+    paper = made_predictions(noise, seeds=(0, 1, 2))
+    matched = made_predictions({"residual": 0.1, "zero-shot": 0.1}, seeds=(0, 1), variant=MATCHED, seed=5)
     rows = compare(STUDY, [*paper, *matched], [0, 1])
     found = {(row["strategy"], row["split"], row["regime"]): row for row in rows}
     assert len(found) == len(rows) == 8
-    entry = next(e for e in paper if e["strategy"] == "residual")
-    poor = entry["reference"]["feh"] < -1
-    both = [e for e in paper if e["strategy"] == "residual" and e["seed"] in (0, 1)]
-    by_hand = np.mean([r2(e["reference"]["feh"][poor], e["predicted"][poor]) for e in both])
+    one = next(e for e in paper if e.strategy == "residual")
+    poor = one.reference["feh"] < -1
+    both = [e for e in paper if e.strategy == "residual" and e.seed in (0, 1)]
+    by_hand = np.mean([r2(e.reference["feh"][poor], e.predicted[poor]) for e in both])
     row = found["residual", "own", "poor"]
     # The third seed has no counterpart on the other split.
     assert row["r2"] == pytest.approx(by_hand)

@@ -1,6 +1,1 @@
-"""The tables, figures and words of the paper's study, from the stored results of a study with `experiments`."""
-
-from .explained import explained_sections
-from .sections import paper_sections
-
-__all__ = ["explained_sections", "paper_sections"]
+"""Reporters of the paper's study: its tables, figures and words. Nothing imports this folder; reporters are found by name."""

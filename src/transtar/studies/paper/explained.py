@@ -1,192 +1,62 @@
-"""Loss landscapes and gradients of a study's networks, computed once and drawn again from what is stored."""
+"""Figures 5 and B6, and the responses to single labels, from what is stored of a study's networks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ...datasets import PreparedSet, read_set
-from ...errors import TranstarError
-from ...evaluate import regimes, select
-from ...explain import Landscape, loss_landscape, read_landscapes, save_landscapes, summary_rows
+from ...evaluate import Results, select
+from ...explain import read_landscapes, summary_rows
 from ...explain.lines import read_lines
-from ...explain.moved import NEEDED, MovedSpectra, move_labels
-from ...explain.response import PhysicalTest, physical_test
-from ...explain.results import (
-    RESPONSE,
-    SALIENCY,
-    read_saliency,
-    read_test,
-    shares,
-    write_saliency,
-    write_shares,
-    write_test,
-)
-from ...explain.saliency import Saliency, saliency
-from ...files import content_hash
+from ...explain.results import RESPONSE, SALIENCY, read_saliency, read_test, shares
+from ...explain.saliency import Saliency
 from ...glossary import plain
-from ...models import Estimator, load_estimator
-from ...report import FigureFile, Section, draw_landscapes, in_order, rows_html, save
+from ...preprocess import Preprocessing
+from ...report import Section, draw_landscapes, in_order, rows_html
 from ...report.response import response_matrix
 from ...report.saliency import saliency_maps
-from ..job import Job
-from ..rows import divide
-from ..spec import Study
-
-LANDSCAPES = "landscape.npz"
-
-STARS = 300
-"""Test stars of the physical test, drawn at random; as many metal-poor ones are added for the regimes of those."""
-
-FEWEST = 3
-"""Stars of a regime below which nothing is drawn of it."""
+from ..context import Context
+from ..explained import FEWEST, LANDSCAPES
 
 
-def explained_sections(study: Study, jobs: Sequence[Job], out: Path, say: Callable[[str], None]) -> list[Section]:
-    """Draw Figures 5 and B6, and the responses to labels; what they show is computed where it is not stored.
+def _folder(context: Context, heading: str, file: str, *names: str) -> tuple[Path | None, list[Section]]:
+    """Where the landscapes and gradients are; or, where there are none, what the report says instead."""
+    known, wanted = context.record.get("explained"), context.study.explain
+    if known is None and context.record:
+        return None, []
+    if known is None or wanted is None:
+        return None, [Section(heading, context.left_out("study.json", *names))]
+    if known["n_stars"] < FEWEST:
+        few = f"{known['n_stars']} test stars of the regime '{wanted.regime}' are too few to look at networks by."
+        # Said once for both.
+        told = file != LANDSCAPES and "landscape" in context.reporters
+        return None, [] if told else [Section("Loss landscapes and gradients", [few])]
+    folder = context.out / known["folder"]
+    if not (folder / file).is_file():
+        return None, [Section(heading, context.left_out(f"{known['folder']}/{file}", *names))]
+    return folder, []
 
-    Parameters
-    ----------
-    study : Study
-        With `explain`.
-    jobs : sequence of Job
-        Those of the study itself, all done.
-    out : Path
-    say : callable
-    """
-    wanted = study.explain
-    assert wanted is not None
-    seed = study.seeds[0]
-    saved = [job for job in jobs if job.saved]
-    if not saved:
+
+def landscape(results: Results, context: Context) -> list[Section]:
+    """Figure 5, and the losses in and around the fine-tuned weights of each strategy."""
+    wanted = context.study.explain
+    if wanted is None:
         return []
-    start = next(job for job in jobs if job.strategy == "pretrain" and (job.model, job.seed) == (wanted.model, seed))
-    folder = out / "explained" / content_hash([[job.key for job in (start, *saved)], wanted.regime, wanted.seeds])
-    label = study.models[wanted.model][0]
-    stars = _Stars(start, wanted.regime, label)
-    if len(stars.chosen) < FEWEST:
-        few = f"{len(stars.chosen)} test stars of the regime '{wanted.regime}' are too few to look at networks by."
-        return [Section("Loss landscapes and gradients", [few])]
-    paths = {"zero-shot": start.base} | {job.strategy: job.saved for job in saved}
-    if not (folder / LANDSCAPES).is_file():
-        say(f"loss landscapes of {len(saved)} strategies on {len(stars.chosen)} {wanted.regime} test stars")
-        _landscapes(paths, stars, label, wanted.seeds, folder)
-    if not (folder / SALIENCY).is_file():
-        say(f"gradients of {len(paths)} networks")
-        _saliency(study, paths, stars, label, folder, say)
-    found = read_saliency(folder)
-    test = read_test(folder) if (folder / RESPONSE).is_file() else None
-    return [
-        _landscape_section(read_landscapes(folder / LANDSCAPES), stars, out),
-        _saliency_section(found, test, stars.set.preprocessing.frame, out),
-    ]
-
-
-class _Stars:
-    """The test stars of a run, and those of one regime that have a label."""
-
-    def __init__(self, job: Job, regime: str, label: str):
-        self.set: PreparedSet = read_set(job.target)
-        self.regime = regime
-        self.rows = divide(job)[1]
-        self.labels = {name: self.set.columns[name][self.rows].astype(np.float64) for name in self.set.labels}
-        self.regimes = regimes(self.labels, 0)
-        self.chosen = self.rows[
-            self.regimes.get(regime, np.zeros(len(self.rows), bool)) & np.isfinite(self.labels[label])
-        ]
-
-    def reference(self, label: str) -> np.ndarray:
-        """Reference of the chosen stars."""
-        return self.set.columns[label][self.chosen].astype(np.float64)
-
-
-def _landscapes(paths: dict[str, str], stars: _Stars, label: str, seeds: int, folder: Path) -> None:
-    base = load_estimator(paths["zero-shot"])
-    found = {
-        name: loss_landscape(
-            load_estimator(path), stars.set.flux[stars.chosen], stars.reference(label), label=label, n_seeds=seeds,
-            base=base if name == "full" else None,
-        )
-        for name, path in paths.items()
-        if name != "zero-shot"
-    }  # fmt: skip
-    save_landscapes(found, folder)
-
-
-def _saliency(
-    study: Study, paths: dict[str, str], stars: _Stars, label: str, folder: Path, say: Callable[[str], None]
-) -> None:
-    models = {name: load_estimator(path) for name, path in paths.items()}
-    wave = stars.set.preprocessing.wavelengths.wave
-    found = saliency(models, stars.set.flux[stars.chosen], wave, label, stars.regime)
-    write_shares(folder, shares(found, read_lines()))
-    test = _physical_test(study, models, stars, label, say)
-    if test is not None:
-        write_test(folder, test, wave)
-    # Last, because this file says that all is there.
-    write_saliency(folder, found)
-
-
-def _physical_test(
-    study: Study, models: dict[str, Estimator], stars: _Stars, label: str, say: Callable[[str], None]
-) -> PhysicalTest | None:
-    from ...simulate import load_emulator
-    from ...simulate.instruments.instrument import INSTRUMENTS
-
-    survey, prepared = stars.set.survey, stars.set
-    if survey not in INSTRUMENTS or not set(NEEDED) <= set(stars.labels):
-        say(f"no physical test: {survey} is none of {', '.join(INSTRUMENTS)}, or lacks one of {', '.join(NEEDED)}")
-        return None
-    order = np.random.default_rng(0).permutation(len(stars.rows))
-    drawn = order[:STARS]
-    poor = order[stars.regimes["poor"][order]][:STARS]
-    drawn, random = np.concatenate([drawn, np.setdiff1d(poor, drawn)]), len(drawn)
-    # Metal-poor stars beyond their share count in their own regimes alone.
-    masks = {
-        name: mask[drawn] & (name.startswith("poor") | (np.arange(len(drawn)) < random))
-        for name, mask in stars.regimes.items()
-    }
-    rows = stars.rows[drawn]
-    try:
-        spectra: MovedSpectra = move_labels(
-            {name: values[drawn] for name, values in stars.labels.items()},
-            load_emulator(),
-            INSTRUMENTS[survey],
-            prepared.preprocessing,
-            prepared.columns["velocity"][rows] if "velocity" in prepared.columns else None,
-            _lines(study, models["zero-shot"]),
-        )
-        ivar = None if prepared.ivar is None else prepared.ivar[rows]
-        return physical_test(models, label, spectra, masks, ivar)
-    except TranstarError as error:
-        say(f"no physical test: {error}")
-        return None
-
-
-def _lines(study: Study, model: Estimator):
-    """The line correction of the mock stars that a model, or the one that it began with, has learnt from; None for none."""
-    from ...simulate.mocks.line_correction import lines_of_model, load_lines
-    from ...simulate.mocks.mock_sets import mock_settings
-
-    assert study.explain is not None
-    sample = study.sources.get(study.explain.model, study.source)
-    own = None if sample.mock is None else mock_settings(sample.mock).lines
-    name = own or lines_of_model(model.provenance)
-    return None if name is None else load_lines(name)
-
-
-def _landscape_section(found: dict[str, Landscape], stars: _Stars, out: Path) -> Section:
-    drawn = {name: found[name] for name in in_order(list(found)) if name != "scratch"}
-    any_one = next(iter(found.values()))
+    folder, sections = _folder(context, "Loss landscapes", LANDSCAPES, "figure-5")
+    if folder is None:
+        return sections
+    by_strategy = read_landscapes(folder / LANDSCAPES)
+    drawn = {name: by_strategy[name] for name in in_order(list(by_strategy)) if name != "scratch"}
+    any_one = next(iter(by_strategy.values()))
     caption = (
-        f"Figure 5. Loss (mean squared error of {plain(any_one.label)}, logarithmic) of {any_one.n_stars} {stars.regime} test "
+        f"Figure 5. Loss (mean squared error of {plain(any_one.label)}, logarithmic) of {any_one.n_stars} {wanted.regime} test "
         "stars over a random plane through the fine-tuned weights of each strategy; star: minimum; the centre is the "
         "fine-tuned network."
     )
-    figure = FigureFile(save(draw_landscapes(drawn), out / "figures", "figure-5")["png"], caption)
-    rows = summary_rows(found)
+    figure = context.figure(draw_landscapes(drawn), "figure-5", caption)
+    rows = summary_rows(by_strategy)
     header = [
         "",
         "loss at the centre",
@@ -196,14 +66,14 @@ def _landscape_section(found: dict[str, Landscape], stars: _Stars, out: Path) ->
         "planes with it on the edge",
     ]
     body = []
-    for name in in_order(list(found)):
-        own = select(rows, model=name)
-        lowest, distance = ([row[key] for row in own] for key in ("minimum_loss", "distance"))
-        zero = own[0]["zero_shot_loss"]
+    for name in in_order(list(by_strategy)):
+        planes = select(rows, model=name)
+        lowest, distance = ([row[key] for row in planes] for key in ("minimum_loss", "distance"))
+        zero = planes[0]["zero_shot_loss"]
         body.append(
             [
-                name, f"{own[0]['centre_loss']:.4f}", "–" if zero is None or not np.isfinite(zero) else f"{zero:.4f}",
-                _range(lowest, 4), _range(distance, 2), f"{sum(bool(row['on_edge']) for row in own)} of {len(own)}",
+                name, f"{planes[0]['centre_loss']:.4f}", "–" if zero is None or not np.isfinite(zero) else f"{zero:.4f}",
+                _range(lowest, 4), _range(distance, 2), f"{sum(bool(row['on_edge']) for row in planes)} of {len(planes)}",
             ]
         )  # fmt: skip
     paragraphs = [
@@ -215,7 +85,7 @@ def _landscape_section(found: dict[str, Landscape], stars: _Stars, out: Path) ->
         "these stars better. All networks are those of one seed.",
     ]
     table = rows_html(header, body, f"Losses in {rows[0]['unit']}^2; distances in units of alpha and beta.")
-    return Section("Loss landscapes", paragraphs, [table], [figure])
+    return [Section("Loss landscapes", paragraphs, [table], [figure])]
 
 
 def _range(values: Sequence[float], digits: int) -> str:
@@ -223,30 +93,37 @@ def _range(values: Sequence[float], digits: int) -> str:
     return f"{low:.{digits}f}" + (f" to {high:.{digits}f}" if high > low else "")
 
 
-def _saliency_section(found: Saliency, test: PhysicalTest | None, frame: str, out: Path) -> Section:
-    lines = read_lines()
-    weights = None if test is None else test.weights.get(found.stars)
+def gradients(results: Results, context: Context) -> list[Section]:
+    """Figure B6, the shares of the elements in it, and the responses of the networks to single labels."""
+    if context.study.explain is None:
+        return []
+    folder, sections = _folder(context, "What the networks look at", SALIENCY, "figure-b6", "response")
+    if folder is None:
+        return sections
+    saliency = read_saliency(folder)
+    test = read_test(folder) if (folder / RESPONSE).is_file() else None
+    frame = Preprocessing.from_dict(context.study.preprocessing).frame
+    weights = None if test is None else test.weights.get(saliency.stars)
     beside = ""
     if weights is not None:
         beside = " beside the weights of the unbiased linear estimator of least variance"
     caption = (
-        f"Figure B6. Normalised spectra of {found.n_stars} {found.stars} test stars in the {frame} frame, the absolute gradient "
-        f"of {plain(found.label)} with respect to them (median and 1 sigma), and windows with every strategy; below, mean signed "
-        f"gradients{beside}."
+        f"Figure B6. Normalised spectra of {saliency.n_stars} {saliency.stars} test stars in the {frame} frame, the absolute "
+        f"gradient of {plain(saliency.label)} with respect to them (median and 1 sigma), and windows with every strategy; below, "
+        f"mean signed gradients{beside}."
     )
-    figures = [
-        FigureFile(save(saliency_maps(found, lines, weights=weights), out / "figures", "figure-b6")["png"], caption)
-    ]
-    tables = [_shares_html(found)]
+    figures = [context.figure(saliency_maps(saliency, read_lines(), weights=weights), "figure-b6", caption)]
+    tables = [_shares_html(saliency)]
     paragraphs = [
         "The gradient says what would move the network, not what moved it: where stars do not differ it may be anything. "
         "'Effect' weighs it with how much the flux of these stars varies."
     ]
     if test is not None and test.responses:
         figures.append(
-            FigureFile(
-                save(response_matrix(test.responses), out / "figures", "response")["png"],
-                f"Response of the predicted {plain(found.label)} to one label of synthetic spectra at a time, {test.n_stars} "
+            context.figure(
+                response_matrix(test.responses),
+                "response",
+                f"Response of the predicted {plain(saliency.label)} to one label of synthetic spectra at a time, {test.n_stars} "
                 "stars, those of other regimes than the metal-poor ones a random sample: a perfect network has 1 "
                 "for its own label and 0 for all others.",
             )
@@ -256,20 +133,20 @@ def _saliency_section(found: Saliency, test: PhysicalTest | None, frame: str, ou
             "asks what the network answers: one that answers to Teff or [alpha/Fe] infers its label from what usually goes with "
             "it."
         )
-    return Section("What the networks look at", paragraphs, tables, figures)
+    return [Section("What the networks look at", paragraphs, tables, figures)]
 
 
-def _shares_html(found: Saliency) -> str:
-    by_model = shares(found, read_lines())
+def _shares_html(saliency: Saliency) -> str:
+    by_model = shares(saliency, read_lines())
     names = in_order(list(by_model))
     elements = [one.name for one in by_model[names[0]] if one.kind == "element"]
     rows = []
     for element in elements:
-        own = {
-            name: next(one for one in by_model[name] if (one.kind, one.name) == ("element", element)) for name in names
-        }
-        chance = own[names[0]].chance
-        rows.append([element, f"{chance:.3f}", *(f"{own[name].share:.3f} / {own[name].effect:.3f}" for name in names)])
+        of_element = [
+            next(one for one in by_model[name] if (one.kind, one.name) == ("element", element)) for name in names
+        ]
+        values = [f"{one.share:.3f} / {one.effect:.3f}" for one in of_element]
+        rows.append([element, f"{of_element[0].chance:.3f}", *values])
     rows.sort(key=lambda row: -float(row[2].split(" / ")[1]))
     header = ["near lines of", "share of pixels", *names]
     return rows_html(header, rows, "Share of the absolute gradient / of its effect near the lines of each element.")

@@ -1,83 +1,31 @@
-"""Figures 2 to 4, A1 to A5, D7 and D8, from stored predictions; `explained` has 5 and B6."""
+"""Figures 2 to 4, A1 to A5, D7 and D8; `explained` has 5 and B6."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from pathlib import Path
 
-from matplotlib.figure import Figure
+import numpy as np
 
-from ...evaluate import select, summarise
-from ...glossary import COLUMNS, POOR_BELOW, plain
+from ...evaluate import Results, select
+from ...glossary import COLUMNS, plain
 from ...models.lora import LoRASettings, add_lora
 from ...models.mlp import build_mlp
 from ...models.residual import ResidualSettings, build_head
 from ...preprocess import Preprocessing
-from ...report import (
-    FigureFile,
-    Panel,
-    Plane,
-    Section,
-    Split,
-    against_trainable_weights,
-    learning_curve,
-    normalised_plane,
-    one_to_one,
-    poor_temperatures,
-    save,
-)
+from ...report import FigureFile, Panel, Plane, Section, one_to_one
 from ...train import Pretrain, settings_from_dict
-from ..experiments import SIZES, hidden_name, rank_name
-from ..job import Job
-from ..plane import reference_plane
+from ..context import Context
+from ..experiments import SIZES, hidden_name, rank_name, rate_name
+from ..layout import PREDICTIONS, REST, STARS
 from ..spec import Study, adapters, of_subset_plane
 from . import panels
+from .learning_curve import learning_curve
+from .normalised_plane import normalised_plane
+from .scores import scores_of_target
+from .trainable_weights import against_trainable_weights
 
-FINE_TUNING_FROM = 4500.0
-"""Teff in K above which the paper's fine-tuning stars lie."""
-
-
-def figures_sections(
-    study: Study, jobs: Sequence[Job], predictions: Sequence[dict], results: list[dict], out: Path
-) -> list[Section]:
-    """Draw all that the runs of a study allow, section by section."""
-    summary = [row | {"source": "any"} for row in summarise(select(results, target=study.target.survey, split="test"))]
-    reference = None if study.plane is None else reference_plane(study, out)
-    own = [job for job in jobs if job.variant == "default"]
-    wanted = study.experiments
-    assert wanted is not None
-    compared = [_one_to_one(panels.comparison(study, predictions, "default"), out, "figure-2", _COMPARED)]
-    if study.subset is not None:
-        clean = panels.comparison(study, predictions, study.subset.name)
-        compared.append(_one_to_one(clean, out, "figure-d7", f"{_COMPARED} Stars of the subset '{study.subset.name}'."))
-    sizes: list[FigureFile | None] = []
-    if wanted.sizes:
-        sizes = [
-            _curve(study, summary, out),
-            _one_to_one(panels.by_size(study, predictions, out / "runs"), out, "figure-a1", _BY_SIZE),
-        ]
-    rates = [_one_to_one(panels.rates(study, predictions), out, "figure-a4", _BY_RATE)]
-    if reference is not None:
-        runs = out / "runs"
-        compared.append(_planes(panels.planes(study, own, reference, out), reference, out, "figure-3", _PLANES))
-        if (stricter := of_subset_plane(study)) is not None:
-            fewer = panels.planes(stricter, own, reference, out)
-            compared.append(_planes(fewer, reference, out, "figure-d8", f"{_PLANES} Stars of the stricter selection."))
-        if wanted.sizes:
-            found = panels.planes_by_size(study, predictions, runs, reference)
-            sizes.append(_planes(found, reference, out, "figure-a2", _PLANES_BY_SIZE))
-        found = panels.planes_by_rate(study, jobs, reference, out)
-        rates.append(_planes(found, reference, out, "figure-a5", _PLANES_BY_RATE))
-    drawn = {
-        "Networks compared": compared,
-        "How many fine-tuning stars": sizes,
-        "How many trainable weights": [_weights(study, summary, out)],
-        "Learning rate from scratch": rates,
-    }
-    kept = {heading: [figure for figure in figures if figure is not None] for heading, figures in drawn.items()}
-    return [Section(heading, figures=figures) for heading, figures in kept.items() if figures]
-
+PLANE_FILE = f"{STARS}/plane.parquet"
 
 _COMPARED = (
     "Predicted against reference labels of the same test stars, one seed; dashed 1:1, dotted 0.2 dex off it (200 K, 0.3 in log "
@@ -99,67 +47,150 @@ _PLANES_BY_SIZE = (
 _PLANES_BY_RATE = "Figure A5. As Figure 3: networks from scratch by learning rate."
 
 
-def _figure(figure: Figure, out: Path, name: str, caption: str) -> FigureFile:
-    number = f"Figure {name.removeprefix('figure-').upper()}. "
-    text = caption if caption.startswith(number) else number + caption
-    return FigureFile(save(figure, out / "figures", name)["png"], text)
+def compared(results: Results, context: Context) -> list[Section]:
+    """Figures 2 and 3, and D7 and D8 of the subset: networks, and what they make of the plane."""
+    study, subset = context.study, context.study.subset
+    section = _Figures(context, "Networks compared")
+    variants = {"figure-2": ("default", "")}
+    if subset is not None:
+        variants["figure-d7"] = (subset.name, f" Stars of the subset '{subset.name}'.")
+    for name, (variant, words) in variants.items():
+        if context.predictions is None:
+            section.left_out(PREDICTIONS, name)
+        else:
+            rows = panels.comparison(context, context.predictions, variant)
+            section.one_to_one(rows, name, f"{_COMPARED}{words}")
+    stricter = of_subset_plane(study) is not None and subset is not None
+    planes = {"figure-3": ("", "")} if study.plane is not None else {}
+    if stricter and subset is not None:
+        planes["figure-d8"] = (subset.name, " Stars of the stricter selection.")
+    for name, (ending, words) in planes.items():
+        labels = context.planes_of(ending)
+        if labels is None:
+            section.left_out(PLANE_FILE.replace("plane", f"plane-{ending}") if ending else PLANE_FILE, name)
+        else:
+            default = labels["default"]
+            section.planes(panels.planes(context, default), default.reference, name, f"{_PLANES}{words}")
+    return section.made()
 
 
-def _one_to_one(rows: Sequence[Sequence[Panel | None]], out: Path, name: str, caption: str) -> FigureFile | None:
-    if not any(rows):
-        return None
-    columns = max(map(len, rows))
-    placed = [panel for row in rows for panel, _ in zip_longest(row, range(columns))]
-    if not any(placed):
-        return None
-    return _figure(one_to_one(placed, columns), out, name, caption)
+def sizes(results: Results, context: Context) -> list[Section]:
+    """Figures 4, A1 and A2: numbers of fine-tuning stars."""
+    study = context.study
+    if study.experiments is None or SIZES not in results.distinct("variant"):
+        return []
+    section = _Figures(context, "How many fine-tuning stars")
+    _curve(section, study, scores_of_target(results, context))
+    rest, predictions = context.rest, context.predictions
+    if rest is None or predictions is None:
+        names = ["figure-a1", *(["figure-a2"] if study.plane is not None else [])]
+        section.left_out(PREDICTIONS if predictions is None else f"{STARS}/{REST}", *names)
+        return section.made()
+    section.one_to_one(panels.by_size(study, predictions, rest), "figure-a1", _BY_SIZE)
+    if study.plane is not None and context.planes is None:
+        section.left_out(PLANE_FILE, "figure-a2")
+    elif context.planes is not None:
+        reference = context.planes["default"].reference
+        shown = panels.planes_by_size(study, predictions, rest, reference)
+        section.planes(shown, reference, "figure-a2", _PLANES_BY_SIZE)
+    return section.made()
 
 
-def _planes(found: list[Plane], reference, out: Path, name: str, caption: str) -> FigureFile | None:
-    if not found:
-        return None
-    last = Plane("reference", reference[:, 0], reference[:, 1])
-    return _figure(normalised_plane(last, found), out, name, caption)
-
-
-def _curve(study: Study, summary: list[dict], out: Path) -> FigureFile | None:
-    chosen = adapters(study, max(study.sizes))
-    # On one axis of sigma there is room for one unit.
-    first = COLUMNS[next(iter(chosen))].unit if chosen else ""
-    chosen = {label: strategy for label, strategy in chosen.items() if COLUMNS[label].unit == first}
-    own = select(summary, variant=SIZES)
-    if not (own and chosen):
-        return None
-    by = ", ".join(f"{plain(label)} by {strategy}" for label, strategy in chosen.items())
-    caption = (
-        f"R2 and sigma of test stars against the number of fine-tuning stars, 0 being zero-shot; {by}; bars are standard "
-        "deviations over seeds."
-    )
-    return _figure(learning_curve(own, chosen), out, "figure-4", caption)
-
-
-def _weights(study: Study, summary: list[dict], out: Path) -> FigureFile | None:
-    wanted, size = study.experiments, max(study.sizes)
-    assert wanted is not None
+def weights(results: Results, context: Context) -> list[Section]:
+    """Figure A3: numbers of trainable weights."""
+    study = context.study
+    wanted, size = study.experiments, max(study.sizes, default=0)
+    if wanted is None:
+        return []
+    summary = scores_of_target(results, context)
     label = study.models[wanted.weights_of][0]
     rows = []
     for strategy, letter, values, variant in (
         ("residual", "H", wanted.hidden, hidden_name), ("lora", "R", wanted.ranks, rank_name),
     ):  # fmt: skip
         for value in values:
-            own = select(summary, label=label, strategy=strategy, variant=variant(value), n_finetune=size)
-            more = {"n_weights": trainable_weights(study, strategy, value), "name": f"{letter}{value}"}
-            rows += [row | more for row in own]
-    if not rows:
-        return None
-    beside = SIZES if wanted.sizes else "default"
-    rows += select(summary, label=label, variant=beside, strategy="zero-shot")
-    rows += select(summary, label=label, variant=beside, strategy="full", n_finetune=size)
+            of_width = select(summary, label=label, strategy=strategy, variant=variant(value), n_finetune=size)
+            point = {"n_weights": trainable_weights(study, strategy, value), "name": f"{letter}{value}"}
+            rows += [row | point for row in of_width]
+    section = _Figures(context, "How many trainable weights")
+    if rows:
+        beside = SIZES if wanted.sizes else "default"
+        rows += select(summary, label=label, variant=beside, strategy="zero-shot")
+        rows += select(summary, label=label, variant=beside, strategy="full", n_finetune=size)
+        caption = (
+            f"R2 of {plain(label)} against the number of weights that train, {size} fine-tuning stars: residual heads by hidden "
+            "size (H), LoRA by rank (R, alpha twice the rank); bars are standard deviations over seeds."
+        )
+        section.add(against_trainable_weights(rows, label), "figure-a3", caption)
+    return section.made()
+
+
+def rates(results: Results, context: Context) -> list[Section]:
+    """Figures A4 and A5: learning rates from scratch."""
+    study = context.study
+    names = [] if study.experiments is None else [rate_name(rate) for rate in study.experiments.rates]
+    if not set(names) & set(results.distinct("variant")):
+        return []
+    section = _Figures(context, "Learning rate from scratch")
+    if context.predictions is None:
+        section.left_out(PREDICTIONS, "figure-a4")
+    else:
+        section.one_to_one(panels.rates(study, context.predictions), "figure-a4", _BY_RATE)
+    if study.plane is not None and context.planes is None:
+        section.left_out(PLANE_FILE, "figure-a5")
+    elif context.planes is not None:
+        shown = panels.planes_by_rate(study, context.planes)
+        section.planes(shown, context.planes["default"].reference, "figure-a5", _PLANES_BY_RATE)
+    return section.made()
+
+
+class _Figures:
+    """A section that grows figure by figure; those without panels are passed over."""
+
+    def __init__(self, context: Context, heading: str):
+        self.context, self.heading = context, heading
+        self.paragraphs: list[str] = []
+        self.figures: list[FigureFile] = []
+
+    def left_out(self, file: str, *names: str) -> None:
+        self.paragraphs += self.context.left_out(file, *names)
+
+    def add(self, figure, name: str, caption: str) -> None:
+        number = f"Figure {name.removeprefix('figure-').upper()}. "
+        text = caption if caption.startswith(number) else number + caption
+        self.figures.append(self.context.figure(figure, name, text))
+
+    def one_to_one(self, rows: Sequence[Sequence[Panel | None]], name: str, caption: str) -> None:
+        columns = max(map(len, rows), default=0)
+        placed = [panel for row in rows for panel, _ in zip_longest(row, range(columns))]
+        if any(placed):
+            self.add(one_to_one(placed, columns), name, caption)
+
+    def planes(self, shown: list[Plane], reference: np.ndarray, name: str, caption: str) -> None:
+        if shown:
+            last = Plane("reference", reference[:, 0], reference[:, 1])
+            self.add(normalised_plane(last, shown), name, caption)
+
+    def made(self) -> list[Section]:
+        empty = not (self.paragraphs or self.figures)
+        return [] if empty else [Section(self.heading, self.paragraphs, figures=self.figures)]
+
+
+def _curve(section: _Figures, study: Study, summary: list[dict]) -> None:
+    of_sizes = select(summary, variant=SIZES)
+    chosen = adapters(study, max(study.sizes, default=0))
+    chosen = {label: strategy for label, strategy in chosen.items() if select(of_sizes, label=label, strategy=strategy)}
+    # On one axis of sigma there is room for one unit.
+    unit = COLUMNS[next(iter(chosen))].unit if chosen else ""
+    chosen = {label: strategy for label, strategy in chosen.items() if COLUMNS[label].unit == unit}
+    if not chosen:
+        return
+    by = ", ".join(f"{plain(label)} by {strategy}" for label, strategy in chosen.items())
     caption = (
-        f"R2 of {plain(label)} against the number of weights that train, {size} fine-tuning stars: residual heads by hidden size "
-        "(H), LoRA by rank (R, alpha twice the rank); bars are standard deviations over seeds."
+        f"R2 and sigma of test stars against the number of fine-tuning stars, 0 being zero-shot; {by}; bars are standard "
+        "deviations over seeds."
     )
-    return _figure(against_trainable_weights(rows, label), out, "figure-a3", caption)
+    section.add(learning_curve(of_sizes, chosen), "figure-4", caption)
 
 
 def trainable_weights(study: Study, strategy: str, width: int) -> int:
@@ -170,12 +201,3 @@ def trainable_weights(study: Study, strategy: str, width: int) -> int:
     network = build_mlp(n_inputs, 1, settings_from_dict(Pretrain, study.pretrain).mlp).requires_grad_(False)
     adapted = add_lora(network, LoRASettings(rank=width))
     return sum(p.numel() for p in adapted.parameters() if p.requires_grad)
-
-
-def split_figure(study: Study, splits: Sequence[Split], out: Path) -> FigureFile | None:
-    """Draw how cool the metal-poor stars are on both sides of each split; None where there are none."""
-    if not all((split.feh < POOR_BELOW).any() for split in splits):
-        return None
-    cut = FINE_TUNING_FROM if "desi-finetuning" in study.selections else None
-    caption = "Effective temperatures of stars with [Fe/H] < -1 to learn from and to be judged on, on both splits."
-    return FigureFile(save(poor_temperatures(splits, cut=cut), out / "figures", "teff-matched")["png"], caption)

@@ -5,69 +5,119 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from ...datasets import PreparedSet
-from ...evaluate import regimes, select
+from ...evaluate import Results, regimes, select
 from ...files import write_text
 from ...glossary import POOR_BELOW, plain
-from ...report import Split, in_order, rows_html
+from ...report import FigureFile, Section, in_order, rows_html
+from .. import predictions as stars
+from ..context import Context
 from ..experiments import MATCHED
-from ..job import Job
+from ..layout import PREDICTIONS, SPLITS, STARS
 from ..paired import Scored, score_strategies
 from ..pipeline import PIPELINE
-from ..rows import divide
+from ..predictions import Predicted
 from ..spec import Study
+from .temperatures import Split, poor_temperatures
 
 OWN = "the study's own split"
 
+FINE_TUNING_FROM = 4500.0
+"""Teff in K above which the paper's fine-tuning stars lie."""
 
-def splits(job: Job, prepared: PreparedSet) -> tuple[Split, Split]:
-    """The study's own split and the matched one, as a run of the study sees them."""
-    found = []
-    for split, name in (("test", OWN), ("matched", "matched in Teff")):
-        pool, judged = divide(replace(job, split=split))
-        rows = np.concatenate([pool, judged])
-        teff, feh = (prepared.columns[label][rows].astype(np.float64) for label in ("teff", "feh"))
-        found.append(Split(name, teff, feh, np.where(np.arange(len(rows)) < len(pool), "pool", "test")))
-    return found[0], found[1]
+
+def matched(results: Results, context: Context) -> list[Section]:
+    """Write ``teff-matched``: what is poor among the test stars is cool as well, and how the poor fare on another split."""
+    study, heading = context.study, "Metal-poor, or cool?"
+    if MATCHED not in results.distinct("variant"):
+        return []
+    absent = [
+        (file, what)
+        for file, what, table in (
+            (PREDICTIONS, "tables/teff-matched", context.predictions),
+            (f"{STARS}/{SPLITS}", "figures/teff-matched", context.splits),
+        )
+        if table is None
+    ]
+    if context.predictions is None or context.splits is None:
+        return [Section(heading, [text for file, what in absent for text in context.left_out(file, what)])]
+    both = splits(context.splits)
+    rows = compare(study, context.predictions, study.seeds)
+    if not rows:
+        return []
+    write_comparison(rows, context.out / "tables" / "teff-matched.csv")
+    paragraphs = [
+        *(counted(split)[:1].upper() + counted(split)[1:] + "." for split in both),
+        "The paper learns from all stars with Teff > 4500 K and [Fe/H] < -0.7, so that what is left to be judged on below [Fe/H] "
+        "= -1 is cooler than any star that was learnt from. Its metal-poor column asks for an extrapolation in Teff.",
+        "On the matched split each bin of [Fe/H] is divided evenly in Teff: as many stars to learn from as before, but at most "
+        "half of those of each bin below -0.7, which more metal-rich ones make up for. The metal-poor test stars are not the "
+        "same ones, nor is the spread of their [Fe/H], by which R2 is measured: sigma and bias can be compared, R2 with care.",
+    ]
+    return [Section(heading, paragraphs, [comparison_html(rows)], _figure(context, both))]
+
+
+def splits(table: pa.Table) -> tuple[Split, Split]:
+    """The study's own split and the matched one."""
+    of_study, matched_in_teff = (
+        Split(name, *(rows[column].to_numpy(zero_copy_only=False) for column in ("teff", "feh", "part")))
+        for name, rows in (
+            (OWN, table.filter(pc.equal(table["split"], "test"))),
+            ("matched in Teff", table.filter(pc.equal(table["split"], "matched"))),
+        )
+    )
+    return of_study, matched_in_teff
+
+
+def _figure(context: Context, both: Sequence[Split]) -> list[FigureFile]:
+    """How cool the metal-poor stars are on both sides of each split; none where there are no such stars."""
+    if not all((split.feh < POOR_BELOW).any() for split in both):
+        return []
+    cut = FINE_TUNING_FROM if "desi-finetuning" in context.study.selections else None
+    caption = "Effective temperatures of stars with [Fe/H] < -1 to learn from and to be judged on, on both splits."
+    return [context.figure(poor_temperatures(both, cut=cut), "teff-matched", caption)]
 
 
 def counted(split: Split) -> str:
     """How many metal-poor stars there are to learn from and to be judged on, and at what Teff, in a sentence."""
     poor = split.feh < POOR_BELOW
-    ours, theirs = (split.teff[poor & (split.part == part)] for part in ("pool", "test"))
-    if not (len(ours) and len(theirs)):
-        return f"{split.title}: {len(ours)} stars with [Fe/H] < -1 to learn from, {len(theirs)} to be judged on"
-    cooler = int((theirs < ours.min()).sum())
+    learnt, judged = (split.teff[poor & (split.part == name)] for name in ("pool", "test"))
+    if not (len(learnt) and len(judged)):
+        return f"{split.title}: {len(learnt)} stars with [Fe/H] < -1 to learn from, {len(judged)} to be judged on"
+    cooler = int((judged < learnt.min()).sum())
     text = (
-        f"{split.title}: {len(ours)} stars with [Fe/H] < -1 to learn from, of {ours.min():.0f} to {ours.max():.0f} K (median "
-        f"{np.median(ours):.0f}); {len(theirs)} to be judged on, of {theirs.min():.0f} to {theirs.max():.0f} K "
-        f"(median {np.median(theirs):.0f}), "
+        f"{split.title}: {len(learnt)} stars with [Fe/H] < -1 to learn from, of {learnt.min():.0f} to {learnt.max():.0f} K "
+        f"(median {np.median(learnt):.0f}); {len(judged)} to be judged on, of {judged.min():.0f} to {judged.max():.0f} K "
+        f"(median {np.median(judged):.0f}), "
     )
-    how_many = {0: "none", len(theirs): "all"}.get(cooler, str(cooler))
+    how_many = {0: "none", len(judged): "all"}.get(cooler, str(cooler))
     return f"{text}{how_many} of them cooler than the coolest of the former"
 
 
 COLUMNS = ("label", "strategy", "split", "regime", "r2", "r2_err", "sigma", "bias", "n_seeds", "n_test")
 
 
-def compare(study: Study, predictions: Sequence[dict], seeds: Sequence[int]) -> list[dict]:
+def compare(study: Study, predictions: Sequence[Predicted], seeds: Sequence[int]) -> list[dict[str, Any]]:
     """Scores of the metal-poor test stars on both splits, for the models and seeds that have both."""
-    size, rows = max(study.sizes), []
-    models = {entry["model"] for entry in predictions if entry["variant"] == MATCHED}
+    sizes, rows = (0, max(study.sizes, default=0)), []
+    models = {one.model for one in stars.select(predictions, variant=MATCHED)}
     for model in [name for name in study.models if name in models]:
         for variant, split in (("default", "own"), (MATCHED, "matched")):
-            own = select(predictions, model=model, variant=variant, n_finetune=(0, size), target=study.target.survey)
-            own = [entry for entry in own if entry["seed"] in seeds and entry["strategy"] != PIPELINE]
-            for label in dict.fromkeys(entry["label"] for entry in own):
+            wanted = {"model": model, "variant": variant, "n_finetune": sizes, "target": study.target.survey}
+            of_split = [
+                one for one in stars.select(predictions, **wanted, seed=tuple(seeds)) if one.strategy != PIPELINE
+            ]
+            for label in dict.fromkeys(one.label for one in of_split):
+                of_label = stars.select(of_split, label=label)
                 for regime in ("poor", "all"):
-                    entries = [entry for entry in own if entry["label"] == label]
-                    n = int(regimes(entries[0]["reference"], 0)[regime].sum())
-                    for strategy, scored in score_strategies(entries, regime).items():
+                    n = int(regimes(of_label[0].reference, 0)[regime].sum())
+                    for strategy, scored in score_strategies(of_label, regime).items():
                         rows.append(_row(label, strategy, split, regime, scored, n))
     return rows
 
@@ -94,8 +144,8 @@ def comparison_html(rows: Sequence[dict]) -> str:
         for strategy in in_order([row["strategy"] for row in poor if row["label"] == label]):
             cells = []
             for split in ("own", "matched"):
-                own = select(poor, label=label, strategy=strategy, split=split)
-                cells += _cells(own[0]) if own else ["–"] * 3
+                shown = select(poor, label=label, strategy=strategy, split=split)
+                cells += _cells(shown[0]) if shown else ["–"] * 3
             body.append([f"{plain(label)}, {strategy}", *cells])
     header = [
         "",

@@ -1,20 +1,21 @@
-"""Which runs the panels of the paper's figures show: predictions against reference, and planes of [alpha/Fe] and [Fe/H]."""
+"""What the panels of the paper's figures show: predictions against reference, and planes of [alpha/Fe] and [Fe/H]."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 
-from ...evaluate import GAMMA, evaluate, select, squared_mmd
+from ...evaluate import GAMMA, squared_mmd
 from ...report import Panel, Plane
+from ..context import Context
 from ..experiments import SIZES, rate_name
-from ..job import Job
-from ..pipeline import PIPELINE, shown
-from ..plane import AXES, plane_labels
+from ..pipeline import PIPELINE
+from ..plane import AXES, PlaneLabels
+from ..predictions import Predicted, select
+from ..reporters.common import panel
 from ..spec import Study, adapters
-from ..stored import read_rest
 
 MOST_COLUMNS = 6
 """Panels in a row, the reference of a plane not counted."""
@@ -23,79 +24,100 @@ FINE_TUNED = "fine-tuned"
 """Title of the column in which each label has its own adapter."""
 
 
-def columns_of(study: Study) -> list[tuple[str, dict[str, str]]]:
+def columns_of(context: Context) -> list[tuple[str, dict[str, str]]]:
     """Columns of Figures 2 and 3: a title, and for each label a strategy."""
-    chosen = adapters(study, max(study.sizes))
-    labels = list(dict.fromkeys(label for names in study.models.values() for label in names))
-    columns = [(shown(PIPELINE, study), dict.fromkeys(labels, PIPELINE))] if study.pipeline else []
+    study, labels = context.study, context.labels
+    chosen = adapters(study, max(study.sizes, default=0))
+    columns = [(context.title(PIPELINE), dict.fromkeys(labels, PIPELINE))] if study.pipeline else []
     columns += [(name, dict.fromkeys(labels, name)) for name in ("scratch", "zero-shot")]
     return [*columns, (FINE_TUNED, {label: chosen[label] for label in labels if label in chosen})]
 
 
-def comparison(study: Study, predictions: Iterable[dict], variant: str) -> list[list[Panel | None]]:
+def comparison(context: Context, predictions: Iterable[Predicted], variant: str) -> list[list[Panel | None]]:
     """Rows of Figure 2 (or D7, for the variant of a subset): a label each, a column for each way to it."""
-    own = select(predictions, target=study.target.survey, variant=variant)
+    study = context.study
+    of_seed = select(predictions, target=study.target.survey, variant=variant, seed=study.seeds[0])
     rows = []
-    for label in dict.fromkeys(entry["label"] for entry in own):
+    for label in dict.fromkeys(one.label for one in of_seed):
         row = []
-        for title, strategies in columns_of(study):
-            found = select(own, label=label, strategy=strategies.get(label), n_finetune=(0, max(study.sizes)))
-            found = [entry for entry in found if entry["seed"] == study.seeds[0]]
+        for title, strategies in columns_of(context):
+            sizes = (0, max(study.sizes, default=0))
+            shown = select(of_seed, label=label, strategy=strategies.get(label), n_finetune=sizes)
             name = f"{title}: {strategies.get(label)}" if title == FINE_TUNED else title
-            row.append(panel(name, found[0]) if found else None)
+            row.append(panel(name, shown[0]) if shown else None)
         rows.append(row)
     # Columns that no label has are left out, so that those of one title stand under each other.
-    there = [number for number in range(len(rows[0])) if any(row[number] for row in rows)] if rows else []
-    return [[row[number] for number in there] for row in rows]
+    filled = [number for number in range(len(rows[0])) if any(row[number] for row in rows)] if rows else []
+    return [[row[number] for number in filled] for row in rows]
 
 
-def rates(study: Study, predictions: Iterable[dict]) -> list[list[Panel]]:
+def rates(study: Study, predictions: Sequence[Predicted]) -> list[list[Panel]]:
     """Rows of Figure A4: from scratch, a column for each learning rate."""
     assert study.experiments is not None
-    predictions, seed = list(predictions), study.experiments.seeds[0]
     rows = []
     for label in AXES:
         row = []
         for rate in at_most(study.experiments.rates):
-            found = select(predictions, variant=rate_name(rate), label=label, strategy="scratch", seed=seed)
-            row += [panel(_rate_title(rate), entry) for entry in found]
+            wanted = {"variant": rate_name(rate), "label": label, "strategy": "scratch"}
+            shown = select(predictions, **wanted, seed=study.experiments.seeds[0])
+            row += [panel(rate_title(rate), one) for one in shown]
         rows.append(row)
     return [row for row in rows if row]
 
 
-def _rate_title(rate: float) -> str:
+def rate_title(rate: float) -> str:
+    """A learning rate as the title of a panel."""
     power = round(np.log10(rate))
     exact = np.isclose(rate, 10.0**power, rtol=1e-9)
     return f"rate $10^{{{power}}}$" if exact else f"rate {rate:g}"
 
 
-def by_size(study: Study, predictions: Iterable[dict], runs: Path) -> list[list[Panel]]:
+def by_size(study: Study, predictions: Sequence[Predicted], rest: Sequence[Predicted]) -> list[list[Panel]]:
     """Rows of Figure A1: a column for each number of fine-tuning stars, judged on all stars that were not learnt from."""
-    rows = []
+    rows = [
+        [panel(f"n = {size}", one) for size, one in _of_sizes(study, predictions, rest, label).items()]
+        for label in AXES
+    ]
+    return [row for row in rows if row]
+
+
+def planes_by_size(
+    study: Study, predictions: Sequence[Predicted], rest: Sequence[Predicted], reference: np.ndarray
+) -> list[Plane]:
+    """Columns of Figure A2: one for each number of fine-tuning stars, of all stars that were not learnt from."""
+    values: dict[int, dict[str, np.ndarray]] = {}
+    n_rows = 1 + max((int(one.row.max(initial=0)) for one in (*predictions, *rest)), default=0)
     for label in AXES:
-        row = []
-        for n, entry in _of_sizes(study, predictions, label):
-            rest = read_rest(entry["job"], runs)
-            own = rest["label"] == label
-            columns, stars = entry["set"].columns, rest["row"][own]
-            more = {name: columns[name][stars].astype(np.float64) for name in entry["reference"]}
-            both = {name: np.concatenate([values, more[name]]) for name, values in entry["reference"].items()}
-            joined = np.concatenate([entry["predicted"], rest["predicted"][own]])
-            row.append(panel(f"n = {n}", entry | {"predicted": joined, "reference": both}))
-        if row:
-            rows.append(row)
-    return rows
+        for size, one in _of_sizes(study, predictions, rest, label).items():
+            of_rows = np.full(n_rows, np.nan)
+            of_rows[one.row] = one.predicted
+            values.setdefault(size, {})[label] = of_rows
+    return [
+        plane(f"n = {size}", np.stack([labels[name] for name in AXES], axis=1), reference)
+        for size, labels in values.items()
+        if set(AXES) <= set(labels)
+    ]
 
 
-def _of_sizes(study: Study, predictions: Iterable[dict], label: str) -> list[tuple[int, dict]]:
-    """Runs of the experiment of sizes by which the label is carried, first seed, by number of fine-tuning stars."""
+def _of_sizes(
+    study: Study, predictions: Sequence[Predicted], rest: Sequence[Predicted], label: str
+) -> dict[int, Predicted]:
+    """Runs of the experiment of sizes by which the label is carried, first seed, by number of fine-tuning stars.
+
+    Test stars come first, then those of the pool that were not learnt from.
+    """
     assert study.experiments is not None
-    strategy = adapters(study, max(study.sizes)).get(label)
-    own = select(
-        predictions, variant=SIZES, label=label, seed=study.experiments.seeds[0], strategy=("zero-shot", strategy)
-    )
-    by_number = {entry["n_finetune"]: entry for entry in own}
-    return [(n, by_number[n]) for n in at_most(sorted(by_number))]
+    strategy = adapters(study, max(study.sizes, default=0)).get(label)
+    wanted = {"label": label, "seed": study.experiments.seeds[0], "strategy": ("zero-shot", strategy)}
+    by_number = {one.n_finetune: one for one in select(predictions, variant=SIZES, **wanted)}
+    of_rest = {one.n_finetune: one for one in select(rest, variant=SIZES, **wanted)}
+    return {size: _with_rest(by_number[size], of_rest[size]) for size in at_most(sorted(set(by_number) & set(of_rest)))}
+
+
+def _with_rest(one: Predicted, rest: Predicted) -> Predicted:
+    reference = {name: np.concatenate([values, rest.reference[name]]) for name, values in one.reference.items()}
+    row, predicted = (np.concatenate([getattr(each, name) for each in (one, rest)]) for name in ("row", "predicted"))
+    return replace(one, row=row, predicted=predicted, reference=reference)
 
 
 def at_most(values: Sequence, most: int = MOST_COLUMNS) -> list:
@@ -105,61 +127,34 @@ def at_most(values: Sequence, most: int = MOST_COLUMNS) -> list:
     return [values[round(place)] for place in np.linspace(0, len(values) - 1, most)]
 
 
-def panel(title: str, entry: dict) -> Panel:
-    """One panel of predicted against reference labels, with its scores."""
-    label, reference = entry["label"], entry["reference"]
-    everyone = {"all": np.ones(len(entry["predicted"]), bool)}
-    scores = evaluate(entry["predicted"], reference[label], everyone, n_boot=0)["all"]
-    poor = reference["feh"] < -1 if "feh" in reference else None
-    return Panel(title, label, reference[label], entry["predicted"], scores, poor)
-
-
-def planes(study: Study, jobs: Sequence[Job], reference: np.ndarray, out: Path) -> list[Plane]:
-    """Columns of Figure 3 (or D8, for the study of a subset), all but the reference."""
-    seed, largest = study.seeds[0], max(study.sizes)
-    found = plane_labels(study, jobs, out)
+def planes(context: Context, labels: PlaneLabels) -> list[Plane]:
+    """Columns of Figure 3 (or D8, for the labels of a subset), all but the reference."""
+    seed, largest = context.study.seeds[0], max(context.study.sizes, default=0)
     panels = []
-    for title, strategies in columns_of(study):
+    for title, strategies in columns_of(context):
         if set(strategies.values()) == {PIPELINE}:
-            stars = found.pipeline
+            stars = labels.pipeline
         else:
             runs = [
                 (strategies.get(name, ""), 0 if strategies.get(name) == "zero-shot" else largest, seed) for name in AXES
             ]
-            stars = found.stars(*runs)
+            stars = labels.stars(*runs)
         if stars is not None:
-            panels.append(plane(title, stars, reference))
+            panels.append(plane(title, stars, labels.reference))
     return panels
 
 
-def planes_by_rate(study: Study, jobs: Sequence[Job], reference: np.ndarray, out: Path) -> list[Plane]:
+def planes_by_rate(study: Study, labels: dict[str, PlaneLabels]) -> list[Plane]:
     """Columns of Figure A5: from scratch, one for each learning rate."""
     assert study.experiments is not None
-    run = ("scratch", max(study.sizes), study.experiments.seeds[0])
+    run = ("scratch", max(study.sizes, default=0), study.experiments.seeds[0])
     panels = []
     for rate in at_most(study.experiments.rates):
-        own = [job for job in jobs if job.variant == rate_name(rate)]
-        stars = plane_labels(study, own, out).stars(run, run) if own else None
-        if stars is not None:
-            panels.append(plane(_rate_title(rate), stars, reference))
+        of_rate = labels.get(rate_name(rate))
+        stars = None if of_rate is None else of_rate.stars(run, run)
+        if of_rate is not None and stars is not None:
+            panels.append(plane(rate_title(rate), stars, of_rate.reference))
     return panels
-
-
-def planes_by_size(study: Study, predictions: Sequence[dict], runs: Path, reference: np.ndarray) -> list[Plane]:
-    """Columns of Figure A2: one for each number of fine-tuning stars, of all stars that were not learnt from."""
-    found: dict[int, dict[str, np.ndarray]] = {}
-    for label in AXES:
-        for n, entry in _of_sizes(study, predictions, label):
-            values = np.full(len(entry["set"]), np.nan)
-            rest = read_rest(entry["job"], runs)
-            own = rest["label"] == label
-            values[rest["row"][own]], values[entry["row"]] = rest["predicted"][own], entry["predicted"]
-            found.setdefault(n, {})[label] = values
-    return [
-        plane(f"n = {n}", np.stack([labels[name] for name in AXES], axis=1), reference)
-        for n, labels in found.items()
-        if set(AXES) <= set(labels)
-    ]
 
 
 def plane(title: str, stars: np.ndarray, reference: np.ndarray) -> Plane:
@@ -167,5 +162,5 @@ def plane(title: str, stars: np.ndarray, reference: np.ndarray) -> Plane:
     stars = stars[np.isfinite(stars).all(axis=1)]
     if len(stars) < 2:
         return Plane(title, stars[:, 0], stars[:, 1])
-    found = squared_mmd(stars, reference, GAMMA)
-    return Plane(title, stars[:, 0], stars[:, 1], found.value, found.error)
+    distance = squared_mmd(stars, reference, GAMMA)
+    return Plane(title, stars[:, 0], stars[:, 1], distance.value, distance.error)

@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..errors import InputError
-from ..glossary import POOR_BELOW, display
-from .style import BLUE, GREY, PAGE_WIDTH, VERMILION, new_figure, paper_style
+from ...errors import InputError
+from ...glossary import POOR_BELOW, display
+from ...report.style import BLUE, GREY, PAGE_WIDTH, VERMILION, new_figure, paper_style
 
 PARTS = {"pool": "fine-tuning", "test": "test"}
 """What the parts of a split are called in the legend."""
@@ -70,15 +70,15 @@ def poor_temperatures(splits: Sequence[Split], poor_below: float = POOR_BELOW, c
     if not splits:
         raise InputError("temperatures: there is no split to be drawn")
     chosen = [_poor(split, poor_below) for split in splits]
-    everyone = np.concatenate([teff for parts in chosen for teff, _ in parts.values()])
+    everyone = np.concatenate([teff for stars in chosen for teff, _ in stars.values()])
     if not len(everyone):
         raise InputError(f"temperatures: no star of a split has [Fe/H] < {poor_below:g} and a Teff")
     edges = np.arange(np.floor(everyone.min() / BIN), np.floor(everyone.max() / BIN) + 2) * BIN
     with paper_style():
         figure = new_figure(PAGE_WIDTH * min(1.0, (len(splits) + 1) / 3), 3.6)
         grid = figure.subplots(2, len(splits), squeeze=False, sharex=True, sharey="row")
-        for (upper, lower), split, parts in zip(grid.T, splits, chosen, strict=True):
-            for part, (teff, feh) in parts.items():
+        for (upper, lower), split, stars in zip(grid.T, splits, chosen, strict=True):
+            for part, (teff, feh) in stars.items():
                 _draw_part(upper, lower, part, teff, feh, edges)
             for axes in (upper, lower):
                 if cut is not None:

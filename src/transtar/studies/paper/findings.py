@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...evaluate import regimes, select
+from ...evaluate import Results, regimes
 from ...evaluate.regimes import MIN_STARS
 from ...glossary import plain
+from ...report import Section, rows_html
+from ..context import Context
 from ..paired import Scored, score_strategies
 from ..pipeline import PIPELINE
+from ..predictions import Predicted, select
+from ..reporters.common import with_error
 from ..spec import Study
 
 REGIMES = {"all": "all test stars", "poor": "metal-poor stars", "rich": "metal-rich stars"}
@@ -53,16 +57,16 @@ def apart(one: Scored, other: Scored) -> bool:
     return abs(gain) > 2 * error and one.over_seeds(other)
 
 
-def rank(entries: Iterable[dict], label: str, regime: str, size: int) -> Ranking | None:
+def rank(predictions: Iterable[Predicted], label: str, regime: str, size: int) -> Ranking | None:
     """Rank the strategies of one label at one number of fine-tuning stars.
 
     None where fewer than two can be scored, or the regime has fewer than `MIN_STARS` stars.
     """
-    own = [e for e in select(entries, label=label, n_finetune=(0, size)) if e["strategy"] in (*TRAINED, *NULL_MODELS)]
-    n_stars = int(regimes(own[0]["reference"], 0)[regime].sum()) if own else 0
+    of_label = select(predictions, label=label, n_finetune=(0, size), strategy=(*TRAINED, *NULL_MODELS))
+    n_stars = int(regimes(of_label[0].reference, 0)[regime].sum()) if of_label else 0
     if n_stars < MIN_STARS:
         return None
-    scored = {name: one for name, one in score_strategies(own, regime).items() if np.isfinite(one.r2).all()}
+    scored = {name: one for name, one in score_strategies(of_label, regime).items() if np.isfinite(one.r2).all()}
     competing = [name for name in TRAINED if name in scored]
     if len(competing) < 2:
         return None
@@ -76,7 +80,7 @@ def sentences(ranking: Ranking) -> str:
     scored, best = ranking.scored, ranking.best
     top = scored[best]
     which = f"{REGIMES[ranking.regime]} ({ranking.n_stars})"
-    text = f"{plain(ranking.label)}, {which}: {best} has the highest R2, {_value(top.r2.mean(), top.error)}"
+    text = f"{plain(ranking.label)}, {which}: {best} has the highest R2, {with_error(top.r2.mean(), top.error)}"
     worse = [name for name in TRAINED if name in scored and name not in (best, *ranking.tied)]
     if worse:
         text += f"; significantly lower: {_gaps(scored, best, worse)}"
@@ -98,58 +102,54 @@ def _beats(one: Scored, other: Scored) -> bool:
 
 
 def _gaps(scored: dict[str, Scored], best: str, names: Sequence[str]) -> str:
-    return ", ".join(f"{name} by {_value(*scored[best].minus(scored[name]))}" for name in names)
+    return ", ".join(f"{name} by {with_error(*scored[best].minus(scored[name]))}" for name in names)
 
 
-def _value(value: float, error: float) -> str:
-    return f"{value:.3f} ± {error:.3f}".replace("-", "−")
-
-
-def readings(study: Study, entries: list[dict]) -> list[str]:
+def readings(study: Study, predictions: list[Predicted]) -> list[str]:
     """Sentences on every label and regime at the study's largest number of fine-tuning stars."""
-    size = max(study.sizes)
-    labels = list(dict.fromkeys(entry["label"] for entry in entries))
-    found = {(label, regime): rank(entries, label, regime, size) for label in labels for regime in REGIMES}
+    size = max(study.sizes, default=0)
+    labels = list(dict.fromkeys(one.label for one in predictions))
+    rankings = {(label, regime): rank(predictions, label, regime, size) for label in labels for regime in REGIMES}
     few = f"too few stars (fewer than {MIN_STARS}) or strategies to compare."
     return [
         f"{plain(label)}, {REGIMES[regime]}: {few}" if ranking is None else sentences(ranking)
-        for (label, regime), ranking in found.items()
+        for (label, regime), ranking in rankings.items()
     ]
 
 
-def findings(study: Study, entries: list[dict]) -> list[tuple[str, str, str]]:
+def findings(study: Study, predictions: list[Predicted]) -> list[tuple[str, str, str]]:
     """The paper's three findings beside ours: what it says, what these results say, and a verdict.
 
     Parameters
     ----------
     study : Study
-    entries : list of dict
-        Predictions of `outputs` for the target's test stars, of the study itself.
+    predictions : list of Predicted
+        Of the target's test stars, by the study itself.
 
     Returns
     -------
     list of (str, str, str)
     """
-    size = max(study.sizes)
+    size = max(study.sizes, default=0)
     rankings = {
-        (label, regime): rank(entries, label, regime, size) for label in ("feh", "alphafe") for regime in REGIMES
+        (label, regime): rank(predictions, label, regime, size) for label in ("feh", "alphafe") for regime in REGIMES
     }
     known = {key: ranking for key, ranking in rankings.items() if ranking is not None}
-    inputs = list(dict.fromkeys(entry["input"] for entry in entries))
-    return [_first(study, entries, known), _second(inputs), *_third(known)]
+    inputs = list(dict.fromkeys(one.input for one in predictions))
+    return [_first(study, predictions, known), _second(inputs), *_third(known)]
 
 
-def _first(study: Study, entries: list[dict], known: dict[tuple[str, str], Ranking]) -> tuple[str, str, str]:
-    said = (
+def _first(study: Study, predictions: list[Predicted], known: dict[tuple[str, str], Ranking]) -> tuple[str, str, str]:
+    claim = (
         "Pre-trained networks agree better with APOGEE than networks from scratch and than DESI's pipeline, even without "
         "fine-tuning; some 2,000 stars improve them further."
     )
-    parts: list[str] = []
+    differences: list[str] = []
     holds: list[bool] = []
     against: list[bool] = []
 
     def compare(label: str, one: str, other: str, scored: dict[str, Scored]) -> None:
-        parts.append(f"{plain(label)}, {one} minus {other} {_value(*scored[one].minus(scored[other]))}")
+        differences.append(f"{plain(label)}, {one} minus {other} {with_error(*scored[one].minus(scored[other]))}")
         holds.append(_beats(scored[one], scored[other]))
         against.append(_beats(scored[other], scored[one]))
 
@@ -161,27 +161,27 @@ def _first(study: Study, entries: list[dict], known: dict[tuple[str, str], Ranki
         adapters = [name for name in ADAPTERS if name in scored]
         if adapters:
             compare(label, max(adapters, key=lambda name: scored[name].r2.mean()), "zero-shot", scored)
-        own = select(entries, label=label, strategy=PIPELINE)
-        if own and study.simulate is None:
+        of_pipeline = select(predictions, label=label, strategy=PIPELINE)
+        if of_pipeline and study.simulate is None:
             # One set of labels has no seeds: it is told apart by its stars alone.
-            pipeline = score_strategies(own)[PIPELINE]
+            pipeline = score_strategies(of_pipeline)[PIPELINE]
             gain, error = scored["zero-shot"].minus(pipeline)
-            parts.append(f"{plain(label)}, zero-shot minus the survey's pipeline {_value(gain, error)}")
+            differences.append(f"{plain(label)}, zero-shot minus the survey's pipeline {with_error(gain, error)}")
             holds.append(gain > 2 * error)
             against.append(gain < -2 * error)
-    if study.simulate is not None and any(entry["strategy"] == PIPELINE for entry in entries):
-        parts.append("the pipeline is simulated here, and is not compared")
-    return said, "; ".join(parts) + ".", _verdict(holds, against)
+    if study.simulate is not None and select(predictions, strategy=PIPELINE):
+        differences.append("the pipeline is simulated here, and is not compared")
+    return claim, "; ".join(differences) + ".", _verdict(holds, against)
 
 
 def _second(inputs: list[str]) -> tuple[str, str, str]:
-    said = (
+    claim = (
         "Embeddings of spectral foundation models help [Fe/H] of metal-rich stars, harm that of metal-poor ones, and do not help "
         "[alpha/Fe]."
     )
     if len(inputs) < 2:
-        return said, "One input only, the spectra themselves.", "not tested"
-    return said, f"Inputs: {', '.join(inputs)}; see Table 1.", "see Table 1"
+        return claim, "One input only, the spectra themselves.", "not tested"
+    return claim, f"Inputs: {', '.join(inputs)}; see Table 1.", "see Table 1"
 
 
 def _third(known: dict[tuple[str, str], Ranking]) -> list[tuple[str, str, str]]:
@@ -189,19 +189,19 @@ def _third(known: dict[tuple[str, str], Ranking]) -> list[tuple[str, str, str]]:
         ("feh", "poor", "residual", "The residual head is the best adapter for [Fe/H] of metal-poor stars."),
         ("alphafe", "all", "lora", "LoRA is the best adapter for [alpha/Fe]."),
     )
-    found = []
-    for label, regime, claimed, said in claims:
+    rows = []
+    for label, regime, claimed, claim in claims:
         ranking = known.get((label, regime))
         if ranking is None or claimed not in ranking.scored:
-            found.append((said, "Not among these runs.", "not tested"))
+            rows.append((claim, "Not among these runs.", "not tested"))
             continue
         others = [name for name in ADAPTERS if name in ranking.scored and name != claimed]
         one = ranking.scored[claimed]
-        gaps = ", ".join(f"{claimed} minus {name} {_value(*one.minus(ranking.scored[name]))}" for name in others)
+        gaps = ", ".join(f"{claimed} minus {name} {with_error(*one.minus(ranking.scored[name]))}" for name in others)
         ahead = [_beats(one, ranking.scored[name]) for name in others]
         behind = [_beats(ranking.scored[name], one) for name in others]
-        found.append((said, f"R2 of {REGIMES[regime]}: {gaps}.", _verdict(ahead, behind)))
-    return found
+        rows.append((claim, f"R2 of {REGIMES[regime]}: {gaps}.", _verdict(ahead, behind)))
+    return rows
 
 
 def _verdict(holds: list[bool], against: list[bool]) -> str:
@@ -210,3 +210,22 @@ def _verdict(holds: list[bool], against: list[bool]) -> str:
     if any(against):
         return "contradicted in part" if any(holds) else "contradicted"
     return "confirmed" if all(holds) else "confirmed in part" if any(holds) else "not confirmed"
+
+
+def findings_section(results: Results, context: Context) -> list[Section]:
+    """Which strategy is best where, and the paper's findings beside that."""
+    heading = "Which strategy, where"
+    if context.predictions is None:
+        return [Section(heading, context.left_out("predictions.parquet", "which strategy is best where"))]
+    of_study = select(context.predictions, variant="default", target=context.study.target.survey)
+    paragraphs = [
+        "Errors are over test stars (bootstrap) and seeds. A difference is called significant if it exceeds two of its standard "
+        "errors, star for star and seed for seed, and if the seeds alone tell the two apart (Student's t, 95 %).",
+        *readings(context.study, of_study),
+    ]
+    table = rows_html(
+        ["the paper finds", "here", ""],
+        findings(context.study, of_study),
+        "The findings of Zhao et al. (2026), Section 7, beside those of these runs.",
+    )
+    return [Section(heading, paragraphs, [table])]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from transtar.errors import InputError
-from transtar.report import against_trainable_weights
+from transtar.studies.paper.trainable_weights import against_trainable_weights
 
 WEIGHTS = {"residual": {"H384": 562177, "H4": 5857}, "lora": {"R4": 18392, "R128": 588544}}
 OFFSET = {"all": 0.0, "rich": -0.02, "poor": -0.4}

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from ..errors import InputError
-from ..evaluate.summary import select
-from ..glossary import COLUMNS, display
-from .sample_size import REGIME_NAMES
-from .style import COLUMN_WIDTH, new_figure, paper_style, strategy_style
+from ...errors import InputError
+from ...evaluate import select
+from ...glossary import COLUMNS, display
+from ...report.sample_size import REGIME_NAMES
+from ...report.style import COLUMN_WIDTH, new_figure, paper_style, strategy_style
 
 _LINES = ("-", "--", "-.", ":")
 """By label: two labels may have the same strategy, and so its colour."""
@@ -74,8 +74,8 @@ def learning_curve(summary: Iterable[Mapping], strategies: Mapping[str, str], re
 
 def _curve(summary: list[Mapping], label: str, strategy: str, regime: str) -> list[dict]:
     """Rows of one label by number of stars, upwards."""
-    own = select(summary, label=label, regime=regime)
-    rows = [r for r in own if r["strategy"] == ("zero-shot" if r["n_finetune"] == 0 else strategy)]
+    of_label = select(summary, label=label, regime=regime)
+    rows = [r for r in of_label if r["strategy"] == ("zero-shot" if r["n_finetune"] == 0 else strategy)]
     if not any(row["n_finetune"] for row in rows):
         raise InputError(f"no results for label '{label}' by strategy '{strategy}' of {regime} stars")
     sizes = [row["n_finetune"] for row in rows]

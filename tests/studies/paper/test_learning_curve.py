@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from transtar.errors import InputError
-from transtar.report import learning_curve
+from transtar.studies.paper.learning_curve import learning_curve
 
 R2 = {"feh": {0: 0.873, 100: 0.906, 2069: 0.923}, "alphafe": {0: 0.776, 100: 0.808, 2069: 0.829}}
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from transtar.errors import InputError
-from transtar.report import Split, poor_temperatures
+from transtar.studies.paper.temperatures import Split, poor_temperatures
 
 
 def split(title, parts):

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from ..errors import InputError
-from ..evaluate.summary import select
-from ..glossary import display
-from .sample_size import REGIME_NAMES
-from .style import COLUMN_WIDTH, in_order, new_figure, paper_style, strategy_style
+from ...errors import InputError
+from ...evaluate import select
+from ...glossary import display
+from ...report.sample_size import REGIME_NAMES
+from ...report.style import COLUMN_WIDTH, in_order, new_figure, paper_style, strategy_style
 
 REFERENCES = ("zero-shot", "full")
 """Strategies drawn as lines over the whole axis, as their number of weights is not chosen."""
@@ -58,9 +58,9 @@ def against_trainable_weights(
         figure = new_figure(COLUMN_WIDTH, 1.75 * len(regimes) + 0.7)
         grid = figure.subplots(len(regimes), 1, sharex=True, squeeze=False)[:, 0]
         for axes, regime in zip(grid, regimes, strict=True):
-            own = select(rows, regime=regime)
-            _draw_references(axes, own)
-            drawn = {strategy: select(own, strategy=strategy) for strategy in adapters}
+            of_regime = select(rows, regime=regime)
+            _draw_references(axes, of_regime)
+            drawn = {strategy: select(of_regime, strategy=strategy) for strategy in adapters}
             # Names of the better adapter above its points and of the others below, so that they do not meet.
             best = max(drawn, key=lambda strategy: max((row["r2"] for row in drawn[strategy]), default=-np.inf))
             for position, (strategy, points) in enumerate(drawn.items()):

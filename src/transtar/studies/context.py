@@ -1,0 +1,159 @@
+"""What reporters are given beside the results: the study, and what was predicted star by star, read when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..evaluate import Results, r2, summarise
+from ..report import FigureFile, save
+from .experiments import experiment_studies
+from .layout import PREDICTIONS, REST, SPLITS, STARS
+from .pipeline import PIPELINE, shown
+from .plane import PlaneLabels, read_mmd, read_planes, with_ending
+from .predictions import IN_RESULTS, Predicted, of_results, read_predictions, read_stars
+from .record import read_record
+from .spec import Study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+AGREE = 2e-6
+"""Difference between R2 in results.csv, which has six digits, and that of the predictions, that is rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """A study whose runs are done, as far as it is on disk.
+
+    Parameters
+    ----------
+    studies : mapping of str to Study
+        The study as 'default', its variants and its experiments.
+    results : Results
+        All rows of results.csv.
+    out : Path
+        Folder of the study; tables and figures go into it.
+    reporters : tuple of str
+        Names of all reporters of the study.
+    lines : list of str
+        What was done and learnt, from `closing_lines`.
+    missing : dict of str to list of str
+        What reporters have left out, by the file that it needs; `left_out` fills it.
+    """
+
+    studies: Mapping[str, Study]
+    results: Results
+    out: Path
+    reporters: tuple[str, ...] = ()
+    lines: list[str] = field(default_factory=list)
+    missing: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def study(self) -> Study:
+        """The study itself."""
+        return self.studies["default"]
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels of the models of the study, each once."""
+        return list(dict.fromkeys(label for names in self.study.models.values() for label in names))
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """Content of study.json."""
+        return read_record(self.out)
+
+    @cached_property
+    def predictions(self) -> list[Predicted] | None:
+        """Predictions of test stars by the runs that are in the results; None if there are none on disk."""
+        predictions = read_predictions(self.out / PREDICTIONS)
+        return None if predictions is None else of_results(predictions, self.results)
+
+    @cached_property
+    def rest(self) -> list[Predicted] | None:
+        """Predictions of the experiment of sizes for stars of the pool; None if there are none on disk."""
+        return read_predictions(self.out / STARS / REST)
+
+    @cached_property
+    def splits(self) -> pa.Table | None:
+        """Stars to learn from and to be judged on, of both splits; None if they are not on disk."""
+        return read_stars(self.out / STARS / SPLITS)
+
+    @cached_property
+    def planes(self) -> dict[str, PlaneLabels] | None:
+        """Labels of the stars of the plane, by variant; None if they are not on disk."""
+        return self.planes_of("")
+
+    @cached_property
+    def mmd(self) -> list[dict[str, Any]]:
+        """Rows of mmd.csv."""
+        return self.mmd_of("")
+
+    def planes_of(self, subset: str) -> dict[str, PlaneLabels] | None:
+        """As `planes`, of a subset of the stars."""
+        return read_planes(self.out / STARS / f"{with_ending('plane', subset)}.parquet")
+
+    def mmd_of(self, subset: str) -> list[dict[str, Any]]:
+        """As `mmd`, of a subset of the stars."""
+        return read_mmd(self.out / f"{with_ending('mmd', subset)}.csv")
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Names of strategies that readers see under another name."""
+        return {PIPELINE: shown(PIPELINE, self.study)}
+
+    @cached_property
+    def experiments(self) -> set[str]:
+        """Variants that are experiments, which have sections of their own, with all that is derived from them."""
+        names = experiment_studies(self.study)
+        return {f"{name}{ending}" for name in names for ending in ("", "-ensemble", "-joint", "-joint-ensemble")}
+
+    @cached_property
+    def compared(self) -> Results:
+        """Results of the study and its variants, without its experiments, strategies by the names that readers see."""
+        return self.results.without_variants(self.experiments).with_names("strategy", self.names)
+
+    @cached_property
+    def summary(self) -> list[dict[str, Any]]:
+        """Means over seeds of `compared`."""
+        return summarise(self.compared)
+
+    def title(self, strategy: str) -> str:
+        """A strategy by the name that readers see."""
+        return self.names.get(strategy, strategy)
+
+    def figure(self, figure: Figure, name: str, caption: str) -> FigureFile:
+        """Write a figure as PDF and PNG into the folder of figures."""
+        return FigureFile(save(figure, self.out / "figures", name)["png"], caption)
+
+    def left_out(self, file: str, *what: str) -> list[str]:
+        """Note that something is not drawn because a file is missing; returns a paragraph that says so."""
+        self.missing.setdefault(file, []).extend(what)
+        because = "is not in the folder of the study, or of an older version"
+        return [f"Left out: {', '.join(what)}; {file}, which that is drawn from, {because}."]
+
+    def disagreement(self) -> str:
+        """One line if results.csv says something else than predictions.parquet, because one was edited; empty if not."""
+        known: dict[tuple, list[float]] = {}
+        for row in self.results.select(regime="all"):
+            known.setdefault(tuple(row[name] for name in IN_RESULTS), []).append(row["r2"])
+        others = 0
+        for one in self.predictions or ():
+            reference = one.reference[one.label]
+            usable = np.isfinite(one.predicted) & np.isfinite(reference)
+            value = r2(reference[usable], one.predicted[usable])
+            stated = known[tuple(getattr(one, name) for name in IN_RESULTS)]
+            others += not np.isclose(stated, value, rtol=AGREE, atol=AGREE, equal_nan=True).any()
+        if not others:
+            return ""
+        return (
+            f"results.csv has another R2 than {PREDICTIONS} for {others} of {len(self.predictions or ())} runs: tables and "
+            "curves show results.csv, everything that is drawn or compared star by star shows the predictions"
+        )

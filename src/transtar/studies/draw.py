@@ -1,0 +1,99 @@
+"""From the tables of a study on disk to its tables, figures and report; nothing else is read, and nothing is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from .. import __version__
+from ..errors import InputError
+from ..evaluate import read_results
+from ..files import atomic_path, write_text
+from ..report import Section, write_report
+from .closing import closing_lines
+from .context import Context
+from .layout import CLOSING, DRAWN, REPORT, RESULTS, SETTINGS, TYPED_RESULTS, check_out
+from .load import load_study
+from .reporters import get_reporter, reporters_of
+from .spec import Study
+
+
+def draw(studies: Mapping[str, Study], out: Path, say: Callable[[str], None] = lambda text: None) -> Path:
+    """Draw tables and figures from what is on disk, and write report.html.
+
+    Parameters
+    ----------
+    studies : mapping of str to Study
+        The study as 'default', its variants and its experiments.
+    out : Path
+        Folder with ``results.csv``; what lies beside it is drawn, too, and what needs a file that is not there is left out.
+    say : callable
+        Told what is left out, and where the files contradict each other.
+
+    Returns
+    -------
+    Path
+        report.html.
+
+    Raises
+    ------
+    TranstarError
+        If ``results.csv`` is missing or damaged, as may be what lies beside it; or a reporter does not exist.
+    """
+    study = studies["default"]
+    names = reporters_of(study)
+    reporters = [get_reporter(name) for name in names]
+    results = read_results(out / RESULTS)
+    with atomic_path(out / TYPED_RESULTS) as temporary:
+        pq.write_table(results.table, temporary, compression="zstd", write_page_checksum=True)
+    context = Context(studies, results, out, names)
+    context.lines.extend(closing_lines(study, results, context.predictions, context.mmd))
+    write_text(out / CLOSING, "\n".join(context.lines) + "\n")
+    sections: list[Section] = [section for reporter in reporters for section in reporter(results, context)]
+    for file, what in context.missing.items():
+        say(f"{out / file}: not there, or of an older version; left out: {', '.join(dict.fromkeys(what))}")
+    if text := context.disagreement():
+        say(text)
+    write_report(out / REPORT, study.title, sections, study.description, f"transtar {__version__}")
+    return out / REPORT
+
+
+def redraw(
+    folder: str | Path,
+    studies: Mapping[str, Study] | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Path:
+    """Draw the tables and figures of a study again from its ``results.csv``, which may have been edited or come from elsewhere.
+
+    Neither runs, models nor prepared sets are needed. What is drawn star by star needs ``predictions.parquet``, and the plane
+    the folder ``stars``; where they are missing the report says what is left out.
+
+    Parameters
+    ----------
+    folder : path
+        Of a study: ``results.csv``, and the settings that the study has written into ``settings``.
+    studies : mapping of str to Study, optional
+        As from `load_study`; by default what ``settings/default.yaml`` in the folder says.
+    say : callable, optional
+        Told what is left out.
+
+    Returns
+    -------
+    Path
+        report.html.
+
+    Raises
+    ------
+    TranstarError
+        If ``results.csv`` or the settings are missing or damaged, or somebody else's file is in the way.
+    """
+    out = Path(folder)
+    check_out(out, [out / RESULTS], DRAWN)
+    if studies is None:
+        record = out / SETTINGS / "default.yaml"
+        if not record.is_file():
+            raise InputError(f"{record}: not found, so it is not known which study this is; give the study file")
+        studies = load_study(str(record))
+    return draw(studies, out, say)

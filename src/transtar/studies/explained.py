@@ -1,0 +1,165 @@
+"""Loss landscapes and gradients of a study's networks, computed once and kept as files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..datasets import PreparedSet, read_set
+from ..errors import TranstarError
+from ..evaluate import regimes
+from ..explain import loss_landscape, save_landscapes
+from ..explain.lines import read_lines
+from ..explain.moved import NEEDED, MovedSpectra, move_labels
+from ..explain.response import PhysicalTest, physical_test
+from ..explain.results import SALIENCY, shares, write_saliency, write_shares, write_test
+from ..explain.saliency import saliency
+from ..files import content_hash
+from ..models import Estimator, load_estimator
+from .job import Job
+from .layout import EXPLAINED
+from .rows import rows_of_job
+from .spec import Study
+
+LANDSCAPES = "landscape.npz"
+
+STARS = 300
+"""Test stars of the physical test, drawn at random; as many metal-poor ones are added for the regimes of those."""
+
+FEWEST = 3
+"""Stars of a regime below which nothing is drawn of it."""
+
+
+def explain_networks(study: Study, jobs: Sequence[Job], out: Path, say: Callable[[str], None]) -> dict[str, Any] | None:
+    """Compute the loss landscapes, gradients and responses of the networks that `explain` names, unless they are stored.
+
+    Parameters
+    ----------
+    study : Study
+        With `explain`.
+    jobs : sequence of Job
+        Those of the study itself, all done.
+    out : Path
+    say : callable
+
+    Returns
+    -------
+    dict or None
+        ``folder``, relative to `out`, and ``n_stars``, those that the networks are looked at by; where these are fewer than
+        `FEWEST` there is nothing in the folder. None if no network was kept.
+    """
+    wanted = study.explain
+    assert wanted is not None
+    seed = study.seeds[0]
+    saved = [job for job in jobs if job.saved]
+    if not saved:
+        return None
+    start = next(job for job in jobs if job.strategy == "pretrain" and (job.model, job.seed) == (wanted.model, seed))
+    folder = out / EXPLAINED / content_hash([[job.key for job in (start, *saved)], wanted.regime, wanted.seeds])
+    label = study.models[wanted.model][0]
+    stars = _Stars(start, wanted.regime, label)
+    if len(stars.chosen) >= FEWEST:
+        paths = {"zero-shot": start.base} | {job.strategy: job.saved for job in saved}
+        if not (folder / LANDSCAPES).is_file():
+            say(f"loss landscapes of {len(saved)} strategies on {len(stars.chosen)} {wanted.regime} test stars")
+            _landscapes(paths, stars, label, wanted.seeds, folder)
+        if not (folder / SALIENCY).is_file():
+            say(f"gradients of {len(paths)} networks")
+            _saliency(study, paths, stars, label, folder, say)
+    return {"folder": f"{EXPLAINED}/{folder.name}", "n_stars": len(stars.chosen)}
+
+
+class _Stars:
+    """The test stars of a run, and those of one regime that have a label."""
+
+    def __init__(self, job: Job, regime: str, label: str):
+        self.set: PreparedSet = read_set(job.target)
+        self.regime = regime
+        self.rows = rows_of_job(job)[1]
+        self.labels = {name: self.set.columns[name][self.rows].astype(np.float64) for name in self.set.labels}
+        self.regimes = regimes(self.labels, 0)
+        self.chosen = self.rows[
+            self.regimes.get(regime, np.zeros(len(self.rows), bool)) & np.isfinite(self.labels[label])
+        ]
+
+    def reference(self, label: str) -> np.ndarray:
+        """Reference of the chosen stars."""
+        return self.set.columns[label][self.chosen].astype(np.float64)
+
+
+def _landscapes(paths: dict[str, str], stars: _Stars, label: str, seeds: int, folder: Path) -> None:
+    base = load_estimator(paths["zero-shot"])
+    landscapes = {
+        name: loss_landscape(
+            load_estimator(path), stars.set.flux[stars.chosen], stars.reference(label), label=label, n_seeds=seeds,
+            base=base if name == "full" else None,
+        )
+        for name, path in paths.items()
+        if name != "zero-shot"
+    }  # fmt: skip
+    save_landscapes(landscapes, folder)
+
+
+def _saliency(
+    study: Study, paths: dict[str, str], stars: _Stars, label: str, folder: Path, say: Callable[[str], None]
+) -> None:
+    models = {name: load_estimator(path) for name, path in paths.items()}
+    wave = stars.set.preprocessing.wavelengths.wave
+    gradients = saliency(models, stars.set.flux[stars.chosen], wave, label, stars.regime)
+    write_shares(folder, shares(gradients, read_lines()))
+    test = _physical_test(study, models, stars, label, say)
+    if test is not None:
+        write_test(folder, test, wave)
+    # Last, because this file says that all is there.
+    write_saliency(folder, gradients)
+
+
+def _physical_test(
+    study: Study, models: dict[str, Estimator], stars: _Stars, label: str, say: Callable[[str], None]
+) -> PhysicalTest | None:
+    from ..simulate import load_emulator
+    from ..simulate.instruments.instrument import INSTRUMENTS
+
+    survey, prepared = stars.set.survey, stars.set
+    if survey not in INSTRUMENTS or not set(NEEDED) <= set(stars.labels):
+        say(f"no physical test: {survey} is none of {', '.join(INSTRUMENTS)}, or lacks one of {', '.join(NEEDED)}")
+        return None
+    order = np.random.default_rng(0).permutation(len(stars.rows))
+    drawn = order[:STARS]
+    poor = order[stars.regimes["poor"][order]][:STARS]
+    drawn, random = np.concatenate([drawn, np.setdiff1d(poor, drawn)]), len(drawn)
+    # Metal-poor stars beyond their share count in their own regimes alone.
+    masks = {
+        name: mask[drawn] & (name.startswith("poor") | (np.arange(len(drawn)) < random))
+        for name, mask in stars.regimes.items()
+    }
+    rows = stars.rows[drawn]
+    try:
+        spectra: MovedSpectra = move_labels(
+            {name: values[drawn] for name, values in stars.labels.items()},
+            load_emulator(),
+            INSTRUMENTS[survey],
+            prepared.preprocessing,
+            prepared.columns["velocity"][rows] if "velocity" in prepared.columns else None,
+            _lines(study, models["zero-shot"]),
+        )
+        ivar = None if prepared.ivar is None else prepared.ivar[rows]
+        return physical_test(models, label, spectra, masks, ivar)
+    except TranstarError as error:
+        say(f"no physical test: {error}")
+        return None
+
+
+def _lines(study: Study, model: Estimator):
+    """The line correction of the mock stars that a model, or the one that it began with, has learnt from; None for none."""
+    from ..simulate.mocks.line_correction import lines_of_model, load_lines
+    from ..simulate.mocks.mock_sets import mock_settings
+
+    assert study.explain is not None
+    sample = study.sources.get(study.explain.model, study.source)
+    of_mock = None if sample.mock is None else mock_settings(sample.mock).lines
+    name = of_mock or lines_of_model(model.provenance)
+    return None if name is None else load_lines(name)

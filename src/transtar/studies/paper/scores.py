@@ -1,0 +1,14 @@
+"""Scores that the paper's tables and curves show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...evaluate import Results, summarise
+from ..context import Context
+
+
+def scores_of_target(results: Results, context: Context) -> list[dict[str, Any]]:
+    """Means over seeds of the scores of test stars of the target, by whatever network; `source` is 'any'."""
+    of_target = results.select(target=context.study.target.survey, split="test")
+    return [row | {"source": "any"} for row in summarise(of_target)]
