@@ -9,6 +9,7 @@ from transtar.errors import InputError
 from transtar.flags import Flag, has
 from transtar.grids import BLUE, SPEED_OF_LIGHT
 from transtar.preprocess import Preprocessing, preprocess, preprocess_stream, too_fast
+from transtar.quality import Quality
 
 from .made import LAMOST_WAVE, WAVES, batch_of, random_batch, star
 
@@ -173,7 +174,7 @@ def test_good_fraction():
     spectra, flags = flags_of(batch)
     np.testing.assert_allclose(spectra.good_fraction, [1 - 292 / 1462, 1 - 293 / 1462], rtol=1e-6)
     assert flags == [Flag(0), Flag.LOW_GOOD_FRACTION]
-    assert flags_of(batch, Preprocessing(good_fraction=0.9))[1] == [Flag.LOW_GOOD_FRACTION] * 2
+    assert flags_of(batch, quality=Quality(good_fraction=0.9))[1] == [Flag.LOW_GOOD_FRACTION] * 2
     assert (spectra.ivar[0, :292] == 0).all()
     assert (spectra.ivar[0, 292:] > 0).all()
 

@@ -1,11 +1,13 @@
 """Networks, and the Estimator that carries one together with its scalers, preprocessing and history."""
 
-from .ensemble import check_ensemble, predict_ensemble
+from .card import describe_last_step
+from .ensemble import check_ensemble, load_models, name_models, predict_ensemble
 from .estimator import Estimator
 from .lora import LoRALinear, LoRASettings, add_lora, merge_lora
 from .mlp import MLPSettings, build_mlp, count_weights
 from .named import find_model, import_model, named_models
 from .networks import build_network, describe
+from .preprocessing import read_preprocessing
 from .residual import ResidualNetwork, ResidualSettings, build_head
 from .storage import check_replaceable, load_estimator, read_config, save_estimator
 
@@ -24,12 +26,16 @@ __all__ = [
     "check_replaceable",
     "count_weights",
     "describe",
+    "describe_last_step",
     "find_model",
     "import_model",
     "load_estimator",
+    "load_models",
     "merge_lora",
+    "name_models",
     "named_models",
     "predict_ensemble",
     "read_config",
+    "read_preprocessing",
     "save_estimator",
 ]

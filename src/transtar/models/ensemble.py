@@ -1,14 +1,71 @@
-"""Several models of the same labels as one: their mean, and their spread."""
+"""Several models: loading them, naming them, and those of the same labels as one, by their mean and spread."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-from ..errors import MismatchError
+from ..errors import InputError, MismatchError, shown
 from ..preprocess import require_same
 from .estimator import Estimator
+from .storage import load_estimator
+
+
+def load_models(
+    models: Estimator | str | Path | Sequence[Estimator | str | Path],
+) -> tuple[list[Estimator], list[str]]:
+    """Load models by name or folder; what is a model already stays it.
+
+    Parameters
+    ----------
+    models : Estimator, str or path, or sequence of these
+
+    Returns
+    -------
+    estimators : list of Estimator
+    names : list of str
+        What messages call them: name or folder as given, or "model 1", "model 2", ... by their place.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one cannot be read.
+    """
+    given = [models] if isinstance(models, Estimator | str | Path) else list(models)
+    if not given:
+        raise InputError("predicting needs at least one model")
+    estimators = [model if isinstance(model, Estimator) else load_estimator(model) for model in given]
+    names = [f"model {n}" if isinstance(model, Estimator) else str(model) for n, model in enumerate(given, 1)]
+    return estimators, names
+
+
+def name_models(names: Sequence[str], models: Sequence[Estimator], survey: str) -> list[str]:
+    """Short names of models for tables: by the strategy of their last step; by their folders where that tells none apart.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Their folders, or names, as from `load_models`.
+    models : sequence of Estimator
+    survey : str
+        Of the prepared set: what was pre-trained on it is 'scratch', what was pre-trained elsewhere 'zero-shot'.
+
+    Returns
+    -------
+    list of str
+        All different, unless `names` are not.
+    """
+    short = []
+    for name, model in zip(names, models, strict=True):
+        step = model.provenance[-1] if model.provenance else {}
+        strategy = shown(step.get("strategy") or Path(name).name, 60)
+        if step.get("step") == "pretrain" and strategy == "mlp":
+            strategy = "scratch" if step.get("survey") == survey else "zero-shot"
+        short.append(strategy)
+    final = [one if short.count(one) == 1 else Path(name).name for one, name in zip(short, names, strict=True)]
+    return final if len(set(final)) == len(final) else list(names)
 
 
 def check_ensemble(

@@ -31,7 +31,7 @@ def test_one_spectrum_does_not_cost_the_others_their_place(folder, monkeypatch, 
             raise raised
         return real(batch, *arguments, **more)
 
-    monkeypatch.setattr("transtar.datasets.flow.preprocess_batch", odd)
+    monkeypatch.setattr("transtar.datasets.gridding.preprocess_batch", odd)
     told = []
     pairs = list(
         grid_spectra(stream(LAMOST, folder), LAMOST, SETTINGS, on_error=lambda path, why: told.append((path.name, why)))
@@ -50,7 +50,7 @@ def test_what_is_wrong_with_the_settings_ends_the_run(folder, monkeypatch):
     def odd(*arguments, **more):
         raise SettingsError("no such grid")
 
-    monkeypatch.setattr("transtar.datasets.flow.preprocess_batch", odd)
+    monkeypatch.setattr("transtar.datasets.gridding.preprocess_batch", odd)
     with pytest.raises(SettingsError):
         list(grid_spectra(stream(LAMOST, folder), LAMOST, SETTINGS, on_error=lambda *_: None))
 
@@ -67,7 +67,7 @@ def test_velocities_are_looked_up_once(folder, monkeypatch):
             raise ValueError("too many")
         return real(batch, *arguments, **more)
 
-    monkeypatch.setattr("transtar.datasets.flow.preprocess_batch", odd)
+    monkeypatch.setattr("transtar.datasets.gridding.preprocess_batch", odd)
     report = VelocityReport()
     pairs = list(grid_spectra(stream(LAMOST, folder), LAMOST, SETTINGS, velocity_table=table, velocity_report=report))
     assert calls == [4, 1, 1, 1, 1]
