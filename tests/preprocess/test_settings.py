@@ -82,7 +82,7 @@ def test_settings_of_an_older_transtar_are_read_without_their_thresholds(caplog)
     assert not caplog.records
     require_same(Preprocessing.from_stored(older | {"snr": 5.0}), "older", Preprocessing(degree=4), "newer")
     Preprocessing.from_stored(older | {"snr": 5.0}, "model")
-    assert "a run no longer follows: --quality good_fraction=0.8 snr=5" in caplog.text
+    assert "for the same flags: --quality snr=5 good_fraction=0.8" in caplog.text
     for wrong in ({"snr": "low"}, {"good_fraction": 80}, {"other": 1}):
         with pytest.raises(SettingsError):
             Preprocessing.from_stored(older | wrong, "model")

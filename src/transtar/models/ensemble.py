@@ -41,12 +41,12 @@ def load_models(
     return estimators, names
 
 
-def name_models(names: Sequence[str], models: Sequence[Estimator], survey: str) -> list[str]:
+def name_models(names: Sequence[str | Path], models: Sequence[Estimator], survey: str) -> list[str]:
     """Short names of models for tables: by the strategy of their last step; by their folders where that tells none apart.
 
     Parameters
     ----------
-    names : sequence of str
+    names : sequence of str or path
         Their folders, or names, as from `load_models`.
     models : sequence of Estimator
     survey : str
@@ -65,7 +65,7 @@ def name_models(names: Sequence[str], models: Sequence[Estimator], survey: str) 
             strategy = "scratch" if step.get("survey") == survey else "zero-shot"
         short.append(strategy)
     final = [one if short.count(one) == 1 else Path(name).name for one, name in zip(short, names, strict=True)]
-    return final if len(set(final)) == len(final) else list(names)
+    return final if len(set(final)) == len(final) else [str(name) for name in names]
 
 
 def check_ensemble(

@@ -189,9 +189,7 @@ class Preprocessing:
         settings, thresholds = take_thresholds(content)
         if Quality.from_dict(thresholds) != Quality() and where:
             given = " ".join(f"{name}={value:g}" for name, value in thresholds.items())
-            tell(
-                f"{where}: of an older transtar, with thresholds of its own, which a run no longer follows: --quality {given}"
-            )
+            tell(f"{where}: made with thresholds that are settings of a run now; for the same flags: --quality {given}")
         return cls.from_dict(settings)
 
 

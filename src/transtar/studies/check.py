@@ -165,6 +165,7 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "strategies": _strategies,
     "sources": check_mapping,
     "preprocessing": check_mapping,
+    "quality": check_mapping,
     "pretrain": check_mapping,
     "prior": _by_name,
     "pipeline": _by_label,

@@ -13,8 +13,10 @@ from ..errors import InputError, SettingsError, check_keys, shown
 from ..glossary import LABELS
 from ..names import check_name
 from ..plain_yaml import read_extending
+from ..quality import take_thresholds
 from ..surveys import Stated, get_survey
 from ..tables import CHOOSABLE
+from ..telling import tell
 from .check import MOST_RUNS, check_content, check_variant
 from .experiments import build_experiments, experiment_studies
 from .spec import REGIMES, SPLITS, ElementCheck, Explain, PlaneSample, Sample, Study, Subset
@@ -76,7 +78,7 @@ def build_study(content: dict, where: str) -> Study:
     """Check plain data and make a `Study` of it."""
     check_keys(content, (f.name for f in fields(Study)), where)
     check_content(content, where)
-    content = deepcopy(content)
+    content = _with_thresholds(deepcopy(content), where)
     for side in ("source", "target"):
         if not isinstance(content.get(side), dict):
             raise SettingsError(f"{where}: needs '{side}' with survey, spectra and labels")
@@ -125,6 +127,18 @@ def build_study(content: dict, where: str) -> Study:
             f"{where}: seeds, sizes, strategies and models make {n_runs} runs; more than {MOST_RUNS} are too many"
         )
     return study
+
+
+def _with_thresholds(content: dict, where: str) -> dict:
+    """Thresholds among the settings of the preprocessing, where they were once, are put where they belong, and that is told."""
+    settings, thresholds = take_thresholds(content.get("preprocessing") or {})
+    if not thresholds:
+        return content
+    given = ", ".join(f"{name}: {shown(value)}" for name, value in thresholds.items())
+    tell(
+        f"{where}: {' and '.join(thresholds)} of the preprocessing are thresholds of the run; write 'quality: {{{given}}}'"
+    )
+    return content | {"preprocessing": settings, "quality": thresholds | (content.get("quality") or {})}
 
 
 def _sample(kind: type, content: Any, where: str) -> Any:

@@ -292,6 +292,7 @@ def _settings_section(studies: dict[str, Study], out: Path) -> Section:
         names = (
             "simulate",
             "preprocessing",
+            *(["quality"] if study.quality else []),
             "pretrain",
             "adapter",
             "sizes",

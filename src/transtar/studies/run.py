@@ -11,12 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..datasets import read_set
+from ..datasets import describe_set, read_set
 from ..devices import check_device
 from ..errors import InputError, SettingsError
 from ..files import check_files, content_hash, discard_temporaries, read_written
 from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
+from ..quality import Quality
 from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
 from .element import element_model
 from .experiments import experiment_studies
@@ -85,7 +86,14 @@ def run_study(
         check_inputs(study, out)
     made: list[tuple] = []
     for variant, study in studies.items():
-        inputs = (study.simulate, study.selections, study.catalogs, study.preprocessing, samples_of(study))
+        inputs = (
+            study.simulate,
+            study.selections,
+            study.catalogs,
+            study.preprocessing,
+            study.quality,
+            samples_of(study),
+        )
         if inputs not in made:
             made.append(inputs)
             make_inputs(study, out, workers, say)
@@ -188,6 +196,7 @@ def check_settings(study: Study, variant: str) -> None:
         Naming the unknown or impossible setting.
     """
     Preprocessing.from_dict(study.preprocessing)
+    Quality.from_dict(study.quality)
     check_device(study.pretrain.get("device", "cpu"))
     for model, labels in study.models.items():
         if model in study.prior:
@@ -267,10 +276,12 @@ def _saved(study: Study, job: Job, out: Path) -> str:
 
 
 def content_of(folder: Path) -> str:
-    """Changes with the spectra of a set, with their identity, their labels and their split."""
+    """Changes with the spectra of a set, with their identity, their labels and their split, and with unusual thresholds."""
     prepared = read_set(folder)
     columns = prepared.columns
     names = [name for name in ("id", "star", "file", "split", *prepared.labels) if name in columns]
-    return content_hash(
-        [prepared.hash, *(hashlib.sha256(repr(columns[name].tolist()).encode()).hexdigest() for name in names)]
-    )
+    # By the thresholds stars are usable or not; runs with the usual ones keep their keys.
+    quality = Quality.recorded(describe_set(folder))
+    thresholds = [] if quality == Quality() else [quality.to_dict()]
+    hashes = [hashlib.sha256(repr(columns[name].tolist()).encode()).hexdigest() for name in names]
+    return content_hash([prepared.hash, *hashes, *thresholds])

@@ -177,6 +177,8 @@ class Study:
         For a label the column, of the label tables of target and plane, with the value of the survey's own pipeline.
     preprocessing : dict
         Settings of `transtar.preprocess.Preprocessing`.
+    quality : dict
+        Thresholds of `transtar.Quality`, by which the spectra are flagged.
     models : dict of str to list of str
         Name of each model and the labels it predicts.
     seeds : list of int
@@ -223,6 +225,7 @@ class Study:
     subset: Subset | None = None
     pipeline: dict[str, str] = field(default_factory=dict)
     preprocessing: dict[str, Any] = field(default_factory=dict)
+    quality: dict[str, float] = field(default_factory=dict)
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2, 3, 4])
     sizes: list[int] = field(default_factory=lambda: [50, 100, 200, 400])
     pretrain: dict[str, Any] = field(default_factory=dict)
