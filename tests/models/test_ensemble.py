@@ -1,9 +1,7 @@
-from pathlib import Path
-
 import pytest
 
 from transtar.errors import InputError
-from transtar.models import load_models, name_models
+from transtar.models import load_models
 
 from .examples import small_estimator
 
@@ -21,16 +19,3 @@ def test_models_come_by_name_folder_or_as_they_are(tmp_path):
         load_models([])
     with pytest.raises(InputError, match="no such model folder"):
         load_models("nothing")
-
-
-def test_short_names():
-    model = small_estimator(provenance=({"step": "pretrain", "strategy": "mlp", "survey": "lamost"},))
-    lora = small_estimator(provenance=({"step": "finetune", "strategy": "lora"},))
-    assert name_models(["m", "adapted"], [model, lora], "miles") == ["zero-shot", "lora"]
-    assert name_models(["m"], [model], "lamost") == ["scratch"]
-    assert name_models(["w/adapted", Path("w/second"), "m"], [lora, lora, model], "miles") == [
-        "adapted", "second", "zero-shot",
-    ]  # fmt: skip
-    # Where nothing is known, and where not even the folders differ in name.
-    assert name_models(["w/plain"], [small_estimator(provenance=())], "miles") == ["plain"]
-    assert name_models(["a/x", Path("b/x")], [lora, lora], "miles") == ["a/x", "b/x"]

@@ -1,11 +1,11 @@
 """Networks, and the Estimator that carries one together with its scalers, preprocessing and history."""
 
-from .card import describe_last_step
-from .ensemble import check_ensemble, load_models, name_models, predict_ensemble
+from .ensemble import check_ensemble, load_models, predict_ensemble
 from .estimator import Estimator
 from .lora import LoRALinear, LoRASettings, add_lora, merge_lora
 from .mlp import MLPSettings, build_mlp, count_weights
 from .named import find_model, import_model, named_models
+from .naming import describe_last_step, name_models
 from .networks import build_network, describe
 from .preprocessing import read_preprocessing
 from .residual import ResidualNetwork, ResidualSettings, build_head

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .estimator import Estimator
 
 
 def model_card(config: dict) -> str:
@@ -60,15 +56,3 @@ def model_card(config: dict) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def describe_last_step(model: Estimator) -> str:
-    """One line on how the last step of a model's training went."""
-    step = model.provenance[-1] if model.provenance else {}
-    text = f"{', '.join(model.label_names)} by {step.get('strategy')} on {step.get('n_train')} stars"
-    if step.get("n_validation"):
-        text += f", {step['n_validation']} held out"
-    if step.get("best_epoch") is not None:
-        loss = step["validation_loss"][step["best_epoch"]]
-        text += f"; best validation loss {loss:.4f} after epoch {step['best_epoch']} of {step['epochs_run']}"
-    return text

@@ -1,4 +1,4 @@
-"""Several models: loading them, naming them, and those of the same labels as one, by their mean and spread."""
+"""Several models: loading them, and taking those of the same labels as one, by their mean and spread."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError, MismatchError, shown
+from ..errors import InputError, MismatchError
 from ..preprocess import require_same
 from .estimator import Estimator
 from .storage import load_estimator
@@ -39,33 +39,6 @@ def load_models(
     estimators = [model if isinstance(model, Estimator) else load_estimator(model) for model in given]
     names = [f"model {n}" if isinstance(model, Estimator) else str(model) for n, model in enumerate(given, 1)]
     return estimators, names
-
-
-def name_models(names: Sequence[str | Path], models: Sequence[Estimator], survey: str) -> list[str]:
-    """Short names of models for tables: by the strategy of their last step; by their folders where that tells none apart.
-
-    Parameters
-    ----------
-    names : sequence of str or path
-        Their folders, or names, as from `load_models`.
-    models : sequence of Estimator
-    survey : str
-        Of the prepared set: what was pre-trained on it is 'scratch', what was pre-trained elsewhere 'zero-shot'.
-
-    Returns
-    -------
-    list of str
-        All different, unless `names` are not.
-    """
-    short = []
-    for name, model in zip(names, models, strict=True):
-        step = model.provenance[-1] if model.provenance else {}
-        strategy = shown(step.get("strategy") or Path(name).name, 60)
-        if step.get("step") == "pretrain" and strategy == "mlp":
-            strategy = "scratch" if step.get("survey") == survey else "zero-shot"
-        short.append(strategy)
-    final = [one if short.count(one) == 1 else Path(name).name for one, name in zip(short, names, strict=True)]
-    return final if len(set(final)) == len(final) else [str(name) for name in names]
 
 
 def check_ensemble(
