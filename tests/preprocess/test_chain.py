@@ -8,7 +8,7 @@ import pytest
 from transtar.errors import InputError
 from transtar.flags import Flag, has
 from transtar.grids import BLUE, SPEED_OF_LIGHT
-from transtar.preprocess import Preprocessing, preprocess, preprocess_stream, too_fast
+from transtar.preprocess import Preprocessing, preprocess, too_fast
 from transtar.quality import Quality
 
 from .made import LAMOST_WAVE, WAVES, batch_of, random_batch, star
@@ -45,14 +45,6 @@ def test_nothing_depends_on_the_units_of_flux():
     np.testing.assert_allclose(other.flux, one.flux, atol=1e-5)
     np.testing.assert_array_equal(other.flags, one.flags)
     np.testing.assert_allclose(other.snr, one.snr, rtol=1e-4)
-
-
-def test_stream_is_preprocess_batch_by_batch():
-    batch = random_batch(10)
-    pairs = list(preprocess_stream((batch.select(slice(i, i + 5)) for i in (0, 5)), Preprocessing()))
-    assert [len(spectra) for _, spectra in pairs] == [5, 5]
-    assert pairs[1][0].ids.tolist() == [5, 6, 7, 8, 9]
-    np.testing.assert_allclose(np.concatenate([s.flux for _, s in pairs]), preprocess(batch).flux, atol=1e-5)
 
 
 def test_a_velocity_is_undone_exactly_where_it_is_a_whole_number_of_pixels():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ T = TypeVar("T")
 _END: Any = object()
 
 
-def ahead(items: Iterator[T], n: int, stop: Event) -> Iterator[T]:
+def ahead(items: Iterator[T], n: int, stop: Event) -> Generator[T, None, None]:
     """Give the items of an iterator in their order, while a thread makes those that come next.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -165,7 +165,7 @@ class Flow:
             report.lines.append(str(velocity_report))
         report.lines += fast_line(n_fast)
 
-    def _read(self, skip: Callable, leave_out: Callable, n_ahead: int) -> Iterator[SpectrumBatch]:
+    def _read(self, skip: Callable, leave_out: Callable, n_ahead: int) -> Generator[SpectrumBatch, None, None]:
         """The batches as they are read; what is to be told of files is told here, not in the thread that reads."""
         stop = Event()
 

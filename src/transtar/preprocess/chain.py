@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -140,14 +140,6 @@ def _empty(batch: SpectrumBatch, settings: Preprocessing, flags: np.ndarray) -> 
         np.full(n, np.nan, np.float32),
         flags.copy(),
     )
-
-
-def preprocess_stream(
-    batches: Iterable[SpectrumBatch], settings: Preprocessing, **options
-) -> Iterator[tuple[SpectrumBatch, GridSpectra]]:
-    """Run `preprocess` over a stream; memory is that of one batch."""
-    for batch in batches:
-        yield batch, preprocess(batch, settings, **options)
 
 
 def _stretch(batch, settings, velocity) -> tuple[np.ndarray, np.ndarray]:
