@@ -17,6 +17,7 @@ _MODULES = {
     "register": "surveys",
     "stream": "surveys",
     "Preprocessing": "preprocess",
+    "Quality": "quality",
     "preprocess_batch": "datasets",
     "PreparedSet": "datasets",
     "prepare": "datasets",
@@ -31,6 +32,8 @@ _MODULES = {
     "make_strategy": "train",
     "pretrain": "train",
     "predict_batches": "catalog",
+    "predict_files": "catalog",
+    "predict_set": "catalog",
     "read_catalog": "catalog",
     "write_catalog": "catalog",
     "evaluate_catalog": "evaluate",
@@ -42,9 +45,9 @@ _MODULES = {
 }
 
 if TYPE_CHECKING:
-    from .catalog import predict_batches, read_catalog, write_catalog
+    from .catalog import predict_batches, predict_files, predict_set, read_catalog, write_catalog
     from .datasets import PreparedSet, read_set, training_arguments
-    from .datasets.flow import preprocess_batch
+    from .datasets.gridding import preprocess_batch
     from .datasets.prepare import prepare
     from .errors import TranstarError
     from .evaluate import evaluate_catalog
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
     from .labels import read_labels
     from .models import Estimator
     from .preprocess import Preprocessing
+    from .quality import Quality
     from .spectra import SpectrumBatch
     from .studies import load_study, redraw, run_study
     from .surveys import Stated, Survey, get_survey, register, stream
@@ -64,6 +68,7 @@ __all__ = [
     "Flag",
     "PreparedSet",
     "Preprocessing",
+    "Quality",
     "SpectrumBatch",
     "Stated",
     "Survey",
@@ -76,6 +81,8 @@ __all__ = [
     "load_study",
     "make_strategy",
     "predict_batches",
+    "predict_files",
+    "predict_set",
     "prepare",
     "preprocess_batch",
     "pretrain",

@@ -10,7 +10,6 @@ import pytest
 
 from transtar.catalog.trained import trained_on
 from transtar.cli import build_parser
-from transtar.cli.common import name_models
 from transtar.cli.explain import KINDS
 from transtar.datasets import read_set
 from transtar.explain.results import read_saliency, read_test
@@ -164,20 +163,6 @@ def test_otherwise_prepared_spectra_are_refused(world, transtar, fails, tmp_path
     assert done.code == 0, done.err
     line = fails("explain", "saliency", "--model", world.model, "--data", tmp_path / "set", "--out", tmp_path / "out")
     assert "frame is rest against observed" in line
-
-
-def test_names(world, adapted):
-    model, lora = load_estimator(world.model), load_estimator(adapted)
-    assert name_models([world.model, adapted], [model, lora], "miles") == ["zero-shot", "lora"]
-    assert name_models([world.model], [model], "lamost") == ["scratch"]
-    other = adapted.parent / "second"
-    assert name_models([adapted, other, world.model], [lora, lora, model], "miles") == [
-        "adapted",
-        "second",
-        "zero-shot",
-    ]
-    again = adapted.parent / "x" / "adapted"
-    assert name_models([adapted, again], [lora, lora], "miles") == [str(adapted), str(again)]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -95,7 +95,7 @@ def test_a_model_or_settings_for_another_grid_are_refused_in_one_line(xp, world,
 
 
 def test_a_file_of_settings_changes_what_it_names(xp, transtar, tmp_path):
-    (tmp_path / "s.yaml").write_text("snr: 5\n")
+    (tmp_path / "s.yaml").write_text("snr: 5\ndegree: 4\n")
     done = transtar(
         "prepare",
         "--survey",
@@ -108,8 +108,10 @@ def test_a_file_of_settings_changes_what_it_names(xp, transtar, tmp_path):
         tmp_path / "set",
     )
     assert done.code == 0, done.err
-    settings = json.loads((tmp_path / "set" / "set.json").read_text())["preprocessing"]
-    assert (settings["grid"], settings["snr"]) == ("xp", 5)
+    assert "s.yaml: snr: thresholds of a run" in done.err
+    description = json.loads((tmp_path / "set" / "set.json").read_text())
+    assert (description["preprocessing"]["grid"], description["preprocessing"]["degree"]) == ("xp", 4)
+    assert description["provenance"]["quality"] == {"snr": 5, "good_fraction": 0.8, "hot": 7500}
 
 
 def test_galaxies_with_their_velocities_are_told(transtar, tmp_path):

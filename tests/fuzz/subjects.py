@@ -196,11 +196,11 @@ def study(path: Path) -> dict[str, Any]:
 
 def preprocessing(path: Path) -> dict[str, Any]:
     """Settings of preprocessing."""
-    from transtar.cli.common import read_preprocessing
+    from transtar.models import read_preprocessing
     from transtar.surveys import get_survey
 
-    settings = read_preprocessing(path, get_survey("lamost"))
-    return {"n": 1, "leaves": dict(oracle_tables.leaves(settings.to_dict()))}
+    settings, thresholds = read_preprocessing(path, get_survey("lamost"))
+    return {"n": 1, "leaves": dict(oracle_tables.leaves(settings.to_dict() | thresholds))}
 
 
 def leaves_differ(ours: dict[str, Any], theirs: dict[str, Any], wave_rtol: float = 0) -> list[str]:

@@ -8,7 +8,8 @@ import pytest
 from transtar.errors import InputError
 from transtar.flags import Flag, has
 from transtar.grids import BLUE, SPEED_OF_LIGHT
-from transtar.preprocess import Preprocessing, preprocess, preprocess_stream, too_fast
+from transtar.preprocess import Preprocessing, preprocess, too_fast
+from transtar.quality import Quality
 
 from .made import LAMOST_WAVE, WAVES, batch_of, random_batch, star
 
@@ -44,14 +45,6 @@ def test_nothing_depends_on_the_units_of_flux():
     np.testing.assert_allclose(other.flux, one.flux, atol=1e-5)
     np.testing.assert_array_equal(other.flags, one.flags)
     np.testing.assert_allclose(other.snr, one.snr, rtol=1e-4)
-
-
-def test_stream_is_preprocess_batch_by_batch():
-    batch = random_batch(10)
-    pairs = list(preprocess_stream((batch.select(slice(i, i + 5)) for i in (0, 5)), Preprocessing()))
-    assert [len(spectra) for _, spectra in pairs] == [5, 5]
-    assert pairs[1][0].ids.tolist() == [5, 6, 7, 8, 9]
-    np.testing.assert_allclose(np.concatenate([s.flux for _, s in pairs]), preprocess(batch).flux, atol=1e-5)
 
 
 def test_a_velocity_is_undone_exactly_where_it_is_a_whole_number_of_pixels():
@@ -173,7 +166,7 @@ def test_good_fraction():
     spectra, flags = flags_of(batch)
     np.testing.assert_allclose(spectra.good_fraction, [1 - 292 / 1462, 1 - 293 / 1462], rtol=1e-6)
     assert flags == [Flag(0), Flag.LOW_GOOD_FRACTION]
-    assert flags_of(batch, Preprocessing(good_fraction=0.9))[1] == [Flag.LOW_GOOD_FRACTION] * 2
+    assert flags_of(batch, quality=Quality(good_fraction=0.9))[1] == [Flag.LOW_GOOD_FRACTION] * 2
     assert (spectra.ivar[0, :292] == 0).all()
     assert (spectra.ivar[0, 292:] > 0).all()
 

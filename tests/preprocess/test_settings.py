@@ -8,7 +8,6 @@ from transtar.preprocess import Preprocessing, require_same
 
 OTHER = {
     "frame": "observed", "continuum": "none", "median_width": 9.0, "degree": 4, "passes": 9, "resolution": 1800.0,
-    "good_fraction": 0.5, "snr": 5.0,
 }  # fmt: skip
 
 
@@ -56,9 +55,7 @@ def test_windows():
         ({"median_width": float("nan")}, "median_width"),
         ({"resolution": -1}, "resolution must be between 10 and 1e"),
         ({"resolution": "high"}, "resolution"),
-        ({"snr": "low"}, "snr"),
-        ({"good_fraction": [1]}, "good_fraction"),
-        ({"good_fraction": 80}, "good_fraction"),
+        ({"snr": 5}, r"snr is a threshold of the run, .* 'quality: \{snr: 5\}' in a study, --quality"),
         ({"frame": None}, "frame"),
         ({"grid": ["blue"]}, "grid"),
     ],
@@ -77,3 +74,19 @@ def test_mismatch_names_both_sides_and_every_difference():
     for part in ("MODEL", "SET", "frame is rest against observed", "degree is 5 against 3", "prepare"):
         assert part in message
     assert "continuum is" not in message
+
+
+def test_settings_of_an_older_transtar_are_read_without_their_thresholds(caplog):
+    older = Preprocessing(degree=4).to_dict() | {"good_fraction": 0.8, "snr": 10.0}
+    assert Preprocessing.from_stored(older, "model") == Preprocessing(degree=4)
+    assert not caplog.records
+    require_same(Preprocessing.from_stored(older | {"snr": 5.0}), "older", Preprocessing(degree=4), "newer")
+    Preprocessing.from_stored(older | {"snr": 5.0}, "model")
+    assert "for the same flags: --quality snr=5 good_fraction=0.8" in caplog.text
+    for wrong in ({"snr": "low"}, {"good_fraction": 80}, {"other": 1}):
+        with pytest.raises(SettingsError):
+            Preprocessing.from_stored(older | wrong, "model")
+
+
+def test_the_hash_is_the_one_that_older_models_note():
+    assert Preprocessing().hash == "37a7e408bbd1ca35"

@@ -3,8 +3,11 @@ from pathlib import Path
 import pytest
 
 from transtar.errors import InputError, SettingsError
+from transtar.files import content_hash
+from transtar.preprocess import Preprocessing
 from transtar.studies.inputs import check_inputs, locate, selection_folder, set_folder, universe_of
 from transtar.studies.load import build_study
+from transtar.studies.run import check_settings
 
 SIDE = {"survey": "lamost", "spectra": "universe/lamost/spectra", "labels": "selections/pretraining-feh"}
 MOCK = {
@@ -55,6 +58,8 @@ def test_real_folders_take_the_place_of_mock_ones(tmp_path, monkeypatch):
         {"selections": {"desi-finetuning": {}, "pretraining-feh": {"keep_overlap": True}}},
         {"catalogs": ["universe", "more"]},
         {"preprocessing": {"frame": "observed"}},
+        {"quality": {"snr": 5}},
+        {"quality": {"hot": 6000}},
     ],
 )
 def test_what_decides_a_set_decides_its_folder(changes):
@@ -105,3 +110,31 @@ def test_columns_are_chosen_in_the_study_file(tmp_path):
         study(target=SIDE | {"columns": ["feh"]})
     with pytest.raises(SettingsError, match=r"target\.columns\.feh: must be text, not 3"):
         study(target=SIDE | {"columns": {"feh": 3}})
+
+
+def test_thresholds_of_older_study_files_are_put_where_they_belong(caplog):
+    older = study(preprocessing={"frame": "rest", "snr": 5}, quality={"good_fraction": 0.7})
+    assert older.preprocessing == {"frame": "rest"}
+    assert older.quality == {"snr": 5, "good_fraction": 0.7}
+    assert "snr of the preprocessing" in caplog.text
+    assert "write 'quality: {snr: 5}'" in caplog.text
+
+
+def test_sets_with_the_usual_thresholds_keep_the_names_that_they_had():
+    """Thresholds were settings of the preprocessing; a study is not to prepare its sets again for that."""
+    given = {name: value for name, value in SIDE.items()} | {
+        "split": None,
+        "velocities": None,
+        "stars": None,
+        "mock": None,
+    }
+    settings = Preprocessing().to_dict() | {"good_fraction": 0.8, "snr": 10.0}
+    real = study(simulate=None, selections={}, catalogs=[])
+    assert set_folder(real.source, real, OUT).name == f"lamost-{content_hash([given, {}, settings])}"
+
+
+def test_impossible_thresholds():
+    with pytest.raises(SettingsError, match="good_fraction must be between 0 and 1"):
+        check_settings(study(quality={"good_fraction": 8}), "default")
+    with pytest.raises(SettingsError, match="study: quality must be names and settings"):
+        study(quality=[5])

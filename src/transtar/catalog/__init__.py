@@ -1,5 +1,6 @@
 """Catalogs: predicting for whole surveys, writing and reading the tables."""
 
+from .from_files import Prediction, predict_files, predict_set
 from .predict import GridSpectraLike, predict_batches
 from .readers import read_catalog, read_metadata
 from .trained import trained_on
@@ -9,8 +10,11 @@ __all__ = [
     "SUFFIXES",
     "CatalogWriter",
     "GridSpectraLike",
+    "Prediction",
     "check_suffix",
     "predict_batches",
+    "predict_files",
+    "predict_set",
     "read_catalog",
     "read_metadata",
     "trained_on",

@@ -10,11 +10,9 @@ import numpy as np
 from ..errors import InputError
 from ..flags import NO_LABEL, Flag, has
 from ..glossary import COLUMNS
+from ..quality import Quality
 from ..spectra import SpectrumBatch
 from .trained import trained_on
-
-HOT_ABOVE = 7500.0
-"""Predicted Teff in K above which a star is flagged HOT_STAR."""
 
 KEY_COLUMNS = ("file", "id", "survey", "star", "ra", "dec", "velocity")
 """Columns that lead every catalog, filled with '', -1 or NaN where the survey does not know them."""
@@ -113,6 +111,7 @@ def predict_batches(
     estimators: Sequence[EstimatorLike],
     prepared: Iterable[tuple[SpectrumBatch | Mapping[str, np.ndarray], GridSpectraLike]],
     extra: Sequence[str] = (),
+    quality: Quality | None = None,
 ) -> Iterator[dict[str, np.ndarray]]:
     """Predict labels batch by batch.
 
@@ -124,9 +123,11 @@ def predict_batches(
     ----------
     estimators : sequence of EstimatorLike
     prepared : iterable of (SpectrumBatch or mapping, GridSpectraLike)
-        As from `transtar.preprocess.preprocess_stream`; see `key_columns` for the first of each pair.
+        As from `transtar.datasets.Flow.batches`; see `key_columns` for the first of each pair.
     extra : sequence of str
         Further columns to carry.
+    quality : Quality, optional
+        Its `hot` decides HOT_STAR; the default if not given. Flags of S/N and of good pixels come with the spectra.
 
     Yields
     ------
@@ -148,7 +149,7 @@ def predict_batches(
         flags = np.array(spectra.flags, np.int32)
         flux = np.asarray(spectra.flux)
         usable = ~has(flags, NO_LABEL) & np.isfinite(flux).all(axis=1)
-        labels, own = _predict(estimators, flux if usable.all() else flux[usable])
+        labels, own = _predict(estimators, flux if usable.all() else flux[usable], quality or Quality())
         flags[usable] |= own
         flags[trained_on(columns, tables)] |= Flag.TRAINED_ON
         columns |= {"snr": spectra.snr, "good_fraction": spectra.good_fraction}
@@ -158,7 +159,9 @@ def predict_batches(
         yield columns | {"flags": flags}
 
 
-def _predict(estimators: Sequence[EstimatorLike], flux: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def _predict(
+    estimators: Sequence[EstimatorLike], flux: np.ndarray, quality: Quality
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Labels and their spreads, and the flags that follow, of spectra that are all usable."""
     flags = np.zeros(len(flux), np.int32)
     members: dict[str, list[np.ndarray]] = {}
@@ -182,7 +185,7 @@ def _predict(estimators: Sequence[EstimatorLike], flux: np.ndarray) -> tuple[dic
         lower, upper = max(low for low, _ in limits[label]), min(high for _, high in limits[label])
         flags[(mean < lower) | (mean > upper)] |= Flag.LABEL_EXTRAPOLATED
         if label == "teff":
-            flags[mean > HOT_ABOVE] |= Flag.HOT_STAR
+            flags |= quality.hot_flags(mean)
         found[label] = mean
         if np.isfinite(errors[label]).all():
             found[f"{label}_err"] = np.full(len(mean), max(errors[label]))

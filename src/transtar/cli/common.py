@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from ..checks import MOST_EPOCHS
 from ..errors import InputError, SettingsError, printable, shown
 from . import arguments as values
-
-if TYPE_CHECKING:
-    from ..models import Estimator
-    from ..surveys import Survey
 
 
 def say(text: str) -> None:
@@ -27,6 +22,16 @@ def say_left_out(counts: dict[str, int]) -> None:
     if counts:
         reasons = ", ".join(f"{n} {reason}" for reason, n in counts.items())
         say(f"{sum(counts.values())} rows left out, which are no spectra of targets: {reasons}")
+
+
+def advance(bar: Any) -> Callable[[int, int], None]:
+    """A callback ``(done, total)`` that moves a progress bar of spectra, of which a file may hold many."""
+
+    def progress(done: int, total: int) -> None:
+        bar.total = max(total, done)
+        bar.update(done - bar.n)
+
+    return progress
 
 
 def epoch_bar(description: str):
@@ -45,8 +50,8 @@ def epoch_bar(description: str):
     return show
 
 
-def parse_assignments(texts: Iterable[str]) -> dict[str, Any]:
-    """Turn ``key=value`` texts into a dictionary; values are read as YAML, keys may be dotted.
+def parse_assignments(texts: Iterable[str], option: str = "--set") -> dict[str, Any]:
+    """Turn ``key=value`` texts of an option into a dictionary; values are read as YAML, keys may be dotted.
 
     Raises
     ------
@@ -60,11 +65,11 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         key = key.strip()
         if not equals or not all(part.strip() for part in key.split(".")):
-            raise SettingsError(f"--set takes key=value, not '{shown(text)}'")
+            raise SettingsError(f"{option} takes key=value, not '{shown(text)}'")
         if key in settings:
-            raise SettingsError(f"--set: {shown(key)} is given twice")
+            raise SettingsError(f"{option}: {shown(key)} is given twice")
         try:
-            settings[key] = parse_yaml(value, f"--set {shown(key)}")
+            settings[key] = parse_yaml(value, f"{option} {shown(key)}")
         except InputError as error:
             raise SettingsError(str(error)) from None
     return settings
@@ -80,6 +85,18 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=COLUMN",
         help="which column of a table, or of spectra of the survey generic, is which, where names do not tell, or tell it twice: "
         "feh=FE_H id=recno flux=FLUX_CAL",
+    )
+
+
+def add_quality(parser: argparse.ArgumentParser) -> None:
+    """Thresholds of the flags."""
+    parser.add_argument(
+        "--quality",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="thresholds of the flags: snr=10 good_fraction=0.8 hot=7500 (K) if not given",
     )
 
 
@@ -130,47 +147,6 @@ def given_training(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def read_preprocessing(path: Path | None, survey: Survey):
-    """Settings from a YAML or JSON file, from a model folder or a prepared set; the survey's own for what is not named there.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or holds something else.
-    SettingsError
-        On an unknown key or an impossible value in it.
-    """
-    from ..datasets.defaults import default_settings
-    from ..files import read_json
-    from ..plain_yaml import read_yaml
-
-    if path is None:
-        return default_settings(survey)
-    for name in ("config.json", "set.json"):
-        if (path / name).is_file():
-            path = path / name
-    if not path.is_file():
-        raise InputError(f"{path}: no such file of settings, model or prepared set")
-    content = read_json(path) if path.suffix == ".json" else read_yaml(path, not_yaml="neither YAML nor JSON")
-    settings = content.get("preprocessing", content) if isinstance(content, dict) else content
-    if settings is not content and path.name == "config.json":
-        from ..models import read_config
-
-        settings = read_config(path.parent)["preprocessing"]
-        if settings is None:
-            raise InputError(f"{path.parent}: has no preprocessing: its inputs are no prepared spectra")
-    elif settings is not content and path.name == "set.json":
-        from ..datasets import describe_set
-
-        settings = describe_set(path.parent)["preprocessing"]
-    if not isinstance(settings, dict):
-        raise InputError(f"{path}: holds no settings (expected 'name: value' lines)")
-    try:
-        return default_settings(survey, settings)
-    except SettingsError as error:
-        raise SettingsError(f"{path}: {error}") from None
-
-
 def training_stars(prepared, labels: tuple[str, ...], n: int | None = None, seed: int = 0) -> dict[str, Any]:
     """The stars of a set that a model may see (split `pool`, no flag against them), as arguments of the training functions.
 
@@ -206,43 +182,3 @@ def training_stars(prepared, labels: tuple[str, ...], n: int | None = None, seed
         columns = prepared.select(rows).columns
         rows = rows[nested_subsets(star_names(columns), columns.get("feh"), [n], seed)[n]]
     return training_arguments(prepared, rows, labels)
-
-
-def describe_last_step(model) -> str:
-    """One line on how the last step of a model's training went."""
-    step = model.provenance[-1] if model.provenance else {}
-    text = f"{', '.join(model.label_names)} by {step.get('strategy')} on {step.get('n_train')} stars"
-    if step.get("n_validation"):
-        text += f", {step['n_validation']} held out"
-    if step.get("best_epoch") is not None:
-        loss = step["validation_loss"][step["best_epoch"]]
-        text += f"; best validation loss {loss:.4f} after epoch {step['best_epoch']} of {step['epochs_run']}"
-    return text
-
-
-def load_models(paths: Iterable[Path]) -> list:
-    """Load models, by folder."""
-    from ..models import load_estimator
-
-    return [load_estimator(path) for path in paths]
-
-
-def name_models(paths: Sequence[Path], models: Iterable[Estimator], survey: str) -> list[str]:
-    """Names of models: by the strategy of their last step; by their folders where that would not tell them apart.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-    models : iterable of Estimator
-    survey : str
-        Of the prepared set: what was pre-trained on it is 'scratch', what was pre-trained elsewhere 'zero-shot'.
-    """
-    names = []
-    for path, model in zip(paths, models, strict=True):
-        step = model.provenance[-1] if model.provenance else {}
-        name = shown(step.get("strategy") or path.name, 60)
-        if step.get("step") == "pretrain" and name == "mlp":
-            name = "scratch" if step.get("survey") == survey else "zero-shot"
-        names.append(name)
-    final = [name if names.count(name) == 1 else path.name for name, path in zip(names, paths, strict=True)]
-    return final if len(set(final)) == len(final) else [str(path) for path in paths]

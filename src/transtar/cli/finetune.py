@@ -5,15 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import arguments as values
-from .common import (
-    add_training,
-    describe_last_step,
-    epoch_bar,
-    given_training,
-    load_models,
-    say,
-    training_stars,
-)
+from .common import add_training, epoch_bar, given_training, say, training_stars
 
 HELP = "adapt a model with a few hundred stars"
 
@@ -39,12 +31,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..datasets import read_set
     from ..errors import SettingsError
-    from ..models import check_replaceable
+    from ..models import check_replaceable, describe_last_step, load_estimator
     from ..preprocess import require_same
     from ..train import CANDIDATES, choose, finetune, make_strategy
 
     check_replaceable(arguments.out, [arguments.model, arguments.data])
-    (model,) = load_models([arguments.model])
+    model = load_estimator(arguments.model)
     prepared = read_set(arguments.data)
     require_same(model.preprocessing, str(arguments.model), prepared.preprocessing, str(arguments.data))
     stars = training_stars(prepared, model.label_names, arguments.n, arguments.seed)

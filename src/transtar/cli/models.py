@@ -6,7 +6,7 @@ import argparse
 
 from ..errors import SettingsError, TranstarError, printable
 from . import arguments as values
-from .common import load_models, say
+from .common import say
 
 HELP = "list, look at, import and export models"
 
@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from ..models import export_model, find_model, import_model, named_models
+    from ..models import export_model, find_model, import_model, load_estimator, named_models
 
     if arguments.action == "list" and arguments.model is not None:
         raise SettingsError(f"models list takes no model; models show {arguments.model} tells of one")
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "list":
         for name, folder in named_models().items():
             try:
-                (model,) = load_models([folder])
+                model = load_estimator(folder)
             except (TranstarError, OSError) as error:
                 say(f"{name}: cannot be used: {error}")
                 continue
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "path":
         print(folder)
         return 0
-    load_models([folder])
+    load_estimator(folder)
     # A stranger's card, on a terminal: shown, not obeyed.
     with (folder / "README.md").open(encoding="utf-8", errors="replace") as file:
         print("\n".join(printable(line) for line in file.read(MOST_CARD).splitlines()))

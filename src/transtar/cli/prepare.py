@@ -6,7 +6,7 @@ import argparse
 
 from ..skipped import Skipped
 from . import arguments as values
-from .common import add_columns, add_stated, read_preprocessing, read_stated, say, say_left_out
+from .common import add_columns, add_quality, add_stated, advance, parse_assignments, read_stated, say, say_left_out
 
 HELP = "native spectra to a prepared set"
 
@@ -38,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stars", type=values.path, metavar="FILE", help="only spectra of the stars in this table")
     add_stated(parser)
     add_columns(parser)
+    add_quality(parser)
     parser.add_argument("--out", required=True, type=values.path, help="folder of the prepared set")
 
 
@@ -48,33 +49,32 @@ def run(arguments: argparse.Namespace) -> int:
     from ..datasets import prepare
     from ..datasets.prepared import SET
     from ..files import check_replaceable
+    from ..models import read_preprocessing
     from ..surveys import get_survey
     from ..tables import Choice
 
     tables = [getattr(arguments, name) for name in ("labels", "split", "velocities", "stars", "preprocessing")]
     check_replaceable(arguments.out, SET, [*arguments.spectra, *tables])
     survey = get_survey(arguments.survey)
-    settings, columns = read_preprocessing(arguments.preprocessing, survey), Choice.parse(arguments.columns)
-    with Skipped(say) as skipped, tqdm(unit="spectra", desc="prepare", disable=None, leave=False) as bar:
-
-        def progress(done: int, total: int) -> None:
-            bar.total = max(total, done)
-            bar.update(done - bar.n)
-
+    settings, thresholds = read_preprocessing(arguments.preprocessing, survey)
+    quality = thresholds | parse_assignments(arguments.quality, "--quality")
+    bar = tqdm(unit="spectra", desc="prepare", disable=None, leave=False)
+    with Skipped(say) as skipped, bar:
         report = prepare(
             survey,
             arguments.spectra,
             arguments.out,
             settings,
+            quality=quality,
             labels=arguments.labels,
             split=arguments.split,
             velocities=arguments.velocities,
             stars=arguments.stars,
             match_radius=arguments.match_radius,
-            columns=columns,
+            columns=Choice.parse(arguments.columns),
             stated=read_stated(arguments),
             on_skip=skipped.add,
-            progress=progress,
+            progress=advance(bar),
         )
     say_left_out(report.left_out)
     for line in report.lines:

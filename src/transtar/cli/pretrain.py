@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import arguments as values
-from .common import add_training, describe_last_step, epoch_bar, given_training, training_stars
+from .common import add_training, epoch_bar, given_training, training_stars
 
 HELP = "prepared sets to a model"
 
@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..datasets import join_sets, read_set
-    from ..models import check_replaceable
+    from ..models import check_replaceable, describe_last_step
     from ..train import Pretrain, pretrain
 
     check_replaceable(arguments.out, arguments.data)

@@ -10,7 +10,9 @@ import numpy as np
 from ..errors import SettingsError
 from ..grids import MOST_VELOCITY, Grid, get_grid
 from ..preprocess import Preprocessing
+from ..quality import Quality, take_thresholds
 from ..surveys import Stated, Survey
+from ..telling import tell
 
 
 def default_settings(survey: Survey, changes: Mapping[str, Any] | None = None) -> Preprocessing:
@@ -31,7 +33,13 @@ def default_settings(survey: Survey, changes: Mapping[str, Any] | None = None) -
     SettingsError
         On an unknown key or an impossible value.
     """
-    return Preprocessing.from_dict({**survey.preprocessing, **(changes or {})})
+    settings, _ = take_thresholds(survey.preprocessing)
+    return Preprocessing.from_dict({**settings, **(changes or {})})
+
+
+def default_quality(survey: Survey) -> Quality:
+    """The thresholds of a survey where nobody wants others: the defaults, but for those among its own settings."""
+    return Quality.from_dict(take_thresholds(survey.preprocessing)[1])
 
 
 def require_fit(survey: Survey, settings: Preprocessing) -> None:
@@ -79,3 +87,10 @@ def fast_line(n: int) -> list[str]:
         f"velocities: {n} spectra have one beyond {MOST_VELOCITY:g} km/s, which no star of the Galaxy has; it counts as "
         "unknown (flag NO_VELOCITY)"
     ]
+
+
+def tell_no_velocities(survey: Survey, flags: Mapping[str, int], n: int) -> None:
+    """Tell what to do where none of `n` spectra has a velocity, by the counts of flags."""
+    if n and flags.get("NO_VELOCITY", 0) == n:
+        rest = " or, if the wavelengths are at rest, --frame rest" if survey.read_stated is not None else ""
+        tell(f"no spectrum has a velocity, which the rest frame needs: give --velocities FILE:COLUMN{rest}")

@@ -1,141 +1,196 @@
-"""From batches of native spectra to the grid, whatever becomes of one of them."""
+"""The flow: from the files of a survey to batches on the wavelength grid, and an account of what became of all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
+from threading import Event
+from typing import Any
 
-from ..errors import InputError, TranstarError, said
-from ..labels import VelocityReport, find_velocities
-from ..preprocess import GridSpectra, Preprocessing, preprocess
+import numpy as np
+
+from ..labels import StarList, VelocityReport
+from ..preprocess import GridSpectra, Preprocessing, too_fast
+from ..quality import Quality
 from ..spectra import SpectrumBatch
-from ..surveys import Survey
-from ..telling import tell
+from ..surveys import Survey, stream_files
+from ..tables import Choice
+from .ahead import ahead
+from .defaults import fast_line
+from .gridding import grid_spectra
 
 
-def preprocess_batch(
-    batch: SpectrumBatch,
-    survey: Survey,
-    settings: Preprocessing,
-    velocity_table=None,
-    threads: int | None = None,
-    velocity_report: VelocityReport | None = None,
-) -> GridSpectra:
-    """Do what `transtar.preprocess.preprocess` does, with what the survey knows of itself.
+@dataclass
+class Report:
+    """What became of the spectra of a run.
 
     Parameters
     ----------
-    batch : SpectrumBatch
-    survey : Survey
-        Its sky lines and resolution are used.
-    settings : Preprocessing
-    velocity_table : dict, optional
-        As from `transtar.labels.read_velocities`; its velocities replace those of the batch, in `batch.meta` too.
-    threads : int, optional
-        All processors if not given.
-    velocity_report : VelocityReport, optional
-        Is told what the table had.
-
-    Returns
-    -------
-    GridSpectra
-
-    Raises
-    ------
-    InputError
-        If the batch does not overlap the wavelength grid, or a resolution is needed and unknown.
+    n_spectra : int
+    skipped : list of (str, str)
+        Files that could not be used, and why.
+    left_out : dict of str to int
+        Rows of the files that are no spectra of targets, by reason.
+    flags : dict of str to int
+        How many spectra carry each flag.
+    lines : list of str
+        What lists of stars, velocities and labels had for the spectra, each a line to show.
     """
-    if velocity_table is not None:
-        _replace_velocities(batch, velocity_table, velocity_report)
-    return preprocess(batch, settings, sky_lines=survey.sky_lines, resolution=survey.resolution, threads=threads)
+
+    n_spectra: int = 0
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
+    flags: dict[str, int] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
 
 
-def grid_spectra(
-    batches: Iterable[SpectrumBatch],
-    survey: Survey,
-    settings: Preprocessing,
-    *,
-    velocity_table=None,
-    velocity_report: VelocityReport | None = None,
-    threads: int | None = None,
-    on_error: Callable[[Path, str], None] | None = None,
-) -> Iterator[tuple[SpectrumBatch, GridSpectra]]:
-    """Bring batches to the wavelength grid; what cannot be costs its file and a line.
+@dataclass(frozen=True)
+class Flow:
+    """Files of a survey and all that is to be done to their spectra; `transtar.datasets.open_flow` makes one.
 
     Parameters
     ----------
-    batches : iterable of SpectrumBatch
-        As from `transtar.surveys.stream`.
     survey : Survey
+        As its files are read with what the user says of them.
+    files : sequence of Path
+        In the order in which they are read.
     settings : Preprocessing
-    velocity_table : dict, optional
-        As from `transtar.labels.read_velocities`; its velocities replace those of the batches, in their `meta`, too.
-    velocity_report : VelocityReport, optional
-        Is told what the table had.
+    quality : Quality
+    stars : StarList, optional
+        Spectra of other stars are passed over.
+    velocities : mapping of str to ndarray, optional
+        As from `transtar.labels.read_velocities`; they take the place of the survey's.
+    velocity_source : str
+        Name of their table, for messages.
+    columns : mapping of str to str
+        Which column is which; a `Choice` is refused in the end if nothing had use for it.
+    tables : sequence of path
+        That were read, for messages.
+    absent : sequence of (Path, str)
+        Files of stars that are wanted and not there, and a line on each.
+    batch_size : int
     threads : int, optional
-        All processors if not given.
-    on_error : callable, optional
-        Called with the name of a file and a message of one line for each file whose spectra cannot be brought to the grid; they
-        are then left out.
-
-    Yields
-    ------
-    SpectrumBatch, GridSpectra
-        Row by row the same spectra.
-
-    Raises
-    ------
-    InputError
-        For such a file, if there is no `on_error`.
-    SettingsError, MismatchError
-        For what is wrong with the settings, and so with every file.
     """
-    for batch in batches:
-        if velocity_table is not None:
-            _replace_velocities(batch, velocity_table, velocity_report)
-        try:
-            spectra = _preprocess(batch, survey, settings, threads)
-        except InputError:
-            # One file of a batch must not cost the others their place.
-            yield from _file_by_file(batch, survey, settings, threads, on_error)
-        else:
-            yield batch, spectra
 
+    survey: Survey
+    files: Sequence[Path]
+    settings: Preprocessing
+    quality: Quality = field(default_factory=Quality)
+    stars: StarList | None = None
+    velocities: Mapping[str, np.ndarray] | None = None
+    velocity_source: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    tables: Sequence[Any] = ()
+    absent: Sequence[tuple[Path, str]] = ()
+    batch_size: int = 512
+    threads: int | None = None
 
-def _file_by_file(batch, survey, settings, threads, on_error) -> Iterator[tuple[SpectrumBatch, GridSpectra]]:
-    names = batch.meta["file"]
-    for name in dict.fromkeys(names.tolist()):
-        part = batch.select(names == name)
-        try:
-            spectra = _preprocess(part, survey, settings, threads)
-        except InputError as error:
-            if on_error is None:
-                raise InputError(f"{name}: {error}") from error
-            on_error(Path(name), f"{name}: {error}")
-        else:
-            yield part, spectra
+    def batches(
+        self,
+        report: Report | None = None,
+        *,
+        on_skip: Callable[[str, str], None] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+        n_ahead: int = 1,
+    ) -> Iterator[tuple[SpectrumBatch, GridSpectra]]:
+        """Read the files and bring their spectra to the grid, a batch at a time.
 
+        Parameters
+        ----------
+        report : Report, optional
+            Is told what becomes of the spectra; all but `flags`.
+        on_skip : callable, optional
+            Called with file and reason for each file that cannot be used. The run goes on without it.
+        progress : callable, optional
+            Called with the number of spectra done and the number of files.
+        n_ahead : int
+            Batches that a thread reads while one is worked on; 0 to read and work in turns. The results are the same.
 
-def _preprocess(batch: SpectrumBatch, survey: Survey, settings: Preprocessing, threads: int | None) -> GridSpectra:
-    """As `preprocess_batch`; whatever is raised on account of the spectra is an `InputError`."""
-    try:
-        return preprocess_batch(batch, survey, settings, threads=threads)
-    except TranstarError:
-        raise
-    except MemoryError as error:
-        raise InputError("does not fit into memory on the way to the grid; split it") from error
-    except Exception as error:
-        raise InputError(f"cannot be brought to the grid ({said(error)})") from error
+        Yields
+        ------
+        SpectrumBatch, GridSpectra
+            Row by row the same spectra.
 
+        Raises
+        ------
+        InputError
+            In the end, if the stars or the velocities are those of no spectrum. If there is no spectrum at all, that is for the
+            caller to say.
+        SettingsError
+            In the end, if nothing had use for a chosen column.
+        """
+        report = Report() if report is None else report
 
-def _replace_velocities(batch: SpectrumBatch, table, report: VelocityReport | None) -> None:
-    if batch.frame == "rest":
-        tell(f"{batch.survey}: velocities are not applied to spectra whose wavelengths are at rest")
-    batch.meta["velocity"] = find_velocities(
-        table,
-        file=batch.meta["file"],
-        ids=batch.ids,
-        star=batch.meta.get("star"),
-        keys={name: batch.meta[name] for name in batch.keys},
-        report=report,
-    )
+        def skip(path: Path, message: str) -> None:
+            report.skipped.append((str(path), message))
+            if on_skip is not None:
+                on_skip(str(path), message)
+
+        def leave_out(_: Path, counts: dict[str, int]) -> None:
+            for reason, n in counts.items():
+                report.left_out[reason] = report.left_out.get(reason, 0) + n
+
+        for path, message in self.absent:
+            skip(path, message)
+        velocity_report = VelocityReport()
+        n_fast = 0
+        with closing(self._read(skip, leave_out, n_ahead)) as read:
+            for batch, spectra in grid_spectra(
+                read,
+                self.survey,
+                self.settings,
+                velocity_table=self.velocities,
+                velocity_report=velocity_report,
+                threads=self.threads,
+                quality=self.quality,
+                on_error=skip,
+            ):
+                n_fast += too_fast(batch, self.settings)
+                report.n_spectra += len(batch)
+                yield batch, spectra
+                if progress is not None:
+                    progress(report.n_spectra, len(self.files))
+        if self.stars is not None:
+            self.stars.require_match()
+            report.lines.append(str(self.stars))
+        if not report.n_spectra:
+            return
+        if isinstance(self.columns, Choice):
+            self.columns.require_used([*self.tables, *self.files[:1]])
+        if self.velocities is not None:
+            velocity_report.require_match(self.velocity_source)
+            report.lines.append(str(velocity_report))
+        report.lines += fast_line(n_fast)
+
+    def _read(self, skip: Callable, leave_out: Callable, n_ahead: int) -> Generator[SpectrumBatch, None, None]:
+        """The batches as they are read; what is to be told of files is told here, not in the thread that reads."""
+        stop = Event()
+
+        def read() -> Iterator[tuple[list[tuple[Callable, tuple]], SpectrumBatch | None]]:
+            notes: list[tuple[Callable, tuple]] = []
+            batches = stream_files(
+                self.survey,
+                takewhile(lambda _: not stop.is_set(), self.files),
+                self.batch_size,
+                on_error=lambda *told: notes.append((skip, told)),
+                on_left_out=lambda *told: notes.append((leave_out, told)),
+                keep=None if self.stars is None else self.stars.wanted,
+            )
+            try:
+                for batch in batches:
+                    yield notes.copy(), batch
+                    notes.clear()
+            except Exception:
+                yield notes, None
+                raise
+            yield notes, None
+
+        with closing(ahead(read(), n_ahead, stop)) as items:
+            for notes, batch in items:
+                for call, told in notes:
+                    call(*told)
+                if batch is not None:
+                    yield batch

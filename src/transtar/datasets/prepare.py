@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,62 +13,38 @@ import numpy as np
 from .. import __version__
 from ..errors import InputError, SettingsError
 from ..flags import count
-from ..labels import (
-    LABELS,
-    StarList,
-    VelocityReport,
-    join,
-    look_up,
-    match_spectra,
-    read_labels,
-    read_split,
-    read_velocities,
-    table_positions,
-)
+from ..labels import LABELS, join, look_up, match_spectra, read_labels, read_split, table_positions
 from ..labels.positions import check_radius
-from ..preprocess import GridSpectra, Preprocessing, too_fast
+from ..preprocess import GridSpectra, Preprocessing
+from ..quality import Quality
 from ..spectra import SpectrumBatch
-from ..surveys import Stated, Survey, find_files, find_star_files, stream
-from ..tables import Choice
-from ..telling import tell
-from .defaults import default_settings, fast_line, require_fit, require_moving
-from .flow import grid_spectra
+from ..surveys import Stated, Survey, get_survey
+from .defaults import tell_no_velocities
+from .flow import Report
+from .opening import open_flow
 from .prepared import SPLITS, SetWriter
 
 
 @dataclass
-class PrepareReport:
-    """What became of the spectra.
+class PrepareReport(Report):
+    """What became of the spectra of a run that made a prepared set; the other fields are those of `Report`.
 
     Parameters
     ----------
-    n_spectra : int
-    skipped : list of (str, str)
-        Files that could not be used, and why.
-    flags : dict of str to int
-        How many spectra carry each flag.
     labels : dict of str to int
         How many spectra have each label.
-    lines : list of str
-        What the joins found, each a line to show.
-    left_out : dict of str to int
-        Rows of the files that are no spectra of targets, by reason.
     """
 
-    n_spectra: int = 0
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    flags: dict[str, int] = field(default_factory=dict)
     labels: dict[str, int] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list)
-    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def prepare(
-    survey: Survey,
+    survey: Survey | str,
     paths,
     out,
     settings: Preprocessing | None = None,
     *,
+    quality: Quality | Mapping[str, float] | None = None,
     labels=None,
     split=None,
     velocities=None,
@@ -84,13 +61,15 @@ def prepare(
 
     Parameters
     ----------
-    survey : Survey
+    survey : Survey or str
     paths : path or iterable of paths
         Files, folders or patterns.
     out : path
         Folder of the prepared set.
     settings : Preprocessing, optional
         The survey's own if not given (see `default_settings`).
+    quality : Quality, or mapping of str to float, optional
+        Thresholds of the flags; those that a mapping does not name are the defaults.
     labels, split : path, optional
         Tables with ``file``, ``id`` or ``star``, and labels or ``split`` ('pool' or 'test'). Without `split` every row
         is 'pool'.
@@ -107,7 +86,7 @@ def prepare(
     stated : Stated, optional
         What the files do not say of themselves: medium, frame and unit of their wavelengths, and which of their columns is which.
     batch_size : int
-        Spectra in memory at a time.
+        Spectra in memory at a time; twice as many while others are read ahead.
     threads : int, optional
         All processors if not given.
     on_skip : callable, optional
@@ -126,39 +105,22 @@ def prepare(
     SettingsError
         If the radius is none, or the survey's spectra are too coarse for the grid.
     """
-    settings = settings or default_settings(survey)
-    require_fit(survey, settings)
-    report = PrepareReport()
-    stated = stated or Stated()
-    require_moving(stated, velocities)
-    survey = survey.stating(replace(stated, columns=stated.columns or columns or {}))
+    survey = survey if isinstance(survey, Survey) else get_survey(survey)
     # Tables are read first: a misspelt column should not cost an hour of reading spectra.
     if match_radius is not None and labels is None:
         raise SettingsError("match_radius: there are no labels to match")
     how: dict[str, Any] = {"columns": columns, "ids": survey.id_columns}
     table = None if labels is None else read_labels(labels, keyless=match_radius is not None, **how)
     names = [] if table is None else [name for name in LABELS if name in table]
-    theirs = None
+    positions = None
     if table is not None and match_radius is not None:
         check_radius(match_radius)
-        theirs = table_positions(table.columns, str(labels))
+        positions = table_positions(table.columns, str(labels))
     split_table = None if split is None else read_split(split, **how)
-    velocity_table = None if velocities is None else read_velocities(velocities, **how)
-    wanted = None if stars is None else StarList.read(stars, **how)
-    tables = [table for table in (labels, split, velocities, stars) if table is not None]
-    if isinstance(columns, Choice):
-        columns.require_used(tables, survey.columns_of_spectra)
-
-    def skip(path: Path, message: str) -> None:
-        report.skipped.append((str(path), message))
-        if on_skip is not None:
-            on_skip(str(path), message)
-
-    def leave_out(_: Path, counts: dict[str, int]) -> None:
-        for reason, n in counts.items():
-            report.left_out[reason] = report.left_out.get(reason, 0) + n
-
-    files = find_files(survey, paths) if wanted is None else find_star_files(survey, paths, wanted.table, skip)
+    flow = open_flow(
+        survey, paths, settings, quality=quality, stars=stars, velocities=velocities, columns=columns, stated=stated,
+        batch_size=batch_size, threads=threads, tables=[name for name in (labels, split) if name is not None],
+    )  # fmt: skip
     provenance = {
         "transtar": __version__,
         "survey": survey.name,
@@ -168,71 +130,34 @@ def prepare(
         "velocities": None if velocities is None else str(velocities),
         "stars": None if stars is None else str(stars),
         "match_radius": match_radius,
-        **({"stated": stated.as_dict()} if stated.as_dict() else {}),
+        "quality": flow.quality.to_dict(),
+        **({"stated": stated.as_dict()} if stated is not None and stated.as_dict() else {}),
     }
-    with SetWriter(out, settings, provenance) as writer:
-        done = 0
-        keys: dict[str, None] = {}
-        velocity_report = VelocityReport()
-        n_fast = 0
-        batches = stream(
-            survey,
-            files,
-            batch_size,
-            on_error=skip,
-            on_left_out=leave_out,
-            keep=None if wanted is None else wanted.wanted,
-        )
-        for batch, spectra in grid_spectra(
-            batches,
-            survey,
-            settings,
-            velocity_table=velocity_table,
-            velocity_report=velocity_report,
-            threads=threads,
-            on_error=skip,
-        ):
-            n_fast += too_fast(batch, settings)
+    report = PrepareReport()
+    keys: dict[str, None] = {}
+    # Reading in a thread may leave the filters of warnings changed; they become the caller's again.
+    with warnings.catch_warnings(), SetWriter(out, flow.settings, provenance) as writer:
+        for batch, spectra in flow.batches(report, on_skip=on_skip, progress=progress):
             writer.append(spectra, star_columns(batch, spectra))
             keys |= dict.fromkeys(batch.keys)
-            done += len(batch)
-            if progress is not None:
-                progress(done, len(files))
-        if wanted is not None:
-            wanted.require_match()
-            report.lines.append(str(wanted))
-        if not done:
+        if not report.n_spectra:
             why = f"; the first: {report.skipped[0][1]}" if report.skipped else ""
             if report.left_out:
                 why += f"; rows left out: {', '.join(f'{n} {reason}' for reason, n in report.left_out.items())}"
-            raise InputError(f"none of the {len(files)} files could be used{why}")
-        if isinstance(columns, Choice):
-            columns.require_used([*tables, *files[:1]])
-        found = writer.columns()
-        if velocity_table is not None:
-            velocity_report.require_match(str(velocities))
-            report.lines.append(str(velocity_report))
-        report.lines += fast_line(n_fast)
-        if theirs is not None and match_radius is not None:
-            rows, line = match_spectra(theirs, found, survey.name, match_radius, Path(labels).name)
-            found.update(_found(table, names, rows))
+            raise InputError(f"none of the {len(flow.files)} files could be used{why}")
+        known = writer.columns()
+        if positions is not None and match_radius is not None:
+            rows, line = match_spectra(positions, known, survey.name, match_radius, Path(labels).name)
+            known.update(_labels_at(table, names, rows))
             report.lines.append(line)
         else:
-            found.update(_labels(found, table, names, tuple(keys), report))
-        found["split"] = _split(found, split_table, tuple(keys))
-        writer.finish(found, names)
-    report.n_spectra = done
-    report.flags = count(found["flags"])
-    tell_no_velocities(survey, report.flags, done)
-    report.labels = {name: int(np.isfinite(found[name]).sum()) for name in names}
+            known.update(_labels(known, table, names, tuple(keys), report))
+        known["split"] = _split(known, split_table, tuple(keys))
+        writer.finish(known, names)
+    report.flags = count(known["flags"])
+    tell_no_velocities(flow.survey, report.flags, report.n_spectra)
+    report.labels = {name: int(np.isfinite(known[name]).sum()) for name in names}
     return report
-
-
-def tell_no_velocities(survey: Survey, flags: Mapping[str, int], n: int) -> None:
-    """Tell what to do where none of `n` spectra has a velocity, by the counts of flags."""
-    if n and flags.get("NO_VELOCITY", 0) == n:
-        rest = " or, if the wavelengths are at rest, --frame rest" if survey.read_stated is not None else ""
-        tell(f"no spectrum has a velocity, which the rest frame needs: give --velocities FILE:COLUMN{rest}")
 
 
 def star_columns(batch: SpectrumBatch, spectra: GridSpectra) -> dict[str, np.ndarray]:
@@ -260,14 +185,13 @@ def _labels(columns, table, names, keys: tuple[str, ...], report: PrepareReport)
         keys={key: columns[key] for key in keys},
     )
     report.lines.append(f"labels: {joined}")
-    return _found(table, names, rows)
+    return _labels_at(table, names, rows)
 
 
-def _found(table, names, rows: np.ndarray) -> dict[str, np.ndarray]:
-    found = {}
-    for name in [*names, *(f"{name}_err" for name in names if f"{name}_err" in table)]:
-        found[name] = np.where(rows >= 0, table[name][rows], np.nan)
-    return found
+def _labels_at(table, names, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Labels and their errors at rows of a table, NaN where a row is negative."""
+    wanted = [*names, *(f"{name}_err" for name in names if f"{name}_err" in table)]
+    return {name: np.where(rows >= 0, table[name][rows], np.nan) for name in wanted}
 
 
 def _split(columns, table, keys: tuple[str, ...]) -> np.ndarray:

@@ -416,7 +416,7 @@ def _to_set(path: Path, spectra: dict[str, np.ndarray], stars: pa.Table, descrip
 
 def _preprocessing(path: Path, content: dict) -> Preprocessing:
     try:
-        return Preprocessing.from_dict(content)
+        return Preprocessing.from_stored(content)
     except SettingsError as error:
         raise MismatchError(f"{path}: {error}; prepare the set again") from None
 

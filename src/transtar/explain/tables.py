@@ -1,9 +1,11 @@
-"""Saliency and physical test as short tables for a terminal."""
+"""Saliency, physical test and landscapes as short tables for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..glossary import COLUMNS
+from .landscape import Landscape, summary_rows
 from .lines import Share
 from .moved import STEPS
 from .response import PhysicalTest, Response
@@ -71,4 +73,28 @@ def format_weights(found: Saliency, test: PhysicalTest) -> str:
             f"{name:20s} noise {noise_of(one.mean, test.variance):.3g} {unit}, "
             f"correlation of the mean gradient with the weights {correlation(one.mean, weights):.2f}"
         )
+    return "\n".join(lines)
+
+
+def format_landscapes(landscapes: Mapping[str, Landscape]) -> str:
+    """One line per model and plane, of fixed width: the loss at its centre and at its minimum."""
+    rows = summary_rows(landscapes)
+    width = max(10, *(len(row["model"]) for row in rows))
+    label = rows[0]["label"]
+    unit = COLUMNS[label].unit if label in COLUMNS else ""
+    lines = [
+        f"mean squared error of {label}{f' in {unit}^2' if unit else ''}, {rows[0]['n_stars']} stars",
+        f"{'model':<{width}}  {'moves':<13}{'seed':>5}{'centre':>11}{'minimum':>11}{'alpha':>7}{'beta':>7}{'distance':>10}"
+        f"{'zero-shot':>11}",
+    ]
+    for row in rows:
+        place = f"{row['minimum_alpha']:>+7.2f}{row['minimum_beta']:>+7.2f}{row['distance']:>9.2f}"
+        zero_shot = row["zero_shot_loss"]
+        lines.append(
+            f"{row['model']:<{width}}  {row['moves']:<13}{row['seed']:>5}{row['centre_loss']:>11.4g}"
+            f"{row['minimum_loss']:>11.4g}{place}{'*' if row['on_edge'] else ' '}"
+            f"{f'{zero_shot:.4g}' if zero_shot == zero_shot else '-':>11}"
+        )
+    if any(row["on_edge"] for row in rows):
+        lines.append("* on the edge of the grid: the loss may be lower still beyond it")
     return "\n".join(lines)

@@ -1,14 +1,44 @@
-"""Several models of the same labels as one: their mean, and their spread."""
+"""Several models: loading them, and taking those of the same labels as one, by their mean and spread."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-from ..errors import MismatchError
+from ..errors import InputError, MismatchError
 from ..preprocess import require_same
 from .estimator import Estimator
+from .storage import load_estimator
+
+
+def load_models(
+    models: Estimator | str | Path | Sequence[Estimator | str | Path],
+) -> tuple[list[Estimator], list[str]]:
+    """Load models by name or folder; what is a model already stays it.
+
+    Parameters
+    ----------
+    models : Estimator, str or path, or sequence of these
+
+    Returns
+    -------
+    estimators : list of Estimator
+    names : list of str
+        What messages call them: name or folder as given, or "model 1", "model 2", ... by their place.
+
+    Raises
+    ------
+    InputError
+        If there is none, or one cannot be read.
+    """
+    given = [models] if isinstance(models, Estimator | str | Path) else list(models)
+    if not given:
+        raise InputError("predicting needs at least one model")
+    estimators = [model if isinstance(model, Estimator) else load_estimator(model) for model in given]
+    names = [f"model {n}" if isinstance(model, Estimator) else str(model) for n, model in enumerate(given, 1)]
+    return estimators, names
 
 
 def check_ensemble(

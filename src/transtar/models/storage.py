@@ -377,7 +377,7 @@ def _read_preprocessing(settings):
         return None
     from ..preprocess import Preprocessing
 
-    return Preprocessing.from_dict(settings)
+    return Preprocessing.from_stored(settings, "model")
 
 
 def _write_trained_on(columns: dict[str, np.ndarray], path: Path) -> None:

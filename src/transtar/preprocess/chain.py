@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from ..errors import InputError
 from ..flags import Flag
 from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT
+from ..quality import Quality
 from ..spectra import SpectrumBatch
 from ..telling import tell
 from .gaps import fill_gaps
@@ -36,6 +37,7 @@ def preprocess(
     resolution: float | None = None,
     velocity: np.ndarray | None = None,
     threads: int | None = None,
+    quality: Quality | None = None,
 ) -> GridSpectra:
     """Bring spectra from native pixels to the wavelength grid.
 
@@ -55,6 +57,8 @@ def preprocess(
         Radial velocity in km/s; those of the batch if not given.
     threads : int, optional
         Number of threads; all processors if not given.
+    quality : Quality, optional
+        Thresholds of the flags; the defaults if not given.
 
     Returns
     -------
@@ -65,11 +69,16 @@ def preprocess(
     InputError
         If the batch does not overlap the wavelength grid, or the resolution of the survey is needed and unknown.
     """
-    settings = settings or Preprocessing()
+    settings, quality = settings or Preprocessing(), quality or Quality()
     stretch, flags = _stretch(batch, settings, velocity)
     flags |= _class_flags(batch)
-    _require_overlap(batch, settings)
-    threads = threads or os.cpu_count() or 1
+    _require_overlap(batch, settings, quality)
+    spectra = _on_grid(batch, settings, stretch, flags, sky_lines, resolution, threads or os.cpu_count() or 1)
+    return replace(spectra, flags=quality.flags(spectra.snr, spectra.good_fraction, spectra.flags))
+
+
+def _on_grid(batch, settings, stretch, flags, sky_lines, resolution, threads: int) -> GridSpectra:
+    """Divide the batch into spectra that go through the chain together, and put the results together."""
     fine = _is_fine(batch, settings)
     if not fine:
         # A little more than the window, for shifts.
@@ -131,14 +140,6 @@ def _empty(batch: SpectrumBatch, settings: Preprocessing, flags: np.ndarray) -> 
         np.full(n, np.nan, np.float32),
         flags.copy(),
     )
-
-
-def preprocess_stream(
-    batches: Iterable[SpectrumBatch], settings: Preprocessing, **options
-) -> Iterator[tuple[SpectrumBatch, GridSpectra]]:
-    """Run `preprocess` over a stream; memory is that of one batch."""
-    for batch in batches:
-        yield batch, preprocess(batch, settings, **options)
 
 
 def _stretch(batch, settings, velocity) -> tuple[np.ndarray, np.ndarray]:
@@ -214,7 +215,7 @@ def _class_flags(batch: SpectrumBatch) -> np.ndarray:
     return flags
 
 
-def _require_overlap(batch: SpectrumBatch, settings: Preprocessing) -> None:
+def _require_overlap(batch: SpectrumBatch, settings: Preprocessing, quality: Quality) -> None:
     grid = settings.wavelengths.wave
     first, last = np.searchsorted(batch.wave, [grid[0], grid[-1]])
     needed = min(100, len(grid) // 2)
@@ -232,8 +233,8 @@ def _require_overlap(batch: SpectrumBatch, settings: Preprocessing) -> None:
             f"({own * middle:.2g} A); these spectra need another grid"
         )
     covered = np.count_nonzero((grid >= batch.wave[0]) & (grid <= batch.wave[-1])) / len(grid)
-    if covered < settings.good_fraction:
+    if covered < quality.good_fraction:
         tell(
             f"{batch.survey}: spectra that cover {covered:.0%} of the grid '{settings.grid}', {grid[0]:.0f} to {grid[-1]:.0f} A, "
-            f"where {settings.good_fraction:.0%} are needed (flag LOW_GOOD_FRACTION)"
+            f"where {quality.good_fraction:.0%} are needed (flag LOW_GOOD_FRACTION)"
         )

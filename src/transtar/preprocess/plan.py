@@ -118,11 +118,9 @@ class Plan:
             inverse[:] = _smoothed(inverse, self.smoothing)
         flux[~usable] = np.nan
         flags[~usable] |= Flag.CONTINUUM_FAILED
-        flags[out.good_fraction[rows] < settings.good_fraction] |= Flag.LOW_GOOD_FRACTION
         if ivar is not None:
             ivar[~usable] = 0
             median_snr(flux, ivar, out.snr[rows])
-            flags[~(out.snr[rows] >= settings.snr)] |= Flag.LOW_SNR
 
     def window(self, stretch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """First native pixel of the continuum fit of each spectrum, and the first after it."""

@@ -9,7 +9,9 @@ from typing import Any
 from ..errors import MismatchError, SettingsError, check_keys, shown
 from ..files import content_hash
 from ..grids import GRIDS, Grid, LogGrid, get_grid, points_hash
+from ..quality import Quality, take_thresholds
 from ..spectra import FRAMES
+from ..telling import tell
 
 VERSION = 1
 """Raised whenever the same settings would give other fluxes to spectra that a model may have learnt from. Not for those that were
@@ -21,6 +23,8 @@ CONTINUA = ("envelope", "envelope-specclip", "none")
 SPECCLIP_WINDOW = (3700.0, 5700.0)
 """In Angstrom, where 'envelope-specclip' is fitted."""
 
+_HASHED_TOO = {"good_fraction": 0.8, "snr": 10.0}
+"""Thresholds that were settings once, as they nearly always were: hashes noted in older models keep their meaning."""
 
 _RANGES = {"median_width": (0.1, 1000.0), "degree": (1, 30), "passes": (1, 1000), "resolution": (10.0, 1e6)}
 """What makes sense, and takes no more time and memory than a spectrum is worth."""
@@ -46,8 +50,6 @@ class Preprocessing:
         Degree of the polynomial and number of passes that lift the flux to it.
     resolution : float or None
         Smooth to this resolving power; None keeps the survey's own.
-    good_fraction, snr : float
-        Below these a star gets LOW_GOOD_FRACTION or LOW_SNR.
     version : int
         Version of the algorithm.
     grid_hash : str
@@ -62,8 +64,6 @@ class Preprocessing:
     degree: int = 5
     passes: int = 10
     resolution: float | None = None
-    good_fraction: float = 0.8
-    snr: float = 10.0
     version: int = VERSION
     grid_hash: str = ""
 
@@ -74,7 +74,7 @@ class Preprocessing:
         for name in ("degree", "passes", "version"):
             if type(getattr(self, name)) is not int:
                 raise SettingsError(f"preprocessing: {name} must be a whole number, not {_said(getattr(self, name))}")
-        for name in ("median_width", "resolution", "good_fraction", "snr"):
+        for name in ("median_width", "resolution"):
             value = getattr(self, name)
             if value is None and name == "resolution":
                 continue
@@ -95,8 +95,6 @@ class Preprocessing:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise SettingsError(f"preprocessing: {name} must be between {low:g} and {high:g}, not {value:g}")
-        if not 0 <= self.good_fraction <= 1:
-            raise SettingsError(f"preprocessing: good_fraction must be between 0 and 1, not {self.good_fraction}")
         self._check_fit()
 
     def _check_grid(self) -> None:
@@ -140,7 +138,7 @@ class Preprocessing:
     @property
     def hash(self) -> str:
         """16 hexadecimal digits that change with any setting."""
-        return content_hash(self.to_dict())
+        return content_hash({**self.to_dict(), **_HASHED_TOO})
 
     def to_dict(self) -> dict:
         """Plain data, as stored with every model and prepared set."""
@@ -161,8 +159,38 @@ class Preprocessing:
         """
         if not isinstance(content, dict):
             raise SettingsError(f"preprocessing: expected settings by name, not {_said(content)}")
+        _, thresholds = take_thresholds(content)
+        if thresholds:
+            given = ", ".join(f"{name}: {shown(value)}" for name, value in thresholds.items())
+            raise SettingsError(
+                f"preprocessing: {', '.join(thresholds)} is a threshold of the run, not of the preprocessing: write "
+                f"'quality: {{{given}}}' in a study, --quality on the command line, Quality in Python"
+            )
         check_keys(content, (field.name for field in fields(cls)), "preprocessing")
         return cls(**content)
+
+    @classmethod
+    def from_stored(cls, content: dict, where: str = "") -> Preprocessing:
+        """Build from what `to_dict` gave, of this transtar or an older one, which had thresholds of `Quality` among the settings.
+
+        Parameters
+        ----------
+        content : dict
+        where : str
+            What the settings are of. If it is given, thresholds that differ from the defaults are told, as nobody will use them.
+
+        Raises
+        ------
+        SettingsError
+            On an unknown key or an impossible value.
+        """
+        if not isinstance(content, dict):
+            return cls.from_dict(content)
+        settings, thresholds = take_thresholds(content)
+        if Quality.from_dict(thresholds) != Quality() and where:
+            given = " ".join(f"{name}={value:g}" for name, value in thresholds.items())
+            tell(f"{where}: made with thresholds that are settings of a run now; for the same flags: --quality {given}")
+        return cls.from_dict(settings)
 
 
 def _said(value: Any) -> str:

@@ -13,8 +13,8 @@ from ..errors import TranstarError
 from ..evaluate import regimes
 from ..explain import loss_landscape, save_landscapes
 from ..explain.lines import read_lines
-from ..explain.moved import NEEDED, MovedSpectra, move_labels
-from ..explain.response import PhysicalTest, physical_test
+from ..explain.physical import run_physical_test
+from ..explain.response import PhysicalTest
 from ..explain.results import SALIENCY, shares, write_saliency, write_shares, write_test
 from ..explain.saliency import saliency
 from ..files import content_hash
@@ -120,34 +120,18 @@ def _saliency(
 def _physical_test(
     study: Study, models: dict[str, Estimator], stars: _Stars, label: str, say: Callable[[str], None]
 ) -> PhysicalTest | None:
-    from ..simulate import load_emulator
-    from ..simulate.instruments.instrument import INSTRUMENTS
-
-    survey, prepared = stars.set.survey, stars.set
-    if survey not in INSTRUMENTS or not set(NEEDED) <= set(stars.labels):
-        say(f"no physical test: {survey} is none of {', '.join(INSTRUMENTS)}, or lacks one of {', '.join(NEEDED)}")
-        return None
     order = np.random.default_rng(0).permutation(len(stars.rows))
     drawn = order[:STARS]
-    poor = order[stars.regimes["poor"][order]][:STARS]
+    poor = order[stars.regimes["poor"][order]][:STARS] if "poor" in stars.regimes else order[:0]
     drawn, random = np.concatenate([drawn, np.setdiff1d(poor, drawn)]), len(drawn)
     # Metal-poor stars beyond their share count in their own regimes alone.
     masks = {
         name: mask[drawn] & (name.startswith("poor") | (np.arange(len(drawn)) < random))
         for name, mask in stars.regimes.items()
     }
-    rows = stars.rows[drawn]
     try:
-        spectra: MovedSpectra = move_labels(
-            {name: values[drawn] for name, values in stars.labels.items()},
-            load_emulator(),
-            INSTRUMENTS[survey],
-            prepared.preprocessing,
-            prepared.columns["velocity"][rows] if "velocity" in prepared.columns else None,
-            _lines(study, models["zero-shot"]),
-        )
-        ivar = None if prepared.ivar is None else prepared.ivar[rows]
-        return physical_test(models, label, spectra, masks, ivar)
+        lines = _lines(study, models["zero-shot"])
+        return run_physical_test(models, label, stars.set.select(stars.rows[drawn]), masks, lines=lines)[0]
     except TranstarError as error:
         say(f"no physical test: {error}")
         return None

@@ -14,6 +14,7 @@ from ..datasets import SetWriter, prepare, star_columns
 from ..errors import InputError, SettingsError
 from ..files import atomic_folder, content_hash, read_json
 from ..preprocess import Preprocessing
+from ..quality import MOVED, Quality
 from ..simulate.mocks.line_correction import load_lines
 from ..simulate.mocks.mock_sets import MockSettings, mock_batches, mock_settings
 from ..skipped import Skipped
@@ -190,7 +191,12 @@ def set_folder(sample: Sample, study: Study, out: Path) -> Path:
             further[name] = content_hash(study.simulate)
         elif first == SELECTIONS and study.selections:
             further[name] = Path(locate(name, study, out)).parent.name
-    return out / SETS / f"{sample.survey}-{content_hash([given, further, settings.to_dict()])}"
+    quality = Quality.from_dict(study.quality)
+    # Thresholds of flags were settings of the preprocessing once: sets keep their names.
+    decisive = settings.to_dict() | {name: getattr(quality, name) for name in MOVED}
+    if quality.hot != Quality().hot:
+        further["hot"] = quality.hot
+    return out / SETS / f"{sample.survey}-{content_hash([given, further, decisive])}"
 
 
 def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
@@ -203,7 +209,7 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
         _check_origin(folder, sample)
         return folder
     if sample.mock is not None:
-        _mock_set(mock_settings(sample.mock), folder, Preprocessing.from_dict(study.preprocessing), say)
+        _mock_set(mock_settings(sample.mock), folder, study, say)
         return folder
     say(f"preparing {sample.survey} from {sample.spectra}")
     labels = None if isinstance(sample, PlaneSample) else locate(sample.labels, study, out)
@@ -221,6 +227,7 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
             locate(sample.spectra, study, out),
             folder,
             Preprocessing.from_dict(study.preprocessing),
+            quality=Quality.from_dict(study.quality),
             labels=labels,
             split=None if sample.split is None else locate(sample.split, study, out),
             velocities=None if sample.velocities is None else locate(sample.velocities, study, out),
@@ -249,16 +256,18 @@ def _check_origin(folder: Path, sample: Sample) -> None:
         raise InputError(f"{folder}: was not made by this study; delete it, or give another --out")
 
 
-def _mock_set(settings: MockSettings, folder: Path, preprocessing: Preprocessing, say: Say) -> None:
+def _mock_set(settings: MockSettings, folder: Path, study: Study, say: Say) -> None:
     from ..simulate import load_emulator
 
+    preprocessing, quality = Preprocessing.from_dict(study.preprocessing), Quality.from_dict(study.quality)
+    provenance = {"mock": plain(settings), "quality": quality.to_dict()}
     say(f"observing {settings.stars} mock stars")
     names: tuple[str, ...] = ()
     with (
-        SetWriter(folder, preprocessing, {"mock": plain(settings)}) as writer,
+        SetWriter(folder, preprocessing, provenance) as writer,
         tqdm(total=settings.stars, unit="star", desc="observe", disable=None, leave=False) as bar,
     ):
-        for batch, spectra, labels in mock_batches(settings, load_emulator(), preprocessing):
+        for batch, spectra, labels in mock_batches(settings, load_emulator(), preprocessing, quality):
             names = tuple(labels)
             known = star_columns(replace(batch, survey=MOCK), spectra)
             writer.append(spectra, {name: column for name, column in known.items() if column.ndim == 1} | labels)

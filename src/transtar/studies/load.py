@@ -13,8 +13,10 @@ from ..editor_schema import editor_schema
 from ..errors import InputError, SettingsError, check_keys, shown
 from ..plain_yaml import merge as merge_all
 from ..plain_yaml import read_extending
+from ..quality import take_thresholds
 from ..schema import parse
 from ..surveys import Stated, get_survey
+from ..telling import tell
 from .experiments import experiment_studies
 from .spec import ByName, PlaneSample, Sample, Study
 
@@ -96,7 +98,7 @@ def build_study(content: dict, where: str) -> Study:
     SettingsError
         Naming the key, what is wrong with it, and what is known.
     """
-    content = deepcopy(content)
+    content = _with_thresholds(deepcopy(content), where)
     source, sources = content.get("source"), content.get("sources")
     if isinstance(source, dict) and isinstance(sources, dict):
         content["sources"] = {
@@ -109,6 +111,20 @@ def build_study(content: dict, where: str) -> Study:
     _check_together(study, where)
     _check_experiments(study, where)
     return study
+
+
+def _with_thresholds(content: dict, where: str) -> dict:
+    """Thresholds among the settings of the preprocessing, where they were once, are put where they belong, and that is told."""
+    if not isinstance(content.get("preprocessing"), dict):
+        return content
+    settings, thresholds = take_thresholds(content["preprocessing"])
+    if not thresholds:
+        return content
+    given = ", ".join(f"{name}: {shown(value)}" for name, value in thresholds.items())
+    tell(
+        f"{where}: {' and '.join(thresholds)} of the preprocessing are thresholds of the run; write 'quality: {{{given}}}'"
+    )
+    return content | {"preprocessing": settings, "quality": thresholds | (content.get("quality") or {})}
 
 
 def _check_experiments(study: Study, where: str) -> None:

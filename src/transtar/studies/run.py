@@ -11,12 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..datasets import read_set
+from ..datasets import describe_set, read_set
 from ..devices import check_device
 from ..errors import InputError, SettingsError
 from ..files import content_hash, discard_temporaries
 from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
+from ..quality import Quality
 from ..surveys import get_survey
 from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
 from .collect import collect
@@ -77,7 +78,14 @@ def run_study(
         check_inputs(study, out)
     made: list[tuple] = []
     for variant, study in studies.items():
-        inputs = (study.simulate, study.selections, study.catalogs, study.preprocessing, samples_of(study))
+        inputs = (
+            study.simulate,
+            study.selections,
+            study.catalogs,
+            study.preprocessing,
+            study.quality,
+            samples_of(study),
+        )
         if inputs not in made:
             made.append(inputs)
             make_inputs(study, out, workers, say)
@@ -156,6 +164,7 @@ def check_settings(study: Study, variant: str) -> None:
         if sample.mock is None:
             get_survey(sample.survey)
     Preprocessing.from_dict(study.preprocessing)
+    Quality.from_dict(study.quality)
     check_device(study.pretrain.get("device", "cpu"))
     for model, labels in study.models.items():
         if model in study.prior:
@@ -235,10 +244,12 @@ def _saved(study: Study, job: Job, out: Path) -> str:
 
 
 def content_of(folder: Path) -> str:
-    """Changes with the spectra of a set, with their identity, their labels and their split."""
+    """Changes with the spectra of a set, with their identity, their labels and their split, and with unusual thresholds."""
     prepared = read_set(folder)
     columns = prepared.columns
     names = [name for name in ("id", "star", "file", "split", *prepared.labels) if name in columns]
-    return content_hash(
-        [prepared.hash, *(hashlib.sha256(repr(columns[name].tolist()).encode()).hexdigest() for name in names)]
-    )
+    # By the thresholds stars are usable or not; runs with the usual ones keep their keys.
+    quality = Quality.recorded(describe_set(folder))
+    thresholds = [] if quality == Quality() else [quality.to_dict()]
+    hashes = [hashlib.sha256(repr(columns[name].tolist()).encode()).hexdigest() for name in names]
+    return content_hash([prepared.hash, *hashes, *thresholds])

@@ -298,6 +298,8 @@ class Study(Section):
         For a label the column, of the label tables of target and plane, with the value of the survey's own pipeline.
     preprocessing : dict
         Settings of `transtar.preprocess.Preprocessing`.
+    quality : dict
+        Thresholds of `transtar.Quality`, by which the spectra are flagged.
     models : dict of str to list of str
         Name of each model and the labels it predicts.
     seeds : list of int
@@ -347,6 +349,7 @@ class Study(Section):
     subset: Subset | None = None
     pipeline: Columns = field(default_factory=dict)
     preprocessing: Settings = field(default_factory=dict)
+    quality: Settings = field(default_factory=dict)
     seeds: Seeds = field(default_factory=lambda: [0, 1, 2, 3, 4])
     sizes: Sizes = field(default_factory=lambda: [50, 100, 200, 400])
     pretrain: Settings = field(default_factory=dict)

@@ -5,7 +5,7 @@ from .archive import find_star_files
 from .base import Survey, get_survey, register, survey_names
 from .native import read, read_all
 from .stated import Stated
-from .stream import find_files, stream
+from .stream import find_files, stream, stream_files
 
 for _survey in (
     lamost.SURVEY,
@@ -28,5 +28,6 @@ __all__ = [
     "read_all",
     "register",
     "stream",
+    "stream_files",
     "survey_names",
 ]

@@ -140,8 +140,20 @@ def stream(
     """
     if batch_size < 1:
         raise InputError(f"batch size must be at least 1, not {batch_size}")
+    yield from stream_files(survey, find_files(survey, paths), batch_size, on_error, on_left_out, keep)
+
+
+def stream_files(
+    survey: Survey,
+    files: Iterable[Path],
+    batch_size: int = 512,
+    on_error: Callable[[Path, str], None] | None = None,
+    on_left_out: Callable[[Path, dict[str, int]], None] | None = None,
+    keep: Callable[[SpectrumBatch], np.ndarray] | None = None,
+) -> Iterator[SpectrumBatch]:
+    """Do what `stream` does, with files that were found already; each is asked for when the one before it has been read."""
     packed: _Packed | None = None
-    for path in find_files(survey, paths):
+    for path in files:
         try:
             batches = read_all(survey, path)
         except InputError as error:

@@ -110,7 +110,7 @@ def load_lines(name: str | Path) -> LineCorrection:
                 name=str(content["name"]),
                 depth=content["depth"],
                 added=content["added"],
-                preprocessing=Preprocessing.from_dict(json.loads(str(content["preprocessing"]))),
+                preprocessing=Preprocessing.from_stored(json.loads(str(content["preprocessing"]))),
                 info=json.loads(str(content["info"])),
                 stars={key[5:]: content[key] for key in content.files if key.startswith("star_")},
             )

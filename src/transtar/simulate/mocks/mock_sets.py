@@ -12,6 +12,7 @@ from astropy.table import Table, vstack
 from ...checks import MOST_SEED, check_real, check_whole
 from ...errors import SettingsError, check_keys, shown
 from ...preprocess import GridSpectra, Preprocessing, preprocess, require_same
+from ...quality import Quality
 from ...spectra import SpectrumBatch
 from ..emulator.emulator import Emulator
 from ..emulator.model_spectra import ModelSpectra
@@ -159,7 +160,10 @@ def training_stars(n: int, seed: int = 0, *, covering: bool = True, loosened: bo
 
 
 def mock_batches(
-    settings: MockSettings, emulator: Emulator, preprocessing: Preprocessing | None = None
+    settings: MockSettings,
+    emulator: Emulator,
+    preprocessing: Preprocessing | None = None,
+    quality: Quality | None = None,
 ) -> Iterator[tuple[SpectrumBatch, GridSpectra, dict[str, np.ndarray]]]:
     """Make, observe and prepare mock stars, batch by batch.
 
@@ -197,7 +201,7 @@ def mock_batches(
                 effects=Effects() if settings.noise else NO_NOISE, snr=snr[rows],
             )  # fmt: skip
             columns = {key: labels[rows, i] for i, key in enumerate(emulator.label_names)}
-            spectra = preprocess(batch, preprocessing)
+            spectra = preprocess(batch, preprocessing, quality=quality)
             if lines is not None:
                 spectra = replace(spectra, flux=lines.apply(spectra.flux, columns))
             yield batch, spectra, columns

@@ -10,7 +10,18 @@ from ...evaluate import Results
 from ...report import Section, settings_html
 from ..context import Context
 
-SHOWN = ("simulate", "preprocessing", "pretrain", "adapter", "sizes", "seeds", "split", "experiments", "explain")
+SHOWN = (
+    "simulate",
+    "preprocessing",
+    "quality",
+    "pretrain",
+    "adapter",
+    "sizes",
+    "seeds",
+    "split",
+    "experiments",
+    "explain",
+)
 
 
 def settings(results: Results, context: Context) -> list[Section]:
@@ -20,7 +31,9 @@ def settings(results: Results, context: Context) -> list[Section]:
         if variant in context.experiments:
             continue
         content = asdict(study)
-        values = {name: content[name] for name in SHOWN if content[name] is not None}
+        values = {
+            name: content[name] for name in SHOWN if content[name] is not None and (name != "quality" or content[name])
+        }
         values |= {f"strategy {name}": of_strategy for name, of_strategy in content["strategies"].items()}
         text = {name: yaml.safe_dump(value, default_flow_style=True, width=1000) for name, value in values.items()}
         text = {name: value.removesuffix("\n...\n").strip().strip("{}") for name, value in text.items()}

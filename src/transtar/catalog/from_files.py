@@ -1,0 +1,226 @@
+"""From the files of a survey, or from a prepared set, to a catalog: all that ``transtar predict`` does."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..datasets import Report, describe_set, open_flow, stream_set, tell_no_velocities
+from ..errors import InputError, MismatchError
+from ..files import check_files
+from ..flags import count
+from ..models import Estimator, check_ensemble, load_models
+from ..preprocess import GridSpectra, require_same
+from ..quality import Quality
+from ..spectra import SpectrumBatch
+from ..surveys import Stated, Survey
+from ..telling import tell
+from .memory import CatalogInMemory
+from .predict import predict_batches
+from .writers import CatalogWriter, check_suffix
+
+ModelLike = Estimator | str | Path
+PathLike = str | os.PathLike
+
+
+@dataclass
+class Prediction(Report):
+    """A catalog, and what became of the spectra; the other fields are those of `transtar.datasets.Report`.
+
+    Parameters
+    ----------
+    columns : dict of str to ndarray, shape (n_spectra,), or None
+        The catalog, as `read_catalog` gives it; None where it was written to a file.
+    """
+
+    columns: dict[str, np.ndarray] | None = None
+
+
+def predict_files(
+    models: ModelLike | Sequence[ModelLike],
+    survey: Survey | str,
+    paths: PathLike | Iterable[PathLike],
+    out: PathLike | None = None,
+    *,
+    quality: Quality | Mapping[str, float] | None = None,
+    stars: PathLike | None = None,
+    velocities: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    stated: Stated | None = None,
+    batch_size: int = 2048,
+    threads: int | None = None,
+    on_skip: Callable[[str, str], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Prediction:
+    """Read native files, prepare their spectra as the models want them, predict, and give or write a catalog.
+
+    Parameters
+    ----------
+    models : Estimator, str or path, or sequence of these
+        Models, or their names or folders; those of the same label form an ensemble.
+    survey : Survey or str
+    paths : path or iterable of paths
+        Files, folders or patterns.
+    out : path, optional
+        Catalog to write: .parquet, .fits or .csv. It appears when all is done, or not at all. Without it the catalog is in
+        the result, and must fit into memory.
+    quality : Quality, or mapping of str to float, optional
+        Thresholds of the flags; those that a mapping does not name are the defaults.
+    stars : path, optional
+        Table of the stars that are wanted; others are passed over.
+    velocities : str, optional
+        ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's.
+    columns : mapping of str to str, optional
+        Which column of the tables is which, where names do not tell: ``{"id": "TARGETID"}``.
+    stated : Stated, optional
+        What the files do not say of themselves: medium, frame and unit of their wavelengths, and which of their columns is which.
+    batch_size : int
+        Spectra in memory at a time; twice as many while others are read ahead.
+    threads : int, optional
+        All processors if not given.
+    on_skip : callable, optional
+        Called with file and reason for each file that cannot be used. The run goes on without it.
+    progress : callable, optional
+        Called with the number of spectra done and the number of files.
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    InputError
+        If a model or table cannot be read, no spectrum can be used, or something of others stands at `out`.
+    MismatchError
+        If the models want different inputs, or those are no prepared spectra.
+    SettingsError
+        If the survey is unknown, or a setting is impossible.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> catalog = ts.predict_files("mock-feh", "lamost", "spectra")  # doctest: +SKIP
+    >>> catalog.columns["feh"]  # doctest: +SKIP
+    """
+    paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    estimators, names = _models(models, out, [*paths, stars, velocities])
+    settings = estimators[0].preprocessing
+    if settings is None:
+        raise MismatchError(
+            f"{names[0]}: has no preprocessing, so its inputs are no spectra of a survey; "
+            "predict from Python with the inputs that it was trained on"
+        )
+    flow = open_flow(
+        survey, paths, settings, quality=quality, stars=stars, velocities=velocities, columns=columns, stated=stated,
+        batch_size=batch_size, threads=threads,
+    )  # fmt: skip
+    result = Prediction()
+    # Reading in a thread may leave the filters of warnings changed; they become the caller's again.
+    with warnings.catch_warnings():
+        batches = flow.batches(result, on_skip=on_skip, progress=progress)
+        _predict(estimators, names, batches, out, flow.quality, result)
+    tell_no_velocities(flow.survey, result.flags, result.n_spectra)
+    return result
+
+
+def predict_set(
+    models: ModelLike | Sequence[ModelLike],
+    path: PathLike,
+    out: PathLike | None = None,
+    *,
+    quality: Quality | Mapping[str, float] | None = None,
+) -> Prediction:
+    """Predict for the spectra of a prepared set.
+
+    Parameters
+    ----------
+    models : Estimator, str or path, or sequence of these
+        As in `predict_files`.
+    path : path
+        Folder of the prepared set.
+    out : path, optional
+        As in `predict_files`.
+    quality : Quality, or mapping of str to float, optional
+        Thresholds by which LOW_SNR and LOW_GOOD_FRACTION are set anew; those that a mapping does not name, or all if nothing is
+        given, are those of the set.
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    InputError
+        If a model or the set cannot be read, or something of others stands at `out`.
+    MismatchError
+        If the set was preprocessed otherwise than the models want it.
+    SettingsError
+        If a threshold is impossible.
+    """
+    estimators, names = _models(models, out, [path])
+    recorded = Quality.recorded(describe_set(path))
+    wanted = quality if isinstance(quality, Quality) else recorded.changed(quality or {})
+    anew = (wanted.snr, wanted.good_fraction) != (recorded.snr, recorded.good_fraction)
+    if anew:
+        tell(f"{path}: LOW_SNR and LOW_GOOD_FRACTION are set anew, by {wanted}; the set was prepared with {recorded}")
+
+    def parts() -> Iterator[tuple[Mapping[str, np.ndarray], GridSpectra]]:
+        for part in stream_set(path):
+            require_same(estimators[0].preprocessing, names[0], part.preprocessing, str(path))
+            spectra = part.grid_spectra()
+            if anew:
+                flags = wanted.flags(spectra.snr, spectra.good_fraction, spectra.flags)
+                spectra = replace(spectra, flags=flags)
+            yield part.columns, spectra
+
+    result = Prediction()
+    _predict(estimators, names, parts(), out, wanted, result)
+    return result
+
+
+def _models(models, out: PathLike | None, inputs: Sequence) -> tuple[list[Estimator], list[str]]:
+    """The models, which agree, and their names; `out` is checked before they are loaded."""
+    if out is not None:
+        given = [models] if isinstance(models, Estimator | str | Path) else list(models)
+        check_suffix(out)
+        # Before the work, and as itself: a catalog may take hours, and must not be written over what it is made from.
+        check_files([out], [*(model for model in given if not isinstance(model, Estimator)), *inputs])
+    estimators, names = load_models(models)
+    check_ensemble(estimators, names, same_labels=False)
+    return estimators, names
+
+
+def _predict(
+    estimators: Sequence[Estimator],
+    names: Sequence[str],
+    batches: Iterable[tuple[SpectrumBatch | Mapping[str, np.ndarray], GridSpectra]],
+    out: PathLike | None,
+    quality: Quality,
+    result: Prediction,
+) -> None:
+    """Predict batch by batch, write or gather the rows, and tell the result of them."""
+    metadata = {
+        "models": list(names),
+        "provenance": [list(model.provenance) for model in estimators],
+        "quality": quality.to_dict(),
+    }
+    sink: AbstractContextManager[CatalogWriter | CatalogInMemory]
+    sink = CatalogInMemory() if out is None else CatalogWriter(out, metadata)
+    n = 0
+    with sink as catalog:
+        for columns in predict_batches(estimators, batches, quality=quality):
+            catalog.append(columns)
+            n += len(columns["flags"])
+            for name, some in count(columns["flags"]).items():
+                result.flags[name] = result.flags.get(name, 0) + some
+        if not n:
+            raise InputError(f"no spectrum could be used, so no catalog was {'made' if out is None else 'written'}")
+    result.n_spectra = n
+    if isinstance(catalog, CatalogInMemory):
+        result.columns = catalog.columns()

@@ -1,0 +1,154 @@
+"""From batches of native spectra to the grid, whatever becomes of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import InputError, TranstarError, said
+from ..labels import VelocityReport, find_velocities
+from ..preprocess import GridSpectra, Preprocessing, preprocess
+from ..quality import Quality
+from ..spectra import SpectrumBatch
+from ..surveys import Survey
+from ..telling import tell
+
+
+def preprocess_batch(
+    batch: SpectrumBatch,
+    survey: Survey,
+    settings: Preprocessing,
+    velocity_table=None,
+    threads: int | None = None,
+    velocity_report: VelocityReport | None = None,
+    quality: Quality | None = None,
+) -> GridSpectra:
+    """Do what `transtar.preprocess.preprocess` does, with what the survey knows of itself.
+
+    Parameters
+    ----------
+    batch : SpectrumBatch
+    survey : Survey
+        Its sky lines and resolution are used.
+    settings : Preprocessing
+    velocity_table : dict, optional
+        As from `transtar.labels.read_velocities`; its velocities take the place of those of the batch.
+    threads : int, optional
+        All processors if not given.
+    velocity_report : VelocityReport, optional
+        Is told what the table had.
+    quality : Quality, optional
+        Thresholds of the flags; the defaults if not given.
+
+    Returns
+    -------
+    GridSpectra
+
+    Raises
+    ------
+    InputError
+        If the batch does not overlap the wavelength grid, or a resolution is needed and unknown.
+    """
+    if velocity_table is not None:
+        batch = _with_velocities(batch, velocity_table, velocity_report)
+    return preprocess(
+        batch, settings, sky_lines=survey.sky_lines, resolution=survey.resolution, threads=threads, quality=quality
+    )
+
+
+def grid_spectra(
+    batches: Iterable[SpectrumBatch],
+    survey: Survey,
+    settings: Preprocessing,
+    *,
+    velocity_table=None,
+    velocity_report: VelocityReport | None = None,
+    threads: int | None = None,
+    quality: Quality | None = None,
+    on_error: Callable[[Path, str], None] | None = None,
+) -> Iterator[tuple[SpectrumBatch, GridSpectra]]:
+    """Bring batches to the wavelength grid; what cannot be costs its file and a line.
+
+    Parameters
+    ----------
+    batches : iterable of SpectrumBatch
+        As from `transtar.surveys.stream`.
+    survey : Survey
+    settings : Preprocessing
+    velocity_table : dict, optional
+        As from `transtar.labels.read_velocities`; its velocities take the place of those of the batches.
+    velocity_report : VelocityReport, optional
+        Is told what the table had.
+    threads : int, optional
+        All processors if not given.
+    quality : Quality, optional
+        Thresholds of the flags; the defaults if not given.
+    on_error : callable, optional
+        Called with the name of a file and a message of one line for each file whose spectra cannot be brought to the grid; they
+        are then left out.
+
+    Yields
+    ------
+    SpectrumBatch, GridSpectra
+        Row by row the same spectra.
+
+    Raises
+    ------
+    InputError
+        For such a file, if there is no `on_error`.
+    SettingsError, MismatchError
+        For what is wrong with the settings, and so with every file.
+    """
+    for batch in batches:
+        if velocity_table is not None:
+            batch = _with_velocities(batch, velocity_table, velocity_report)
+        try:
+            spectra = _preprocess(batch, survey, settings, threads, quality)
+        except InputError:
+            # One file of a batch must not cost the others their place.
+            yield from _file_by_file(batch, survey, settings, threads, quality, on_error)
+        else:
+            yield batch, spectra
+
+
+def _file_by_file(batch, survey, settings, threads, quality, on_error) -> Iterator[tuple[SpectrumBatch, GridSpectra]]:
+    names = batch.meta["file"]
+    for name in dict.fromkeys(names.tolist()):
+        part = batch.select(names == name)
+        try:
+            spectra = _preprocess(part, survey, settings, threads, quality)
+        except InputError as error:
+            if on_error is None:
+                raise InputError(f"{name}: {error}") from error
+            on_error(Path(name), f"{name}: {error}")
+        else:
+            yield part, spectra
+
+
+def _preprocess(
+    batch: SpectrumBatch, survey: Survey, settings: Preprocessing, threads: int | None, quality: Quality | None
+) -> GridSpectra:
+    """As `preprocess_batch`; whatever is raised on account of the spectra is an `InputError`."""
+    try:
+        return preprocess_batch(batch, survey, settings, threads=threads, quality=quality)
+    except TranstarError:
+        raise
+    except MemoryError as error:
+        raise InputError("does not fit into memory on the way to the grid; split it") from error
+    except Exception as error:
+        raise InputError(f"cannot be brought to the grid ({said(error)})") from error
+
+
+def _with_velocities(batch: SpectrumBatch, table, report: VelocityReport | None) -> SpectrumBatch:
+    if batch.frame == "rest":
+        tell(f"{batch.survey}: velocities are not applied to spectra whose wavelengths are at rest")
+    velocity = find_velocities(
+        table,
+        file=batch.meta["file"],
+        ids=batch.ids,
+        star=batch.meta.get("star"),
+        keys={name: batch.meta[name] for name in batch.keys},
+        report=report,
+    )
+    return replace(batch, meta={**batch.meta, "velocity": velocity})

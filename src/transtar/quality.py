@@ -1,0 +1,129 @@
+"""Thresholds of a run: which stars it flags for low S/N, for few good pixels, and as hot; and the one place that does so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from .errors import SettingsError, check_keys, shown
+from .flags import Flag, has
+
+MOVED = ("snr", "good_fraction")
+"""Thresholds that were settings of the preprocessing once: older models and sets have them there."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Thresholds of a run. They decide flags, and by LOW_GOOD_FRACTION which stars get no label; fluxes never depend on them.
+
+    Parameters
+    ----------
+    snr : float
+        Median S/N per pixel of the grid below which a star gets LOW_SNR.
+    good_fraction : float
+        Share of good pixels, from 0 to 1, below which a star gets LOW_GOOD_FRACTION, and no label.
+    hot : float
+        Predicted Teff in K above which a star gets HOT_STAR.
+
+    Raises
+    ------
+    SettingsError
+        If one is no number or out of range.
+    """
+
+    snr: float = 10.0
+    good_fraction: float = 0.8
+    hot: float = 7500.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if type(value) not in (int, float) or not isfinite(value):
+                raise SettingsError(f"quality: {field.name} must be a number, not '{shown(value)}'")
+            # 10 and 10.0 are one threshold and are written as one.
+            object.__setattr__(self, field.name, float(value))
+        if not 0 <= self.good_fraction <= 1:
+            raise SettingsError(f"quality: good_fraction must be between 0 and 1, not {self.good_fraction:g}")
+        if self.hot <= 0:
+            raise SettingsError(f"quality: hot must be above 0 (K), not {self.hot:g}")
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {value:g}" for name, value in self.to_dict().items())
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain data, as stored with prepared sets and catalogs."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Quality:
+        """Build from plain data; see `changed`."""
+        return cls().changed(content)
+
+    @classmethod
+    def recorded(cls, description: Mapping[str, Any]) -> Quality:
+        """The thresholds by which the flags of a prepared set were set.
+
+        Parameters
+        ----------
+        description : mapping
+            Content of its set.json, which an older transtar may have written.
+
+        Raises
+        ------
+        SettingsError
+            If they cannot be.
+        """
+        provenance = description["provenance"]
+        if "quality" in provenance:
+            return cls.from_dict(provenance["quality"])
+        return cls.from_dict(take_thresholds(description["preprocessing"])[1])
+
+    def changed(self, changes: Mapping[str, Any]) -> Quality:
+        """The same with other values for some thresholds.
+
+        Parameters
+        ----------
+        changes : mapping of str to float
+
+        Raises
+        ------
+        SettingsError
+            On an unknown threshold or an impossible value.
+        """
+        if not isinstance(changes, Mapping):
+            raise SettingsError(f"quality: expected thresholds by name, not '{shown(changes)}'")
+        check_keys(changes, (field.name for field in fields(self)), "quality")
+        return replace(self, **changes)
+
+    def flags(self, snr: np.ndarray, good_fraction: np.ndarray, flags: np.ndarray) -> np.ndarray:
+        """Flags with LOW_SNR and LOW_GOOD_FRACTION as these thresholds have them, and all others as they are.
+
+        Parameters
+        ----------
+        snr, good_fraction : ndarray, shape (n_spectra,)
+            As in `GridSpectra`.
+        flags : ndarray, shape (n_spectra,), int32
+            Where NO_IVAR is set, the S/N is unknown, and not low.
+
+        Returns
+        -------
+        ndarray, shape (n_spectra,), int32
+        """
+        flags = np.asarray(flags) & np.int32(~int(Flag.LOW_SNR | Flag.LOW_GOOD_FRACTION))
+        flags[np.asarray(good_fraction) < self.good_fraction] |= Flag.LOW_GOOD_FRACTION
+        flags[~has(flags, Flag.NO_IVAR) & ~(np.asarray(snr) >= self.snr)] |= Flag.LOW_SNR
+        return flags
+
+    def hot_flags(self, teff: np.ndarray) -> np.ndarray:
+        """HOT_STAR where a predicted Teff in K is above the threshold, else 0; int32 of the shape of `teff`."""
+        return np.where(np.asarray(teff) > self.hot, np.int32(Flag.HOT_STAR), np.int32(0))
+
+
+def take_thresholds(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Divide settings of a preprocessing, perhaps of an older transtar, into its own and the thresholds among them."""
+    thresholds = {name: settings[name] for name in MOVED if name in settings}
+    return {name: value for name, value in settings.items() if name not in thresholds}, thresholds

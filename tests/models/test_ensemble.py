@@ -1,0 +1,21 @@
+import pytest
+
+from transtar.errors import InputError
+from transtar.models import load_models
+
+from .examples import small_estimator
+
+
+def test_models_come_by_name_folder_or_as_they_are(tmp_path):
+    model = small_estimator()
+    model.save(tmp_path / "mine")
+    loaded, names = load_models(["mock-feh", tmp_path / "mine", model])
+    assert names == ["mock-feh", str(tmp_path / "mine"), "model 3"]
+    assert [one.label_names for one in loaded] == [("feh",), ("feh", "teff"), ("feh", "teff")]
+    assert loaded[2] is model
+    assert load_models(model) == ([model], ["model 1"])
+    assert load_models("mock-feh")[1] == ["mock-feh"]
+    with pytest.raises(InputError, match="at least one model"):
+        load_models([])
+    with pytest.raises(InputError, match="no such model folder"):
+        load_models("nothing")
