@@ -21,7 +21,8 @@ _MODULES = {
     "PreparedSet": "datasets",
     "prepare": "datasets",
     "read_set": "datasets",
-    "training_arguments": "datasets",
+    "Stars": "datasets",
+    "add_input": "datasets",
     "read_labels": "labels",
     "Estimator": "models",
     "Augmentation": "train",
@@ -42,7 +43,7 @@ _MODULES = {
 
 if TYPE_CHECKING:
     from .catalog import predict_batches, read_catalog, write_catalog
-    from .datasets import PreparedSet, read_set, training_arguments
+    from .datasets import PreparedSet, Stars, add_input, read_set
     from .datasets.flow import preprocess_batch
     from .datasets.prepare import prepare
     from .errors import TranstarError
@@ -64,10 +65,12 @@ __all__ = [
     "PreparedSet",
     "Preprocessing",
     "SpectrumBatch",
+    "Stars",
     "Stated",
     "Survey",
     "TrainSettings",
     "TranstarError",
+    "add_input",
     "choose",
     "evaluate_catalog",
     "finetune",
@@ -84,7 +87,6 @@ __all__ = [
     "register",
     "run_study",
     "stream",
-    "training_arguments",
     "write_catalog",
 ]
 

@@ -171,43 +171,6 @@ def read_preprocessing(path: Path | None, survey: Survey):
         raise SettingsError(f"{path}: {error}") from None
 
 
-def training_stars(prepared, labels: tuple[str, ...], n: int | None = None, seed: int = 0) -> dict[str, Any]:
-    """The stars of a set that a model may see (split `pool`, no flag against them), as arguments of the training functions.
-
-    Parameters
-    ----------
-    prepared : PreparedSet
-    labels : tuple of str
-    n : int, optional
-        Take only so many of them, the regimes in proportion; subsets of one seed are nested.
-    seed : int
-
-    Raises
-    ------
-    InputError
-        If there are fewer than `n`, or none.
-    """
-    import numpy as np
-
-    from ..datasets import star_names, training_arguments, usable
-    from ..train import nested_subsets
-
-    pool = prepared.columns["split"] == "pool"
-    good = usable(prepared)
-    labelled = np.isfinite(prepared.targets(labels)).any(axis=1)
-    rows = np.flatnonzero(pool & good & labelled)
-    say(
-        f"{len(rows)} spectra to learn from; left out: {int((~pool).sum())} not in the pool, "
-        f"{int((pool & ~good).sum())} flagged bad, {int((pool & good & ~labelled).sum())} without label"
-    )
-    if not len(rows):
-        raise InputError("the prepared set has no star to learn from")
-    if n is not None:
-        columns = prepared.select(rows).columns
-        rows = rows[nested_subsets(star_names(columns), columns.get("feh"), [n], seed)[n]]
-    return training_arguments(prepared, rows, labels)
-
-
 def describe_last_step(model) -> str:
     """One line on how the last step of a model's training went."""
     step = model.provenance[-1] if model.provenance else {}

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..datasets import prepare
-    from ..datasets.prepared import SET
+    from ..datasets.set_files import SET
     from ..files import check_replaceable
     from ..surveys import get_survey
     from ..tables import Choice

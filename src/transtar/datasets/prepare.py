@@ -32,7 +32,7 @@ from ..tables import Choice
 from ..telling import tell
 from .defaults import default_settings, fast_line, require_fit, require_moving
 from .flow import grid_spectra
-from .prepared import SPLITS, SetWriter
+from .set_files import SPLITS, SetWriter
 
 
 @dataclass

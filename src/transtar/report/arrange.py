@@ -8,16 +8,11 @@ from dataclasses import dataclass, field
 
 from ..errors import InputError
 from ..evaluate.summary import GROUP, select
-from .style import in_order
+from ..train import find_strategy
+from .style import in_order, strategy_title
 
 PLACES = 3
 """Places that are marked."""
-
-STRATEGIES_OF_TABLE_1 = ("residual", "lora", "full", "zero-shot", "scratch")
-STRATEGIES_OF_TABLE_A2 = ("residual", "lora", "full", "scratch")
-
-WITHOUT_PRETRAINING = ("scratch", "ridge")
-"""Strategies that are nothing without stars to learn from; the others are zero-shot then."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ def paper_table(
         Rows that are shown but never marked among the best.
     rows, columns : sequence, optional
         Which are shown, in this order; those without results are left out. By default all: strategies in the order
-        of `style.STRATEGIES`, numbers upwards, anything else as it came.
+        of their registry, numbers upwards, anything else as it came.
     names, notes, notes_name, scatter
         As in `Table`.
 
@@ -124,9 +119,12 @@ def paper_table(
         across = [value for value in dict.fromkeys(columns) if value in across]
     elif all(isinstance(value, int) for value in across):
         across = sorted(across)
+    titles = (
+        {name: title for name in found if (title := strategy_title(name)) != name} if row in ("strategy", "row") else {}
+    )
     return Table(
         label, tuple(found), tuple(across), tuple(regimes), cells, _ranks(cells, regimes, unranked), column,
-        names or {}, notes or {}, notes_name, scatter,
+        {**titles, **(names or {})}, notes or {}, notes_name, scatter,
     )  # fmt: skip
 
 
@@ -154,7 +152,7 @@ def strategies_by_input(
     summary: Iterable[Mapping],
     label: str,
     size: int,
-    strategies: Sequence[str] = STRATEGIES_OF_TABLE_1,
+    strategies: Sequence[str] | None = None,
     inputs: Sequence[str] | None = None,
     names: Mapping | None = None,
     unranked: Sequence[str] = (),
@@ -168,8 +166,8 @@ def strategies_by_input(
     label : str
     size : int
         Fine-tuning stars; zero-shot has none.
-    strategies, inputs : sequence of str
-        In the order of rows and columns; inputs by default as they come.
+    strategies, inputs : sequence of str, optional
+        In the order of rows and columns; by default all strategies that there are, and inputs as they come.
     names : mapping, optional
         Names to be printed for strategies and inputs.
     unranked : sequence of str
@@ -243,22 +241,22 @@ def strategies_by_size(
     label: str,
     sizes: Sequence[int],
     counts: Mapping[int, tuple[int, int]] | None = None,
-    strategies: Sequence[str] = STRATEGIES_OF_TABLE_A2,
+    strategies: Sequence[str] | None = None,
     input_name: str = "flux",
     names: Mapping | None = None,
     unranked: Sequence[str] = (),
 ) -> Table:
     """Arrange one label's block of the paper's Table A2: strategies by number of fine-tuning stars.
 
-    Without fine-tuning stars every strategy is zero-shot, whose values stand there for each; those in
-    `WITHOUT_PRETRAINING` have none.
+    Without fine-tuning stars every strategy is zero-shot, whose values stand there for each; those that use nothing of a model
+    have none.
 
     Parameters
     ----------
     summary, label, sizes, counts
         As in `inputs_by_size`.
-    strategies : sequence of str
-        Rows in their order.
+    strategies : sequence of str, optional
+        Rows in their order; all that learn from stars by default.
     input_name : str
     names : mapping, optional
         Names to be printed for strategies.
@@ -275,7 +273,9 @@ def strategies_by_size(
     """
     rows = []
     own = select(summary, label=label, input=input_name)
-    adapters = {row["strategy"] for row in own if row["n_finetune"] > 0} - set(WITHOUT_PRETRAINING)
+    taught = in_order([row["strategy"] for row in own if row["n_finetune"] > 0])
+    strategies = taught if strategies is None else strategies
+    adapters = [name for name in taught if (kind := find_strategy(name)) is None or kind.uses_model]
     for row in own:
         if row["strategy"] == "zero-shot" and row["n_finetune"] == 0:
             rows += [row | {"row": name} for name in strategies if name in adapters]

@@ -8,13 +8,17 @@ import numpy as np
 
 from ..glossary import plain
 from ..report import in_order
+from ..train import find_strategy
 from .paired import score_strategies
 from .pipeline import PIPELINE
 from .plane import AXES, REFERENCE, TRUE, TRUTH, mean_mmd
 from .spec import Study, adapters
 
-RIVALS = ("zero-shot", "recalibrate", "ridge", "scratch")
-"""What an adapter has to beat: no adaptation, the null models, and a network without pre-training."""
+
+def needs_no_adapter(name: str) -> bool:
+    """Whether an adapter has to beat it: no adaptation, the null models, and a network without pre-training."""
+    kind = find_strategy(name)
+    return kind is not None and (not kind.fits or kind.null or not kind.uses_model)
 
 
 def closing_lines(study: Study, predictions: Iterable[dict], mmd: list[dict]) -> list[str]:
@@ -66,7 +70,7 @@ def _learnt(study: Study, label: str, entries: list[dict]) -> str:
     scored = score_strategies(at)
     text = f"{plain(label)}: R2 " + ", ".join(f"{name} {one.r2.mean():.3f}" for name, one in scored.items())
     adapter = adapters(study, size).get(label)
-    rivals = [name for name in RIVALS if name in scored]
+    rivals = [name for name in in_order(list(scored)) if needs_no_adapter(name)]
     if adapter not in scored or not rivals:
         return text
     rival = max(rivals, key=lambda name: scored[name].r2.mean())

@@ -29,6 +29,7 @@ from ..report import (
     write_report,
     write_table,
 )
+from ..train import get_strategy, trained_strategies
 from .inputs import selection_folder, selection_title
 from .paired import score_strategies
 from .pipeline import PIPELINE, shown
@@ -259,7 +260,8 @@ def _one_to_one(study: Study, label: str, predictions: list[dict], out: Path, va
         size = 100 if 100 in study.sizes else largest
         adapter = adapters(study, size).get(label, "lora")
         wanted = [("zero-shot", 0), ("recalibrate", size), ("scratch", size), (adapter, size)]
-    wanted += [("scratch", largest), ("residual", largest), ("lora", largest), ("full", largest)]
+    # Networks from scratch first, then the adapters.
+    wanted += [(name, largest) for name in sorted(trained_strategies(), key=lambda name: get_strategy(name).uses_model)]
     panels = []
     for strategy, n in dict.fromkeys(wanted):
         found = [

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from ...datasets.split import POOR_LIMIT
 from ...evaluate import select, summarise
 from ...glossary import COLUMNS, plain
 from ...models.lora import LoRASettings, add_lora
@@ -28,7 +29,6 @@ from ...report import (
     save,
 )
 from ...train import Pretrain, settings_from_dict
-from ...train.split import POOR_LIMIT
 from ..experiments import SIZES, hidden_name, rank_name
 from ..job import Job
 from ..plane import reference_plane

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from ...datasets import PreparedSet
+from ...datasets.split import POOR_LIMIT
 from ...evaluate import regimes, select
 from ...files import write_text
 from ...glossary import plain
 from ...report import Split, in_order, rows_html
-from ...train.split import POOR_LIMIT
 from ..experiments import MATCHED
 from ..job import Job
 from ..paired import Scored, score_strategies

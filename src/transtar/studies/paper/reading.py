@@ -10,6 +10,7 @@ import numpy as np
 from ...evaluate import regimes, select
 from ...evaluate.regimes import MIN_STARS
 from ...glossary import plain
+from ...train import null_models
 from ..paired import Scored, score_strategies
 from ..pipeline import PIPELINE
 from ..spec import Study
@@ -18,8 +19,6 @@ REGIMES = {"all": "all test stars", "poor": "metal-poor stars", "rich": "metal-r
 ADAPTERS = ("residual", "lora", "full")
 TRAINED = (*ADAPTERS, "zero-shot", "scratch")
 """Rows of the paper's Table 1, which alone compete; the null models are named where they are no worse."""
-
-NULL_MODELS = ("recalibrate", "ridge")
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def rank(entries: Iterable[dict], label: str, regime: str, size: int) -> Ranking
 
     None where fewer than two can be scored, or the regime has fewer than `MIN_STARS` stars.
     """
-    own = [e for e in select(entries, label=label, n_finetune=(0, size)) if e["strategy"] in (*TRAINED, *NULL_MODELS)]
+    own = [e for e in select(entries, label=label, n_finetune=(0, size)) if e["strategy"] in (*TRAINED, *null_models())]
     n_stars = int(regimes(own[0]["reference"], 0)[regime].sum()) if own else 0
     if n_stars < MIN_STARS:
         return None
@@ -85,7 +84,7 @@ def sentences(ranking: Ranking) -> str:
     text += ". "
     if len(top.r2) < 2:
         text += "One seed only: nothing is known of the scatter over seeds. "
-    rivals = [name for name in NULL_MODELS if name in scored and not _beats(scored[best], scored[name])]
+    rivals = [name for name in null_models() if name in scored and not _beats(scored[best], scored[name])]
     if rivals:
         text += (
             f"Not significantly above the null model{'s' if len(rivals) > 1 else ''} {_gaps(scored, best, rivals)}. "
