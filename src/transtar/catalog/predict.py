@@ -215,9 +215,9 @@ def _predict(
     members: dict[str, list[np.ndarray]] = {}
     limits: dict[str, list[tuple[float, float]]] = {}
     errors: dict[str, list[float]] = {}
-    for estimator, values in zip(estimators, inputs, strict=True):
+    for estimator, taken in zip(estimators, inputs, strict=True):
         if n:
-            labels, distance = estimator.predict_with_distance(values)
+            labels, distance = estimator.predict_with_distance(taken)
             predicted = np.asarray(labels, np.float64).reshape(n, -1)
             flags[np.asarray(distance) > estimator.domain_limit] |= Flag.OUT_OF_DOMAIN
         else:

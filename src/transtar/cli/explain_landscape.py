@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         for name, path, model in zip(names, arguments.model, models, strict=True):
             try:
                 landscapes[name] = loss_landscape(
-                    model, chosen.flux, chosen.targets([arguments.label])[:, 0], label=arguments.label,
+                    model, chosen.input(model.input), chosen.targets([arguments.label])[:, 0], label=arguments.label,
                     n_seeds=arguments.seeds, n_points=arguments.points, extent=arguments.extent, base=base,
                     progress=lambda *_: bar.update(),
                 )  # fmt: skip

@@ -34,7 +34,7 @@ class Input:
     name : str
         Without a '+'.
     compute : callable
-        Takes `GridSpectra`, whose flux is finite, and their `Preprocessing`; returns the input of each, shape (n_spectra, n_inputs).
+        Takes `GridSpectra`, whose flux is finite, and their `Preprocessing`; returns an array of shape (n_spectra, n_inputs).
     description : str
         One line.
     """
@@ -119,8 +119,9 @@ class Inputs(Mapping[str, np.ndarray]):
 
     def __init__(self, *sources: Mapping[str, np.ndarray | Callable[[], np.ndarray]]):
         self._sources: dict[str, np.ndarray | Callable[[], np.ndarray]] = {}
-        for source in reversed(sources):
-            self._sources |= source._sources if isinstance(source, Inputs) else source
+        for source in sources:
+            for name, array in (source._sources if isinstance(source, Inputs) else source).items():
+                self._sources.setdefault(name, array)
 
     def __getitem__(self, name: str) -> np.ndarray:
         source = self._sources[name]

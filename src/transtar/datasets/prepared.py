@@ -109,13 +109,13 @@ class PreparedSet:
                 raise InputError(f"the prepared set has no label '{name}'; it has: {known}")
         return np.stack([self.columns[name].astype(np.float64) for name in names], axis=1)
 
-    def stars(self, labels: Sequence[str], rows: np.ndarray | None = None, input: str = FLUX.name) -> Stars:
+    def stars(self, labels: Sequence[str], rows: np.ndarray | slice | None = None, input: str = FLUX.name) -> Stars:
         """The stars at `rows`, for `transtar.pretrain` and `transtar.finetune`.
 
         Parameters
         ----------
         labels : sequence of str
-        rows : ndarray, optional
+        rows : ndarray or slice, optional
             Index or bool array; by default all of the pool that no flag rules out.
         input : str
             Which array they are known by, as in `input`; rows that lack it are left out, and that is told.

@@ -1,6 +1,6 @@
-"""Prepared sets on disk: a folder with `spectra.parquet` and, row by row beside it, `stars.parquet`; `set.json` says how it was made.
+"""Prepared sets on disk: folders with `spectra.parquet` and, row by row beside it, `stars.parquet`.
 
-Further inputs, which `add_input` writes, are files of their own beside them; `set.json` names and vouches for each.
+`set.json` says how the set was made, and names and vouches for the files of further inputs, which `add_input` writes.
 """
 
 from __future__ import annotations

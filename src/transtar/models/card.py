@@ -22,7 +22,8 @@ def model_card(config: dict) -> str:
     lines = [
         f"# transtar model: {names}",
         "",
-        f"Predicts {names} from {config['n_inputs']} inputs per star{_input(config)}; written by transtar {config['transtar_version']}",
+        f"Predicts {names} from {config['n_inputs']} inputs per star{_input(config)}; "
+        f"written by transtar {config['transtar_version']}",
         "",
         "| label | training mean | standard deviation | range |",
         "|---|---|---|---|",

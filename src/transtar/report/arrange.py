@@ -14,6 +14,10 @@ from .style import in_order, strategy_title
 PLACES = 3
 """Places that are marked."""
 
+STRATEGIES_OF_TABLE_1 = ("residual", "lora", "full", "zero-shot", "scratch")
+STRATEGIES_OF_TABLE_A2 = ("residual", "lora", "full", "scratch")
+"""Rows of the paper's tables, in its order."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -152,7 +156,7 @@ def strategies_by_input(
     summary: Iterable[Mapping],
     label: str,
     size: int,
-    strategies: Sequence[str] | None = None,
+    strategies: Sequence[str] = STRATEGIES_OF_TABLE_1,
     inputs: Sequence[str] | None = None,
     names: Mapping | None = None,
     unranked: Sequence[str] = (),
@@ -166,8 +170,8 @@ def strategies_by_input(
     label : str
     size : int
         Fine-tuning stars; zero-shot has none.
-    strategies, inputs : sequence of str, optional
-        In the order of rows and columns; by default all strategies that there are, and inputs as they come.
+    strategies, inputs : sequence of str
+        In the order of rows and columns; inputs by default as they come.
     names : mapping, optional
         Names to be printed for strategies and inputs.
     unranked : sequence of str
@@ -241,7 +245,7 @@ def strategies_by_size(
     label: str,
     sizes: Sequence[int],
     counts: Mapping[int, tuple[int, int]] | None = None,
-    strategies: Sequence[str] | None = None,
+    strategies: Sequence[str] = STRATEGIES_OF_TABLE_A2,
     input_name: str = "flux",
     names: Mapping | None = None,
     unranked: Sequence[str] = (),
@@ -255,8 +259,8 @@ def strategies_by_size(
     ----------
     summary, label, sizes, counts
         As in `inputs_by_size`.
-    strategies : sequence of str, optional
-        Rows in their order; all that learn from stars by default.
+    strategies : sequence of str
+        Rows in their order.
     input_name : str
     names : mapping, optional
         Names to be printed for strategies.
@@ -273,9 +277,8 @@ def strategies_by_size(
     """
     rows = []
     own = select(summary, label=label, input=input_name)
-    taught = in_order([row["strategy"] for row in own if row["n_finetune"] > 0])
-    strategies = taught if strategies is None else strategies
-    adapters = [name for name in taught if (kind := find_strategy(name)) is None or kind.uses_model]
+    taught = {row["strategy"] for row in own if row["n_finetune"] > 0}
+    adapters = {name for name in taught if (kind := find_strategy(name)) is None or kind.uses_model}
     for row in own:
         if row["strategy"] == "zero-shot" and row["n_finetune"] == 0:
             rows += [row | {"row": name} for name in strategies if name in adapters]

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ..datasets import Stars
 from ..models import check_replaceable
 from ..models.estimator import Estimator
 from ..preprocess import Preprocessing

@@ -40,8 +40,8 @@ def finetune_fleet(
 
     All runs go from epoch to epoch side by side. Those of equal stars, seed and augmentation draw their augmented spectra
     once, those of one base model compute its frozen outputs once, and small networks of equal shape are trained as one
-    (see `transtar.train.fast.pays_to_stack`). Every run keeps its state in memory: about 24 bytes per weight that trains, and a copy or two of
-    its spectra.
+    (see `transtar.train.fast.pays_to_stack`). Every run keeps its state in memory: about 24 bytes per weight that trains, and a
+    copy or two of its spectra.
 
     Parameters
     ----------

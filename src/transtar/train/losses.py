@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""Takes outputs and standardised labels, of shape (n, n_labels), and returns the loss of each label of each star in that shape."""
+"""Takes outputs and standardised labels, shape (n, n_labels), and returns the loss of each label of each star, of that shape."""
 
 
 def squared(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

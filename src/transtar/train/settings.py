@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from functools import cache
 from importlib import metadata
 from typing import ClassVar, get_args, get_type_hints
 
@@ -14,7 +13,7 @@ from ..devices import check_device
 from ..errors import SettingsError, check_keys, shown
 from ..models.mlp import MLPSettings
 from .augment import Augmentation
-from .losses import Loss, squared
+from .losses import squared
 
 PAPER_LEARNING_RATE = 1e-5
 PAPER_STARS = 90_106
@@ -81,7 +80,7 @@ class TrainSettings:
     augmentation: Augmentation | None = None
     poor_weight: float = 1.0
 
-    loss: ClassVar[Loss] = staticmethod(squared)
+    loss = staticmethod(squared)
     """What is minimised, of each label of each star; a subclass may have a method of that name with fields of its own."""
 
     def __post_init__(self) -> None:
@@ -172,10 +171,12 @@ class Pretrain(TrainSettings):
     mlp: MLPSettings = field(default_factory=MLPSettings)
 
 
-@cache
 def nested_settings(kind: type) -> dict[str, type]:
     """Fields of a settings class that are settings themselves, such as the shape of a network, and of which class."""
-    hints = get_type_hints(kind)
+    try:
+        hints = get_type_hints(kind)
+    except NameError as error:
+        raise SettingsError(f"{kind.__name__}: {error}, which a field is of; define it at the top of its module") from error
     kinds = {field.name: (hints[field.name], *get_args(hints[field.name])) for field in fields(kind)}
     return {
         name: one for name, several in kinds.items() for one in several if isinstance(one, type) and is_dataclass(one)

@@ -12,15 +12,12 @@ from ...datasets.split import POOR_LIMIT
 from ...evaluate import select, summarise
 from ...glossary import plain
 from ...report import Section, Table, inputs_by_size, strategies_by_input, strategies_by_size, to_html, write_tables
+from ...report.arrange import STRATEGIES_OF_TABLE_1, STRATEGIES_OF_TABLE_A2
 from ...train import null_models
 from ..experiments import SIZES
 from ..job import Job
 from ..rows import divide, taught
 from ..spec import Study, adapters
-
-TABLE_1 = ("residual", "lora", "full", "zero-shot", "scratch")
-TABLE_A2 = ("residual", "lora", "full", "scratch")
-"""The paper's own rows, under which the null models stand."""
 
 MARKED = "Shaded: the three best R2 of each kind of star; the null models are not ranked."
 
@@ -51,7 +48,9 @@ def tables_section(study: Study, jobs: Iterable[Job], results: list[dict], out: 
 
 def _table_1(study: Study, summary: list[dict], labels: list[str], out: Path) -> str:
     size, null = max(study.sizes), null_models()
-    blocks = [strategies_by_input(summary, label, size, (*TABLE_1, *null), unranked=null) for label in labels]
+    blocks = [
+        strategies_by_input(summary, label, size, (*STRATEGIES_OF_TABLE_1, *null), unranked=null) for label in labels
+    ]
     caption = (
         f"Table 1. R2 (all / metal-poor / metal-rich test stars) by strategy and input, {size} fine-tuning stars at most: "
         f"{_averaged(len(study.seeds))}. {MARKED}"
@@ -77,7 +76,7 @@ def _table_a1(study: Study, summary: list[dict], labels: list[str], counts, out:
 def _table_a2(summary: list[dict], labels: list[str], counts, out: Path) -> str:
     null = null_models()
     blocks = [
-        strategies_by_size(summary, label, _sizes(summary), counts, (*TABLE_A2, *null), unranked=null)
+        strategies_by_size(summary, label, _sizes(summary), counts, (*STRATEGIES_OF_TABLE_A2, *null), unranked=null)
         for label in labels
     ]
     n_seeds = max(row["n_seeds"] for row in summary)

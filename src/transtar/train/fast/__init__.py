@@ -1,7 +1,7 @@
 """Training steps that are differentiated by hand, for the networks and the loss that are known here; one door to them.
 
-`accelerated` says whether it knows a network and a loss. Whatever it does not know is left to `AutogradStep`: nothing else needs to
-be written for a new one.
+`accelerated` says whether it knows a network and a loss. Whatever it does not know is left to `AutogradStep`: nothing else needs
+to be written for a new one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def accelerated(
     if loss is not squared or type(network) is not nn.Sequential:
         return None
     plain = nn.Sequential(*(layer.layer if type(layer) is LoRALinear else layer for layer in network))
-    if not is_plain_mlp(plain) or not all(map(_is_whole, network[::2])):
+    if not is_plain_mlp(plain) or not all(_is_whole(layer) for layer in list(network)[::2]):
         return None
     return DenseStep(network, offset) if once is None else DenseStep(network, offset, once)
 
@@ -70,9 +70,9 @@ def pays_to_stack(step: DenseStep) -> bool:
 
 
 def _is_whole(layer: nn.Module) -> bool:
-    """Whether a layer trains as `DenseStep` takes for granted: weight and bias, or neither, or the two factors of a LoRA alone."""
+    """Whether a layer trains as `DenseStep` expects: weight and bias, or neither, or the two factors of a LoRA alone."""
     if isinstance(layer, LoRALinear):
-        factors = layer.A.requires_grad and layer.B.requires_grad
-        return factors and layer.layer.bias is not None and not any(p.requires_grad for p in layer.layer.parameters())
-    weight, bias = layer.weight, layer.bias
-    return isinstance(bias, nn.Parameter) and weight.requires_grad == bias.requires_grad
+        frozen = not any(parameter.requires_grad for parameter in layer.layer.parameters())
+        return frozen and layer.layer.bias is not None and layer.A.requires_grad and layer.B.requires_grad
+    parameters = dict(layer.named_parameters())
+    return "bias" in parameters and len({parameter.requires_grad for parameter in parameters.values()}) == 1

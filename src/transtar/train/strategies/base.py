@@ -47,8 +47,8 @@ class Moved:
 class Strategy:
     """How a model is adapted to stars of another survey: a frozen dataclass of its settings.
 
-    A subclass of `FineTuning` trains weights by gradient descent and needs little more than a name; any other has a `begin` of its
-    own. What it says of itself here is all that the command line, studies, tables and figures know of it.
+    A subclass of `FineTuning` trains weights by gradient descent and needs little more than a name; any other has a `begin` of
+    its own. What it says of itself here is all that the command line, studies, tables and figures know of it.
 
     Attributes
     ----------
