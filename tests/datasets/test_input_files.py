@@ -29,7 +29,11 @@ def reseal(folder, **changes):
 
 
 def test_an_input_comes_back_bit_for_bit_and_leaves_the_rest_alone(folder):
-    before, stars, spectra = read_set(folder), (folder / "stars.parquet").read_bytes(), (folder / "spectra.parquet").stat()
+    before, stars, spectra = (
+        read_set(folder),
+        (folder / "stars.parquet").read_bytes(),
+        (folder / "spectra.parquet").stat(),
+    )
     (folder / "notes.txt").write_text("mine")
     array = values()
     add_input(folder, "embedding", array, {"by": "test", "version": 1})

@@ -29,7 +29,9 @@ def prepared(n=8, **further):
 
 
 def brightness(n_values=2):
-    return Input("brightness", lambda spectra, preprocessing: np.repeat(spectra.flux.mean(axis=1)[:, None], n_values, 1))
+    return Input(
+        "brightness", lambda spectra, preprocessing: np.repeat(spectra.flux.mean(axis=1)[:, None], n_values, 1)
+    )
 
 
 def test_the_flux_is_the_first_input_and_others_stand_beside_it():
@@ -70,7 +72,9 @@ def test_a_registered_input_is_computed_of_usable_spectra(monkeypatch):
 
 
 def test_an_input_that_is_nowhere_is_one_clear_error():
-    with pytest.raises(InputError, match=r"no input 'x': the spectra bring flux, embedding, .*flux; add it .*add_input"):
+    with pytest.raises(
+        InputError, match=r"no input 'x': the spectra bring flux, embedding, .*flux; add it .*add_input"
+    ):
         prepared(embedding=np.ones((8, 2), np.float32)).input("x")
     with pytest.raises(SettingsError, match="comes twice"):
         prepared().input("flux+flux")
