@@ -193,7 +193,8 @@ def test_preprocessing_of_a_model_or_a_file(world, transtar, tmp_path):
 def test_info(transtar):
     done = transtar("info")
     assert done.code == 0
-    for word in ("torch", "surveys      desi, desi-brz, gaia-xp, generic, lamost, miles", "lamost-to-miles"):
+    surveys = "surveys      desi, desi-brz, gaia-xp, generic, lamost, miles"
+    for word in ("torch", surveys, "inputs       flux", "strategies   zero-shot, recalibrate", "lamost-to-miles"):
         assert word in done.out
 
 
