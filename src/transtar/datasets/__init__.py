@@ -1,7 +1,7 @@
 """Prepared sets: spectra on the wavelength grid with their labels and split, on disk; and the stars to learn from."""
 
 from .flow import grid_spectra, preprocess_batch
-from .input_files import add_input
+from .input_writer import add_input
 from .inputs import Input, gather_input, input_names, register_input
 from .prepare import PrepareReport, prepare, star_columns, tell_no_velocities
 from .prepared import PreparedSet, join_sets, star_names, usable
