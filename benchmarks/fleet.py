@@ -24,8 +24,9 @@ import torch
 
 from benchmarks.common import report
 from benchmarks.training import AS_PLAIN, EPOCHS, N_HELD_OUT, N_PIXELS, N_STARS, STRATEGIES, mock_stars, plain_loop
+from transtar.datasets import Stars, validation_split
 from transtar.models import Estimator
-from transtar.train import Member, TrainSettings, finetune_fleet, group_members, pretrain, validation_split
+from transtar.train import Member, TrainSettings, finetune_fleet, group_members, pretrain
 
 BARS = {"residual": 0.5, "lora": 0.5, "full": 0.7, "scratch": 0.7}
 N_SEEDS = 5
@@ -43,13 +44,11 @@ def table_rows(name: str, epochs: int, learning_rate: float, device: str = "cpu"
     source, known = two_labels(900, 1, 0)
     flux, labels = two_labels(N_STARS + N_HELD_OUT, 2, 1)
     first = TrainSettings(epochs=4, **AS_PLAIN)
-    bases = {
-        label: pretrain(source, known[label], label_names=(label,), survey="source", settings=first) for label in labels
-    }
+    bases = {label: pretrain(Stars(source, known[label], label, survey="source"), settings=first) for label in labels}
     return [
         Member(
-            bases[label], flux, labels[label], survey="target",
-            strategy=STRATEGIES[name](epochs=epochs, learning_rate=learning_rate, seed=seed, device=device, **AS_PLAIN),
+            bases[label], Stars(flux, labels[label], label, survey="target"),
+            STRATEGIES[name](epochs=epochs, learning_rate=learning_rate, seed=seed, device=device, **AS_PLAIN),
         )
         for seed in range(N_SEEDS) for label in labels
     ]  # fmt: skip
@@ -73,7 +72,7 @@ def fleet_seconds(members: list[Member], pool: ProcessPoolExecutor, workers: int
     """Wall time of all members over the workers, and their losses."""
     start = time.perf_counter()
     groups = group_members(
-        [member.strategy for member in members], ["all"] * len(members), [len(member.flux) for member in members],
+        [member.strategy for member in members], ["all"] * len(members), [len(member.stars) for member in members],
         n_inputs=N_PIXELS, workers=workers,
     )  # fmt: skip
     futures = [pool.submit(train_fleet, [members[number] for number in group]) for group in groups]
@@ -85,13 +84,10 @@ def plain_seconds(name: str, members: list[Member]) -> tuple[float, list[float]]
     """Wall time of the plain loops, and their losses."""
     seconds, losses = 0.0, []
     for member in members:
-        base, settings = member.estimator, member.strategy
-        held_out = validation_split(
-            np.arange(len(member.flux)).astype(str), member.labels if base.label_names == ("feh",) else None,
-            settings.validation_fraction, settings.seed,
-        )  # fmt: skip
-        inputs = base.standardise(member.flux)
-        targets = torch.from_numpy(((member.labels - base.label_mean) / base.label_std).astype(np.float32))[:, None]
+        base, settings, stars = member.model, member.strategy, member.stars
+        held_out = validation_split(stars.names, stars.feh, settings.validation_fraction, settings.seed)
+        inputs = base.standardise(stars.inputs)
+        targets = torch.from_numpy(((stars.labels - base.label_mean) / base.label_std).astype(np.float32))
         data = (inputs[~held_out], targets[~held_out], inputs[held_out], targets[held_out])
         start = time.perf_counter()
         losses.append(plain_loop(name, base, data, settings.epochs, settings.learning_rate, settings.seed))

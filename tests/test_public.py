@@ -79,8 +79,8 @@ for batch in ts.stream(survey, "spectra"):
     spectra = ts.preprocess_batch(batch, survey, settings)
     labels: np.ndarray = model.predict(spectra.flux)
 prepared: ts.PreparedSet = ts.read_set("set")
-stars = ts.training_arguments(prepared, np.arange(5), ["feh"])
-adapted: ts.Estimator = ts.finetune(model, **stars, strategy=ts.make_strategy("lora", epochs=10))
+stars: ts.Stars = prepared.stars(["feh"], np.arange(5))
+adapted: ts.Estimator = ts.finetune(model, stars, strategy=ts.make_strategy("lora", epochs=10))
 adapted.save("adapted")
 number: str = ts.get_survey("miles").resolution
 """

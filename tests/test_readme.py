@@ -17,6 +17,8 @@ from transtar.flags import BAD, DESCRIPTIONS, NO_LABEL, Flag
 from transtar.glossary import as_markdown
 from transtar.studies import load_study
 
+from .made_surveys import made_lamost, made_miles
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -170,6 +172,29 @@ def test_the_survey_of_the_guide_installs_and_is_read(tmp_path):
     prepared = read_set(tmp_path / "sets" / "mysurvey")
     assert prepared.columns["id"].tolist() == [2**62, 2**62 + 1, 2**62 + 2]
     assert np.isfinite(prepared.flux).all()
+
+
+def test_the_strategy_and_the_input_of_the_guide_install_and_are_used(tmp_path):
+    from transtar import Estimator
+
+    page = ROOT / "docs" / "add-a-strategy.md"
+    ((_, project), (_, module)) = blocks(page, "toml", "python")
+    package, site = tmp_path / "package", tmp_path / "site"
+    package.mkdir()
+    (package / "pyproject.toml").write_text(project)
+    (package / "transtar_huber.py").write_text(module)
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--no-build-isolation"]
+    run([*pip, "--target", str(site), "."], package)
+    for make, survey, name in ((made_lamost, "lamost", "source"), (made_miles, "miles", "target")):
+        folder = make(tmp_path / survey)
+        given = ["--spectra", str(folder / "spectra"), "--labels", str(folder / "labels.csv")]
+        run(["transtar", "prepare", "--survey", survey, *given, "--out", f"sets/{name}"], tmp_path)
+    printed = ""
+    for _, content in blocks(page, "bash"):
+        printed += run(["bash", "-euc", content], tmp_path, PYTHONPATH=before(site))
+    assert "feh by huber on" in printed
+    model = Estimator.load(tmp_path / "models" / "target")
+    assert (model.input, model.n_inputs, model.provenance[-1]["settings"]["delta"]) == ("flux+depths", 1462 + 34, 1.0)
 
 
 def test_the_grid_of_the_guide_installs_and_is_used(tmp_path):

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from tqdm import tqdm
 
+from transtar.datasets import Stars
 from transtar.models import check_replaceable
 from transtar.models.estimator import Estimator
 from transtar.preprocess import Preprocessing
@@ -62,17 +63,16 @@ def train_mock_model(mock: MockSet, labels: tuple[str, ...] = LABELS, seed: int 
         See `transtar.train.loop.train`.
     """
     columns = [mock.names.index(label) for label in labels]
-    return pretrain(
+    stars = Stars(
         mock.flux,
         mock.labels[:, columns],
-        label_names=labels,
-        stars=mock.ids.astype(str),
-        preprocessing=Preprocessing(),
+        labels,
+        names=mock.ids.astype(str),
         survey="mock",
         feh=mock.labels[:, mock.names.index("feh")],
-        settings=replace(SETTINGS, seed=seed),
-        progress=progress,
+        preprocessing=Preprocessing(),
     )
+    return pretrain(stars, settings=replace(SETTINGS, seed=seed), progress=progress)
 
 
 def seen_stars(settings: MockSettings) -> dict[str, np.ndarray]:

@@ -22,7 +22,8 @@ _MODULES = {
     "PreparedSet": "datasets",
     "prepare": "datasets",
     "read_set": "datasets",
-    "training_arguments": "datasets",
+    "Stars": "datasets",
+    "add_input": "datasets",
     "read_labels": "labels",
     "Estimator": "models",
     "Augmentation": "train",
@@ -46,7 +47,7 @@ _MODULES = {
 
 if TYPE_CHECKING:
     from .catalog import predict_batches, predict_files, predict_set, read_catalog, write_catalog
-    from .datasets import PreparedSet, read_set, training_arguments
+    from .datasets import PreparedSet, Stars, add_input, read_set
     from .datasets.gridding import preprocess_batch
     from .datasets.prepare import prepare
     from .errors import TranstarError
@@ -70,10 +71,12 @@ __all__ = [
     "Preprocessing",
     "Quality",
     "SpectrumBatch",
+    "Stars",
     "Stated",
     "Survey",
     "TrainSettings",
     "TranstarError",
+    "add_input",
     "choose",
     "evaluate_catalog",
     "finetune",
@@ -93,7 +96,6 @@ __all__ = [
     "register",
     "run_study",
     "stream",
-    "training_arguments",
     "write_catalog",
 ]
 

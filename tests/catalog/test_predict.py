@@ -6,7 +6,7 @@ import pytest
 from transtar.catalog import CatalogWriter, predict_batches, read_catalog
 from transtar.errors import InputError
 from transtar.flags import Flag, has
-from transtar.preprocess import GridSpectra
+from transtar.preprocess import GridSpectra, Preprocessing
 from transtar.spectra import SpectrumBatch
 
 
@@ -21,6 +21,9 @@ class Fake:
     domain_limit: float = 10.0
     label_error: np.ndarray | None = None
     trained_on: dict = field(default_factory=dict)
+    input: str = "flux"
+    n_inputs: int = 20
+    preprocessing: Preprocessing | None = None
 
     def predict_with_distance(self, flux):
         assert np.isfinite(flux).all()

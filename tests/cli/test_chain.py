@@ -1,11 +1,11 @@
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from astropy.table import Table
 
-from transtar import train
 from transtar.catalog import read_catalog
 from transtar.flags import Flag
 from transtar.models import load_estimator
@@ -73,7 +73,7 @@ def test_each_strategy(world, transtar, tmp_path, strategy):
 
 def test_auto_compares_and_says_so(world, transtar, tmp_path, monkeypatch):
     few = (ZeroShot(), Recalibrate(), replace(Residual(), epochs=2))
-    monkeypatch.setattr(train, "CANDIDATES", few)
+    monkeypatch.setattr(sys.modules["transtar.train.choose"], "candidates_of_auto", lambda: few)
     done = transtar("finetune", "--model", world.model, "--data", world.target, "--out", tmp_path / "auto")
     assert done.code == 0, done.err
     assert done.err.count("cross-validated loss") == 3
@@ -193,7 +193,8 @@ def test_preprocessing_of_a_model_or_a_file(world, transtar, tmp_path):
 def test_info(transtar):
     done = transtar("info")
     assert done.code == 0
-    for word in ("torch", "surveys      desi, desi-brz, gaia-xp, generic, lamost, miles", "lamost-to-miles"):
+    surveys = "surveys      desi, desi-brz, gaia-xp, generic, lamost, miles"
+    for word in ("torch", surveys, "inputs       flux", "strategies   zero-shot, recalibrate", "lamost-to-miles"):
         assert word in done.out
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from transtar.datasets import SetWriter, join_sets, read_set, star_names, stream_set, training_arguments, usable
+from transtar.datasets import SetWriter, join_sets, read_set, star_names, stream_set, usable
 from transtar.errors import InputError, MismatchError
 from transtar.files import read_json
 from transtar.flags import Flag
@@ -114,10 +114,11 @@ def test_select_targets_and_arguments(tmp_path):
         prepared.targets(["alphafe"])
     assert usable(prepared).tolist() == [False] + [True] * 9
     assert star_names(prepared.columns)[:3].tolist() == ["s1", "s1", str(BIG + 2)]
-    given = training_arguments(prepared, np.array([1, 3]), ["feh"])
-    assert given["ids"].tolist() == [BIG + 1, BIG + 3]
-    assert given["labels"].shape == (2, 1)
-    assert given["flux"].shape == (2, SIZE)
+    stars = prepared.stars(["feh"], np.array([1, 3]))
+    assert stars.ids.tolist() == [BIG + 1, BIG + 3]
+    assert stars.labels.shape == (2, 1)
+    assert stars.inputs.shape == (2, SIZE)
+    assert (stars.preprocessing, stars.set_hash, stars.input) == (prepared.preprocessing, prepared.hash, "flux")
 
 
 def test_files_stand_in_for_stars_without_name_or_id():

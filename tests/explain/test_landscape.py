@@ -209,24 +209,26 @@ def test_zero_shot_is_the_model_before():
 
 def test_after_real_fine_tuning():
     """The factors that training leaves are those that move, whatever came before and after."""
+    from transtar.datasets import Stars
     from transtar.train import Full, LoRA, Recalibrate, Residual, TrainSettings, ZeroShot, choose, finetune, pretrain
 
     plain = {"schedule": "constant", "augmentation": None, "average_last": 0, "epochs": 8, "learning_rate": 3e-3}
-    source, target, test = stars(150), stars(60, seed=1, survey=1), stars(40, seed=2, survey=1)
-    base = pretrain(*source, label_names=("feh",), settings=TrainSettings(**plain), mlp=MLP)
+    source, target = (Stars(*known, "feh") for known in (stars(150), stars(60, seed=1, survey=1)))
+    test = stars(40, seed=2, survey=1)
+    base = pretrain(source, settings=TrainSettings(**plain), mlp=MLP)
     flux, reference = test[0], test[1][:, 0]
     zero_shot = np.mean((base.predict(flux)[:, 0] - reference) ** 2)
     assert loss_landscape(base, flux, reference, **SMALL).strategy == "mlp"
     small = {"head": ResidualSettings(6)}, {"adapter": LoRASettings(3, 6)}, {}
     for kind, own, name in zip((Residual, LoRA, Full), small, ("residual", "lora", "full"), strict=True):
-        model = finetune(base, *target, strategy=kind(**plain, **own))
+        model = finetune(base, target, strategy=kind(**plain, **own))
         found = loss_landscape(model, flux, reference, base=base, n_seeds=1, n_points=3)
         assert found.strategy == name
         assert found.zero_shot == pytest.approx(zero_shot, rel=1e-3)
         assert found.centre == pytest.approx(np.mean((model.predict(flux)[:, 0] - reference) ** 2), rel=1e-4)
-        kept, _ = choose(model, *target, candidates=(ZeroShot(),), n_folds=2)
+        kept, _ = choose(model, target, candidates=(ZeroShot(),), n_folds=2)
         assert loss_landscape(kept, flux, reference, n_seeds=1, n_points=3).moves == found.moves
-        recalibrated = finetune(model, *target, strategy=Recalibrate())
+        recalibrated = finetune(model, target, strategy=Recalibrate())
         if name == "lora":
             with pytest.raises(InputError, match="its factors are not kept"):
                 loss_landscape(recalibrated, flux, reference, **SMALL)

@@ -243,8 +243,31 @@ def test_nested_without_end(folder):
 def as_first(folder, **changes):
     """Describe a model as the first version of the layout did."""
     content = json.loads((folder / "config.json").read_text())
-    rest = {name: value for name, value in content.items() if name not in ("files", "sha256")}
+    rest = {name: value for name, value in content.items() if name not in ("files", "input", "sha256")}
     (folder / "config.json").write_text(json.dumps(rest | {"format_version": 1} | changes))
+
+
+def as_second(folder):
+    """Describe a model as the second version did, which knew no input but the flux."""
+    content = json.loads((folder / "config.json").read_text())
+    rest = {name: value for name, value in content.items() if name not in ("input", "sha256")}
+    (folder / "config.json").write_text(json.dumps(sealed(rest | {"format_version": 2})))
+
+
+def test_models_of_the_second_format_take_the_flux(folder, caplog):
+    before = Estimator.load(folder)
+    as_second(folder)
+    again = Estimator.load(folder)
+    assert same_model(again, before)
+    assert again.input == "flux"
+    assert not caplog.records
+
+
+def test_the_input_is_stored(folder):
+    model = replace(Estimator.load(folder), input="flux+embedding")
+    model.save(folder)
+    assert Estimator.load(folder).input == "flux+embedding"
+    assert "inputs per star (of the input 'flux+embedding')" in (folder / "README.md").read_text()
 
 
 def same_model(one, other):

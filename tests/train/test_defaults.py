@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from transtar.datasets import Stars
 from transtar.explain import loss_landscape
 from transtar.explain.saliency import gradients
 from transtar.models import Estimator, LoRASettings, MLPSettings, ResidualSettings
@@ -35,11 +36,11 @@ def other_default(request):
 def train_and_predict(folder):
     """Every kind of training, storage and prediction."""
     flux, labels = stars(200, seed=1)
-    known = {"label_names": ("feh",), "survey": "lamost", "preprocessing": Preprocessing()}
+    known = {"survey": "lamost", "preprocessing": Preprocessing(), "weights": np.linspace(1, 2, 200)}
     made = {}
     for name, mlp in (("plain", MLPSettings((12, 8))), ("normed", MLPSettings((12, 8), dropout=0.1, batch_norm=True))):
         settings = TrainSettings(**FAST, augmentation=CHANGES, schedule="cosine", average_last=2)
-        made[name] = pretrain(flux, labels, settings=settings, mlp=mlp, weights=np.linspace(1, 2, 200), **known)
+        made[name] = pretrain(Stars(flux, labels, ("feh",), **known), settings=settings, mlp=mlp)
     flux, labels = stars(60, seed=2, survey=1)
     for strategy in (
         Residual(head=ResidualSettings(6), **FAST),
@@ -48,7 +49,7 @@ def train_and_predict(folder):
         Recalibrate(),
         Ridge(),
     ):
-        made[strategy.name] = finetune(made["plain"], flux, labels, strategy=strategy, survey="miles")
+        made[strategy.name] = finetune(made["plain"], Stars(flux, labels, ("feh",), survey="miles"), strategy=strategy)
     found = {}
     for name, model in made.items():
         model.save(folder / name)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.train.examples import MLP, stars
+from transtar.datasets import Stars
 from transtar.errors import InputError, TranstarError
 from transtar.models import LoRASettings
 from transtar.models.residual import ResidualSettings
@@ -20,9 +21,9 @@ from transtar.train import (
     Scratch,
     TrainSettings,
     ZeroShot,
+    fast,
     finetune,
     finetune_fleet,
-    fleet,
     pretrain,
     shared,
 )
@@ -38,26 +39,29 @@ STRATEGIES = (
 )
 
 
+def known(n, seed, **more):
+    """Stars of two labels."""
+    return Stars(
+        *stars(n, seed=seed, n_labels=2, **more), ("feh", "teff"), survey="miles", preprocessing=Preprocessing()
+    )
+
+
 @pytest.fixture(scope="module")
 def bases():
     """Two models of the same shape."""
     return [
-        pretrain(
-            *stars(150, seed=seed, n_labels=2), label_names=("feh", "teff"), preprocessing=Preprocessing(), mlp=MLP,
-            settings=TrainSettings(epochs=3, learning_rate=1e-3),
-        )
-        for seed in (0, 1)
-    ]  # fmt: skip
+        pretrain(known(150, seed), mlp=MLP, settings=TrainSettings(epochs=3, learning_rate=1e-3)) for seed in (0, 1)
+    ]
 
 
 def team(bases, strategy, sizes=(60, 60, 61), **more):
     """Runs of one strategy that differ in model, stars and seed; missing labels in one of them."""
     members = []
     for seed, n in enumerate(sizes):
-        flux, labels = stars(n, seed=10 + seed, survey=1, n_labels=2)
+        taught = known(n, 10 + seed, survey=1)
         if seed == 1:
-            labels[::7, 1] = np.nan
-        members.append(Member(bases[seed % 2], flux, labels, strategy, survey="miles", seed=seed, **more))
+            taught.labels[::7, 1] = np.nan
+        members.append(Member(bases[seed % 2], taught, strategy, seed, **more))
     return members
 
 
@@ -77,8 +81,8 @@ def largest_difference(one, other):
 def stacks(monkeypatch):
     """Sizes of the stacks that are made."""
     sizes = []
-    stacked = fleet.StackedStep
-    monkeypatch.setattr(fleet, "StackedStep", lambda steps: sizes.append(len(steps)) or stacked(steps))
+    stacked = fast.StackedStep
+    monkeypatch.setattr(fast, "StackedStep", lambda steps: sizes.append(len(steps)) or stacked(steps))
     return sizes
 
 
@@ -101,7 +105,7 @@ def test_runs_trained_as_one_are_those_of_single_runs(bases, strategy, change, s
     for model, member in zip(together, members, strict=True):
         single = alone(member)
         # Not left at the start, where all would agree.
-        assert largest_difference(single, member.estimator) > 1e-5 if strategy.name == "full" else True
+        assert largest_difference(single, member.model) > 1e-5 if strategy.name == "full" else True
         assert largest_difference(model, single) < 1e-5
         one, other = model.provenance[-1], single.provenance[-1]
         for name in ("best_epoch", "kept", "epochs_run", "learning_rate", "settings", "n_train", "n_validation"):
@@ -115,12 +119,16 @@ def test_runs_of_every_kind_side_by_side(bases, monkeypatch):
     augment = shared.augment_flux
     monkeypatch.setattr(shared, "augment_flux", lambda *given: drawn.append(1) or augment(*given))
     # Too large to be stacked: each is trained by itself, and nothing but what is shared could change it.
-    monkeypatch.setattr(fleet, "STACK_BELOW", 0)
-    flux, labels = stars(60, seed=3, survey=1, n_labels=2)
+    monkeypatch.setattr(fast, "STACK_BELOW", 0)
+    taught = known(60, 3, survey=1)
     strategies = [replace(strategy, augmentation=NOISE) for strategy in STRATEGIES]
     strategies += [replace(STRATEGIES[3], augmentation=NOISE, mlp=replace(MLP, dropout=0.2, batch_norm=True))]
     strategies += [ZeroShot(), Recalibrate(), Ridge()]
-    members = [Member(base, flux.copy(), labels, strategy, seed=4) for strategy in strategies for base in bases]
+    members = [
+        Member(base, replace(taught, inputs=taught.inputs.copy()), strategy, seed=4)
+        for strategy in strategies
+        for base in bases
+    ]
     seen, told = {}, []
     together = finetune_fleet(members, done=seen.__setitem__, progress=lambda *count: told.append(count))
     # Once per epoch for all ten.
@@ -134,7 +142,9 @@ def test_runs_of_every_kind_side_by_side(bases, monkeypatch):
 def test_members_that_fail_leave_the_others_alone(bases, stacks):
     members = team(bases, STRATEGIES[3], sizes=(60, 60, 60, 60))
     members[1] = replace(members[1], strategy=replace(STRATEGIES[3], learning_rate=1e30))
-    members[2] = replace(members[2], flux=members[2].flux[:, :5])
+    members[2] = replace(
+        members[2], stars=replace(members[2].stars, inputs=members[2].stars.inputs[:, :5], input_sizes=())
+    )
     together = finetune_fleet(members)
     assert stacks == [3]
     assert isinstance(together[1], TranstarError)
@@ -158,14 +168,14 @@ def test_runs_that_stop_early_wait_for_the_others(bases, stacks):
 
 
 def test_only_small_networks_of_one_shape_are_stacked(bases, stacks):
-    flux, labels = stars(60, seed=3, survey=1, n_labels=2)
+    taught = known(60, 3, survey=1)
     heads = [Residual(head=ResidualSettings(hidden), **SHORT) for hidden in (5, 5, 6)]
     longer = [replace(heads[2], epochs=6), replace(heads[2], batch_size=20)]
-    finetune_fleet([Member(bases[0], flux, labels, strategy, seed=1) for strategy in heads + longer])
+    finetune_fleet([Member(bases[0], taught, strategy, seed=1) for strategy in heads + longer])
     assert stacks == [2]
     # 61 inputs with the bias, 3,000 hidden units: 189,002 weights.
     large = Residual(head=ResidualSettings(3000), **SHORT | {"epochs": 1})
-    finetune_fleet([Member(bases[0], flux, labels, large, seed=seed) for seed in (1, 2)])
+    finetune_fleet([Member(bases[0], taught, large, seed=seed) for seed in (1, 2)])
     assert stacks == [2]
 
 

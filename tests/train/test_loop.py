@@ -8,7 +8,8 @@ from torch import nn
 from transtar.models import LoRALinear, LoRASettings, MLPSettings, add_lora, build_head, build_mlp
 from transtar.models.residual import ResidualSettings
 from transtar.train import TrainSettings, train
-from transtar.train.steps import AutogradStep, DenseStep
+from transtar.train.fast.dense import DenseStep
+from transtar.train.steps import AutogradStep
 
 SETTINGS = TrainSettings(epochs=6, learning_rate=1e-3, batch_size=16)
 

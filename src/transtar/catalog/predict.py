@@ -7,11 +7,14 @@ from typing import Protocol
 
 import numpy as np
 
+from ..datasets.inputs import FLUX, Inputs, gather_input, input_parts
 from ..errors import InputError
 from ..flags import NO_LABEL, Flag, has
 from ..glossary import COLUMNS
+from ..preprocess import GridSpectra, Preprocessing
 from ..quality import Quality
 from ..spectra import SpectrumBatch
+from ..telling import tell
 from .trained import trained_on
 
 KEY_COLUMNS = ("file", "id", "survey", "star", "ra", "dec", "velocity")
@@ -40,6 +43,18 @@ class EstimatorLike(Protocol):
     @property
     def label_error(self) -> np.ndarray | None:
         """Measured 1 sigma of the labels, shape (k,), NaN or None where unknown."""
+
+    @property
+    def input(self) -> str:
+        """Name of the input that it takes, as 'flux'."""
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """How spectra are prepared for it."""
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs per star."""
 
     @property
     def trained_on(self) -> Mapping[str, np.ndarray]:
@@ -149,7 +164,7 @@ def predict_batches(
         flags = np.array(spectra.flags, np.int32)
         flux = np.asarray(spectra.flux)
         usable = ~has(flags, NO_LABEL) & np.isfinite(flux).all(axis=1)
-        labels, own = _predict(estimators, flux if usable.all() else flux[usable], quality or Quality())
+        labels, own = _predict(estimators, _inputs(estimators, spectra, flux, usable), quality or Quality())
         flags[usable] |= own
         flags[trained_on(columns, tables)] |= Flag.TRAINED_ON
         columns |= {"snr": spectra.snr, "good_fraction": spectra.good_fraction}
@@ -159,18 +174,52 @@ def predict_batches(
         yield columns | {"flags": flags}
 
 
+def _inputs(estimators, spectra: GridSpectraLike, flux: np.ndarray, usable: np.ndarray) -> list[np.ndarray]:
+    """What each model takes, of the usable spectra: each input is read or computed once.
+
+    Raises
+    ------
+    InputError
+        If an input is not to be had, or has another number of values than a model was trained with.
+    """
+    rows = slice(None) if usable.all() else np.flatnonzero(usable)
+    given: Mapping[str, np.ndarray] = getattr(spectra, "inputs", {})
+    known: dict[str, np.ndarray] = {FLUX.name: flux[rows]}
+    for estimator in estimators:
+        name = estimator.input
+        if name not in known:
+            parts = Inputs({part: given[part][rows] for part in input_parts(name) if part in given})
+            chosen = GridSpectra(
+                known[FLUX.name], None if (ivar := getattr(spectra, "ivar", None)) is None else ivar[rows],
+                spectra.good_fraction[rows], spectra.snr[rows], spectra.flags[rows], parts,
+            )  # fmt: skip
+            known[name] = gather_input(name, chosen, estimator.preprocessing)[0]
+            n_without = int((~np.isfinite(known[name]).all(axis=1)).sum())
+            if n_without:
+                tell(
+                    f"{n_without} of {len(chosen)} spectra are without the input '{name}': no labels by a model that takes it"
+                )
+        if len(known[name]) and known[name].shape[1] != estimator.n_inputs:
+            raise InputError(
+                f"the model takes {estimator.n_inputs} values per star of its input '{name}', the spectra have "
+                f"{known[name].shape[1]}; were they made by another encoder, or on another grid?"
+            )
+    return [known[estimator.input] for estimator in estimators]
+
+
 def _predict(
-    estimators: Sequence[EstimatorLike], flux: np.ndarray, quality: Quality
+    estimators: Sequence[EstimatorLike], inputs: Sequence[np.ndarray], quality: Quality
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Labels and their spreads, and the flags that follow, of spectra that are all usable."""
-    flags = np.zeros(len(flux), np.int32)
+    n = len(inputs[0])
+    flags = np.zeros(n, np.int32)
     members: dict[str, list[np.ndarray]] = {}
     limits: dict[str, list[tuple[float, float]]] = {}
     errors: dict[str, list[float]] = {}
-    for estimator in estimators:
-        if len(flux):
-            labels, distance = estimator.predict_with_distance(flux)
-            predicted = np.asarray(labels, np.float64).reshape(len(flux), -1)
+    for estimator, taken in zip(estimators, inputs, strict=True):
+        if n:
+            labels, distance = estimator.predict_with_distance(taken)
+            predicted = np.asarray(labels, np.float64).reshape(n, -1)
             flags[np.asarray(distance) > estimator.domain_limit] |= Flag.OUT_OF_DOMAIN
         else:
             predicted = np.empty((0, len(estimator.label_names)))

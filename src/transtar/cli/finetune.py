@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection, Iterator
 
 from . import arguments as values
-from .common import add_training, epoch_bar, given_training, say, training_stars
+from .common import add_training, epoch_bar, given_training, say
 
 HELP = "adapt a model with a few hundred stars"
 
@@ -16,43 +17,61 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", required=True, type=values.path, help="prepared set of the new survey; only its pool is used"
     )
-    parser.add_argument(
-        "--strategy",
-        default="auto",
-        choices=("residual", "lora", "full", "recalibrate", "auto"),
-        help="auto compares them, and leaving the model alone, by cross-validation",
+    strategy = parser.add_argument(
+        "--strategy", default="auto", help="auto compares them, and leaving the model alone, by cross-validation"
     )
+    # After the argument was added, which would look at them: the registry takes a second to load.
+    strategy.choices = _Strategies()
     parser.add_argument("--n", type=values.count, default="all", help="number of stars to use, or all")
     parser.add_argument("--out", required=True, type=values.path, help="folder of the adapted model")
     add_training(parser)
 
 
+class _Strategies(Collection[str]):
+    """What --strategy may be, asked of the registry of strategies when somebody looks."""
+
+    def _names(self) -> list[str]:
+        from ..train import command_strategies
+
+        return [*command_strategies(), "auto"]
+
+    def __contains__(self, name: object) -> bool:
+        return name == "auto" or name in self._names()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from ..datasets import read_set
+    from ..datasets import pool_stars, read_set
     from ..errors import SettingsError
     from ..models import check_replaceable, describe_last_step, load_estimator
     from ..preprocess import require_same
-    from ..train import CANDIDATES, choose, finetune, make_strategy
+    from ..train import TrainSettings, choose, finetune, get_strategy, make_strategy
 
     check_replaceable(arguments.out, [arguments.model, arguments.data])
     model = load_estimator(arguments.model)
     prepared = read_set(arguments.data)
     require_same(model.preprocessing, str(arguments.model), prepared.preprocessing, str(arguments.data))
-    stars = training_stars(prepared, model.label_names, arguments.n, arguments.seed)
+    stars, counts = pool_stars(prepared, model.label_names, arguments.n, arguments.seed, model.input)
+    say(counts)
     given = given_training(arguments)
     if arguments.strategy == "auto":
         if given:
             raise SettingsError(f"--strategy auto uses each strategy's own settings; leave out {', '.join(given)}")
-        model, table = choose(model, **stars, candidates=CANDIDATES, seed=arguments.seed)
+        model, table = choose(model, stars, seed=arguments.seed)
         for row in table:
             mark = "  <- chosen" if row["chosen"] else ""
             say(f"{row['strategy']:12s} cross-validated loss {row['score']:.4f} +- {row['score_err']:.4f}{mark}")
     else:
-        if arguments.strategy != "recalibrate":
+        if issubclass(get_strategy(arguments.strategy), TrainSettings):
             given |= {"device": arguments.device}
         strategy = make_strategy(arguments.strategy, **given)
-        model = finetune(model, **stars, strategy=strategy, seed=arguments.seed, progress=epoch_bar(arguments.strategy))
+        model = finetune(model, stars, strategy=strategy, seed=arguments.seed, progress=epoch_bar(arguments.strategy))
     model.save(arguments.out)
     print(f"{arguments.out}: {describe_last_step(model)}")
     return 0

@@ -21,9 +21,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     import torch
 
+    from ..datasets import input_names
     from ..grids import grid_names
     from ..studies import DATA_VARIABLE, shipped_studies
     from ..surveys import survey_names
+    from ..train import strategy_names
 
     print(f"python       {sys.version.split()[0]} on {platform.platform()}")
     for name in PACKAGES:
@@ -35,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"devices      {', '.join(devices)}; {torch.get_num_threads()} threads")
     print(f"surveys      {', '.join(survey_names())}")
     print(f"grids        {', '.join(grid_names())}")
+    print(f"inputs       {', '.join(input_names())}")
+    print(f"strategies   {', '.join(strategy_names())}")
     print(f"studies      {', '.join(shipped_studies())}")
     print(f"data folder  {os.environ.get(DATA_VARIABLE, f'not set ({DATA_VARIABLE})')}")
     return 0

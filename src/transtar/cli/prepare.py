@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..datasets import prepare
-    from ..datasets.prepared import SET
+    from ..datasets.set_files import SET
     from ..files import check_replaceable
     from ..models import read_preprocessing
     from ..surveys import get_survey

@@ -1,30 +1,46 @@
-"""Prepared sets: spectra on the wavelength grid with their labels and split, on disk; and the flow from files that fills them."""
+"""Prepared sets: spectra on the wavelength grid with labels and split; the flow that fills them; the stars to learn from."""
 
 from .defaults import tell_no_velocities
 from .flow import Flow, Report
 from .gridding import grid_spectra, preprocess_batch
+from .input_writer import add_input
+from .inputs import Input, gather_input, input_names, register_input
 from .opening import open_flow
 from .prepare import PrepareReport, prepare, star_columns
-from .prepared import PreparedSet, SetWriter, describe_set, join_sets, read_set, stream_set
-from .select import star_names, training_arguments, usable
+from .prepared import PreparedSet, join_sets, star_names, usable
+from .select import pool_stars
+from .set_files import SetWriter, describe_set, read_set, stream_set
+from .split import folds, matched_split, nested_subsets, regime, validation_split
+from .stars import Stars
 
 __all__ = [
     "Flow",
+    "Input",
     "PrepareReport",
     "PreparedSet",
     "Report",
     "SetWriter",
+    "Stars",
+    "add_input",
     "describe_set",
+    "folds",
+    "gather_input",
     "grid_spectra",
+    "input_names",
     "join_sets",
+    "matched_split",
+    "nested_subsets",
     "open_flow",
+    "pool_stars",
     "prepare",
     "preprocess_batch",
     "read_set",
+    "regime",
+    "register_input",
     "star_columns",
     "star_names",
     "stream_set",
     "tell_no_velocities",
-    "training_arguments",
     "usable",
+    "validation_split",
 ]

@@ -22,7 +22,7 @@ from ..surveys import Stated, Survey, get_survey
 from .defaults import tell_no_velocities
 from .flow import Report
 from .opening import open_flow
-from .prepared import SPLITS, SetWriter
+from .set_files import SPLITS, SetWriter
 
 
 @dataclass

@@ -1,57 +1,67 @@
-"""Choosing the stars of a prepared set, and handing them to the training functions."""
+"""Choosing the stars of a prepared set that a model may see."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from ..flags import NO_LABEL, has
-from .prepared import PreparedSet
+from ..errors import InputError
+from .inputs import FLUX
+from .prepared import PreparedSet, star_names, usable
+from .split import nested_subsets
+from .stars import Stars
 
 
-def usable(prepared: PreparedSet) -> np.ndarray:
-    """Rows that no flag rules out and whose flux is finite; bool, shape (n_spectra,)."""
-    return ~has(prepared.columns["flags"], NO_LABEL) & np.isfinite(prepared.flux).all(axis=1)
-
-
-def star_names(columns: dict[str, np.ndarray]) -> np.ndarray:
-    """A name per star, by which repeat visits stay together: the survey's own, else the id, else the file."""
-    star = columns.get("star", np.full(len(columns["file"]), "")).astype(str)
-    own = np.where(columns["id"] >= 0, columns["id"].astype(str), columns["file"])
-    return np.where(star != "", star, own)
-
-
-def training_arguments(prepared: PreparedSet, rows: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
-    """The spectra at `rows` as keyword arguments of `transtar.train.pretrain` and `finetune`.
+def pool_stars(
+    prepared: PreparedSet, labels: Sequence[str], n: int | None = None, seed: int = 0, input: str = FLUX.name
+) -> tuple[Stars, str]:
+    """The stars of a set that a model may see: of the pool, with no flag against them, with a label and the input.
 
     Parameters
     ----------
     prepared : PreparedSet
-    rows : ndarray
-        Index or bool array.
     labels : sequence of str
+    n : int, optional
+        Take only so many of them, the regimes in proportion; subsets of one seed are nested.
+    seed : int
+    input : str
+        As in `PreparedSet.input`.
 
     Returns
     -------
-    dict
-        ``flux``, ``labels``, and what tells the stars apart.
+    stars : Stars
+    counts : str
+        One line: how many spectra there are to learn from, and how many were left out for which reason.
 
     Raises
     ------
     InputError
-        If the set lacks a label.
+        If there are fewer than `n`, or none, or the set lacks a label or the input.
     """
-    chosen = prepared.select(rows)
-    columns = chosen.columns
-    return {
-        "flux": chosen.flux,
-        "labels": chosen.targets(labels),
-        "stars": star_names(columns),
-        "survey": columns["survey"],
-        "ids": columns["id"],
-        "files": columns["file"],
-        "feh": columns.get("feh"),
-        "set_hash": prepared.hash,
+    pool = prepared.columns["split"] == "pool"
+    good = usable(prepared)
+    labelled = np.isfinite(prepared.targets(labels)).any(axis=1)
+    rows = np.flatnonzero(pool & good & labelled)
+    reasons = {
+        "not in the pool": int((~pool).sum()),
+        "flagged bad": int((pool & ~good).sum()),
+        "without label": int((pool & good & ~labelled).sum()),
     }
+    part = prepared.select(rows)
+    if input != FLUX.name and len(part):
+        part = part.gathered(input)
+        known = np.isfinite(part.input(input)).all(axis=1)
+        reasons[f"without the input '{input}'"] = int((~known).sum())
+        part = part.select(known)
+    left_out = "left out: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+    counts = f"{len(part)} spectra to learn from; {left_out}"
+    if not len(part):
+        raise InputError(f"the prepared set has no star to learn from ({left_out})")
+    if n is None:
+        return part.stars(labels, slice(None), input), counts
+    try:
+        chosen = nested_subsets(star_names(part.columns), part.columns.get("feh"), [n], seed)[n]
+    except InputError as error:
+        raise InputError(f"{error} ({counts})") from None
+    return part.stars(labels, chosen, input), counts

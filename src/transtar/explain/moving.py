@@ -8,13 +8,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..errors import InputError
 from ..models.estimator import Estimator
-from ..models.lora import LoRALinear, unmerge_lora
-from ..models.residual import ResidualNetwork, innermost
-
-# Steps that train no weights by gradient descent: what the step before them trained is still what can be moved.
-_UNTRAINED = ("zero-shot", "recalibrate")
+from ..models.lora import LoRALinear
+from ..models.residual import innermost
+from ..train import find_strategy, trained_strategies
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +21,9 @@ class TrainedPart:
     Parameters
     ----------
     strategy : str
-        Of the last training: 'residual', 'lora', 'full', 'scratch', or 'mlp' for a model that was only pre-trained.
-    moves : {'residual head', 'LoRA factors', 'all weights'}
+        Of the last training, such as 'lora', or 'mlp' for a model that was only pre-trained.
+    moves : str
+        In words, such as 'LoRA factors' or 'all weights'.
     moving : tuple of nn.Sequential
         Networks whose weights move; where they hold a `LoRALinear`, only its A and B do.
     fixed : tuple of nn.Module
@@ -52,26 +50,22 @@ def trained_part(estimator: Estimator) -> TrainedPart:
     InputError
         If it was LoRA, but its factors are not with the model.
     """
+    # Steps that train no weights by gradient descent: what the step before them trained is still what can be moved.
     steps = [str(step.get("strategy", "mlp")) for step in estimator.provenance]
-    strategy = next((name for name in reversed(steps) if name not in _UNTRAINED), "mlp")
-    network = estimator.network
-    if estimator.adapter is not None:
-        core, heads = innermost(network)
-        wrapped = unmerge_lora(_chain(core), estimator.adapter)
-        frozen = nn.Sequential(*(layer.layer if isinstance(layer, LoRALinear) else layer for layer in wrapped))
-        start: nn.Module = frozen
-        for head in heads:
-            start = ResidualNetwork(start, head)
-        return TrainedPart("lora", "LoRA factors", (wrapped,), tuple(heads), start)
-    if strategy == "lora":
-        raise InputError(
-            "the model was fine-tuned with LoRA, but its factors are not kept (it was saved by an older transtar, or "
-            "recalibrated since); fine-tune it again"
-        )
-    if isinstance(network, ResidualNetwork) and (strategy == "residual" or not estimator.provenance):
-        return TrainedPart("residual", "residual head", (_chain(network.head),), (network.base,), network.base)
-    core, heads = innermost(network)
+    strategy = next((name for name in reversed(steps) if _leaves_weights(name)), "mlp")
+    for name in [strategy] if steps else trained_strategies():
+        kind = find_strategy(name)
+        moved = None if kind is None else kind.moved(estimator)
+        if moved is not None:
+            return TrainedPart(name, **vars(moved))
+    core, heads = innermost(estimator.network)
     return TrainedPart(strategy, "all weights", tuple(_chain(part) for part in (core, *heads)))
+
+
+def _leaves_weights(name: str) -> bool:
+    """Whether a step of that strategy trained weights or began with new ones; one that is not known here is taken to."""
+    kind = find_strategy(name)
+    return kind is None or kind.trains or not kind.uses_model
 
 
 def filter_directions(part: TrainedPart, seed: int, n_directions: int = 2) -> list[dict[str, torch.Tensor]]:

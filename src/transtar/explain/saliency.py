@@ -98,10 +98,14 @@ def gradients(estimator: Estimator, flux: np.ndarray, label: str, batch_size: in
     Raises
     ------
     InputError
-        If the model does not predict the label, or `flux` has another number of inputs per star.
+        If the model does not predict the label, takes another input than the flux, or `flux` has another number of inputs.
     """
     if label not in estimator.label_names:
         raise InputError(f"the model predicts {', '.join(estimator.label_names)}, not {label}")
+    if estimator.input != "flux":
+        raise InputError(
+            f"the model takes the input '{estimator.input}', which has no wavelengths: saliency is of the flux"
+        )
     output = estimator.label_names.index(label)
     scale = (estimator.label_std[output] / estimator.input_std.astype(np.float64)).astype(np.float32)
     flux = np.asarray(flux)

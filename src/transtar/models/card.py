@@ -22,7 +22,8 @@ def model_card(config: dict) -> str:
     lines = [
         f"# transtar model: {names}",
         "",
-        f"Predicts {names} from {config['n_inputs']} inputs per star; written by transtar {config['transtar_version']}",
+        f"Predicts {names} from {config['n_inputs']} inputs per star{_input(config)}; "
+        f"written by transtar {config['transtar_version']}",
         "",
         "| label | training mean | standard deviation | range |",
         "|---|---|---|---|",
@@ -56,3 +57,8 @@ def model_card(config: dict) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _input(config: dict) -> str:
+    name = config.get("input", "flux")
+    return "" if name == "flux" else f" (of the input '{name}')"

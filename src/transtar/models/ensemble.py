@@ -63,9 +63,12 @@ def check_ensemble(
     first = estimators[0]
     for name, other in zip(names[1:], estimators[1:], strict=True):
         require_same(first.preprocessing, names[0], other.preprocessing, name)
-        pairs: dict[str, tuple] = {"number of inputs": (first.n_inputs, other.n_inputs)}
+        # Models of other labels, or of other inputs, may stand beside each other in a catalog.
+        pairs: dict[str, tuple] = (
+            {} if first.input != other.input else {"number of inputs": (first.n_inputs, other.n_inputs)}
+        )
         if same_labels:
-            pairs |= {"labels": (list(first.label_names), list(other.label_names))}
+            pairs |= {"input": (first.input, other.input), "labels": (list(first.label_names), list(other.label_names))}
         for what, (ours, theirs) in pairs.items():
             if ours != theirs:
                 raise MismatchError(f"models that differ in {what} are no ensemble: {names[0]} {ours}, {name} {theirs}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,8 @@ class Estimator:
         The thin matrices of the LoRA update that the network was last fine-tuned with and that is merged into it, as
         `transtar.models.lora.lora_factors` returns them: for inspection, predictions do not use them. None where the
         last fine-tuning was another.
+    input : str
+        Name of the input that it takes, several joined by '+': 'flux', or what an encoder makes of it.
     """
 
     network: nn.Module
@@ -82,9 +85,10 @@ class Estimator:
     domain_limit: float = float("inf")
     label_error: np.ndarray | None = None
     adapter: dict[str, np.ndarray] | None = None
+    input: str = "flux"
 
     def __post_init__(self) -> None:
-        n_inputs, n_labels = network_sizes(self.network)
+        n_inputs, n_labels = network_sizes(self.network, (len(self.input_mean), len(self.label_names)))
         for name, size in (("input_mean", n_inputs), ("input_std", n_inputs), ("label_mean", n_labels)):
             if getattr(self, name).shape != (size,):
                 raise InputError(f"model: {name} has shape {getattr(self, name).shape}, the network needs ({size},)")
@@ -193,7 +197,9 @@ class Estimator:
     def _checked(self, flux: np.ndarray) -> np.ndarray:
         flux = np.asarray(flux)
         if flux.ndim != 2 or flux.shape[1] != self.n_inputs:
-            raise InputError(f"the model needs inputs of shape (stars, {self.n_inputs}), got {flux.shape}")
+            raise InputError(
+                f"the model needs inputs of shape (stars, {self.n_inputs}), of its input '{self.input}', got {flux.shape}"
+            )
         return flux
 
     def save(self, folder: str | Path, dtype: str = "float32") -> None:
@@ -223,7 +229,7 @@ def _standardise(
             distance[start : start + _BLOCK] = np.einsum("ij,ij->i", clipped, clipped) / flux.shape[1]
 
 
-def input_scalers(flux: np.ndarray, common: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def input_scalers(flux: np.ndarray, common: bool = False, sizes: Sequence[int] = ()) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of every input over a set of stars.
 
     Parameters
@@ -231,6 +237,8 @@ def input_scalers(flux: np.ndarray, common: bool = False) -> tuple[np.ndarray, n
     flux : ndarray, shape (n, n_inputs)
     common : bool
         Give all inputs one standard deviation, the root mean square of their own.
+    sizes : sequence of int, optional
+        Inputs of each part where several are joined; each part has a common deviation of its own.
 
     Returns
     -------
@@ -240,7 +248,8 @@ def input_scalers(flux: np.ndarray, common: bool = False) -> tuple[np.ndarray, n
     mean = flux.mean(axis=0, dtype=np.float64)
     std = np.sqrt(np.maximum(np.einsum("ij,ij->j", flux, flux, dtype=np.float64) / len(flux) - mean**2, 0.0))
     if common:
-        std = np.full_like(std, np.sqrt(np.mean(std**2)))
+        parts = np.split(std, np.cumsum(sizes)[:-1]) if len(sizes) > 1 else [std]
+        std = np.concatenate([np.full_like(part, np.sqrt(np.mean(part**2))) for part in parts])
     constant = std <= 1e-6 * np.maximum(np.abs(mean), 1e-30)
     return mean.astype(np.float32), np.where(constant, 1.0, std).astype(np.float32)
 

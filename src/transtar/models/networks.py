@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from ..errors import InputError, check_keys
+from ..errors import InputError, check_keys, said
 from .mlp import MLPSettings, build_linear, build_mlp, linear_layers
 from .residual import ResidualNetwork, ResidualSettings, build_head
 
@@ -69,12 +69,31 @@ def build_network(description: Mapping, n_inputs: int, n_outputs: int, device: s
     raise InputError(f"no network of kind '{kind}'; known kinds: linear, mlp, residual")
 
 
-def network_sizes(network: nn.Module) -> tuple[int, int]:
-    """Numbers of inputs and outputs of a network."""
+def network_sizes(network: nn.Module, expected: tuple[int, int] | None = None) -> tuple[int, int]:
+    """Numbers of inputs and outputs of a network.
+
+    Parameters
+    ----------
+    network : nn.Module
+    expected : (int, int), optional
+        Of a network of another kind than those of `describe`, which is tried with so many inputs.
+
+    Raises
+    ------
+    InputError
+        If such a network does not take so many.
+    """
     if isinstance(network, ResidualNetwork):
-        return network_sizes(network.base)
+        return network_sizes(network.base, expected)
     layers = [network] if isinstance(network, nn.Linear) else linear_layers(network)
-    return layers[0].in_features, layers[-1].out_features
+    if expected is None or type(network) in (nn.Linear, nn.Sequential):
+        return layers[0].in_features, layers[-1].out_features
+    try:
+        with torch.no_grad():
+            outputs = network.eval()(torch.zeros(1, expected[0], dtype=torch.float32, device="cpu"))
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise InputError(f"model: the network does not take {expected[0]} inputs ({said(error)})") from error
+    return expected[0], outputs.shape[-1]
 
 
 @torch.no_grad()

@@ -31,10 +31,13 @@ from .named import find_model, joint_network, named_models
 from .networks import build_network, describe
 from .weights import check_shapes, read_header, read_weights
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Version of the layout written now."""
 
-MIGRATIONS: dict[int, Callable[[dict], dict]] = {1: lambda config: config | {"format_version": 2, "files": None}}
+MIGRATIONS: dict[int, Callable[[dict], dict]] = {
+    1: lambda config: config | {"format_version": 2, "files": None},
+    2: lambda config: config | {"format_version": 3, "input": "flux"},
+}
 """Per version, the function that turns its config.json into that of the next version."""
 
 SEALED_SINCE = 2
@@ -44,7 +47,8 @@ _KEYS_1 = (
     "format", "format_version", "transtar_version", "network", "n_inputs", "labels", "preprocessing", "preprocessing_hash",
     "surveys", "domain", "provenance",
 )  # fmt: skip
-_KEYS = {1: frozenset(_KEYS_1), 2: frozenset((*_KEYS_1, "files", SEAL))}
+_KEYS_2 = (*_KEYS_1, "files", SEAL)
+_KEYS = {1: frozenset(_KEYS_1), 2: frozenset(_KEYS_2), 3: frozenset((*_KEYS_2, "input"))}
 """What config.json of each version holds: a version with other keys is another one whose number was damaged."""
 
 REMEDY = "fetch the model again, or train it again"
@@ -109,6 +113,7 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
         "transtar_version": metadata.version("transtar"),
         "network": describe(estimator.network),
         "n_inputs": estimator.n_inputs,
+        "input": estimator.input,
         "labels": labels,
         "preprocessing": None if estimator.preprocessing is None else estimator.preprocessing.to_dict(),
         "preprocessing_hash": None if estimator.preprocessing is None else estimator.preprocessing.hash,
@@ -230,6 +235,7 @@ def load_estimator(folder: str | Path) -> Estimator:
             trained_on=_read_trained_on(folder / TRAINED_ON),
             domain_limit=_limit(config["domain"]["limit"]),
             label_error=_errors(labels),
+            input=_input(config["input"]),
             adapter=_read_adapter(folder / ADAPTER, network),
             **scalers,
             **ranges,
@@ -335,6 +341,12 @@ def _limit(value) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise SettingsError(f"limit of the domain must be a positive number, not {shown(value)}")
     return float(value)
+
+
+def _input(name) -> str:
+    """Name of the input, of which each part can be one."""
+    check_names(check_text(name, "input").split("+"), "input")
+    return name
 
 
 def _provenance(steps) -> tuple[dict, ...]:

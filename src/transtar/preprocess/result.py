@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,6 +24,8 @@ class GridSpectra:
         Median S/N per grid pixel over the good ones; NaN without `ivar`.
     flags : ndarray, shape (n_spectra,), int32
         Bits of `transtar.flags.Flag`.
+    inputs : mapping of str to ndarray, shape (n_spectra, n), float32
+        What a network may take beside the flux, by name; a prepared set brings its own.
     """
 
     flux: np.ndarray
@@ -30,6 +33,17 @@ class GridSpectra:
     good_fraction: np.ndarray
     snr: np.ndarray
     flags: np.ndarray
+    inputs: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.flux)
+
+    def select(self, rows) -> GridSpectra:
+        """The spectra at `rows` (slice, index or bool array), without further inputs."""
+        return GridSpectra(
+            self.flux[rows],
+            None if self.ivar is None else self.ivar[rows],
+            self.good_fraction[rows],
+            self.snr[rows],
+            self.flags[rows],
+        )

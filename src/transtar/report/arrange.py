@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..errors import InputError
 from ..evaluate.summary import GROUP, select
-from .style import in_order
+from .style import in_order, strategy_title
 
 PLACES = 3
 """Places that are marked."""
@@ -83,7 +83,7 @@ def paper_table(
         Rows that are shown but never marked among the best.
     rows, columns : sequence, optional
         Which are shown, in this order; those without results are left out. By default all: strategies in the order
-        of `style.STRATEGIES`, numbers upwards, anything else as it came.
+        of their registry, numbers upwards, anything else as it came.
     names, notes, notes_name, scatter
         As in `Table`.
 
@@ -118,9 +118,12 @@ def paper_table(
         across = [value for value in dict.fromkeys(columns) if value in across]
     elif all(isinstance(value, int) for value in across):
         across = sorted(across)
+    titles = (
+        {name: title for name in down if (title := strategy_title(name)) != name} if row in ("strategy", "row") else {}
+    )
     return Table(
         label, tuple(down), tuple(across), tuple(regimes), cells, _ranks(cells, regimes, unranked), column,
-        names or {}, notes or {}, notes_name, scatter,
+        {**titles, **(names or {})}, notes or {}, notes_name, scatter,
     )  # fmt: skip
 
 

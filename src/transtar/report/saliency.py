@@ -16,6 +16,7 @@ from ..explain.lines import Line, prominent_lines
 from ..explain.response import PhysicalTest
 from ..explain.saliency import Band, Saliency
 from ..glossary import display
+from ..train import find_strategy
 from .response import response_matrix
 from .style import BLACK, GREY, PAGE_WIDTH, VERMILION, as_text, in_order, new_figure, paper_style, save, strategy_style
 
@@ -172,7 +173,8 @@ def _window(
 
 def _line_style(name: str, position: int) -> dict[str, Any]:
     # What a strategy is compared with lies below it and is dashed, so that both can be seen where they agree.
-    compared = name in ("zero-shot", "recalibrate", "ridge")
+    kind = find_strategy(name)
+    compared = kind is not None and (kind.null or not kind.fits)
     return {
         "color": strategy_style(name, position)["color"],
         "lw": 1.1,

@@ -21,18 +21,11 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = (
 )  # fmt: skip
 """The palette of Okabe and Ito (2008, https://jfly.uni-koeln.de/color/), and a grey."""
 
-STRATEGIES: dict[str, dict[str, Any]] = {
-    "zero-shot": {"color": GREY, "marker": "s"},
-    "recalibrate": {"color": PURPLE, "marker": "P"},
-    "ridge": {"color": SKY, "marker": "X"},
-    "residual": {"color": BLUE, "marker": "o"},
-    "lora": {"color": ORANGE, "marker": "D"},
-    "full": {"color": GREEN, "marker": "^"},
-    "scratch": {"color": VERMILION, "marker": "v"},
+PIPELINES: dict[str, dict[str, Any]] = {
     "pipeline": {"color": BLACK, "marker": "*"},
     "simulated pipeline": {"color": BLACK, "marker": "*"},
 }
-"""Colour and marker of each strategy, the same in every figure."""
+"""Colour and marker of what stands beside the strategies, which have their own (`transtar.train.Strategy`)."""
 
 _SPARE = ({"color": BLACK, "marker": "<"}, {"color": "#8C6D31", "marker": ">"}, {"color": "#5E4FA2", "marker": "h"})
 
@@ -77,7 +70,20 @@ def new_figure(width: float, height: float) -> Figure:
 
 def strategy_style(name: str, position: int = 0) -> dict[str, Any]:
     """Look up colour and marker of a strategy; a strategy without its own gets a spare one by position."""
-    return STRATEGIES.get(name) or _SPARE[position % len(_SPARE)]
+    from ..train import find_strategy
+
+    kind, spare = find_strategy(name), _SPARE[position % len(_SPARE)]
+    if kind is None:
+        return PIPELINES.get(name, spare)
+    return {"color": kind.colour or spare["color"], "marker": kind.marker or spare["marker"]}
+
+
+def strategy_title(name: str) -> str:
+    """What a strategy is called in tables."""
+    from ..train import find_strategy
+
+    kind = find_strategy(name)
+    return name if kind is None else kind.title or name
 
 
 def as_text(name: str) -> str:
@@ -86,9 +92,11 @@ def as_text(name: str) -> str:
 
 
 def in_order(names: list[str]) -> list[str]:
-    """Strategies once each in the order of `STRATEGIES`, then the others as they came."""
-    known = [name for name in STRATEGIES if name in names]
-    return known + [name for name in dict.fromkeys(names) if name not in STRATEGIES]
+    """Strategies once each in the order in which they are registered, then pipelines, then the others as they came."""
+    from ..train import strategy_names
+
+    known = [name for name in (*strategy_names(), *PIPELINES) if name in names]
+    return known + [name for name in dict.fromkeys(names) if name not in known]
 
 
 def save(figure: Figure, folder: str | Path, name: str, kinds: Sequence[str] = ("pdf", "png")) -> dict[str, Path]:

@@ -9,14 +9,18 @@ import numpy as np
 from ..evaluate import Results
 from ..glossary import plain
 from ..report import in_order
+from ..train import find_strategy
 from .paired import score_strategies
 from .pipeline import PIPELINE
 from .plane import AXES, REFERENCE, TRUE, TRUTH, mean_mmd
 from .predictions import Predicted, select
 from .spec import Study, adapters
 
-RIVALS = ("zero-shot", "recalibrate", "ridge", "scratch")
-"""What an adapter has to beat: no adaptation, the null models, and a network without pre-training."""
+
+def needs_no_adapter(name: str) -> bool:
+    """Whether an adapter has to beat it: no adaptation, the null models, and a network without pre-training."""
+    kind = find_strategy(name)
+    return kind is not None and (not kind.fits or kind.null or not kind.uses_model)
 
 
 def closing_lines(
@@ -82,7 +86,7 @@ def _learnt(study: Study, label: str, scores: Results, judged: list[Predicted] |
     compared = [one for one in select(judged, n_finetune=(0, size)) if one.strategy != PIPELINE]
     scored = score_strategies(compared)
     adapter = adapters(study, size).get(label)
-    rivals = [name for name in RIVALS if name in scored]
+    rivals = [name for name in in_order(list(scored)) if needs_no_adapter(name)]
     if adapter not in scored or not rivals:
         return text
     rival = max(rivals, key=lambda name: scored[name].r2.mean())

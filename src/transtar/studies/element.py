@@ -50,7 +50,7 @@ def compare_element(study: Study, out: Path) -> tuple[list[Row], int]:
     model = element_model(check.model, prepared.preprocessing)
     seen = trained_on(prepared.columns, [model.trained_on])
     rows = np.flatnonzero(usable(prepared) & np.isfinite(truth) & np.isfinite(feh) & np.isfinite(teff) & ~seen)
-    predicted = model.predict(prepared.flux[rows])[:, 0].astype(float)
+    predicted = model.predict(prepared.input(model.input)[rows])[:, 0].astype(float)
     truth, feh, teff = truth[rows], feh[rows], teff[rows]
     name = plain(check.column)
     partial = bootstrap_interval(partial_rank_correlation, predicted, truth, feh)

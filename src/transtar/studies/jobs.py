@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..catalog.trained import trained_on
-from ..datasets import PreparedSet, star_names, training_arguments
+from ..datasets import PreparedSet, star_names
 from ..errors import InputError, TranstarError
 from ..models import Estimator, content_of, load_estimator
 from ..preprocess import Preprocessing, require_same
@@ -57,9 +57,9 @@ def run_jobs(jobs: Sequence[Job], runs: str) -> dict[str, str]:
     for job in jobs:
         try:
             target, pool, _ = stars_of(job)
-            arguments = training_arguments(target, finetuning_rows(job, target, pool), job.labels)
-            strategy = make_strategy(job.strategy, **job.settings)
-            members.append(Member(load_model(job.base), **arguments, strategy=strategy, seed=job.seed))
+            base, strategy = load_model(job.base), make_strategy(job.strategy, **job.settings)
+            stars = target.stars(job.labels, finetuning_rows(job, target, pool), base.input)
+            members.append(Member(base, stars, strategy, job.seed))
             begun.append(job)
         except TranstarError as error:
             failed[job.key] = str(error)
@@ -91,15 +91,14 @@ def _pretrain(job: Job, runs: str) -> None:
     if (Path(job.base) / "config.json").is_file():
         model = load_estimator(job.base)
     else:
-        arguments = training_arguments(source, learn, job.labels)
-        arguments["flux"] = flux[learn]
+        stars = replace(source, flux=flux).stars(job.labels, learn)
         if job.prior:
             prior = load_prior(job.prior, job.labels, source.preprocessing)
             _refuse_judges(job, prior, target, judged)
-            model = finetune(prior, **arguments, strategy=further_training(job.settings), seed=job.seed)
+            model = finetune(prior, stars, strategy=further_training(job.settings), seed=job.seed)
         else:
             settings = settings_from_dict(Pretrain, job.settings | {"seed": job.seed})
-            model = pretrain(**arguments, label_names=job.labels, preprocessing=source.preprocessing, settings=settings)
+            model = pretrain(stars, settings=settings)
         model = _remembering(model, line_stars)
         model.save(job.base)
     tables = []

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..catalog.trained import trained_on
-from ..datasets import PreparedSet, read_set, star_names, usable
+from ..datasets import PreparedSet, folds, matched_split, nested_subsets, read_set, star_names, usable
 from ..errors import InputError
 from ..labels.positions import Positions, near_pairs
 from ..models import Estimator, load_estimator
-from ..train import folds, matched_split, nested_subsets
 from .job import Job
 
 FOLD_SEED = 2025

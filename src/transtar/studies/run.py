@@ -19,7 +19,7 @@ from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
 from ..quality import Quality
 from ..surveys import get_survey
-from ..train import STRATEGIES, Pretrain, make_strategy, settings_from_dict
+from ..train import Pretrain, get_strategy, make_strategy, settings_from_dict
 from .collect import collect
 from .draw import draw
 from .element import element_model
@@ -33,12 +33,6 @@ from .sizes import check_sizes
 from .spec import Study, adapters, settings_for
 from .stored import is_done
 from .workers import train_jobs
-
-NOT_TRAINED = ("zero-shot",)
-"""Strategies that are no runs of their own."""
-
-EXPLAINED = ("residual", "lora", "full", "scratch")
-"""Strategies whose networks are kept where they are to be explained."""
 
 
 def run_study(
@@ -220,10 +214,11 @@ def plan(study: Study, variant: str, out: Path, content: Callable[[Path], str]) 
             yield replace(first, base=base)
             for size in study.sizes:
                 for strategy in study.strategies:
-                    if strategy in NOT_TRAINED:
+                    kind = get_strategy(strategy)
+                    if not kind.fits:
                         continue
                     # Runs that use nothing of the pre-trained model are the same under every pre-training.
-                    alone = not STRATEGIES[strategy].uses_model
+                    alone = not kind.uses_model
                     job = Job(
                         model=model, labels=tuple(labels), strategy=strategy, seed=seed, n_finetune=size,
                         split=study.split, settings=settings_for(study, strategy, model, size), base=base,
@@ -238,7 +233,7 @@ def _saved(study: Study, job: Job, out: Path) -> str:
     wanted = study.explain
     if wanted is None or job.model != wanted.model or job.n_finetune != max(study.sizes):
         return ""
-    if job.strategy not in EXPLAINED or job.seed != study.seeds[0]:
+    if not get_strategy(job.strategy).trains or job.seed != study.seeds[0]:
         return ""
     return str(out / "models" / f"{job.model}-{job.strategy}-seed{job.seed}-{job.key}")
 

@@ -101,5 +101,5 @@ def fleets(jobs: list[Job], workers: int) -> list[list[Job]]:
 
 
 def _strategy(job: Job) -> Strategy:
-    strategy = make_strategy(job.strategy, **job.settings)
+    strategy: Strategy = make_strategy(job.strategy, **job.settings)
     return replace(strategy, seed=job.seed) if isinstance(strategy, TrainSettings) else strategy

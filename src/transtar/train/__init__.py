@@ -1,33 +1,36 @@
-"""Training: one loop, and strategies that only say which weights train."""
+"""Training: one loop, and strategies that only say what trains."""
 
 from .augment import Augmentation, augment_flux
-from .choose import CANDIDATES, choose
+from .choose import candidates_of_auto, choose
+from .finetuning import finetune, pretrain
 from .fleet import Member, finetune_fleet
 from .grouping import group_members
 from .loop import History, train
-from .settings import (
-    STRATEGIES,
+from .settings import Pretrain, TrainSettings, default_learning_rate, settings_from_dict
+from .strategies import (
+    FineTuning,
     Full,
     LoRA,
-    Pretrain,
     Recalibrate,
     Residual,
     Ridge,
     Scratch,
     Strategy,
-    TrainSettings,
+    Trainable,
     ZeroShot,
-    default_learning_rate,
+    command_strategies,
+    find_strategy,
+    get_strategy,
     make_strategy,
-    settings_from_dict,
+    null_models,
+    register_strategy,
+    strategy_names,
+    trained_strategies,
 )
-from .split import folds, matched_split, nested_subsets, regime, validation_split
-from .strategies import finetune, pretrain
 
 __all__ = [
-    "CANDIDATES",
-    "STRATEGIES",
     "Augmentation",
+    "FineTuning",
     "Full",
     "History",
     "LoRA",
@@ -39,20 +42,24 @@ __all__ = [
     "Scratch",
     "Strategy",
     "TrainSettings",
+    "Trainable",
     "ZeroShot",
     "augment_flux",
+    "candidates_of_auto",
     "choose",
+    "command_strategies",
     "default_learning_rate",
+    "find_strategy",
     "finetune",
     "finetune_fleet",
-    "folds",
+    "get_strategy",
     "group_members",
     "make_strategy",
-    "matched_split",
-    "nested_subsets",
+    "null_models",
     "pretrain",
-    "regime",
+    "register_strategy",
     "settings_from_dict",
+    "strategy_names",
     "train",
-    "validation_split",
+    "trained_strategies",
 ]

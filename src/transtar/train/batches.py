@@ -153,18 +153,18 @@ class Validation:
                 ]
             self.targets, self.weights = join_labelled(labelled)
 
-    def _squared(self) -> torch.Tensor:
-        squared = (self.model.outputs(self.prepared) - self.targets).square()
-        squared = squared if self.weights is None else squared * self.weights
-        return squared.view(len(self.counts), -1, squared.shape[1])
+    def _each(self) -> torch.Tensor:
+        losses = self.model.loss(self.model.outputs(self.prepared), self.targets)
+        losses = losses if self.weights is None else losses * self.weights
+        return losses.view(len(self.counts), -1, losses.shape[1])
 
     def losses(self, n_runs: int) -> list[float]:
-        """Mean (weighted) squared difference of each run; NaN without validation stars."""
-        return self._squared().mean(dim=(1, 2)).tolist() if self.counts else [math.nan] * n_runs
+        """Mean (weighted) loss of each run; NaN without validation stars."""
+        return self._each().mean(dim=(1, 2)).tolist() if self.counts else [math.nan] * n_runs
 
     def star_losses(self) -> list[torch.Tensor]:
         """That of each star, shape (n,), of each run."""
-        means = self._squared().mean(dim=2)
+        means = self._each().mean(dim=2)
         return [own[:count] for own, count in zip(means, self.counts, strict=True)]
 
 

@@ -8,41 +8,27 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets.split import folds
+from ..datasets.stars import Stars
 from ..errors import SettingsError
 from ..models.estimator import Estimator
-from .sample import make_sample
-from .settings import (
-    Full,
-    LoRA,
-    Recalibrate,
-    Residual,
-    Strategy,
-    TrainSettings,
-    ZeroShot,
-    plain,
-)
-from .split import folds
-from .strategies import finetune
+from .finetuning import check_fit, finetune
+from .settings import TrainSettings, plain
+from .strategies import Strategy, ZeroShot, strategies
 
-CANDIDATES: tuple[Strategy, ...] = (ZeroShot(), Recalibrate(), Residual(), LoRA(), Full())
-"""What is tried where nothing else is asked for."""
+
+def candidates_of_auto() -> tuple[Strategy, ...]:
+    """What is tried where nothing else is asked for: all strategies that say so, with their own settings."""
+    return tuple(kind() for kind in strategies() if kind.candidate)
 
 
 def choose(
-    estimator: Estimator,
-    flux,
-    labels,
+    model: Estimator,
+    stars: Stars,
     *,
-    candidates: Sequence[Strategy] = CANDIDATES,
+    candidates: Sequence[Strategy] | None = None,
     n_folds: int = 5,
-    stars=None,
-    survey="",
-    ids=None,
-    files=None,
     seed: int = 0,
-    weights=None,
-    feh=None,
-    set_hash: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Estimator, list[dict[str, Any]]]:
     """Fine-tune with the strategy that does best in cross-validation.
@@ -52,10 +38,10 @@ def choose(
 
     Parameters
     ----------
-    estimator, flux, labels, stars, survey, ids, files, weights, feh, set_hash
+    model, stars
         As in `finetune`.
-    candidates : sequence of strategy settings
-        Several settings of one strategy are several candidates.
+    candidates : sequence of Strategy, optional
+        `candidates_of_auto` if not given. Several settings of one strategy are several candidates.
     n_folds : int
     seed : int
         Decides the folds, and is the seed of every fine-tuning.
@@ -64,7 +50,7 @@ def choose(
 
     Returns
     -------
-    estimator : Estimator
+    model : Estimator
         The best candidate, fine-tuned on all stars; its last provenance step holds the table.
     table : list of dict
         Per candidate ``strategy``, ``settings``, ``score`` (mean over all stars and labels of the squared error, in
@@ -78,25 +64,19 @@ def choose(
     SettingsError
         If there is no candidate.
     """
+    candidates = candidates_of_auto() if candidates is None else candidates
     if not candidates:
         raise SettingsError("auto: no strategy to choose from")
-    sample = make_sample(
-        flux, labels, label_names=estimator.label_names, stars=stars, survey=survey, ids=ids, files=files,
-        weights=weights, feh=feh,
-    )  # fmt: skip
-    fold = folds(sample.stars, sample.feh, n_folds, seed)
+    check_fit(model, stars)
+    fold = folds(stars.names, stars.feh, n_folds, seed)
     table: list[dict[str, Any]] = []
     for number, strategy in enumerate(candidates):
-        squared = np.full(sample.labels.shape, np.nan)
+        squared = np.full(stars.labels.shape, np.nan)
         for held_out in range(n_folds):
             rows = fold == held_out
-            part = sample.select(~rows)
-            adapted = finetune(
-                estimator, part.flux, part.labels, strategy=strategy, stars=part.stars, survey=part.survey, ids=part.ids,
-                files=part.files, seed=seed, weights=part.weights, feh=part.feh,
-            )  # fmt: skip
-            difference = adapted.predict(sample.flux[rows]) - sample.labels[rows]
-            squared[rows] = (difference / estimator.label_std) ** 2
+            adapted = finetune(model, stars.select(~rows), strategy=strategy, seed=seed)
+            difference = adapted.predict(stars.inputs[rows]) - stars.labels[rows]
+            squared[rows] = (difference / model.label_std) ** 2
             if progress is not None:
                 progress(number * n_folds + held_out + 1, len(candidates) * n_folds)
         per_star = np.nanmean(squared, axis=1)
@@ -114,23 +94,19 @@ def choose(
     scores = [row["score"] if np.isfinite(row["score"]) else np.inf for row in table]
     best = int(np.argmin(scores))
     table[best]["chosen"] = True
-    chosen = finetune(
-        estimator, sample.flux, sample.labels, strategy=candidates[best], stars=sample.stars, survey=sample.survey,
-        ids=sample.ids, files=sample.files, seed=seed, weights=sample.weights, feh=sample.feh,
-        set_hash=set_hash,
-    )  # fmt: skip
-    return _remember(chosen, sample, table, n_folds), table
+    chosen = finetune(model, stars, strategy=candidates[best], seed=seed)
+    return _remember(chosen, stars, table, n_folds), table
 
 
-def _remember(chosen: Estimator, sample, table: list[dict[str, Any]], n_folds: int) -> Estimator:
+def _remember(chosen: Estimator, stars: Stars, table: list[dict[str, Any]], n_folds: int) -> Estimator:
     choice = {"n_folds": n_folds, "table": table}
     if table and next(row for row in table if row["chosen"])["strategy"] == ZeroShot.name:
         # Nothing was fitted, but the stars decided: they were seen in validation.
         step = {
-            "step": "choose", "strategy": ZeroShot.name, "survey": "+".join(np.unique(sample.survey).tolist()), "n_train": 0,
-            "n_validation": len(sample), "seed": None, "choice": choice,
+            "step": "choose", "strategy": ZeroShot.name, "survey": "+".join(np.unique(stars.survey).tolist()), "n_train": 0,
+            "n_validation": len(stars), "seed": None, "choice": choice,
         }  # fmt: skip
-        seen = sample.seen("validation")
+        seen = stars.seen("validation")
         parts = ([chosen.trained_on] if chosen.trained_on else []) + [seen]
         return replace(
             chosen,

@@ -1,4 +1,4 @@
-"""How each kind of fit is done: what is frozen, what trains, and how the result becomes an Estimator."""
+"""A fit: a network and a loss with the stars to learn from, and how the result becomes an Estimator."""
 
 from __future__ import annotations
 
@@ -7,38 +7,33 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 from torch import nn
 
+from ..datasets.inputs import FLUX
+from ..datasets.stars import Stars
 from ..devices import check_device
 from ..errors import InputError, SettingsError, TranstarError
 from ..grids import LogGrid
 from ..models.estimator import Estimator, input_scalers
-from ..models.lora import LoRALinear, add_lora, lora_factors, merge_lora
-from ..models.mlp import MLPSettings, build_linear, build_mlp, is_plain_mlp
-from ..models.networks import map_outputs
-from ..models.residual import ResidualNetwork, assemble, build_head, innermost
+from ..models.residual import innermost
 from ..telling import tell
 from .augment import augment_flux
-from .closed_form import fit_recalibration, fit_ridge
+from .fast import accelerated
 from .loop import Augment, History, Progress, Run, to_the_end, training
+from .losses import Loss
 from .record import finished, provenance_step
-from .sample import Sample
-from .settings import (
-    Full,
-    LoRA,
-    Recalibrate,
-    Residual,
-    Ridge,
-    TrainSettings,
-    default_learning_rate,
-    finetuning_rate,
-    plain,
-)
+from .settings import TrainSettings, default_learning_rate, finetuning_rate
 from .shared import Shared, digest
-from .steps import AutogradStep, DenseStep, Offset, StepModel
+from .steps import AutogradStep, Offset, StepModel
+
+if TYPE_CHECKING:
+    from .strategies import FineTuning
+
+Settings = TypeVar("Settings", bound=TrainSettings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,26 +65,25 @@ def carry_out(fit: Fit) -> Estimator:
 
 
 def begin_fresh(
-    sample: Sample,
-    names: tuple[str, ...],
-    preprocessing,
+    stars: Stars,
     settings: TrainSettings,
-    mlp: MLPSettings,
-    set_hash: str | None,
-    progress: Progress | None,
+    build: Callable[[int, int], nn.Module],
+    preprocessing,
+    progress: Progress | None = None,
     shared: Shared | None = None,
     *,
     step: str,
     strategy: str,
 ) -> Fit:
-    """Draw the weights of a network with scalers of its own; see `transtar.train.pretrain`."""
-    training, validation = sample.split(settings.validation_fraction, settings.seed)
+    """Draw the weights of a network with scalers of its own; `build` takes the numbers of inputs and outputs."""
+    settings = _augmentable(settings, stars)
+    training, validation = stars.split(settings.validation_fraction, settings.seed)
     if settings.learning_rate is None:
         settings = replace(settings, learning_rate=default_learning_rate(len(training), settings.schedule))
     with _seeded(settings):
-        network = build_mlp(sample.flux.shape[1], len(names), mlp).to(check_device(settings.device))
+        network = build(stars.inputs.shape[1], len(stars.label_names)).to(check_device(settings.device))
         state = torch.get_rng_state()
-    blank = _blank(network, training, sample, names, preprocessing, settings.input_scale)
+    blank = blank_estimator(network, training, stars, preprocessing, settings.input_scale)
 
     def finish(history: History) -> Estimator:
         _refuse_divergence(history)
@@ -98,54 +92,47 @@ def begin_fresh(
                 f"training diverged or never improved on random weights (learning rate {history.learning_rate:g}); "
                 "set another learning rate"
             )
-        record = provenance_step(step, strategy, settings, sample, training, validation, set_hash, history)
-        record["settings"]["mlp"] = plain(mlp)
+        record = provenance_step(step, strategy, settings, stars, training, validation, history)
         return finished(replace(blank, network=_detached(network)), None, training, validation, record)
 
     run = _run(blank, training, validation, settings, progress, shared)
-    return Fit(_step_model(network, None, [], shared), run, finish, state)
+    return Fit(_step_model(network, settings.loss, None, shared), run, finish, state)
 
 
 def begin_adaptation(
-    base: Estimator,
-    sample: Sample,
-    strategy: Residual | LoRA | Full,
-    set_hash: str | None,
-    progress: Progress | None,
+    model: Estimator,
+    stars: Stars,
+    strategy: FineTuning,
+    progress: Progress | None = None,
     shared: Shared | None = None,
 ) -> Fit:
-    """Lay an adapter on a copy of a model, or free all its weights; see `transtar.train.finetune`."""
-    training, validation = sample.split(strategy.validation_fraction, strategy.seed)
+    """Lay what trains on a copy of a model; see `transtar.train.strategies.FineTuning.trainable`."""
+    strategy = _augmentable(strategy, stars)
+    training, validation = stars.split(strategy.validation_fraction, strategy.seed)
     if strategy.learning_rate is None:
         strategy = replace(strategy, learning_rate=finetuning_rate(strategy.rate, len(training)))
-    n_labels = len(base.label_names)
     with _seeded(strategy):
-        frozen = copy.deepcopy(base.network).requires_grad_(False).to(check_device(strategy.device))
-        rebuild: Callable[[], nn.Module]
-        if isinstance(strategy, Residual):
-            head = build_head(base.n_inputs, n_labels, strategy.head).to(strategy.device)
-            model = _step_model(head, frozen if shared is None else _in_two(frozen, shared), [frozen], shared)
-            rebuild = lambda: ResidualNetwork(frozen, head)  # noqa: E731
-        elif isinstance(strategy, LoRA):
-            core, heads = innermost(frozen)
-            wrapped = add_lora(core if isinstance(core, nn.Sequential) else nn.Sequential(core), strategy.adapter)
-            model = _step_model(wrapped, _sum_of(heads) if heads else None, heads, shared)
-            rebuild = lambda: assemble(_unwrapped(merge_lora(wrapped)), heads)  # noqa: E731
-        else:
-            network = frozen.requires_grad_(True)
-            chain = nn.Sequential(network) if isinstance(network, nn.Linear) else network
-            model = _step_model(chain, None, [], shared)
-            rebuild = lambda: network  # noqa: E731
+        frozen = copy.deepcopy(model.network).requires_grad_(False).to(check_device(strategy.device))
+        trainable = strategy.trainable(frozen, model.n_inputs, len(model.label_names))
         state = torch.get_rng_state()
 
     def finish(history: History) -> Estimator:
         _refuse_divergence(history)
-        adapter = lora_factors(wrapped) if isinstance(strategy, LoRA) else None
-        record = provenance_step("finetune", strategy.name, strategy, sample, training, validation, set_hash, history)
-        adapted = replace(base, network=_detached(rebuild()), adapter=adapter)
-        return finished(adapted, base, training, validation, record)
+        adapter = None if trainable.adapter is None else trainable.adapter()
+        record = provenance_step("finetune", strategy.name, strategy, stars, training, validation, history)
+        adapted = replace(model, network=_detached(trainable.finish()), adapter=adapter)
+        return finished(adapted, model, training, validation, record)
 
-    return Fit(model, _run(base, training, validation, strategy, progress, shared), finish, state)
+    step = _step_model(trainable.network, strategy.loss, trainable.offset, shared)
+    return Fit(step, _run(model, training, validation, strategy, progress, shared), finish, state)
+
+
+def _augmentable(settings: Settings, stars: Stars) -> Settings:
+    """The settings without augmentation, which is of spectra, where the input is another."""
+    if settings.augmentation is None or stars.input == FLUX.name:
+        return settings
+    tell(f"augmentation changes spectra, so there is none for the input '{stars.input}'")
+    return replace(settings, augmentation=None)
 
 
 def _refuse_divergence(history: History) -> None:
@@ -157,64 +144,32 @@ def _refuse_divergence(history: History) -> None:
         )
 
 
-def recalibrate(base: Estimator, sample: Sample, strategy: Recalibrate, set_hash: str | None) -> Estimator:
-    """Fit offset and slope on the predictions of a model and fold them into its last layer."""
-    matrix, offset = fit_recalibration(base.predict(sample.flux), sample.labels, strategy, base.label_names)
-    # From physical to standardised outputs: z' = (M (m + s z) + o - m) / s.
-    mean, std = base.label_mean, base.label_std
-    network = copy.deepcopy(base.network)
-    map_outputs(
-        network,
-        torch.from_numpy(matrix * std[None, :] / std[:, None]),
-        torch.from_numpy((matrix @ mean + offset - mean) / std),
-    )
-    nobody = sample.select(np.zeros(len(sample), dtype=bool))
-    record = provenance_step("finetune", strategy.name, strategy, sample, sample, nobody, set_hash, None)
-    record |= {"matrix": matrix.tolist(), "offset": offset.tolist()}
-    return finished(replace(base, network=network, adapter=None), base, sample, nobody, record)
-
-
-def ridge(sample: Sample, names: tuple[str, ...], preprocessing, strategy: Ridge, set_hash: str | None) -> Estimator:
-    """Fit a ridge regression, a linear network with scalers of its own."""
-    network = build_linear(sample.flux.shape[1], len(names))
-    blank = _blank(network, sample, sample, names, preprocessing)
-    inputs = blank.standardise(sample.flux).numpy()
-    weight, bias, alphas = fit_ridge(inputs, _targets(blank, sample).numpy(), strategy)
-    with torch.no_grad():
-        network.weight.copy_(torch.from_numpy(weight))
-        network.bias.copy_(torch.from_numpy(bias))
-    nobody = sample.select(np.zeros(len(sample), dtype=bool))
-    record = provenance_step("finetune", strategy.name, strategy, sample, sample, nobody, set_hash, None)
-    record["alphas"] = alphas
-    return finished(blank, None, sample, nobody, record)
-
-
 def _run(
     scalers: Estimator,
-    training: Sample,
-    validation: Sample,
+    training: Stars,
+    validation: Stars,
     settings: TrainSettings,
     progress: Progress | None,
     shared: Shared | None,
 ) -> Run:
     return Run(
         _inputs(scalers, training, shared),
-        _targets(scalers, training),
+        standard_targets(scalers, training),
         settings,
-        training.weight_tensor(settings.poor_weight),
-        (_inputs(scalers, validation, shared), _targets(scalers, validation)) if len(validation) else None,
-        validation.weight_tensor(settings.poor_weight),
+        _weights(training, settings),
+        (_inputs(scalers, validation, shared), standard_targets(scalers, validation)) if len(validation) else None,
+        _weights(validation, settings),
         None if settings.augmentation is None else _augmentation(scalers, training, settings, shared),
         progress,
     )
 
 
-def _augmentation(scalers: Estimator, training: Sample, settings: TrainSettings, shared: Shared | None) -> Augment:
+def _augmentation(scalers: Estimator, training: Stars, settings: TrainSettings, shared: Shared | None) -> Augment:
     changes = settings.augmentation
     assert changes is not None
     if scalers.preprocessing is None:
         raise SettingsError("augmentation needs spectra on a wavelength grid, but the model has no preprocessing")
-    raw = torch.from_numpy(np.ascontiguousarray(training.flux)).to(settings.device)
+    raw = torch.from_numpy(np.ascontiguousarray(training.inputs)).to(settings.device)
     mean, inverse = (torch.from_numpy(a).to(settings.device) for a in (scalers.input_mean, 1 / scalers.input_std))
     grid = scalers.preprocessing.wavelengths
     if changes.shift_kms and not isinstance(grid, LogGrid):
@@ -231,42 +186,34 @@ def _augmentation(scalers: Estimator, training: Sample, settings: TrainSettings,
     return shared.augmentation(raw, changes, step, scale, digest(mean, inverse))
 
 
-def _inputs(scalers: Estimator, sample: Sample, shared: Shared | None) -> torch.Tensor:
+def _inputs(scalers: Estimator, stars: Stars, shared: Shared | None) -> torch.Tensor:
     if shared is None:
-        return scalers.standardise(sample.flux)
-    key = digest(sample.flux, scalers.input_mean, scalers.input_std)
-    return shared.get(key, lambda: scalers.standardise(sample.flux))
+        return scalers.standardise(stars.inputs)
+    key = digest(stars.inputs, scalers.input_mean, scalers.input_std)
+    return shared.get(key, lambda: scalers.standardise(stars.inputs))
 
 
-def _step_model(
-    network: nn.Module, offset: Offset | None, offset_of: list[nn.Module], shared: Shared | None
-) -> StepModel:
-    """A step model of a network; the offset is decided by the weights of `offset_of`."""
+def _weights(stars: Stars, settings: TrainSettings) -> torch.Tensor | None:
+    weights = stars.loss_weights(settings.poor_weight)
+    return None if weights is None else torch.from_numpy(weights)
+
+
+def _step_model(network: nn.Module, loss: Loss, offset: nn.Module | None, shared: Shared | None) -> StepModel:
+    """A step of a network and a loss: the accelerated one if there is one, else by autograd."""
+    function: Offset | None = offset
     if shared is not None and offset is not None:
-        offset = shared.once(offset, *offset_of)
-    if isinstance(network, nn.Sequential):
-        merged = nn.Sequential(*(layer.layer if isinstance(layer, LoRALinear) else layer for layer in network))
-        if is_plain_mlp(merged):
-            return DenseStep(network, offset) if shared is None else DenseStep(network, offset, shared.once)
-    return AutogradStep(network, offset)
+        function = shared.once(_in_two(offset, shared), offset)
+    fast = accelerated(network, loss, function, None if shared is None else shared.once)
+    return AutogradStep(network, function, loss) if fast is None else fast
 
 
 def _in_two(frozen: nn.Module, shared: Shared) -> Offset:
     """The frozen network, its first layer apart, whose product LoRA needs too."""
     core, heads = innermost(frozen)
-    if heads or not isinstance(core, nn.Sequential):
+    if heads or type(core) is not nn.Sequential:
         return frozen
     first = shared.once(core[0], core[0])
     return lambda inputs: core[1:](first(inputs))
-
-
-def _sum_of(heads: list[nn.Module]) -> Offset:
-    return lambda inputs: torch.stack([head(inputs) for head in heads]).sum(dim=0)
-
-
-def _unwrapped(network: nn.Sequential) -> nn.Module:
-    # A linear network is kept as the bare layer; it is only wrapped to be trained.
-    return network[0] if len(network) == 1 else network
 
 
 def _detached(network: nn.Module) -> nn.Module:
@@ -285,31 +232,29 @@ def _seeded(settings: TrainSettings) -> Iterator[None]:
         yield
 
 
-def _targets(scalers: Estimator, sample: Sample) -> torch.Tensor:
-    return torch.from_numpy(((sample.labels - scalers.label_mean) / scalers.label_std).astype(np.float32))
+def standard_targets(scalers: Estimator, stars: Stars) -> torch.Tensor:
+    """Labels standardised as the model has them, shape (n, n_labels), float32; NaN where missing."""
+    return torch.from_numpy(((stars.labels - scalers.label_mean) / scalers.label_std).astype(np.float32))
 
 
-def _blank(
-    network: nn.Module,
-    training: Sample,
-    sample: Sample,
-    names: tuple[str, ...],
-    preprocessing,
-    input_scale: str = "pixel",
+def blank_estimator(
+    network: nn.Module, training: Stars, stars: Stars, preprocessing, input_scale: str = "pixel"
 ) -> Estimator:
-    for index, name in enumerate(names):
+    """A model of untrained weights, with scalers of the training stars."""
+    for index, name in enumerate(stars.label_names):
         if not np.isfinite(training.labels[:, index]).any():
             raise InputError(f"training: no star has the label '{name}'")
     mean, std = np.nanmean(training.labels, axis=0), np.nanstd(training.labels, axis=0)
-    input_mean, input_std = input_scalers(training.flux, common=input_scale == "common")
+    input_mean, input_std = input_scalers(training.inputs, input_scale == "common", stars.input_sizes)
     return Estimator(
         network=network,
         input_mean=input_mean,
         input_std=input_std,
-        label_names=names,
+        label_names=stars.label_names,
         label_mean=mean,
         label_std=np.where(std > 0, std, 1.0),
-        label_min=np.nanmin(sample.labels, axis=0),
-        label_max=np.nanmax(sample.labels, axis=0),
+        label_min=np.nanmin(stars.labels, axis=0),
+        label_max=np.nanmax(stars.labels, axis=0),
         preprocessing=preprocessing,
+        input=stars.input,
     )

@@ -6,40 +6,28 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 
+from ..datasets.stars import Stars
 from ..errors import TranstarError
 from ..models.estimator import Estimator
+from .fast import alike, stack
+from .finetuning import begin_finetuning
 from .fit import Fit
 from .loop import History, training
-from .settings import Strategy
 from .shared import Shared
-from .stacked import StackedStep, shape_of, weights_in_products
-from .steps import DenseStep
-from .strategies import begin_finetuning
-
-STACK_BELOW = 150_000
-"""Runs are stacked on a CPU if a step multiplies by fewer weights than this, in each."""
+from .strategies import Strategy
 
 
 @dataclass(frozen=True, eq=False)
 class Member:
     """One run of a fleet: the arguments of `finetune`."""
 
-    estimator: Estimator
-    flux: Any
-    labels: Any
+    model: Estimator
+    stars: Stars
     strategy: Strategy
-    stars: Any = None
-    survey: Any = ""
-    ids: Any = None
-    files: Any = None
     seed: int | None = None
-    weights: Any = None
-    feh: Any = None
-    set_hash: str | None = None
 
 
 def finetune_fleet(
@@ -52,8 +40,8 @@ def finetune_fleet(
 
     All runs go from epoch to epoch side by side. Those of equal stars, seed and augmentation draw their augmented spectra
     once, those of one base model compute its frozen outputs once, and small networks of equal shape are trained as one
-    (see `pays_to_stack`). Every run keeps its state in memory: about 24 bytes per weight that trains, and a copy or two of
-    its spectra.
+    (see `transtar.train.fast.pays_to_stack`). Every run keeps its state in memory: about 24 bytes per weight that trains, and a
+    copy or two of its spectra.
 
     Parameters
     ----------
@@ -111,19 +99,6 @@ def finetune_fleet(
     return [results[number] for number in range(len(members))]
 
 
-def pays_to_stack(step: DenseStep) -> bool:
-    """Whether runs of this shape are faster as one than one after the other.
-
-    On a CPU, a step of a small network is mostly the calls that start its products. Measured on one thread, fine-tuning on
-    100 stars of 1462 inputs, 10 runs together take of the time of one after the other: heads of 2 to 8 hidden units 0.6, of
-    34 (50,000 weights) 0.7, of 64 (94,000) 0.84, of 85 (124,000) 0.9, of 128 (187,000) 1.0, of 171 to 341 up to 1.15,
-    since their weights together leave the cache. LoRA of whatever rank multiplies by half a million frozen weights. On a
-    GPU, where calls are dear and memory is fast, all are stacked; that was not measured.
-    """
-    weights = step.parameters[0][0]
-    return weights.device.type != "cpu" or weights_in_products(step) < STACK_BELOW
-
-
 @dataclass(eq=False)
 class _Team:
     """Runs trained as one, or a single run."""
@@ -136,7 +111,7 @@ class _Team:
         # Weights are drawn; what is left to draw from torch's global generator is dropout, of networks never stacked.
         self.random_state = first.random_state
         steps = [fit.model for fit in self.fits.values()]
-        model = first.model if len(steps) == 1 else StackedStep([step for step in steps if isinstance(step, DenseStep)])
+        model = first.model if len(steps) == 1 else stack(steps)
         self.course = training(model, [fit.run for fit in self.fits.values()])
 
     def advance(self) -> list[History] | None:
@@ -161,11 +136,11 @@ def _teams(fits: dict[int, Fit]) -> list[_Team]:
 
 def _kind(fit: Fit, number: int) -> Hashable:
     """Equal for runs that can be stacked and gain by it."""
-    model, run, settings = fit.model, fit.run, fit.run.settings
-    if not isinstance(model, DenseStep) or not pays_to_stack(model):
+    run, settings, shape = fit.run, fit.run.settings, alike(fit.model)
+    if shape is None:
         return number
     return (
-        shape_of(model),
+        shape,
         *(settings.epochs, settings.batch_size, settings.schedule, settings.weight_decay),
         *(settings.average_last, settings.patience),
         math.ceil(len(run.targets) / settings.batch_size),

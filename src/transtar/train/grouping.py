@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import heapq
-import itertools
+import json
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
-from .settings import Full, LoRA, Residual, Scratch, Strategy, TrainSettings
+from .settings import TrainSettings, plain
+from .strategies import Strategy
 
 MEMORY = 2e9
 """Bytes that the runs of a fleet may take by default."""
@@ -52,7 +54,7 @@ def group_members(
     list of list of int
         Numbers of the runs of each fleet, the most costly fleet first; every run is in one.
     """
-    weights = [_weights(strategy, n_inputs, hidden) for strategy in strategies]
+    weights = [strategy.weights_in_step(n_inputs, hidden) for strategy in strategies]
     costs, sizes = [], []
     for strategy, n, (trained, frozen) in zip(strategies, n_stars, weights, strict=True):
         epochs = strategy.epochs if isinstance(strategy, TrainSettings) else 0
@@ -85,22 +87,9 @@ def _in_common(strategy: Strategy, stars: Hashable, n: int) -> Hashable:
         return strategy.device
     if strategy.augmentation is not None:
         return stars, strategy.seed, strategy.augmentation
-    shape = (getattr(strategy, name, None) for name in ("head", "adapter", "mlp"))
-    return strategy.name, *shape, n, strategy.epochs, strategy.batch_size, strategy.schedule, strategy.average_last
-
-
-def _weights(strategy: Strategy, n_inputs: int, hidden: Sequence[int]) -> tuple[int, int]:
-    """Weights that train, and frozen ones that every step multiplies by; biases and the last layer do not matter here."""
-    widths = [n_inputs, *hidden]
-    layers = list(itertools.pairwise(widths))
-    if isinstance(strategy, Residual):
-        return n_inputs * strategy.head.hidden, 0
-    if isinstance(strategy, LoRA):
-        return strategy.adapter.rank * sum(map(sum, layers)), sum(a * b for a, b in layers[1:])
-    if isinstance(strategy, Scratch):
-        widths = [n_inputs, *strategy.mlp.hidden]
-        return sum(a * b for a, b in itertools.pairwise(widths)), 0
-    return (sum(a * b for a, b in layers), 0) if isinstance(strategy, Full) else (0, 0)
+    # All but what runs that are trained as one may differ in.
+    settings = plain(replace(strategy, seed=0, learning_rate=None))
+    return strategy.name, json.dumps(settings), n
 
 
 def _within(group: list[int], sizes: Sequence[float], memory: float) -> list[list[int]]:

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..datasets.stars import Stars
 from ..models.estimator import Estimator, domain_limit
 from .loop import History
-from .sample import Sample
 from .settings import plain, versions
 
 
 def finished(
-    trained: Estimator, base: Estimator | None, training: Sample, validation: Sample, record: dict[str, Any]
+    trained: Estimator, base: Estimator | None, training: Stars, validation: Stars, record: dict[str, Any]
 ) -> Estimator:
     """Add to a freshly trained model what it must remember: the union over all its steps.
 
@@ -24,11 +24,11 @@ def finished(
     trained : Estimator
     base : Estimator or None
         The model it was adapted from; None if it keeps nothing of one.
-    training, validation : Sample
+    training, validation : Stars
     record : dict
         The provenance step.
     """
-    limit = domain_limit(trained.domain_distance(training.flux))
+    limit = domain_limit(trained.domain_distance(training.inputs))
     low, high = _range(training)
     seen = [part.seen(role) for part, role in ((training, "train"), (validation, "validation")) if len(part)]
     if base is not None:
@@ -48,9 +48,9 @@ def finished(
     )
 
 
-def _range(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-    low = np.where(np.isfinite(sample.labels), sample.labels, np.inf).min(axis=0)
-    high = np.where(np.isfinite(sample.labels), sample.labels, -np.inf).max(axis=0)
+def _range(stars: Stars) -> tuple[np.ndarray, np.ndarray]:
+    low = np.where(np.isfinite(stars.labels), stars.labels, np.inf).min(axis=0)
+    high = np.where(np.isfinite(stars.labels), stars.labels, -np.inf).max(axis=0)
     return np.where(np.isfinite(low), low, np.nan), np.where(np.isfinite(high), high, np.nan)
 
 
@@ -58,10 +58,9 @@ def provenance_step(
     step: str,
     name: str,
     settings,
-    sample: Sample,
-    training: Sample,
-    validation: Sample,
-    set_hash: str | None,
+    stars: Stars,
+    training: Stars,
+    validation: Stars,
     history: History | None,
 ) -> dict[str, Any]:
     """Write down one step of training as plain data.
@@ -72,8 +71,7 @@ def provenance_step(
     name : str
         Name of the strategy.
     settings : settings dataclass
-    sample, training, validation : Sample
-    set_hash : str or None
+    stars, training, validation : Stars
     history : History or None
         None for fits in closed form.
     """
@@ -81,13 +79,13 @@ def provenance_step(
         "step": step,
         "strategy": name,
         "settings": plain(settings),
-        "survey": "+".join(np.unique(sample.survey).tolist()),
+        "survey": "+".join(np.unique(stars.survey).tolist()),
         "n_train": len(training),
         "n_validation": len(validation),
-        "n_left_out": sample.n_left_out,
-        "weighted": sample.weights is not None,
+        "n_left_out": stars.n_left_out,
+        "weighted": stars.weights is not None,
         "seed": getattr(settings, "seed", None),
-        "set_hash": set_hash,
+        "set_hash": stars.set_hash,
         "versions": versions(),
         "threads": torch.get_num_threads(),
     }

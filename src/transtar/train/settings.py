@@ -1,28 +1,25 @@
-"""Settings of a training run, and one dataclass of settings per fine-tuning strategy."""
+"""Settings of a training run, whatever it trains."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from importlib import metadata
-from typing import Any, ClassVar
+from typing import ClassVar, get_args, get_type_hints
 
 from ..checks import MOST_EPOCHS, MOST_SEED, check_real, check_whole
 from ..devices import check_device
 from ..errors import SettingsError, check_keys, shown
-from ..models.lora import LoRASettings
 from ..models.mlp import MLPSettings
-from ..models.residual import ResidualSettings
 from .augment import Augmentation
+from .losses import squared
 
 PAPER_LEARNING_RATE = 1e-5
 PAPER_STARS = 90_106
 
 SCHEDULES = ("constant", "cosine")
 INPUT_SCALES = ("common", "pixel")
-
-_NESTED = {"augmentation": Augmentation, "head": ResidualSettings, "adapter": LoRASettings, "mlp": MLPSettings}
 
 
 @dataclass(frozen=True)
@@ -83,6 +80,9 @@ class TrainSettings:
     augmentation: Augmentation | None = None
     poor_weight: float = 1.0
 
+    loss = staticmethod(squared)
+    """What is minimised, of each label of each star; a subclass may have a method of that name with fields of its own."""
+
     def __post_init__(self) -> None:
         what = getattr(self, "name", type(self).__name__)
         check_whole(self.epochs, f"{what}: epochs", 1, MOST_EPOCHS)
@@ -101,8 +101,8 @@ class TrainSettings:
         check_keys([self.schedule], SCHEDULES, f"{what}: schedule")
         check_keys([self.input_scale], INPUT_SCALES, f"{what}: input_scale")
         check_device(self.device, here=False)
-        for name, kind in _NESTED.items():
-            value = getattr(self, name, None)
+        for name, kind in nested_settings(type(self)).items():
+            value = getattr(self, name)
             if value is not None and not isinstance(value, kind):
                 raise SettingsError(f"{what}: {name}: expected settings by name, not '{shown(value)}'")
 
@@ -171,124 +171,18 @@ class Pretrain(TrainSettings):
     mlp: MLPSettings = field(default_factory=MLPSettings)
 
 
-@dataclass(frozen=True)
-class _FineTuning(TrainSettings):
-    # 200 epochs are the paper's (Sect. 3.4); the rest was chosen by cross-validation on 50 to 320 MILES stars.
-    # A learning rate of None is `finetuning_rate` of the strategy's own, or `default_learning_rate` from scratch.
-    epochs: int = 200
-    average_last: int = 10
-    schedule: str = "cosine"
-    augmentation: Augmentation | None = MODEST
-
-
-@dataclass(frozen=True)
-class ZeroShot:
-    """Leave the model as it is."""
-
-    name: ClassVar[str] = "zero-shot"
-    uses_model: ClassVar[bool] = True
-
-
-@dataclass(frozen=True)
-class Residual(_FineTuning):
-    """Train a small network whose output is added to that of the frozen model.
-
-    It starts from zero and has far to go, hence its higher learning rate.
-    """
-
-    name: ClassVar[str] = "residual"
-    uses_model: ClassVar[bool] = True
-    rate: ClassVar[float] = 3e-4
-    head: ResidualSettings = field(default_factory=ResidualSettings)
-
-
-@dataclass(frozen=True)
-class LoRA(_FineTuning):
-    """Train low-rank updates of the frozen layers, merged into them at the end."""
-
-    name: ClassVar[str] = "lora"
-    uses_model: ClassVar[bool] = True
-    rate: ClassVar[float] = 1e-4
-    adapter: LoRASettings = field(default_factory=LoRASettings)
-
-
-@dataclass(frozen=True)
-class Full(_FineTuning):
-    """Train all weights on, from where they are: with a low learning rate, lest a small set undo what they know."""
-
-    name: ClassVar[str] = "full"
-    uses_model: ClassVar[bool] = True
-    rate: ClassVar[float] = 3e-5
-
-
-@dataclass(frozen=True)
-class Scratch(_FineTuning):
-    """Train a fresh network with its own scalers, using nothing of the model but its labels and preprocessing."""
-
-    name: ClassVar[str] = "scratch"
-    uses_model: ClassVar[bool] = False
-    mlp: MLPSettings = field(default_factory=MLPSettings)
-
-
-@dataclass(frozen=True)
-class Recalibrate:
-    """Fit ``label = offset + slope * prediction (+ coefficient * other prediction)`` by least squares.
-
-    Parameters
-    ----------
-    shrinkage : float
-        Strength with which the slope is drawn to 1 and the coefficient of the term to 0, in stars: with as many stars
-        as this, half the way (for one regressor). 0 is plain least squares.
-    slope : bool
-        False fits the offset alone (and the term).
-    term : str or None
-        Another label that the model predicts, as a further regressor, such as 'teff'.
-    """
-
-    name: ClassVar[str] = "recalibrate"
-    uses_model: ClassVar[bool] = True
-    shrinkage: float = 0.0
-    slope: bool = True
-    term: str | None = None
-
-    def __post_init__(self) -> None:
-        check_real(self.shrinkage, "recalibrate: shrinkage", 0)
-        if not isinstance(self.slope, bool):
-            raise SettingsError(f"recalibrate: slope must be true or false, not '{shown(self.slope)}'")
-        if self.term is not None and not isinstance(self.term, str):
-            raise SettingsError(f"recalibrate: term must be the name of a label, not '{shown(self.term)}'")
-
-
-@dataclass(frozen=True)
-class Ridge:
-    """Ridge regression on the standardised inputs; like `Scratch`, nothing of the model's weights is used.
-
-    Parameters
-    ----------
-    log_alpha_min, log_alpha_max : float
-        log10 of the smallest and largest penalty tried.
-    n_alpha : int
-        Number of penalties, evenly spaced in log10; leave-one-out validation picks one per label.
-    """
-
-    name: ClassVar[str] = "ridge"
-    uses_model: ClassVar[bool] = False
-    log_alpha_min: float = 0.0
-    log_alpha_max: float = 6.0
-    n_alpha: int = 37
-
-    def __post_init__(self) -> None:
-        for name in ("log_alpha_min", "log_alpha_max"):
-            check_real(getattr(self, name), f"ridge: {name}", -100, 100)
-        check_whole(self.n_alpha, "ridge: n_alpha", 1, 10_000)
-        if self.log_alpha_min > self.log_alpha_max:
-            raise SettingsError("Ridge: needs at least one penalty, and log_alpha_min <= log_alpha_max")
-
-
-Strategy = ZeroShot | Residual | LoRA | Full | Scratch | Recalibrate | Ridge
-
-STRATEGIES: dict[str, Any] = {kind.name: kind for kind in (ZeroShot, Residual, LoRA, Full, Scratch, Recalibrate, Ridge)}
-"""Fine-tuning strategies by the name that studies and the command line use."""
+def nested_settings(kind: type) -> dict[str, type]:
+    """Fields of a settings class that are settings themselves, such as the shape of a network, and of which class."""
+    try:
+        hints = get_type_hints(kind)
+    except NameError as error:
+        raise SettingsError(
+            f"{kind.__name__}: {error}, which a field is of; define it at the top of its module"
+        ) from error
+    kinds = {field.name: (hints[field.name], *get_args(hints[field.name])) for field in fields(kind)}
+    return {
+        name: one for name, several in kinds.items() for one in several if isinstance(one, type) and is_dataclass(one)
+    }
 
 
 def settings_from_dict(kind: type, given: Mapping):
@@ -308,37 +202,15 @@ def settings_from_dict(kind: type, given: Mapping):
     """
     what = getattr(kind, "name", kind.__name__)
     check_keys(given, [f.name for f in fields(kind)], f"settings of {what}")
+    nested = nested_settings(kind)
     values = {
-        key: settings_from_dict(_NESTED[key], value) if key in _NESTED and isinstance(value, Mapping) else value
+        key: settings_from_dict(nested[key], value) if key in nested and isinstance(value, Mapping) else value
         for key, value in given.items()
     }
     try:
         return kind(**values)
     except (TypeError, ValueError) as error:
         raise SettingsError(f"settings of {what}: {error}") from error
-
-
-def make_strategy(name: str, **settings) -> Strategy:
-    """Build the settings of a strategy by its name.
-
-    Parameters
-    ----------
-    name : str
-        One of `STRATEGIES`.
-    **settings
-        Fields of its settings class; those left out keep their defaults.
-
-    Returns
-    -------
-    ZeroShot, Residual, LoRA, Full, Scratch, Recalibrate or Ridge
-
-    Raises
-    ------
-    SettingsError
-        If there is no such strategy, or it has no such setting.
-    """
-    check_keys([name], STRATEGIES, "strategy")
-    return settings_from_dict(STRATEGIES[name], settings)
 
 
 def plain(settings) -> dict:

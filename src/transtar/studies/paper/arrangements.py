@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ...evaluate import select
 from ...report import Table, paper_table
+from ...train import find_strategy
 
 STRATEGIES_OF_TABLE_1 = ("residual", "lora", "full", "zero-shot", "scratch")
 STRATEGIES_OF_TABLE_A2 = ("residual", "lora", "full", "scratch")
-
-WITHOUT_PRETRAINING = ("scratch", "ridge")
-"""Strategies that are nothing without stars to learn from; the others are zero-shot then."""
+"""Rows of the paper's tables, in its order."""
 
 
 def strategies_by_input(
@@ -114,8 +113,8 @@ def strategies_by_size(
 ) -> Table:
     """Arrange one label's block of the paper's Table A2: strategies by number of fine-tuning stars.
 
-    Without fine-tuning stars every strategy is zero-shot, whose values stand there for each; those in
-    `WITHOUT_PRETRAINING` have none.
+    Without fine-tuning stars every strategy is zero-shot, whose values stand there for each; those that use
+    nothing of a model have none.
 
     Parameters
     ----------
@@ -139,7 +138,8 @@ def strategies_by_size(
     """
     rows = []
     of_input = select(summary, label=label, input=input_name)
-    adapters = {row["strategy"] for row in of_input if row["n_finetune"] > 0} - set(WITHOUT_PRETRAINING)
+    learnt = {row["strategy"] for row in of_input if row["n_finetune"] > 0}
+    adapters = {name for name in learnt if (kind := find_strategy(name)) is None or kind.uses_model}
     for row in of_input:
         if row["strategy"] == "zero-shot" and row["n_finetune"] == 0:
             rows += [row | {"row": name} for name in strategies if name in adapters]

@@ -11,6 +11,7 @@ from ...evaluate import Results, regimes
 from ...evaluate.regimes import MIN_STARS
 from ...glossary import plain
 from ...report import Section, rows_html
+from ...train import null_models
 from ..context import Context
 from ..paired import Scored, score_strategies
 from ..pipeline import PIPELINE
@@ -22,8 +23,6 @@ REGIMES = {"all": "all test stars", "poor": "metal-poor stars", "rich": "metal-r
 ADAPTERS = ("residual", "lora", "full")
 TRAINED = (*ADAPTERS, "zero-shot", "scratch")
 """Rows of the paper's Table 1, which alone compete; the null models are named where they are no worse."""
-
-NULL_MODELS = ("recalibrate", "ridge")
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def rank(predictions: Iterable[Predicted], label: str, regime: str, size: int) -
 
     None where fewer than two can be scored, or the regime has fewer than `MIN_STARS` stars.
     """
-    of_label = select(predictions, label=label, n_finetune=(0, size), strategy=(*TRAINED, *NULL_MODELS))
+    of_label = select(predictions, label=label, n_finetune=(0, size), strategy=(*TRAINED, *null_models()))
     n_stars = int(regimes(of_label[0].reference, 0)[regime].sum()) if of_label else 0
     if n_stars < MIN_STARS:
         return None
@@ -89,7 +88,7 @@ def sentences(ranking: Ranking) -> str:
     text += ". "
     if len(top.r2) < 2:
         text += "One seed only: nothing is known of the scatter over seeds. "
-    rivals = [name for name in NULL_MODELS if name in scored and not _beats(scored[best], scored[name])]
+    rivals = [name for name in null_models() if name in scored and not _beats(scored[best], scored[name])]
     if rivals:
         text += (
             f"Not significantly above the null model{'s' if len(rivals) > 1 else ''} {_gaps(scored, best, rivals)}. "

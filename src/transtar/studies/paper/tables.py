@@ -8,16 +8,19 @@ from typing import Any
 from ...evaluate import Results, select
 from ...glossary import plain
 from ...report import Section, Table, to_html, write_tables
+from ...train import null_models
 from ..context import Context
 from ..experiments import SIZES
 from ..record import counts_of
 from ..spec import adapters
-from .arrangements import inputs_by_size, strategies_by_input, strategies_by_size
+from .arrangements import (
+    STRATEGIES_OF_TABLE_1,
+    STRATEGIES_OF_TABLE_A2,
+    inputs_by_size,
+    strategies_by_input,
+    strategies_by_size,
+)
 from .scores import scores_of_target
-
-NULL_MODELS = ("recalibrate", "ridge")
-TABLE_1 = ("residual", "lora", "full", "zero-shot", "scratch", *NULL_MODELS)
-TABLE_A2 = ("residual", "lora", "full", "scratch", *NULL_MODELS)
 
 MARKED = "Shaded: the three best R2 of each kind of star; the null models are not ranked."
 
@@ -46,7 +49,10 @@ def table_1(results: Results, context: Context) -> list[Section]:
 
 def _table_1(context: Context, summary: list[Row], labels: list[str]) -> str:
     size = max(context.study.sizes, default=0)
-    blocks = [strategies_by_input(summary, label, size, TABLE_1, unranked=NULL_MODELS) for label in labels]
+    null = null_models()
+    blocks = [
+        strategies_by_input(summary, label, size, (*STRATEGIES_OF_TABLE_1, *null), unranked=null) for label in labels
+    ]
     caption = (
         f"Table 1. R2 (all / metal-poor / metal-rich test stars) by strategy and input, {size} fine-tuning stars at most: "
         f"{_averaged(len(context.study.seeds))}. {MARKED}"
@@ -71,8 +77,10 @@ def _table_a1(context: Context, summary: list[Row], labels: list[str], counts: C
 
 
 def _table_a2(context: Context, summary: list[Row], labels: list[str], counts: Counts) -> str:
+    null = null_models()
     blocks = [
-        strategies_by_size(summary, label, _sizes(summary), counts, TABLE_A2, unranked=NULL_MODELS) for label in labels
+        strategies_by_size(summary, label, _sizes(summary), counts, (*STRATEGIES_OF_TABLE_A2, *null), unranked=null)
+        for label in labels
     ]
     n_seeds = max(row["n_seeds"] for row in summary)
     caption = (

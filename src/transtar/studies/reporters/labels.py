@@ -18,6 +18,7 @@ from ...report import (
     to_html,
     write_table,
 )
+from ...train import get_strategy, trained_strategies
 from .. import predictions as stars
 from ..collect import CHOSEN
 from ..context import Context
@@ -162,7 +163,9 @@ def _columns(study: Study, label: str) -> list[tuple[str, int]]:
         size = 100 if 100 in study.sizes else largest
         adapter = adapters(study, size).get(label, "lora")
         first = [("zero-shot", 0), ("recalibrate", size), ("scratch", size), (adapter, size)]
-    return [*first, ("scratch", largest), ("residual", largest), ("lora", largest), ("full", largest)]
+    # Networks from scratch first, then the adapters.
+    trained = sorted(trained_strategies(), key=lambda name: get_strategy(name).uses_model)
+    return [*first, *((name, largest) for name in trained)]
 
 
 def _curves(context: Context, label: str, rows: Sequence[Mapping[str, Any]]) -> list[FigureFile]:

@@ -6,7 +6,8 @@ from collections.abc import Hashable, Sequence
 
 import torch
 
-from .steps import DenseStep, Layer, StepModel
+from ..steps import StepModel
+from .dense import DenseStep, Layer
 
 
 class StackedStep(DenseStep):

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
+from transtar.datasets import folds, matched_split, nested_subsets, regime, validation_split
 from transtar.errors import InputError
-from transtar.train import folds, matched_split, nested_subsets, regime, validation_split
 
 
 @st.composite

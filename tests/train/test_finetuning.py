@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from transtar.errors import InputError, SettingsError, TranstarError
+from transtar.datasets import Stars
+from transtar.errors import InputError, MismatchError, SettingsError, TranstarError
 from transtar.models import Estimator, LoRASettings, MLPSettings, ResidualSettings
 from transtar.models.networks import describe
 from transtar.preprocess import Preprocessing
 from transtar.train import (
-    STRATEGIES,
     Augmentation,
     Full,
     LoRA,
@@ -24,10 +24,12 @@ from transtar.train import (
     finetune,
     make_strategy,
     pretrain,
+    strategy_names,
 )
 
 from .examples import MLP, N_PIXELS, stars
 
+BOTH = ("feh", "teff")
 # Explicit, so that these tests do not depend on defaults that are tuned elsewhere.
 PLAIN = {"schedule": "constant", "augmentation": None, "average_last": 0, "input_scale": "pixel"}
 FAST = {"epochs": 15, "learning_rate": 3e-3, **PLAIN}
@@ -50,15 +52,17 @@ def names(strategy):
 def base():
     flux, labels = stars(300, seed=1, n_labels=2)
     settings = TrainSettings(**FAST | {"epochs": 40})
-    return pretrain(
-        flux, labels, label_names=("feh", "teff"), survey="lamost", ids=np.arange(300), settings=settings, mlp=MLP,
-        preprocessing=Preprocessing(),
-    )  # fmt: skip
+    known = Stars(flux, labels, BOTH, survey="lamost", ids=np.arange(300), preprocessing=Preprocessing())
+    return pretrain(known, settings=settings, mlp=MLP)
+
+
+def given(n=80, seed=2):
+    inputs, labels = stars(n, seed=seed, survey=1, n_labels=2)
+    return {"inputs": inputs, "labels": labels, "label_names": BOTH, "survey": "miles", "ids": np.arange(n) + 2**62}
 
 
 def target(n=80, seed=2):
-    flux, labels = stars(n, seed=seed, survey=1, n_labels=2)
-    return {"flux": flux, "labels": labels, "survey": "miles", "ids": np.arange(n) + 2**62}
+    return Stars(**given(n, seed))
 
 
 def score(model, seed=7):
@@ -80,7 +84,7 @@ def test_pretraining_learns_and_remembers(base):
 @pytest.mark.parametrize("strategy", ALL[1:], ids=names)
 def test_every_strategy_beats_leaving_the_model_alone(base, strategy):
     before = {name: value.clone() for name, value in base.network.state_dict().items()}
-    adapted = finetune(base, **target(), strategy=strategy)
+    adapted = finetune(base, target(), strategy=strategy)
     assert score(adapted) < score(base)
     # The model given is left as it is.
     assert all(torch.equal(value, before[name]) for name, value in base.network.state_dict().items())
@@ -91,33 +95,33 @@ def test_every_strategy_beats_leaving_the_model_alone(base, strategy):
     assert adapted.surveys == (("miles",) if own else ("lamost", "miles"))
     assert np.array_equal(adapted.input_mean, base.input_mean) != own
     taught = set(adapted.trained_on["id"][adapted.trained_on["role"] == "train"].tolist())
-    labels = target()["labels"][[star in taught for star in target()["ids"].tolist()]]
+    labels = target().labels[[star in taught for star in target().ids.tolist()]]
     expected = labels.max(axis=0) if own else np.maximum(labels.max(axis=0), base.label_max)
     np.testing.assert_array_equal(adapted.label_max, expected)
 
 
 @pytest.mark.parametrize("strategy", ALL, ids=names)
 def test_adapted_models_are_stored_and_come_back(base, strategy, tmp_path):
-    adapted = finetune(base, **target(), strategy=strategy)
+    adapted = finetune(base, target(), strategy=strategy)
     adapted.save(tmp_path / "m")
     loaded = Estimator.load(tmp_path / "m")
-    flux = target(seed=9)["flux"]
+    flux = target(seed=9).inputs
     np.testing.assert_array_equal(loaded.predict(flux), adapted.predict(flux))
     assert loaded.provenance == adapted.provenance
 
 
 def test_frozen_weights_stay_bit_identical(base):
-    adapted = finetune(base, **target(), strategy=Residual(head=ResidualSettings(5), **FAST))
+    adapted = finetune(base, target(), strategy=Residual(head=ResidualSettings(5), **FAST))
     for name, value in base.network.state_dict().items():
         assert torch.equal(adapted.network.base.state_dict()[name], value)
-    adapted = finetune(base, **target(), strategy=LoRA(adapter=LoRASettings(4, 8), **FAST))
+    adapted = finetune(base, target(), strategy=LoRA(adapter=LoRASettings(4, 8), **FAST))
     for index, changed in ((0, True), (2, True), (4, True), (6, False)):
         assert torch.equal(adapted.network[index].weight, base.network[index].weight) != changed
         assert torch.equal(adapted.network[index].bias, base.network[index].bias)
 
 
 def test_lora_factors_are_kept_until_the_next_step(base, tmp_path):
-    lora = finetune(base, **target(), strategy=LoRA(adapter=LoRASettings(4, 8), **FAST))
+    lora = finetune(base, target(), strategy=LoRA(adapter=LoRASettings(4, 8), **FAST))
     assert sorted(lora.adapter) == ["0.A", "0.B", "2.A", "2.B", "4.A", "4.B", "scale"]
     for place in (0, 2, 4):
         # Trained, not the factors that training started from: B was zero.
@@ -128,23 +132,23 @@ def test_lora_factors_are_kept_until_the_next_step(base, tmp_path):
     lora.save(tmp_path / "m")
     assert np.array_equal(Estimator.load(tmp_path / "m").adapter["2.B"], lora.adapter["2.B"])
     short = FAST | {"epochs": 1}
-    again = finetune(lora, **target(seed=3), strategy=LoRA(adapter=LoRASettings(2, 8), **short))
+    again = finetune(lora, target(seed=3), strategy=LoRA(adapter=LoRASettings(2, 8), **short))
     assert again.adapter["0.A"].shape == (2, N_PIXELS)
     assert again.adapter["scale"] == 4.0
     for other in (Residual(head=ResidualSettings(5), **short), Full(**short), Recalibrate()):
-        assert finetune(lora, **target(seed=3), strategy=other).adapter is None
-    assert finetune(lora, **target(seed=3), strategy=ZeroShot()).adapter is lora.adapter
+        assert finetune(lora, target(seed=3), strategy=other).adapter is None
+    assert finetune(lora, target(seed=3), strategy=ZeroShot()).adapter is lora.adapter
 
 
 def test_adaptations_chain(base, tmp_path):
-    model = finetune(base, **target(), strategy=LoRA(adapter=LoRASettings(4, 8), **FAST))
-    model = finetune(model, **target(seed=3), strategy=Residual(head=ResidualSettings(5), **FAST))
-    model = finetune(model, **target(seed=4), strategy=Residual(head=ResidualSettings(6), **FAST))
+    model = finetune(base, target(), strategy=LoRA(adapter=LoRASettings(4, 8), **FAST))
+    model = finetune(model, target(seed=3), strategy=Residual(head=ResidualSettings(5), **FAST))
+    model = finetune(model, target(seed=4), strategy=Residual(head=ResidualSettings(6), **FAST))
     head = model.network.head
-    model = finetune(model, **target(seed=5), strategy=LoRA(adapter=LoRASettings(4, 8), **FAST))
+    model = finetune(model, target(seed=5), strategy=LoRA(adapter=LoRASettings(4, 8), **FAST))
     assert all(torch.equal(a, b) for a, b in zip(head.parameters(), model.network.head.parameters(), strict=True))
-    model = finetune(model, **target(seed=6), strategy=Full(**FAST))
-    model = finetune(model, **target(seed=6), strategy=Recalibrate(term="teff"))
+    model = finetune(model, target(seed=6), strategy=Full(**FAST))
+    model = finetune(model, target(seed=6), strategy=Recalibrate(term="teff"))
     assert describe(model.network) == {
         "kind": "residual",
         "hidden": 6,
@@ -155,39 +159,37 @@ def test_adaptations_chain(base, tmp_path):
     assert len(model.trained_on["id"]) == 300 + 6 * 80
     model.save(tmp_path / "m")
     np.testing.assert_array_equal(
-        Estimator.load(tmp_path / "m").predict(target()["flux"]), model.predict(target()["flux"])
+        Estimator.load(tmp_path / "m").predict(target().inputs), model.predict(target().inputs)
     )
 
 
 def test_recalibration_is_merged_into_the_network(base):
     stars_ = target()
-    adapted = finetune(base, **stars_, strategy=Recalibrate())
+    adapted = finetune(base, stars_, strategy=Recalibrate())
     assert describe(adapted.network) == describe(base.network)
-    old, new = base.predict(stars_["flux"]), adapted.predict(stars_["flux"])
+    old, new = base.predict(stars_.inputs), adapted.predict(stars_.inputs)
     for index in range(2):
-        line = np.polynomial.Polynomial.fit(old[:, index].astype(float), stars_["labels"][:, index], 1)
+        line = np.polynomial.Polynomial.fit(old[:, index].astype(float), stars_.labels[:, index], 1)
         np.testing.assert_allclose(new[:, index], line(old[:, index]), rtol=2e-4, atol=2e-4)
 
 
 def test_a_linear_model_can_be_adapted(base):
-    linear = finetune(base, **target(), strategy=Ridge())
-    full = finetune(linear, **target(seed=3), strategy=Full(epochs=2))
+    linear = finetune(base, target(), strategy=Ridge())
+    full = finetune(linear, target(seed=3), strategy=Full(epochs=2))
     assert describe(full.network) == {"kind": "linear"}
     with pytest.raises(SettingsError, match="no hidden layer"):
-        finetune(linear, **target(), strategy=LoRA())
+        finetune(linear, target(), strategy=LoRA())
 
 
 @pytest.mark.parametrize("options", [{"dropout": 0.1}, {"batch_norm": True}])
 def test_options_of_the_network_train_by_autograd(options):
-    flux, labels = stars(100)
-    settings = TrainSettings(**FAST)
-    models = [
-        pretrain(flux, labels, label_names=("feh",), settings=settings, mlp=replace(MLP, **options)) for _ in range(2)
-    ]
+    known = Stars(*stars(100), ("feh",))
+    flux, settings = known.inputs, TrainSettings(**FAST)
+    models = [pretrain(known, settings=settings, mlp=replace(MLP, **options)) for _ in range(2)]
     np.testing.assert_array_equal(models[0].predict(flux), models[1].predict(flux))
     assert describe(models[0].network) == {"kind": "mlp", "hidden": [24, 16, 8]} | options
     for strategy in (LoRA(adapter=LoRASettings(2), **FAST), Full(**FAST), Residual(**FAST)):
-        assert np.isfinite(finetune(models[0], flux, labels, strategy=strategy).predict(flux)).all()
+        assert np.isfinite(finetune(models[0], known, strategy=strategy).predict(flux)).all()
 
 
 @pytest.mark.parametrize(
@@ -195,29 +197,29 @@ def test_options_of_the_network_train_by_autograd(options):
 )
 def test_a_seed_decides_everything(base, strategy):
     state = torch.random.get_rng_state()
-    flux = target()["flux"]
+    flux = target().inputs
     augmented = replace(strategy, augmentation=Augmentation(noise=(20, 50)))
-    a, b, c = (finetune(base, **target(), strategy=augmented, seed=seed).predict(flux) for seed in (1, 1, 2))
+    a, b, c = (finetune(base, target(), strategy=augmented, seed=seed).predict(flux) for seed in (1, 1, 2))
     np.testing.assert_array_equal(a, b)
     assert not np.array_equal(a, c)
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
 def test_unusable_rows_are_left_out_and_counted(base):
-    given = target()
-    given["flux"][3, 5] = np.nan
-    given["labels"][4] = np.nan
-    given["labels"][6, 1] = np.nan
-    adapted = finetune(base, **given, strategy=Full(epochs=1))
+    known = given()
+    known["inputs"][3, 5] = np.nan
+    known["labels"][4] = np.nan
+    known["labels"][6, 1] = np.nan
+    adapted = finetune(base, Stars(**known), strategy=Full(epochs=1))
     step = adapted.provenance[-1]
     assert (step["n_left_out"], step["n_train"] + step["n_validation"]) == (2, 78)
-    assert not set(given["ids"][[3, 4]]) & set(adapted.trained_on["id"].tolist())
+    assert not set(known["ids"][[3, 4]]) & set(adapted.trained_on["id"].tolist())
 
 
 def test_repeat_visits_stay_together(base):
-    given = target()
+    known = given()
     names_ = np.repeat([f"s{i}" for i in range(20)], 4)
-    adapted = finetune(base, **given, stars=names_, strategy=Full(epochs=1))
+    adapted = finetune(base, Stars(**known, names=names_), strategy=Full(epochs=1))
     seen = adapted.trained_on
     roles = {
         role: set(seen["star"][(seen["role"] == role) & (seen["survey"] == "miles")])
@@ -228,48 +230,49 @@ def test_repeat_visits_stay_together(base):
 
 
 def test_a_set_of_several_surveys(base):
-    given = target() | {"survey": np.repeat(["miles", "desi"], 40)}
-    adapted = finetune(base, **given, strategy=Recalibrate())
+    known = given() | {"survey": np.repeat(["miles", "desi"], 40)}
+    adapted = finetune(base, Stars(**known), strategy=Recalibrate())
     assert set(adapted.surveys) == {"lamost", "miles", "desi"}
     assert (adapted.trained_on["survey"] == "desi").sum() == 40
 
 
 def test_weights_for_the_poor(base):
-    given = target(200)
+    known = given(200)
     # Labels of poor stars shifted against the rest: the weight decides whom the one offset serves.
-    poor = given["labels"][:, 0] < -1
-    plain_fit = finetune(base, **given, strategy=Full(**FAST))
-    weighted = finetune(base, **given, strategy=Full(**FAST, poor_weight=20))
+    poor = known["labels"][:, 0] < -1
+    plain_fit = finetune(base, Stars(**known), strategy=Full(**FAST))
+    weighted = finetune(base, Stars(**known), strategy=Full(**FAST, poor_weight=20))
 
     def error(model):
-        return np.mean((model.predict(given["flux"])[poor, 0] - given["labels"][poor, 0]) ** 2)
+        return np.mean((model.predict(known["inputs"])[poor, 0] - known["labels"][poor, 0]) ** 2)
 
     assert error(weighted) != error(plain_fit)
     assert weighted.provenance[-1]["settings"]["poor_weight"] == 20
     flux, labels = stars(50, n_labels=2)
-    only_teff = pretrain(flux, labels[:, 1], label_names=("teff",), settings=TrainSettings(**FAST), mlp=MLP)
+    teff = Stars(flux, labels[:, 1], ("teff",))
+    only_teff = pretrain(teff, settings=TrainSettings(**FAST), mlp=MLP)
     with pytest.raises(SettingsError, match="poor_weight"):
-        finetune(only_teff, flux, labels[:, 1], strategy=Full(**FAST, poor_weight=3))
-    finetune(only_teff, flux, labels[:, 1], feh=labels[:, 0], strategy=Full(**FAST, poor_weight=3))
+        finetune(only_teff, teff, strategy=Full(**FAST, poor_weight=3))
+    finetune(only_teff, replace(teff, feh=labels[:, 0]), strategy=Full(**FAST, poor_weight=3))
 
 
 def test_cross_validation_chooses_and_says_why(base):
     candidates = [ZeroShot(), Recalibrate(), Recalibrate(shrinkage=1e9), Ridge()]
-    best, table = choose(base, **target(), candidates=candidates, n_folds=4)
+    best, table = choose(base, target(), candidates=candidates, n_folds=4)
     assert [row["strategy"] for row in table] == ["zero-shot", "recalibrate", "recalibrate", "ridge"]
     winner = min(table, key=lambda row: row["score"])
     assert winner["chosen"]
     assert sum(row["chosen"] for row in table) == 1
     assert best.provenance[-1]["choice"]["table"] == table
-    same, _ = choose(base, **target(), candidates=[ZeroShot()], n_folds=2)
-    np.testing.assert_array_equal(same.predict(target()["flux"]), base.predict(target()["flux"]))
+    same, _ = choose(base, target(), candidates=[ZeroShot()], n_folds=2)
+    np.testing.assert_array_equal(same.predict(target().inputs), base.predict(target().inputs))
     assert len(same.trained_on["id"]) == 380
     with pytest.raises(SettingsError, match="no strategy"):
-        choose(base, **target(), candidates=[])
+        choose(base, target(), candidates=[])
 
 
 def test_settings_by_name():
-    assert set(STRATEGIES) == {"zero-shot", "residual", "lora", "full", "scratch", "recalibrate", "ridge"}
+    assert set(strategy_names()) == {"zero-shot", "residual", "lora", "full", "scratch", "recalibrate", "ridge"}
     made = make_strategy("lora", epochs=7, adapter={"rank": 16}, augmentation={"noise": [10, 50]})
     assert made == LoRA(epochs=7, adapter=LoRASettings(rank=16), augmentation=Augmentation(noise=(10, 50)))
     assert make_strategy("scratch", mlp={"hidden": [8]}).mlp == MLPSettings((8,))
@@ -291,25 +294,25 @@ def test_the_learning_rate_is_the_papers_at_the_papers_size():
 
 
 def test_bad_input_is_refused(base):
-    flux, labels = target()["flux"], target()["labels"]
-    with pytest.raises(InputError, match=rf"needs {N_PIXELS} inputs"):
-        finetune(base, flux[:, :5], labels, strategy=Full())
-    with pytest.raises(InputError, match=r"\(stars, 2\)"):
-        finetune(base, flux, labels[:, :1], strategy=Full())
-    with pytest.raises(InputError, match="none of 80 stars"):
-        finetune(base, flux, labels * np.nan, strategy=Full())
-    with pytest.raises(InputError, match="ids has shape"):
-        finetune(base, flux, labels, ids=np.arange(3), strategy=Full())
+    known = given()
+    flux, labels = known["inputs"], known["labels"]
+    short = Stars(flux[:, :5], labels, BOTH)
+    with pytest.raises(InputError, match=rf"needs {N_PIXELS} inputs per star \(of 'flux'\), got 5"):
+        finetune(base, short, strategy=Full())
+    with pytest.raises(InputError, match="predicts feh, teff, the stars have the labels feh"):
+        finetune(base, Stars(flux, labels[:, :1], "feh"), strategy=Full())
+    with pytest.raises(InputError, match="takes the input 'flux', the stars are known by 'embedding'"):
+        finetune(base, Stars(flux, labels, BOTH, input="embedding"), strategy=Full())
+    with pytest.raises(MismatchError, match="frame is rest against observed"):
+        finetune(base, Stars(**known, preprocessing=Preprocessing(frame="observed")), strategy=Full())
     with pytest.raises(InputError, match="1 star"):
-        finetune(base, flux[:1], labels[:1], strategy=Full())
+        finetune(base, Stars(flux[:1], labels[:1], BOTH), strategy=Full())
     with pytest.raises(InputError, match="no star has the label 'teff'"):
-        pretrain(flux, np.where([True, False], labels, np.nan), label_names=("feh", "teff"))
-    settings = TrainSettings(**FAST | {"augmentation": Augmentation(noise=(9, 10))})
+        pretrain(Stars(flux, np.where([True, False], labels, np.nan), BOTH))
+    plain = Stars(flux, labels, BOTH)
     with pytest.raises(SettingsError, match="wavelength grid"):
-        pretrain(flux, labels, label_names=("feh", "teff"), settings=settings)
+        pretrain(plain, settings=TrainSettings(**FAST | {"augmentation": Augmentation(noise=(9, 10))}))
     with pytest.raises(TranstarError, match="diverged"):
-        pretrain(
-            flux, labels, label_names=("feh", "teff"), mlp=MLP, settings=TrainSettings(**FAST | {"learning_rate": 1e30})
-        )
+        pretrain(plain, mlp=MLP, settings=TrainSettings(**FAST | {"learning_rate": 1e30}))
     with pytest.raises(SettingsError, match="not a fine-tuning strategy"):
-        finetune(base, flux, labels, strategy=TrainSettings())
+        finetune(base, plain, strategy=TrainSettings())

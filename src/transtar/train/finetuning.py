@@ -1,0 +1,149 @@
+"""Pre-training, and fine-tuning by whatever strategy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..datasets.stars import Stars
+from ..errors import InputError, SettingsError
+from ..models.estimator import Estimator
+from ..models.mlp import MLPSettings, build_mlp
+from ..preprocess import require_same
+from .fit import Fit, begin_fresh, carry_out
+from .loop import Progress
+from .settings import Pretrain, TrainSettings, plain
+from .shared import Shared
+from .strategies import Strategy
+
+
+def pretrain(
+    stars: Stars,
+    *,
+    settings: TrainSettings | None = None,
+    mlp: MLPSettings | None = None,
+    progress: Progress | None = None,
+) -> Estimator:
+    """Train a network from random weights.
+
+    Parameters
+    ----------
+    stars : Stars
+        As from `PreparedSet.stars`, or of arrays of one's own.
+    settings : TrainSettings, optional
+        `Pretrain()` if not given.
+    mlp : MLPSettings, optional
+        Those of the settings, if not given.
+    progress : callable, optional
+        See `transtar.train.loop.train`.
+
+    Returns
+    -------
+    Estimator
+
+    Raises
+    ------
+    InputError
+        If too few stars are given, or none has one of the labels.
+    TranstarError
+        If the training diverges.
+    """
+    settings = settings or Pretrain()
+    shape = mlp or getattr(settings, "mlp", MLPSettings())
+    model = carry_out(
+        begin_fresh(
+            stars, settings, lambda n_inputs, n_labels: build_mlp(n_inputs, n_labels, shape), stars.preprocessing, progress,
+            step="pretrain", strategy="mlp",
+        )
+    )  # fmt: skip
+    model.provenance[-1]["settings"]["mlp"] = plain(shape)
+    return model
+
+
+def finetune(
+    model: Estimator,
+    stars: Stars,
+    *,
+    strategy: Strategy,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> Estimator:
+    """Adapt a model to the stars of another survey.
+
+    Parameters
+    ----------
+    model : Estimator
+        Left as it is.
+    stars : Stars
+        With the labels of the model, in its order, and its input.
+    strategy : Strategy
+        Settings of the strategy; they choose it.
+    seed : int, optional
+        In place of the seed in the settings.
+    progress : callable, optional
+        See `transtar.train.loop.train`.
+
+    Returns
+    -------
+    Estimator
+        Keeps the scalers of `model` (but for scratch and ridge, which have their own), the union of the label
+        ranges, and the memory of all stars that any step saw.
+
+    Raises
+    ------
+    InputError
+        If the stars do not fit the model, or too few are given.
+    MismatchError
+        If their spectra were prepared otherwise than those of the model.
+    SettingsError
+        If the strategy cannot be applied to the model's network.
+    TranstarError
+        If the training diverges.
+    """
+    begun = begin_finetuning(model, stars, strategy, seed, progress)
+    return carry_out(begun) if isinstance(begun, Fit) else begun
+
+
+def begin_finetuning(
+    model: Estimator,
+    stars: Stars,
+    strategy: Strategy,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    shared: Shared | None = None,
+) -> Fit | Estimator:
+    """Do all of `finetune` that comes before the training, or all of it where nothing is trained step by step."""
+    if not isinstance(strategy, Strategy):
+        raise SettingsError(f"not a fine-tuning strategy: {strategy!r}")
+    check_fit(model, stars)
+    if seed is not None and isinstance(strategy, TrainSettings):
+        strategy = replace(strategy, seed=seed)
+    return strategy.begin(model, stars, progress, shared)
+
+
+def check_fit(model: Estimator, stars: Stars) -> None:
+    """Refuse stars that a model cannot learn from.
+
+    Raises
+    ------
+    InputError
+        If their labels, input, or number of inputs is another.
+    MismatchError
+        If they were prepared otherwise.
+    """
+    if stars.label_names != model.label_names:
+        names, given = (", ".join(one.label_names) for one in (model, stars))
+        raise InputError(
+            f"the model predicts {names}, the stars have the labels {given}; give those of the model, in its order"
+        )
+    if stars.input != model.input:
+        raise InputError(
+            f"the model takes the input '{model.input}', the stars are known by '{stars.input}'; "
+            f"make them with input='{model.input}'"
+        )
+    if stars.inputs.shape[1] != model.n_inputs:
+        raise InputError(
+            f"the model needs {model.n_inputs} inputs per star (of '{model.input}'), got {stars.inputs.shape[1]}; "
+            "were they made by another encoder, or on another grid?"
+        )
+    if stars.preprocessing is not None:
+        require_same(model.preprocessing, "the model", stars.preprocessing, "the stars")

@@ -1,0 +1,87 @@
+"""Fine-tuning by gradient descent: what all strategies that train weights have in common."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from torch import nn
+
+from ..augment import Augmentation
+from ..fit import Fit, begin_adaptation
+from ..loop import Progress
+from ..settings import MODEST, TrainSettings
+from ..shared import Shared
+from .base import Strategy
+
+if TYPE_CHECKING:
+    from ...datasets.stars import Stars
+    from ...models.estimator import Estimator
+
+
+@dataclass(frozen=True, eq=False)
+class Trainable:
+    """What trains, and what becomes of it.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Those of its parameters train that have ``requires_grad``.
+    finish : callable
+        Makes the network of the adapted model, once this one is trained.
+    offset : nn.Module, optional
+        Frozen network whose output is added; it is computed once per star.
+    adapter : callable, optional
+        Gives what `Estimator.adapter` keeps; called before `finish`.
+    """
+
+    network: nn.Module
+    finish: Callable[[], nn.Module]
+    offset: nn.Module | None = None
+    adapter: Callable[[], dict[str, np.ndarray]] | None = None
+
+
+@dataclass(frozen=True)
+class FineTuning(TrainSettings, Strategy):
+    """Settings of a fine-tuning by gradient descent, whose subclasses say in `trainable` what trains.
+
+    200 epochs are the paper's (Sect. 3.4); the rest was chosen by cross-validation on 50 to 320 MILES stars. A learning rate of
+    None is `finetuning_rate` of the strategy's own `rate`. The loss can be another, as `loss` of `TrainSettings`.
+    """
+
+    trains: ClassVar[bool] = True
+    rate: ClassVar[float] = 3e-5
+    epochs: int = 200
+    average_last: int = 10
+    schedule: str = "cosine"
+    augmentation: Augmentation | None = MODEST
+
+    def trainable(self, network: nn.Module, n_inputs: int, n_labels: int) -> Trainable:
+        """What trains, on a copy of the model's network: by default all of its weights.
+
+        Parameters
+        ----------
+        network : nn.Module
+            On the device of the training, all of it frozen. Weights drawn in here are decided by the seed.
+        n_inputs, n_labels : int
+        """
+        network.requires_grad_(True)
+        return Trainable(chain(network), lambda: network)
+
+    def begin(
+        self, model: Estimator, stars: Stars, progress: Progress | None = None, shared: Shared | None = None
+    ) -> Fit | Estimator:
+        """Lay what trains on a copy of the model."""
+        return begin_adaptation(model, stars, self, progress, shared)
+
+    def weights_in_step(self, n_inputs: int, hidden: Sequence[int]) -> tuple[int, int]:
+        """As all weights that train; biases and the last layer do not matter here."""
+        return sum(a * b for a, b in itertools.pairwise((n_inputs, *hidden))), 0
+
+
+def chain(network: nn.Module) -> nn.Sequential:
+    """A bare linear layer as a chain of one; a chain as it is."""
+    return network if isinstance(network, nn.Sequential) else nn.Sequential(network)

@@ -1,0 +1,47 @@
+"""From scratch: a fresh network that learns from the target's stars alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from torch import nn
+
+from ...models.mlp import MLPSettings, build_mlp
+from ..fit import Fit, begin_fresh
+from ..loop import Progress
+from ..shared import Shared
+from .gradient import FineTuning
+
+if TYPE_CHECKING:
+    from ...datasets.stars import Stars
+    from ...models.estimator import Estimator
+
+
+@dataclass(frozen=True)
+class Scratch(FineTuning):
+    """Train a fresh network with its own scalers, using nothing of the model but its labels and preprocessing."""
+
+    name: ClassVar[str] = "scratch"
+    colour: ClassVar[str] = "#D55E00"
+    marker: ClassVar[str] = "v"
+    uses_model: ClassVar[bool] = False
+    command: ClassVar[bool] = False
+    mlp: MLPSettings = field(default_factory=MLPSettings)
+
+    def build(self, n_inputs: int, n_labels: int) -> nn.Module:
+        """The network, with freshly drawn weights, from standardised inputs to standardised labels."""
+        return build_mlp(n_inputs, n_labels, self.mlp)
+
+    def begin(
+        self, model: Estimator, stars: Stars, progress: Progress | None = None, shared: Shared | None = None
+    ) -> Fit | Estimator:
+        """Draw the weights, or find the scalers, of a network of its own."""
+        return begin_fresh(
+            stars, self, self.build, model.preprocessing, progress, shared, step="finetune", strategy=self.name
+        )
+
+    def weights_in_step(self, n_inputs: int, hidden: Sequence[int]) -> tuple[int, int]:
+        """Those of its own network."""
+        return super().weights_in_step(n_inputs, self.mlp.hidden)

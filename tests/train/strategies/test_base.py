@@ -1,0 +1,109 @@
+"""The registry of strategies, and a strategy of another package."""
+
+import importlib
+import sys
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+
+from tests.plugged import HUBER, plug_in
+from transtar.errors import SettingsError
+from transtar.report.style import in_order, strategy_style, strategy_title
+from transtar.train import (
+    Full,
+    Strategy,
+    candidates_of_auto,
+    command_strategies,
+    find_strategy,
+    get_strategy,
+    make_strategy,
+    null_models,
+    register_strategy,
+    strategy_names,
+    trained_strategies,
+)
+from transtar.train.strategies import base
+
+OURS = ["zero-shot", "recalibrate", "ridge", "residual", "lora", "full", "scratch"]
+
+
+@pytest.fixture(autouse=True)
+def registry(monkeypatch):
+    monkeypatch.setattr(base, "_REGISTERED", dict(base._REGISTERED))
+
+
+def test_what_others_ask_the_registry_for():
+    assert strategy_names() == OURS
+    assert command_strategies() == ["residual", "lora", "full", "recalibrate"]
+    assert [strategy.name for strategy in candidates_of_auto()] == [
+        "zero-shot",
+        "recalibrate",
+        "residual",
+        "lora",
+        "full",
+    ]
+    assert null_models() == ("recalibrate", "ridge")
+    assert trained_strategies() == ("residual", "lora", "full", "scratch")
+    assert [name for name in OURS if not get_strategy(name).uses_model] == ["ridge", "scratch"]
+    assert [name for name in OURS if not get_strategy(name).fits] == ["zero-shot"]
+    looks = [tuple(strategy_style(name).values()) for name in (*OURS, "pipeline")]
+    assert len(set(looks)) == 8
+    assert strategy_style("full") == {"color": "#009E73", "marker": "^"}
+
+
+def test_a_variant_has_a_look_of_its_own_and_is_not_tried_unasked():
+    @register_strategy
+    @dataclass(frozen=True)
+    class Gentle(Full):
+        name: ClassVar[str] = "gentle"
+
+    assert get_strategy("gentle") is Gentle
+    assert "gentle" in command_strategies()
+    assert "gentle" in trained_strategies()
+    assert "gentle" not in [strategy.name for strategy in candidates_of_auto()]
+    assert strategy_style("gentle") != strategy_style("full")
+    assert strategy_title("gentle") == "gentle"
+    assert in_order(["new", "pipeline", "gentle", "full"]) == ["full", "gentle", "pipeline", "new"]
+
+
+@pytest.mark.parametrize("name", ["full", "auto", "pretrain", "a/b", None])
+def test_names_that_cannot_be(name):
+    class Other(Strategy):
+        pass
+
+    Other.name = name
+    with pytest.raises(SettingsError, match=r"registered already|cannot be a name|a name is text"):
+        register_strategy(dataclass(frozen=True)(Other))
+
+
+def test_only_strategies_are_registered():
+    with pytest.raises(SettingsError, match=r"is a dataclass that is a transtar\.train\.Strategy"):
+        register_strategy(dict)
+
+
+def test_a_package_offers_a_strategy(tmp_path, monkeypatch):
+    plug_in(
+        tmp_path,
+        monkeypatch,
+        "[transtar.strategies]\nhuber = huberplug:Huber\nbroken = nowhere:X\nwrong = huberplug:DELTA\n",
+    )
+    assert "huberplug" not in sys.modules
+    assert strategy_names() == [*OURS, "broken", "huber", "wrong"]
+    assert "huberplug" not in sys.modules
+    huber = make_strategy("huber", delta=0.2, epochs=3)
+    assert (huber.name, huber.delta, huber.epochs, huber.rate) == ("huber", 0.2, 3, 3e-5)
+    assert "huber" in HUBER
+    assert strategy_title("huber") == "full, Huber loss"
+    assert strategy_style("huber") == {"color": "#332288", "marker": "p"}
+    # A package that is broken spoils nothing but its own strategy.
+    assert command_strategies() == ["residual", "lora", "full", "huber", "recalibrate"]
+    assert find_strategy("broken") is None
+    with pytest.raises(SettingsError, match="'broken' of package 'huberplug'"):
+        make_strategy("broken")
+    with pytest.raises(SettingsError, match="is a float, not a"):
+        make_strategy("wrong")
+    with pytest.raises(SettingsError, match=r"unknown key gamma; known keys: .*delta"):
+        make_strategy("huber", gamma=1)
+    importlib.invalidate_caches()
+    sys.modules.pop("huberplug")
