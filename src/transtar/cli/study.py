@@ -10,6 +10,12 @@ from .common import parse_assignments, say
 HELP = "the whole chain, from a study file"
 
 
+def _schema() -> dict:
+    from ..studies import study_schema
+
+    return study_schema()
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("study", metavar="NAME|FILE.yaml", help="a study that ships with transtar, or a study file")
@@ -20,16 +26,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="settings to override, dotted"
     )
+    parser.add_argument("--workers", type=values.workers, help="training processes; one per processor if not given")
     parser.add_argument(
         "--schema", action=values.PrintSchema, make=_schema, help="print the JSON schema of study files, for editors"
     )
-    parser.add_argument("--workers", type=values.workers, help="training processes; one per processor if not given")
-
-
-def _schema() -> dict:
-    from ..studies import study_schema
-
-    return study_schema()
 
 
 def run(arguments: argparse.Namespace) -> int:

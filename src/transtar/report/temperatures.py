@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import InputError
-from ..glossary import POOR_BELOW, display
+from ..evaluate.regimes import POOR_BELOW
+from ..glossary import display
 from .style import BLUE, GREY, PAGE_WIDTH, VERMILION, new_figure, paper_style
 
 PARTS = {"pool": "fine-tuning", "test": "test"}

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError, SettingsError
-from ..glossary import POOR_BELOW
-from .split import validation_split
+from .split import POOR_LIMIT, validation_split
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +87,7 @@ class Sample:
         if self.feh is None:
             raise SettingsError("poor_weight needs the [Fe/H] of the stars")
         weights = np.ones(len(self), dtype=np.float32) if self.weights is None else self.weights
-        return torch.from_numpy(np.where(self.feh < POOR_BELOW, poor_weight * weights, weights).astype(np.float32))
+        return torch.from_numpy(np.where(self.feh < POOR_LIMIT, poor_weight * weights, weights).astype(np.float32))
 
 
 def make_sample(

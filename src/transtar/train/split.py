@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import InputError
-from ..glossary import POOR_BELOW
+from ..glossary import POOR_BELOW as POOR_LIMIT
 
 
 def regime(feh: np.ndarray) -> np.ndarray:
     """Number the regimes: 0 poor ([Fe/H] < -1), 1 rich, 2 unknown (NaN); int, shape of `feh`."""
     feh = np.asarray(feh, dtype=np.float64)
-    return np.where(np.isnan(feh), 2, np.where(feh < POOR_BELOW, 0, 1))
+    return np.where(np.isnan(feh), 2, np.where(feh < POOR_LIMIT, 0, 1))
 
 
 def stratified_order(star_groups, feh: np.ndarray | None, seed: int) -> np.ndarray:
@@ -112,7 +112,7 @@ def nested_subsets(star_groups, feh: np.ndarray | None, sizes: Sequence[int], se
     return {int(size): rank < size for size in sizes}
 
 
-METALLICITY_EDGES = (POOR_BELOW, -0.7)
+METALLICITY_EDGES = (POOR_LIMIT, -0.7)
 """Edges of the bins of [Fe/H] in which `matched_split` divides stars; fine-tuning sets of the paper end at the second."""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ...evaluate import select, summarise
-from ...glossary import COLUMNS, POOR_BELOW, plain
+from ...glossary import COLUMNS, plain
 from ...models.lora import LoRASettings, add_lora
 from ...models.mlp import build_mlp
 from ...models.residual import ResidualSettings, build_head
@@ -28,6 +28,7 @@ from ...report import (
     save,
 )
 from ...train import Pretrain, settings_from_dict
+from ...train.split import POOR_LIMIT
 from ..experiments import SIZES, hidden_name, rank_name
 from ..job import Job
 from ..plane import reference_plane
@@ -174,7 +175,7 @@ def trainable_weights(study: Study, strategy: str, width: int) -> int:
 
 def split_figure(study: Study, splits: Sequence[Split], out: Path) -> FigureFile | None:
     """Draw how cool the metal-poor stars are on both sides of each split; None where there are none."""
-    if not all((split.feh < POOR_BELOW).any() for split in splits):
+    if not all((split.feh < POOR_LIMIT).any() for split in splits):
         return None
     cut = FINE_TUNING_FROM if "desi-finetuning" in study.selections else None
     caption = "Effective temperatures of stars with [Fe/H] < -1 to learn from and to be judged on, on both splits."

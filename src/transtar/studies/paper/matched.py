@@ -13,8 +13,9 @@ import numpy as np
 from ...datasets import PreparedSet
 from ...evaluate import regimes, select
 from ...files import write_text
-from ...glossary import POOR_BELOW, plain
+from ...glossary import plain
 from ...report import Split, in_order, rows_html
+from ...train.split import POOR_LIMIT
 from ..experiments import MATCHED
 from ..job import Job
 from ..paired import Scored, score_strategies
@@ -38,7 +39,7 @@ def splits(job: Job, prepared: PreparedSet) -> tuple[Split, Split]:
 
 def counted(split: Split) -> str:
     """How many metal-poor stars there are to learn from and to be judged on, and at what Teff, in a sentence."""
-    poor = split.feh < POOR_BELOW
+    poor = split.feh < POOR_LIMIT
     ours, theirs = (split.teff[poor & (split.part == part)] for part in ("pool", "test"))
     if not (len(ours) and len(theirs)):
         return f"{split.title}: {len(ours)} stars with [Fe/H] < -1 to learn from, {len(theirs)} to be judged on"

@@ -9,8 +9,9 @@ import numpy as np
 
 from ...datasets import read_set
 from ...evaluate import select, summarise
-from ...glossary import POOR_BELOW, plain
+from ...glossary import plain
 from ...report import Section, Table, inputs_by_size, strategies_by_input, strategies_by_size, to_html, write_tables
+from ...train.split import POOR_LIMIT
 from ..experiments import SIZES
 from ..job import Job
 from ..rows import divide, taught
@@ -104,5 +105,5 @@ def fine_tuning_counts(jobs: Iterable[Job]) -> dict[int, tuple[int, int]]:
         if job.strategy != "pretrain" and job.n_finetune not in found:
             target = read_set(job.target)
             feh = target.columns["feh"][taught(job, target, divide(job)[0])].astype(np.float64)
-            found[job.n_finetune] = int((feh < POOR_BELOW).sum()), int((feh >= POOR_BELOW).sum())
+            found[job.n_finetune] = int((feh < POOR_LIMIT).sum()), int((feh >= POOR_LIMIT).sum())
     return found
