@@ -30,7 +30,7 @@ DESCRIPTIONS = {
     Flag.NO_IVAR: "the survey gives no inverse variance: finite pixels count as good, S/N is unknown",
     Flag.NO_VELOCITY: "no radial velocity, which the rest frame needs",
     Flag.NON_STELLAR: "the survey classifies the object as something other than a star",
-    Flag.HOT_STAR: "predicted Teff above 7500 K, or survey class O or B",
+    Flag.HOT_STAR: "predicted Teff above the threshold (7500 K), or survey class O or B",
     Flag.OUT_OF_DOMAIN: "spectrum unlike those the model was trained on",
     Flag.LABEL_EXTRAPOLATED: "label outside the range of the training labels",
     Flag.TRAINED_ON: "the model was trained or validated on this star",

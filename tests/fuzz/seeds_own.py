@@ -71,7 +71,7 @@ def _as_json() -> str:
 
     from transtar.preprocess import Preprocessing
 
-    return json.dumps(Preprocessing(frame="observed", snr=5).to_dict(), indent=2) + "\n"
+    return json.dumps(Preprocessing(frame="observed").to_dict() | {"snr": 5.0}, indent=2) + "\n"
 
 
 def _sets(root: Path) -> list[Seed]:

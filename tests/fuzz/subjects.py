@@ -213,10 +213,14 @@ def leaves_differ(ours: dict[str, Any], theirs: dict[str, Any], wave_rtol: float
 
 
 def settings_differ(ours: dict[str, Any], theirs: dict[str, Any], wave_rtol: float = 0) -> list[str]:
-    """As `differences`; settings that a description leaves out have their defaults."""
+    """As `differences`; settings that a description leaves out have their defaults, and thresholds of older ones are none."""
+    from transtar.quality import take_thresholds
+
     given, asked = ours.get("preprocessing"), theirs.get("preprocessing")
     if isinstance(given, dict) and isinstance(asked, dict):
+        asked, _ = take_thresholds(asked)
         ours = ours | {"preprocessing": {name: given.get(name) for name in asked}}
+        theirs = theirs | {"preprocessing": asked}
     return differences(ours, theirs, wave_rtol)
 
 

@@ -42,3 +42,6 @@ def test_what_is_no_file_of_settings(tmp_path):
     (tmp_path / "s.yaml").write_text("degre: 3\n")
     with pytest.raises(SettingsError, match=r"s\.yaml: preprocessing: unknown key degre"):
         read_preprocessing(tmp_path / "s.yaml", LAMOST)
+    (tmp_path / "s.yaml").write_text("snr: low\n")
+    with pytest.raises(SettingsError, match=r"s\.yaml: quality: snr must be a number, not 'low'"):
+        read_preprocessing(tmp_path / "s.yaml", LAMOST)

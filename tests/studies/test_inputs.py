@@ -2,12 +2,16 @@ from pathlib import Path
 
 import pytest
 
+from transtar.datasets import prepare, read_set
 from transtar.errors import InputError, SettingsError
 from transtar.files import content_hash
 from transtar.preprocess import Preprocessing
 from transtar.studies.inputs import check_inputs, locate, selection_folder, set_folder, universe_of
 from transtar.studies.load import build_study
-from transtar.studies.run import check_settings
+from transtar.studies.run import check_settings, content_of
+from transtar.surveys import get_survey
+
+from ..made_surveys import made_lamost
 
 SIDE = {"survey": "lamost", "spectra": "universe/lamost/spectra", "labels": "selections/pretraining-feh"}
 MOCK = {
@@ -138,3 +142,14 @@ def test_impossible_thresholds():
         check_settings(study(quality={"good_fraction": 8}), "default")
     with pytest.raises(SettingsError, match="study: quality must be names and settings"):
         study(quality=[5])
+
+
+def test_runs_are_done_again_where_thresholds_change_and_only_there(tmp_path):
+    """By the thresholds stars are usable or not, although not a bit of the spectra changes."""
+    folder = made_lamost(tmp_path / "lamost", n=3)
+    given = {"usual": {}, "same": {"snr": 10}, "other": {"good_fraction": 0.9}}
+    for name, quality in given.items():
+        prepare(get_survey("lamost"), folder / "spectra", tmp_path / name, quality=quality)
+    usual, same, other = (content_of(tmp_path / name) for name in given)
+    assert usual == same != other
+    assert read_set(tmp_path / "usual").hash == read_set(tmp_path / "other").hash

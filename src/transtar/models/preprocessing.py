@@ -11,7 +11,7 @@ from ..errors import InputError, SettingsError, shown
 from ..files import read_json
 from ..plain_yaml import read_yaml
 from ..preprocess import Preprocessing
-from ..quality import take_thresholds
+from ..quality import Quality, take_thresholds
 from ..surveys import Survey
 from ..telling import tell
 from .storage import read_config
@@ -59,6 +59,7 @@ def read_preprocessing(path: str | Path | None, survey: Survey) -> tuple[Preproc
         raise InputError(f"{path}: holds no settings (expected 'name: value' lines)")
     plain, thresholds = take_thresholds(settings)
     try:
+        Quality.from_dict(thresholds)
         if stored:
             # Of an older transtar, with thresholds that nobody will use: told.
             Preprocessing.from_stored(settings, str(path.parent))
