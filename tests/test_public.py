@@ -82,6 +82,10 @@ prepared: ts.PreparedSet = ts.read_set("set")
 stars: ts.Stars = prepared.stars(["feh"], np.arange(5))
 adapted: ts.Estimator = ts.finetune(model, stars, strategy=ts.make_strategy("lora", epochs=10))
 adapted.save("adapted")
+catalog = ts.predict_files("adapted", survey, ["spectra"], quality=ts.Quality(snr=20))
+assert catalog.columns is not None
+feh: np.ndarray = catalog.columns["feh"]
+ts.predict_set([adapted, "model"], "set", "catalog.fits", quality={"snr": 20})
 number: str = ts.get_survey("miles").resolution
 """
 
