@@ -153,7 +153,7 @@ def read_planes(path: Path) -> dict[str, PlaneLabels] | None:
         default = runs[DEFAULT]
         truth, pipeline, reference = (_both_of(default.pop((name, 0, 0), {})) for name in (TRUE, PIPELINE, REFERENCE))
         assert reference is not None
-    except (KeyError, TypeError, AssertionError) as error:
+    except (KeyError, TypeError, AssertionError, pa.ArrowException) as error:
         raise InputError(f"{path}: not a table of a plane ({error}); delete it and run the study again") from None
     return {variant: PlaneLabels(labels, truth, pipeline, reference) for variant, labels in runs.items()}
 
