@@ -146,3 +146,12 @@ def test_a_folder_that_does_not_say_which_study_it_is(out):
     shutil.rmtree(out / "settings")
     with pytest.raises(InputError, match="give the study file"):
         redraw(out)
+
+
+def test_another_study_than_the_one_that_was_run_is_told(out, tmp_path, capsys):
+    study = tmp_path / "study.yaml"
+    study.write_text(yaml.safe_dump(STUDY | {"title": "Renamed", "sizes": [50]}))
+    assert main(["study", str(study), "--out", str(out), "--redraw"]) == 0
+    said = capsys.readouterr().err
+    assert "the study that was run has other sizes; the report shows those given now" in said
+    assert "Renamed" in (out / "report.html").read_text()

@@ -1,8 +1,24 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from transtar.errors import InputError
 from transtar.evaluate import GAMMAS, halves_floor, squared_mmd
-from transtar.studies.plane import HALVES, REFERENCE, TRUE, TRUTH, _rows, mean_mmd
+from transtar.studies.plane import (
+    AXES,
+    HALVES,
+    REFERENCE,
+    TRUE,
+    TRUTH,
+    PlaneLabels,
+    _rows,
+    _to_tables,
+    _write_mmd,
+    mean_mmd,
+    read_mmd,
+    read_planes,
+)
+from transtar.studies.predictions import write_stars
 
 
 def sequences(n, rng):
@@ -38,3 +54,48 @@ def test_the_scan_tells_what_the_kernel_of_the_paper_does_not():
         assert wide < 2.5
         assert middle > 3
         assert narrow > 8
+
+
+def test_what_is_kept_of_a_plane_comes_back_as_it_was(tmp_path):
+    rng = np.random.default_rng(1)
+    stars = {name: rng.normal(size=30) for name in AXES}
+    stars["feh"][4] = np.nan
+    runs = {("zero-shot", 0, 0): stars, ("lora", 24, 1): {"alphafe": rng.normal(size=30)}}
+    default = PlaneLabels(runs, rng.normal(size=(30, 2)), None, sequences(20, rng))
+    other = PlaneLabels({("scratch", 24, 0): stars}, None, None, default.reference)
+    path = tmp_path / "plane.parquet"
+    write_stars(
+        [table for name, plane in (("default", default), ("rate-0.1", other)) for table in _to_tables(name, plane)],
+        path,
+    )
+    back = read_planes(path)
+    assert list(back) == ["default", "rate-0.1"]
+    assert list(back["default"].runs) == list(runs)
+    for run, labels in runs.items():
+        assert set(back["default"].runs[run]) == set(labels)
+        for name, values in labels.items():
+            np.testing.assert_array_equal(back["default"].runs[run][name], values)
+    np.testing.assert_array_equal(back["default"].truth, default.truth)
+    assert back["default"].pipeline is None
+    np.testing.assert_array_equal(back["rate-0.1"].reference, default.reference)
+    assert back["default"].stars(("zero-shot", 0, 0), ("lora", 24, 1)).shape == (30, 2)
+    assert back["default"].stars(("lora", 24, 1), ("lora", 24, 1)) is None
+    assert read_planes(tmp_path / "none.parquet") is None
+    write_stars([pa.table({"a": [1]})], path)
+    with pytest.raises(InputError, match="not a table of a plane"):
+        read_planes(path)
+
+
+def test_discrepancies_come_back_typed_and_damage_is_told(tmp_path):
+    rng = np.random.default_rng(2)
+    rows = list(_rows([("lora", 24, 1, sequences(60, rng))], sequences(60, rng)))
+    path = tmp_path / "mmd.csv"
+    _write_mmd(rows, path)
+    for row, back in zip(rows, read_mmd(path), strict=True):
+        assert back == {
+            name: pytest.approx(value, abs=1e-6) if isinstance(value, float) else value for name, value in row.items()
+        }
+    assert read_mmd(tmp_path / "none.csv") == []
+    path.write_text(path.read_text().replace("lora,24", "lora,x", 1))
+    with pytest.raises(InputError, match=r"mmd\.csv: not a table of discrepancies"):
+        read_mmd(path)

@@ -54,6 +54,7 @@ class Context:
     reporters: tuple[str, ...] = ()
     lines: list[str] = field(default_factory=list)
     missing: dict[str, list[str]] = field(default_factory=dict)
+    _planes: dict[str, dict[str, PlaneLabels] | None] = field(default_factory=dict, repr=False)
 
     @property
     def study(self) -> Study:
@@ -86,22 +87,14 @@ class Context:
         """Stars to learn from and to be judged on, of both splits; None if they are not on disk."""
         return read_stars(self.out / STARS / SPLITS)
 
-    @cached_property
-    def planes(self) -> dict[str, PlaneLabels] | None:
-        """Labels of the stars of the plane, by variant; None if they are not on disk."""
-        return self.planes_of("")
+    def planes(self, subset: str = "") -> dict[str, PlaneLabels] | None:
+        """Labels of the stars of the plane, or of a subset of them, by variant; None if they are not on disk."""
+        if subset not in self._planes:
+            self._planes[subset] = read_planes(self.out / STARS / f"{with_ending('plane', subset)}.parquet")
+        return self._planes[subset]
 
-    @cached_property
-    def mmd(self) -> list[dict[str, Any]]:
-        """Rows of mmd.csv."""
-        return self.mmd_of("")
-
-    def planes_of(self, subset: str) -> dict[str, PlaneLabels] | None:
-        """As `planes`, of a subset of the stars."""
-        return read_planes(self.out / STARS / f"{with_ending('plane', subset)}.parquet")
-
-    def mmd_of(self, subset: str) -> list[dict[str, Any]]:
-        """As `mmd`, of a subset of the stars."""
+    def mmd(self, subset: str = "") -> list[dict[str, Any]]:
+        """Rows of mmd.csv, or of that of a subset of the stars."""
         return read_mmd(self.out / f"{with_ending('mmd', subset)}.csv")
 
     @cached_property

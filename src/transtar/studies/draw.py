@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -18,6 +19,11 @@ from .layout import CLOSING, DRAWN, REPORT, RESULTS, SETTINGS, TYPED_RESULTS, ch
 from .load import load_study
 from .reporters import get_reporter, reporters_of
 from .spec import Study
+
+DECISIVE = tuple(
+    field.name for field in fields(Study) if field.name not in ("title", "description", "notes", "reporters", "scales")
+)
+"""Settings of a study that decide its results, and not only how they are shown."""
 
 
 def draw(studies: Mapping[str, Study], out: Path, say: Callable[[str], None] = lambda text: None) -> Path:
@@ -49,7 +55,7 @@ def draw(studies: Mapping[str, Study], out: Path, say: Callable[[str], None] = l
     with atomic_path(out / TYPED_RESULTS) as temporary:
         pq.write_table(results.table, temporary, compression="zstd", write_page_checksum=True)
     context = Context(studies, results, out, names)
-    context.lines.extend(closing_lines(study, results, context.predictions, context.mmd))
+    context.lines.extend(closing_lines(study, results, context.predictions, context.mmd()))
     write_text(out / CLOSING, "\n".join(context.lines) + "\n")
     sections: list[Section] = [section for reporter in reporters for section in reporter(results, context)]
     for file, what in context.missing.items():
@@ -91,9 +97,15 @@ def redraw(
     """
     out = Path(folder)
     check_out(out, [out / RESULTS], DRAWN)
-    if studies is None:
-        record = out / SETTINGS / "default.yaml"
-        if not record.is_file():
-            raise InputError(f"{record}: not found, so it is not known which study this is; give the study file")
-        studies = load_study(str(record))
-    return draw(studies, out, say)
+    record = out / SETTINGS / "default.yaml"
+    if not record.is_file() and studies is None:
+        raise InputError(f"{record}: not found, so it is not known which study this is; give the study file")
+    if record.is_file():
+        recorded = load_study(str(record))
+        studies = studies or recorded
+        differing = [
+            name for name in DECISIVE if getattr(studies["default"], name) != getattr(recorded["default"], name)
+        ]
+        if differing:
+            say(f"{record}: the study that was run has other {', '.join(differing)}; the report shows those given now")
+    return draw(studies or {}, out, say)

@@ -120,7 +120,10 @@ def _to_tables(variant: str, plane: PlaneLabels) -> Iterator[pa.Table]:
 def _to_table(variant: str, run: tuple[str, int, int], labels: list[np.ndarray | None]) -> pa.Table:
     n = next(len(values) for values in labels if values is not None)
     strategy, size, seed = run
-    text = {name: pa.array([value] * n, pa.string()) for name, value in (("variant", variant), ("strategy", strategy))}
+    text = {
+        name: pa.repeat(pa.scalar(value, pa.string()), n)
+        for name, value in (("variant", variant), ("strategy", strategy))
+    }
     whole = {name: np.full(n, value, np.int64) for name, value in (("n_finetune", size), ("seed", seed))}
     columns = [pa.nulls(n, pa.float64()) if values is None else pa.array(values, pa.float64()) for values in labels]
     return pa.table({**text, **whole, **dict(zip(AXES, columns, strict=True))})
@@ -150,7 +153,7 @@ def read_planes(path: Path) -> dict[str, PlaneLabels] | None:
         default = runs[DEFAULT]
         truth, pipeline, reference = (_both_of(default.pop((name, 0, 0), {})) for name in (TRUE, PIPELINE, REFERENCE))
         assert reference is not None
-    except (KeyError, TypeError, AssertionError) as error:
+    except (KeyError, TypeError, AssertionError, pa.ArrowException) as error:
         raise InputError(f"{path}: not a table of a plane ({error}); delete it and run the study again") from None
     return {variant: PlaneLabels(labels, truth, pipeline, reference) for variant, labels in runs.items()}
 

@@ -78,7 +78,7 @@ def to_table(one: Predicted, prepared: PreparedSet) -> pa.Table:
     """Rows of predictions.parquet, one for each star of a run, with its file and id in the set of the target."""
     n, columns = len(one.row), prepared.columns
     whole = {name: np.full(n, getattr(one, name), np.int64) for name in _WHOLE}
-    text = {name: pa.array([getattr(one, name)] * n, pa.string()) for name in _TEXT}
+    text = {name: pa.repeat(pa.scalar(getattr(one, name), pa.string()), n) for name in _TEXT}
     labels = {
         f"reference_{name}": pa.array(one.reference[name]) if name in one.reference else pa.nulls(n, pa.float64())
         for name in REGIME_LABELS

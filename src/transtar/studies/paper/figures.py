@@ -65,7 +65,7 @@ def compared(results: Results, context: Context) -> list[Section]:
     if stricter and subset is not None:
         planes["figure-d8"] = (subset.name, " Stars of the stricter selection.")
     for name, (ending, words) in planes.items():
-        labels = context.planes_of(ending)
+        labels = context.planes(ending)
         if labels is None:
             section.left_out(PLANE_FILE.replace("plane", f"plane-{ending}") if ending else PLANE_FILE, name)
         else:
@@ -87,10 +87,11 @@ def sizes(results: Results, context: Context) -> list[Section]:
         section.left_out(PREDICTIONS if predictions is None else f"{STARS}/{REST}", *names)
         return section.made()
     section.one_to_one(panels.by_size(study, predictions, rest), "figure-a1", _BY_SIZE)
-    if study.plane is not None and context.planes is None:
+    planes = None if study.plane is None else context.planes()
+    if study.plane is not None and planes is None:
         section.left_out(PLANE_FILE, "figure-a2")
-    elif context.planes is not None:
-        reference = context.planes["default"].reference
+    elif planes is not None:
+        reference = planes["default"].reference
         shown = panels.planes_by_size(study, predictions, rest, reference)
         section.planes(shown, reference, "figure-a2", _PLANES_BY_SIZE)
     return section.made()
@@ -136,11 +137,12 @@ def rates(results: Results, context: Context) -> list[Section]:
         section.left_out(PREDICTIONS, "figure-a4")
     else:
         section.one_to_one(panels.rates(study, context.predictions), "figure-a4", _BY_RATE)
-    if study.plane is not None and context.planes is None:
+    planes = None if study.plane is None else context.planes()
+    if study.plane is not None and planes is None:
         section.left_out(PLANE_FILE, "figure-a5")
-    elif context.planes is not None:
-        shown = panels.planes_by_rate(study, context.planes)
-        section.planes(shown, context.planes["default"].reference, "figure-a5", _PLANES_BY_RATE)
+    elif planes is not None:
+        shown = panels.planes_by_rate(study, planes)
+        section.planes(shown, planes["default"].reference, "figure-a5", _PLANES_BY_RATE)
     return section.made()
 
 

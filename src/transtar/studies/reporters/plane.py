@@ -6,7 +6,7 @@ from ...evaluate import GAMMA, GAMMAS, Results, select
 from ...report import FigureFile, Plane, Section, abundance_plane, in_order, rows_html
 from ..context import Context
 from ..pipeline import PIPELINE
-from ..plane import AXES, DEFAULT, HALVES, REFERENCE, TRUE, TRUTH, mean_mmd, with_ending
+from ..plane import AXES, DEFAULT, HALVES, REFERENCE, TRUE, TRUTH, PlaneLabels, mean_mmd, with_ending
 from ..spec import of_subset_plane
 
 
@@ -25,7 +25,7 @@ def _section(context: Context, name: str) -> Section:
     study = context.study
     assert study.plane is not None
     heading = f"The [alpha/Fe]-[Fe/H] plane{f', {name} stars' if name else ''}"
-    rows = context.mmd_of(name)
+    rows = context.mmd(name)
     if not rows:
         absent = ("discrepancies from the reference", with_ending("abundance-plane", name))
         return Section(heading, context.left_out(f"{with_ending('mmd', name)}.csv", *absent))
@@ -34,17 +34,16 @@ def _section(context: Context, name: str) -> Section:
     strategies += [strategy for strategy in in_order(labelled) if strategy not in strategies]
     table, paragraphs = _table(context, rows, strategies), _paragraphs(context)
     file = with_ending("abundance-plane", name)
-    planes = context.planes_of(name)
+    planes = context.planes(name)
     if planes is None:
         paragraphs += context.left_out(f"stars/{with_ending('plane', name)}.parquet", file)
         return Section(heading, paragraphs, [table])
-    return Section(heading, paragraphs, [table], [_figure(context, rows, strategies, file, name)])
+    return Section(heading, paragraphs, [table], [_figure(context, planes[DEFAULT], rows, strategies, file)])
 
 
-def _figure(context: Context, rows: list[dict], strategies: list[str], file: str, name: str) -> FigureFile:
+def _figure(context: Context, labels: PlaneLabels, rows: list[dict], strategies: list[str], file: str) -> FigureFile:
     study, seed = context.study, context.study.seeds[0]
     assert study.plane is not None
-    labels = (context.planes_of(name) or {})[DEFAULT]
     planes, reference = list(labels.planes()), labels.reference
     panels = []
     for strategy in strategies:
