@@ -12,8 +12,8 @@ from transtar.catalog.trained import trained_on
 from transtar.cli import build_parser
 from transtar.cli.explain import KINDS
 from transtar.datasets import read_set
-from transtar.explain.results import read_saliency, read_test
 from transtar.explain.saliency import gradients
+from transtar.explain.stored_results import read_saliency, read_test
 from transtar.models import load_estimator
 
 

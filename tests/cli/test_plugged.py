@@ -12,7 +12,6 @@ from transtar.catalog import read_catalog
 from transtar.datasets import add_input, read_set
 from transtar.datasets import inputs as inputs_module
 from transtar.models import load_estimator
-from transtar.train.strategies import base
 
 from ..plugged import plug_in
 
@@ -21,7 +20,7 @@ FEW = {"epochs": 3, "learning_rate": 1e-4, "schedule": "constant", "average_last
 
 @pytest.fixture
 def plugged(tmp_path, monkeypatch):
-    monkeypatch.setattr(base, "_REGISTERED", dict(base._REGISTERED))
+    monkeypatch.setattr(registry_module, "_REGISTERED", dict(registry_module._REGISTERED))
     monkeypatch.setattr(inputs_module, "_REGISTERED", dict(inputs_module._REGISTERED))
     points = "[transtar.strategies]\nhuber = huberplug:Huber\n[transtar.inputs]\ndepth = huberplug:DEPTH\n"
     (tmp_path / "site").mkdir()

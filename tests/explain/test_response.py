@@ -5,10 +5,10 @@ import pytest
 from torch import nn
 
 from transtar.errors import InputError, MismatchError
+from transtar.explain.minimum_variance import best_weights, correlation, minimum_variance, noise_of, pixel_variance
 from transtar.explain.moved import STEPS, UNITS, move_labels
 from transtar.explain.response import physical_test, respond, responses
 from transtar.explain.saliency import gradients
-from transtar.explain.weights import best_weights, correlation, minimum_variance, noise_of, pixel_variance
 from transtar.models import Estimator, load_estimator
 from transtar.preprocess import Preprocessing, preprocess
 from transtar.simulate import load_emulator

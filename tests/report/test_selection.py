@@ -3,7 +3,7 @@ import csv
 import numpy as np
 import pyarrow.parquet as pq
 
-from transtar.catalog.schema import METADATA_KEY
+from transtar.catalog.catalog_columns import METADATA_KEY
 from transtar.report.selection import to_csv, to_latex, to_text, write_selection
 from transtar.selections import Selected, Step, load_selection
 

@@ -9,7 +9,7 @@ from transtar.studies.closing import closing_lines
 from transtar.studies.collect import _scores
 from transtar.studies.load import build_study
 from transtar.studies.paired import score_strategies
-from transtar.studies.plane import HALVES, REFERENCE, TRUE, TRUTH
+from transtar.studies.planes import HALVES, REFERENCE, TRUE, TRUTH
 from transtar.studies.predictions import Predicted
 
 SIDE = {"survey": "lamost", "spectra": "s", "labels": "l"}

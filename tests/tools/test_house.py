@@ -29,14 +29,20 @@ def test_no_module_is_imported_in_a_circle():
 def test_no_file_name_twice_where_the_folder_does_not_tell_the_two_apart():
     places = defaultdict(list)
     for path in SOURCE.rglob("*.py"):
-        if path.name != "__init__.py":
-            places[path.name].append(path.parent.relative_to(SOURCE).as_posix())
-    twice = {name: folders for name, folders in places.items() if len(folders) > 1}
-    assert {name: folders for name, folders in twice.items() if name not in TOLD_BY_FOLDER} == {}
+        folder = path.parent.relative_to(SOURCE).as_posix()
+        if path.name != "__init__.py" and folder not in ONE_FILE_FOR_EACH:
+            places[path.name].append(folder)
+    assert {name: folders for name, folders in places.items() if len(folders) > 1 and name not in TOLD} == {}
 
 
-TOLD_BY_FOLDER: dict[str, str] = {}
-"""Names that occur twice, and why nobody takes one for the other."""
+ONE_FILE_FOR_EACH = ("cli", "simulate/native", "studies/reporters", "studies/paper", "train/strategies")
+"""Folders of verbs, mock surveys, reporters and strategies: each file has the name of the one that is in it."""
+
+TOLD = {
+    "settings.py": "of the preprocessing, of a training",
+    "sparcl.py": "the service that spectra are fetched from, and the survey that its files are",
+}
+"""Names that occur twice elsewhere, and why nobody takes one for the other."""
 
 
 def test_the_picture_is_of_this_house():

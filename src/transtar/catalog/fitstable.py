@@ -12,7 +12,7 @@ from astropy.io import fits
 
 from ..fits_headers import ones_complement_sum
 from ..flags import Flag
-from .schema import column_of
+from .catalog_columns import column_of
 
 EXTENSION = "CATALOG"
 BLOCK = 2880

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from .schema import arrow_schema, as_numpy, check_columns, to_arrow
+from .catalog_columns import arrow_schema, as_numpy, check_columns, to_arrow
 
 
 class CatalogInMemory:

@@ -15,9 +15,9 @@ from astropy.io import fits
 from ..errors import InputError
 from ..glossary import describe, is_known
 from ..tables import KEY_PARTS, Column, canonical_label, key_column, read_table
-from ..tables.names import two_columns
+from ..tables.column_names import two_columns
 from ..telling import tell
-from .schema import METADATA_KEY
+from .catalog_columns import METADATA_KEY
 from .writers import check_suffix
 
 

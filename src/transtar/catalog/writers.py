@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 
 from ..errors import InputError, SettingsError
 from ..files import atomic_path
+from .catalog_columns import arrow_schema, as_numpy, check_columns, to_arrow
 from .fitstable import text_width, write_fits
-from .schema import arrow_schema, as_numpy, check_columns, to_arrow
 
 SUFFIXES = (".parquet", ".fits", ".csv")
 

@@ -44,8 +44,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the kind of explanation."""
     from ..explain.from_set import explain_landscape
-    from ..explain.tables import format_landscapes
-    from ..report.landscape import draw_landscapes
+    from ..explain.text_tables import format_landscapes
+    from ..report.landscape_figure import draw_landscapes
     from ..report.style import save
 
     landscapes, written = explain_landscape(

@@ -42,8 +42,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..explain.from_set import explain_saliency
-    from ..explain.tables import format_responses, format_shares, format_weights
-    from ..report.saliency import draw_saliency
+    from ..explain.text_tables import format_responses, format_shares, format_weights
+    from ..report.saliency_figure import draw_saliency
 
     explained = explain_saliency(
         arguments.model,

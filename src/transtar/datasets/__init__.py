@@ -2,13 +2,13 @@
 
 from .defaults import tell_no_velocities
 from .flow import Flow, Report
+from .flow_opening import open_flow
 from .gridding import grid_spectra, preprocess_batch
 from .input_writer import add_input
 from .inputs import Input, gather_input, input_names, register_input
-from .opening import open_flow
+from .pool import pool_stars
 from .prepare import PrepareReport, prepare, star_columns
 from .prepared import PreparedSet, join_sets, star_names, usable
-from .select import pool_stars
 from .set_files import SetWriter, describe_set, read_set, stream_set
 from .split import folds, matched_split, nested_subsets, regime, validation_split
 from .stars import Stars

@@ -21,7 +21,7 @@ from ..spectra import SpectrumBatch
 from ..surveys import Stated, Survey, get_survey
 from .defaults import tell_no_velocities
 from .flow import Report
-from .opening import open_flow
+from .flow_opening import open_flow
 from .set_files import SPLITS, SetWriter
 
 

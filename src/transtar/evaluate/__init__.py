@@ -6,7 +6,7 @@ from .metrics import bias, r2, sigma
 from .mmd import GAMMA, GAMMAS, Discrepancy, halves_floor, squared_mmd, squared_mmds
 from .regimes import evaluate, regimes
 from .results import RESULT_COLUMNS, Results, read_results, write_results
-from .summary import select, summarise
+from .summaries import select, summarise
 
 __all__ = [
     "GAMMA",

@@ -12,9 +12,9 @@ from ..models import Estimator
 from ..simulate import load_emulator
 from ..simulate.instruments.instrument import INSTRUMENTS
 from ..simulate.mocks.line_correction import LineCorrection
+from .chosen_stars import labels_of
 from .moved import NEEDED, MovedSpectra, move_labels
 from .response import PhysicalTest, physical_test
-from .stars import labels_of
 
 
 def run_physical_test(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..models import Estimator
+from .minimum_variance import FEWEST, best_weights, pixel_variance
 from .moved import STEPS, UNITS, MovedSpectra
-from .weights import FEWEST, best_weights, pixel_variance
 
 
 @dataclass(frozen=True)

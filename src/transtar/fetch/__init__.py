@@ -2,7 +2,7 @@
 
 from .ask import Ask, from_ids, from_positions, from_table
 from .cache import Answers
-from .run import FetchReport, Search, fetch_sparcl
+from .fetching import FetchReport, Search, fetch_sparcl
 from .sparcl import Sparcl
 from .transport import Patience, Service
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InputError, SettingsError
 from ..labels.places import named_places
 from ..tables import KEY_PARTS, Column, Table, read_table, to_int64
-from ..tables.names import SPELLINGS, two_columns
+from ..tables.column_names import SPELLINGS, two_columns
 from .sparcl import whole
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)

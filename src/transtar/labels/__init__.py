@@ -6,7 +6,7 @@ from .join import JoinReport, join, look_up
 from .label_tables import Keyed, read_labels, read_split, read_stars, read_velocities
 from .places import match_spectra, table_positions
 from .positions import PositionReport, Positions, match_positions
-from .stars import StarList
+from .star_list import StarList
 from .velocities import VelocityReport, find_velocities
 
 __all__ = [

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT
 from ..tables import KEY_PARTS, Column, Table, canonical_label, key_column, open_table, read_table
-from ..tables.names import SPELLINGS, two_columns
+from ..tables.column_names import SPELLINGS, two_columns
 from ..tables.quantities import FREE
 from ..telling import tell
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..tables import Column, find
-from ..tables.names import SPELLINGS, two_columns
+from ..tables.column_names import SPELLINGS, two_columns
 from ..telling import tell
 from .positions import Positions, match_positions
 
@@ -32,7 +32,7 @@ def named_places(
     -------
     dict of str to ndarray, shape (n,), float64
         Those of ra, dec (degrees, from hours or sexagesimal text, too), pmra, pmdec (mas/yr) and epoch (Julian year) that
-        `transtar.tables.names.SPELLINGS` finds; NaN where unknown.
+        `transtar.tables.column_names.SPELLINGS` finds; NaN where unknown.
 
     Raises
     ------

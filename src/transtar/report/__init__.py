@@ -4,9 +4,9 @@
 from . import backend  # noqa: F401  # isort: skip
 from .arrange import Table, paper_table
 from .figures import Panel, one_to_one
-from .landscape import draw_landscapes
+from .landscape_figure import draw_landscapes
 from .page import FigureFile, Section, write_report
-from .plane import Plane, abundance_plane
+from .plane_figure import Plane, abundance_plane
 from .sample_size import against_sample_size, regime_dots
 from .style import in_order, save
 from .tables import rows_html, settings_html, to_csv, to_html, to_latex, write_table, write_tables

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InputError
-from ..evaluate.summary import GROUP, select
+from ..evaluate.summaries import GROUP, select
 from .style import in_order, strategy_title
 
 PLACES = 3

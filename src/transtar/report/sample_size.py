@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from ..errors import InputError
-from ..evaluate.summary import select
+from ..evaluate.summaries import select
 from ..glossary import COLUMNS, display
 from .style import GREY, PAGE_WIDTH, in_order, new_figure, paper_style, strategy_style
 

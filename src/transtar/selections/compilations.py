@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..labels.label_tables import blank_stars
 from ..labels.places import named_places
 from ..tables import Column, canonical_label, find
-from ..tables.names import two_columns
+from ..tables.column_names import two_columns
 from .catalogs import Catalog, from_memory, to_gaia_ids
 
 KIND = "compilation"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..tables.names import canonical_label
+from ..tables.column_names import canonical_label
 
 KIND = "gaia"
 GAIA_ID = ("source_id", "gaia_source_id")

@@ -12,7 +12,7 @@ from ..report import in_order
 from ..train import find_strategy
 from .paired import score_strategies
 from .pipeline import PIPELINE
-from .plane import AXES, REFERENCE, TRUE, TRUTH, mean_mmd
+from .planes import AXES, REFERENCE, TRUE, TRUTH, mean_mmd
 from .predictions import Predicted, select
 from .spec import Study, adapters
 

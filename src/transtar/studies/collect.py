@@ -18,19 +18,19 @@ from ..evaluate import evaluate, regimes, write_results
 from ..files import write_text
 from ..glossary import LABELS, POOR_BELOW
 from ..labels import read_labels
-from .element import compare_element
+from .element_check import compare_element
 from .experiments import MATCHED, SIZES, experiment_studies
-from .explained import explain_networks
-from .inputs import locate, selection_folder, selection_title
 from .job import Job
 from .layout import PREDICTIONS, REST, RESULTS, SETTINGS, SPLITS, STARS
+from .networks import explain_networks
 from .pipeline import PIPELINE, pipeline_values, rows_of
-from .plane import collect_plane
+from .planes import collect_plane
 from .predictions import Predicted, select, to_table, write_stars
-from .record import write_record
 from .rows import finetuning_rows, rows_of_job
 from .spec import Study, adapters, of_subset, of_subset_plane
 from .stored import read_rest, read_run
+from .study_files import locate, selection_folder, selection_title
+from .study_record import write_record
 
 CHOSEN = "chosen"
 """Variant of rows that repeat, for each size, the adapter that was chosen beforehand."""

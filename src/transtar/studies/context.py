@@ -16,10 +16,10 @@ from ..report import FigureFile, save
 from .experiments import experiment_studies
 from .layout import PREDICTIONS, REST, SPLITS, STARS
 from .pipeline import PIPELINE, shown
-from .plane import PlaneLabels, read_mmd, read_planes, with_ending
+from .planes import PlaneLabels, read_mmd, read_planes, with_ending
 from .predictions import IN_RESULTS, Predicted, of_results, read_predictions, read_stars
-from .record import read_record
 from .spec import Study
+from .study_record import read_record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

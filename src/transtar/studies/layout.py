@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..files import check_files, read_written
-from .inputs import SELECTIONS, SETS, UNIVERSE
+from .study_files import SELECTIONS, SETS, UNIVERSE
 
 RESULTS, PREDICTIONS, MMD, RECORD = "results.csv", "predictions.parquet", "mmd.csv", "study.json"
 """Scores, predictions of test stars, discrepancies of planes, and what reports say beside them."""

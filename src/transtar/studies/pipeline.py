@@ -10,8 +10,8 @@ import numpy as np
 from ..datasets import PreparedSet
 from ..errors import InputError
 from ..labels import KEY_PARTS, join, read_labels
-from .inputs import locate
 from .spec import Study
+from .study_files import locate
 
 PIPELINE = "pipeline"
 """Strategy of its rows in results.csv."""

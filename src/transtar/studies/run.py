@@ -22,9 +22,8 @@ from ..surveys import get_survey
 from ..train import Pretrain, get_strategy, make_strategy, settings_from_dict
 from .collect import collect
 from .draw import draw
-from .element import element_model
+from .element_check import element_model
 from .experiments import experiment_studies
-from .inputs import SELECTIONS, SETS, check_inputs, make_inputs, prepared_set, samples_of, set_folder
 from .job import Job
 from .jobs import further_training, load_prior, prior_hash
 from .layout import check_out
@@ -32,6 +31,7 @@ from .reporters import check_reporters
 from .sizes import check_sizes
 from .spec import Study, adapters, settings_for
 from .stored import is_done
+from .study_files import SELECTIONS, SETS, check_inputs, make_inputs, prepared_set, samples_of, set_folder
 from .workers import train_jobs
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..datasets import PreparedSet, read_set, star_names, usable
 from ..errors import SettingsError
-from .inputs import set_folder
 from .spec import Study
+from .study_files import set_folder
 
 
 def check_sizes(study: Study, variant: str, out: Path, say: Callable[[str], None]) -> None:

@@ -2,9 +2,9 @@
 
 from .choice import CHOOSABLE, OF_SPECTRA, Choice
 from .column import Column
+from .column_names import KEY_PARTS, canonical_label, key_column, key_columns, meaning
 from .formats import from_arrow
 from .ids import NO_ID, to_int64
-from .names import KEY_PARTS, canonical_label, key_column, key_columns, meaning
 from .opening import FORMATS, open_table, read_table
 from .table import Table, find, once
 

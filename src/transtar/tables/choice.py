@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import SettingsError
 from ..glossary import LABELS
-from .names import SPELLINGS
+from .column_names import SPELLINGS
 
 OF_SPECTRA = ("wave", "loglam", "flux", "ivar", "error", "variance", "mask", "hdu")
 """What columns of spectra are chosen for, and the HDU of FITS that holds them; id, star and velocity are of tables, too."""

@@ -12,8 +12,8 @@ import numpy as np
 from ..errors import InputError, shown
 from .angles import to_degrees
 from .cells import to_text
+from .column_names import meaning
 from .ids import MISSING_SPELLINGS, MISSING_TEXT, UNSIGNED, to_int64
-from .names import meaning
 from .quantities import FREE, clean, clean_free, conversion, quantity
 
 _ANGLE = r"[:hd°]|\S\s+\S|^\s*[+-]?0\d{5}"

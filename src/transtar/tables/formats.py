@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..telling import tell
 from . import ecsv, fits, parquet, text, votable
 from .column import Column
-from .names import canonical_label, meaning
+from .column_names import canonical_label, meaning
 from .quantities import quantity
 from .table import Table, find, once
 

@@ -11,8 +11,8 @@ from ..errors import InputError, TranstarError, said
 from ..glossary import LABELS
 from .choice import Choice
 from .column import Column
+from .column_names import error_of, meaning, plain
 from .formats import open_file
-from .names import error_of, meaning, plain
 from .quantities import is_unit, quantity
 from .table import Table, find, once, renamed
 

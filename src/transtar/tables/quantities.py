@@ -75,7 +75,7 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType({
         Quantity("epoch", "yr", (1800, 2100), (1800, 2100), zero=True),
     )
 })  # fmt: skip
-"""By meaning (see `transtar.tables.names.meaning`); labels that are not here are in dex."""
+"""By meaning (see `transtar.tables.column_names.meaning`); labels that are not here are in dex."""
 
 
 FREE = "free"

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InputError
 from ..telling import tell
 from .column import Column
-from .names import KEY_PARTS, canonical_label, key_columns, meaning, plain, two_columns
+from .column_names import KEY_PARTS, canonical_label, key_columns, meaning, plain, two_columns
 
 
 @dataclass(frozen=True)

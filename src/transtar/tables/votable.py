@@ -15,7 +15,7 @@ import numpy as np
 from ..content import read_bytes
 from ..errors import InputError, said, shown
 from ..telling import tell
-from .names import meaning
+from .column_names import meaning
 
 _START = re.compile(
     rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE[^>]*>\s*)?<(?:[\w.-]+:)?VOTABLE[\s>]", re.DOTALL

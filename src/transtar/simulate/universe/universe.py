@@ -19,8 +19,8 @@ from tqdm import tqdm
 from ...errors import TranstarError
 from ...files import check_writable
 from ...processes import start_worker, stop
-from .catalogs import catalogs
 from .disk_space import check_disk
+from .mock_catalogs import catalogs
 from .samples import Plan, plan
 from .spectrum_groups import Group, group_of, places, write_group
 from .universe_record import add_group, begin_part, discard_unfinished, is_done, open_record, save_record

@@ -10,15 +10,15 @@ import numpy as np
 from ...evaluate import Results, select
 from ...explain import read_landscapes, summary_rows
 from ...explain.lines import read_lines
-from ...explain.results import RESPONSE, SALIENCY, read_saliency, read_test, shares
 from ...explain.saliency import Saliency
+from ...explain.stored_results import RESPONSE, SALIENCY, read_saliency, read_test, shares
 from ...glossary import plain
 from ...preprocess import Preprocessing
 from ...report import Section, draw_landscapes, in_order, rows_html
-from ...report.response import response_matrix
-from ...report.saliency import saliency_maps
+from ...report.response_figure import response_matrix
+from ...report.saliency_figure import saliency_maps
 from ..context import Context
-from ..explained import FEWEST, LANDSCAPES
+from ..networks import FEWEST, LANDSCAPES
 
 
 def _folder(context: Context, heading: str, file: str, *names: str) -> tuple[Path | None, list[Section]]:

@@ -16,7 +16,7 @@ from ..context import Context
 from ..paired import Scored, score_strategies
 from ..pipeline import PIPELINE
 from ..predictions import Predicted, select
-from ..reporters.common import with_error
+from ..reporters.formatting import with_error
 from ..spec import Study
 
 REGIMES = {"all": "all test stars", "poor": "metal-poor stars", "rich": "metal-rich stars"}

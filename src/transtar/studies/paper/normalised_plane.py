@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ...errors import InputError
 from ...glossary import display
 from ...report import Plane
-from ...report.plane import DENSITY, LABELS, count_in_cells, discrepancy_lines, finite_stars, write_lines
+from ...report.plane_figure import DENSITY, LABELS, count_in_cells, discrepancy_lines, finite_stars, write_lines
 from ...report.style import PAGE_WIDTH, new_figure, paper_style
 
 PAPER_LIMITS = ((-1.5, 0.4), (-0.2, 0.45))

@@ -12,9 +12,9 @@ from ...report import Panel, Plane
 from ..context import Context
 from ..experiments import SIZES, rate_name
 from ..pipeline import PIPELINE
-from ..plane import AXES, PlaneLabels
+from ..planes import AXES, PlaneLabels
 from ..predictions import Predicted, select
-from ..reporters.common import panel
+from ..reporters.formatting import panel
 from ..spec import Study, adapters
 
 MOST_COLUMNS = 6

@@ -11,8 +11,8 @@ from ...report import Section, Table, to_html, write_tables
 from ...train import null_models
 from ..context import Context
 from ..experiments import SIZES
-from ..record import counts_of
 from ..spec import adapters
+from ..study_record import counts_of
 from .arrangements import (
     STRATEGIES_OF_TABLE_1,
     STRATEGIES_OF_TABLE_A2,

@@ -25,7 +25,7 @@ from ..context import Context
 from ..paired import score_strategies
 from ..pipeline import PIPELINE
 from ..spec import Study, adapters
-from .common import panel, with_error
+from .formatting import panel, with_error
 
 KINDS = ("dwarf", "giant", "cool", "warm", "poor-dwarf", "poor-giant")
 """Regimes of the table by kind of star, as far as there are enough stars of them."""

@@ -6,7 +6,7 @@ from ...evaluate import GAMMA, GAMMAS, Results, select
 from ...report import FigureFile, Plane, Section, abundance_plane, in_order, rows_html
 from ..context import Context
 from ..pipeline import PIPELINE
-from ..plane import AXES, DEFAULT, HALVES, REFERENCE, TRUE, TRUTH, PlaneLabels, mean_mmd, with_ending
+from ..planes import AXES, DEFAULT, HALVES, REFERENCE, TRUE, TRUTH, PlaneLabels, mean_mmd, with_ending
 from ..spec import of_subset_plane
 
 

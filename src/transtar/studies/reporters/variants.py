@@ -16,7 +16,7 @@ from ..collect import CHOSEN
 from ..context import Context
 from ..paired import score_strategies
 from ..predictions import Predicted
-from .common import with_error
+from .formatting import with_error
 
 HEADER = ("variant", "strategy", "n", "R2 all", "R2 poor", "R2 rich", "sigma", "bias", "R2 minus default")
 

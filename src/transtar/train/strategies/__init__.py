@@ -1,6 +1,13 @@
 """Fine-tuning strategies, one file each; each says all there is to know of itself, and others register theirs."""
 
-from .base import (
+from .full import Full
+from .gradient import FineTuning, Trainable, chain
+from .lora import LoRA
+from .recalibrate import Recalibrate
+from .residual import Residual
+from .ridge import Ridge
+from .scratch import Scratch
+from .strategy import (
     Moved,
     Strategy,
     command_strategies,
@@ -13,13 +20,6 @@ from .base import (
     strategy_names,
     trained_strategies,
 )
-from .full import Full
-from .gradient import FineTuning, Trainable, chain
-from .lora import LoRA
-from .recalibrate import Recalibrate
-from .residual import Residual
-from .ridge import Ridge
-from .scratch import Scratch
 from .zero_shot import ZeroShot
 
 # In the order of tables and legends.

@@ -15,7 +15,7 @@ from ..fit import Fit, begin_adaptation
 from ..loop import Progress
 from ..settings import MODEST, TrainSettings
 from ..shared import Shared
-from .base import Strategy
+from .strategy import Strategy
 
 if TYPE_CHECKING:
     from ...datasets.stars import Stars

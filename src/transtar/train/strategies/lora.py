@@ -13,8 +13,8 @@ from torch import nn
 from ...errors import InputError
 from ...models.lora import LoRALinear, LoRASettings, add_lora, lora_factors, merge_lora, unmerge_lora
 from ...models.residual import assemble, innermost
-from .base import Moved
 from .gradient import FineTuning, Trainable, chain
+from .strategy import Moved
 
 if TYPE_CHECKING:
     from ...models.estimator import Estimator

@@ -13,7 +13,7 @@ from ...checks import check_real
 from ...errors import SettingsError, shown
 from ...models.networks import map_outputs
 from ..record import finished, provenance_step
-from .base import Strategy
+from .strategy import Strategy
 
 if TYPE_CHECKING:
     from ...datasets.stars import Stars

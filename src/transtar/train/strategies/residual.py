@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 from torch import nn
 
 from ...models.residual import ResidualNetwork, ResidualSettings, build_head
-from .base import Moved
 from .gradient import FineTuning, Trainable, chain
+from .strategy import Moved
 
 if TYPE_CHECKING:
     from ...models.estimator import Estimator

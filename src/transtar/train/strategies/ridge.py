@@ -13,7 +13,7 @@ from ...errors import InputError, SettingsError
 from ...models.mlp import build_linear
 from ..fit import blank_estimator, standard_targets
 from ..record import finished, provenance_step
-from .base import Strategy
+from .strategy import Strategy
 
 if TYPE_CHECKING:
     from ...datasets.stars import Stars

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from .base import Strategy
+from .strategy import Strategy
 
 if TYPE_CHECKING:
     from ...datasets.stars import Stars

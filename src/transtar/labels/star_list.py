@@ -10,8 +10,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..spectra import SpectrumBatch
+from ..tables.column_names import KEY_PARTS
 from ..tables.ids import NO_ID
-from ..tables.names import KEY_PARTS
 from .join import comparable, join
 from .label_tables import read_stars
 from .velocities import near

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from ..glossary import COLUMNS
 from .landscape import Landscape, summary_rows
 from .lines import Share
+from .minimum_variance import SNR, correlation, noise_of
 from .moved import STEPS
 from .response import PhysicalTest, Response
 from .saliency import Saliency
-from .weights import SNR, correlation, noise_of
 
 STRONGEST = 8
 """Lines listed."""

@@ -5,7 +5,7 @@ from matplotlib.contour import ContourSet
 
 from transtar.errors import InputError
 from transtar.explain import Landscape
-from transtar.report.landscape import draw_landscapes
+from transtar.report.landscape_figure import draw_landscapes
 from transtar.report.style import save
 
 AXIS = np.linspace(-3, 3, 7)

@@ -7,8 +7,8 @@ import pytest
 
 from transtar.errors import InputError
 from transtar.explain.lines import read_lines
-from transtar.explain.results import read_saliency, read_test, shares, write_saliency, write_shares, write_test
-from transtar.explain.tables import format_responses, format_shares, format_weights
+from transtar.explain.stored_results import read_saliency, read_test, shares, write_saliency, write_shares, write_test
+from transtar.explain.text_tables import format_responses, format_shares, format_weights
 
 from ..report.explained import WAVE, made_saliency, made_test
 

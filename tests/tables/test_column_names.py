@@ -1,7 +1,7 @@
 import pytest
 
 from transtar.labels import canonical_label
-from transtar.tables.names import key_columns
+from transtar.tables.column_names import key_columns
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
 from transtar.errors import InputError
-from transtar.studies.record import counts_of, read_record, write_record
+from transtar.studies.study_record import counts_of, read_record, write_record
 
 
 def test_round_trip(tmp_path):

@@ -15,8 +15,8 @@ from ..explain import loss_landscape, save_landscapes
 from ..explain.lines import read_lines
 from ..explain.physical import run_physical_test
 from ..explain.response import PhysicalTest
-from ..explain.results import SALIENCY, shares, write_saliency, write_shares, write_test
 from ..explain.saliency import saliency
+from ..explain.stored_results import SALIENCY, shares, write_saliency, write_shares, write_test
 from ..files import content_hash
 from ..models import Estimator, load_estimator
 from .job import Job

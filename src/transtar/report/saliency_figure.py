@@ -17,7 +17,7 @@ from ..explain.response import PhysicalTest
 from ..explain.saliency import Band, Saliency
 from ..glossary import display
 from ..train import find_strategy
-from .response import response_matrix
+from .response_figure import response_matrix
 from .style import BLACK, GREY, PAGE_WIDTH, VERMILION, as_text, in_order, new_figure, paper_style, save, strategy_style
 
 WINDOWS = {

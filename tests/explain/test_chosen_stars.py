@@ -3,8 +3,8 @@ import pytest
 
 from transtar.datasets import PreparedSet
 from transtar.errors import InputError
+from transtar.explain.chosen_stars import labelled_stars, labels_of, unseen_stars
 from transtar.explain.physical import require_testable, run_physical_test
-from transtar.explain.stars import labelled_stars, labels_of, unseen_stars
 from transtar.flags import Flag
 from transtar.models import load_estimator
 from transtar.preprocess import Preprocessing

@@ -3,7 +3,7 @@ import pytest
 
 from transtar.errors import InputError
 from transtar.explain.response import Response
-from transtar.report.response import error_of, response_matrix
+from transtar.report.response_figure import error_of, response_matrix
 
 from .explained import made_test
 

@@ -16,12 +16,12 @@ from ..errors import InputError
 from ..evaluate import GAMMA, GAMMAS, Discrepancy, halves_floor, select, squared_mmds
 from ..files import write_text
 from ..labels import read_labels
-from .inputs import locate
 from .job import Job
 from .pipeline import PIPELINE, read_table, rows_of
 from .predictions import read_stars, write_stars
 from .spec import Study
 from .stored import read_plane
+from .study_files import locate
 
 AXES = ("feh", "alphafe")
 

@@ -23,14 +23,14 @@ from transtar.train import (
     strategy_names,
     trained_strategies,
 )
-from transtar.train.strategies import base
+from transtar.train.strategies import strategy as registry_module
 
 OURS = ["zero-shot", "recalibrate", "ridge", "residual", "lora", "full", "scratch"]
 
 
 @pytest.fixture(autouse=True)
 def registry(monkeypatch):
-    monkeypatch.setattr(base, "_REGISTERED", dict(base._REGISTERED))
+    monkeypatch.setattr(registry_module, "_REGISTERED", dict(registry_module._REGISTERED))
 
 
 def test_what_others_ask_the_registry_for():

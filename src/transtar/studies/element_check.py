@@ -19,8 +19,8 @@ from ..evaluate.element import (
 from ..glossary import plain
 from ..models import Estimator, find_model, load_estimator
 from ..preprocess import Preprocessing, require_same
-from .inputs import set_folder
 from .spec import Study
+from .study_files import set_folder
 
 LABEL = "alphafe"
 

@@ -8,7 +8,7 @@ from scipy.optimize import isotonic_regression
 
 from transtar.errors import InputError
 from transtar.explain.lines import read_lines
-from transtar.report.saliency import WINDOWS, draw_saliency, saliency_maps, spread
+from transtar.report.saliency_figure import WINDOWS, draw_saliency, saliency_maps, spread
 
 from .explained import WAVE, made_saliency, made_test
 

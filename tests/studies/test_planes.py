@@ -4,7 +4,7 @@ import pytest
 
 from transtar.errors import InputError
 from transtar.evaluate import GAMMAS, halves_floor, squared_mmd
-from transtar.studies.plane import (
+from transtar.studies.planes import (
     AXES,
     HALVES,
     REFERENCE,

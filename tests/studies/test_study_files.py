@@ -6,9 +6,9 @@ from transtar.datasets import prepare, read_set
 from transtar.errors import InputError, SettingsError
 from transtar.files import content_hash
 from transtar.preprocess import Preprocessing
-from transtar.studies.inputs import check_inputs, locate, selection_folder, set_folder, universe_of
 from transtar.studies.load import build_study
 from transtar.studies.run import check_settings, content_of
+from transtar.studies.study_files import check_inputs, locate, selection_folder, set_folder, universe_of
 from transtar.surveys import get_survey
 
 from ..made_surveys import made_lamost

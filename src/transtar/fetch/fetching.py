@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import InputError, SettingsError, TranstarError
 from ..files import atomic_folder
-from ..tables.names import KEY_PARTS
+from ..tables.column_names import KEY_PARTS
 from .ask import Ask
 from .find import Match, Matches, find_ids, find_positions, find_release
 from .output import PREFIX, SPECTRA, SpectraWriter, write_csv
