@@ -83,7 +83,7 @@ def test_redrawing_trains_nothing_and_gives_the_same(finished, monkeypatch):
     shutil.rmtree(finished / "figures")
     handed = []
     monkeypatch.setattr("transtar.studies.run.train_jobs", lambda jobs, runs, workers: handed.extend(jobs) or {})
-    for name in ("transtar.studies.rows.load_estimator", "transtar.studies.networks.load_estimator"):
+    for name in ("transtar.studies.rows.load_estimator", "transtar.studies.explaining.load_estimator"):
         monkeypatch.setattr(name, lambda *arguments: pytest.fail("a model was opened"))
     assert main(["study", "paper", "--scale", "tiny", "--workers", "1", "--out", str(finished)]) == 0
     assert handed == []

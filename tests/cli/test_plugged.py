@@ -12,6 +12,7 @@ from transtar.catalog import read_catalog
 from transtar.datasets import add_input, read_set
 from transtar.datasets import inputs as inputs_module
 from transtar.models import load_estimator
+from transtar.train.strategies import strategy as registry_module
 
 from ..plugged import plug_in
 
