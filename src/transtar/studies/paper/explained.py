@@ -18,7 +18,7 @@ from ...report import Section, draw_landscapes, in_order, rows_html
 from ...report.response_figure import response_matrix
 from ...report.saliency_figure import saliency_maps
 from ..context import Context
-from ..networks import FEWEST, LANDSCAPES
+from ..explaining import FEWEST, LANDSCAPES
 
 
 def _folder(context: Context, heading: str, file: str, *names: str) -> tuple[Path | None, list[Section]]:
