@@ -5,7 +5,7 @@ from transtar.flags import BAD, DESCRIPTIONS, NO_LABEL, Flag, count, has
 BITS = {
     0: "LOW_GOOD_FRACTION", 1: "LOW_SNR", 2: "NO_IVAR", 3: "NO_VELOCITY", 4: "NON_STELLAR", 5: "HOT_STAR",
     6: "OUT_OF_DOMAIN", 7: "LABEL_EXTRAPOLATED", 8: "TRAINED_ON", 9: "CONTINUUM_FAILED", 10: "BAD_FIBER",
-    12: "DUPLICATE",
+    12: "DUPLICATE", 15: "NO_INPUT",
 }  # fmt: skip
 
 

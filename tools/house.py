@@ -146,29 +146,33 @@ def draw(graph: Graph, path: Path) -> None:
     for room in sorted(heights, key=lambda room: (heights[room], room)):
         rows[heights[room]].append(room)
     arrows = without_implied(graph)
-    places = _places(rows, arrows)
+    places = _places(rows)
     width, height = 1.5, 0.5
     with plt.rc_context({"svg.hashsalt": "house", "svg.fonttype": "none", "font.size": 9}):
         figure, axes = plt.subplots(figsize=(9, 0.85 * len(rows) + 0.4))
         for upper, lower in ((room, below) for room in arrows for below in sorted(arrows[room])):
             (x, y), (to_x, to_y) = places[upper], places[lower]
-            bend = 0.0 if y - to_y < 1.5 else 0.12 if x >= to_x else -0.12
             axes.annotate(
                 "",
                 (to_x, to_y + height / 2),
                 (x, y - height / 2),
-                arrowprops={
-                    "arrowstyle": "-|>", "color": "0.45", "lw": 0.8, "shrinkA": 0, "shrinkB": 0,
-                    "connectionstyle": f"arc3,rad={bend}",
-                },
-            )  # fmt: skip
+                arrowprops={"arrowstyle": "-|>", "color": "0.45", "lw": 0.8, "shrinkA": 0, "shrinkB": 0},
+            )
         for room, (x, y) in places.items():
             box = plt.Rectangle(
                 (x - width / 2, y - height / 2), width, height, facecolor="#dce9f5", edgecolor="#30506e", zorder=3
             )
             axes.add_patch(box)
             axes.text(x, y + 0.07, room, ha="center", va="center", weight="bold", zorder=4)
-            axes.text(x, y - 0.14, f"{lines_of(room):,} lines", ha="center", va="center", fontsize=7, zorder=4)
+            axes.text(
+                x,
+                y - 0.14,
+                f"about {round(lines_of(room), -2):,} lines",
+                ha="center",
+                va="center",
+                fontsize=7,
+                zorder=4,
+            )
         sides = [x for x, _ in places.values()]
         axes.set_xlim(min(sides) - width, max(sides) + width)
         axes.set_ylim(-0.6, max(rows) + 0.6)
@@ -183,22 +187,21 @@ def draw(graph: Graph, path: Path) -> None:
         plt.close(figure)
 
 
-def _places(rows: Mapping[int, list[str]], arrows: Graph) -> dict[str, tuple[float, float]]:
-    """Where rooms stand: on their floor, each near the middle of those it imports."""
+ACROSS = {
+    "cli": -1.5, "studies": 0.0, "report": 0.0, "explain": 0.0, "evaluate": -1.8, "catalog": -0.9, "simulate": 0.9, "train": 2.6,
+    "fetch": -3.7, "models": 0.9, "selections": -3.2, "datasets": 0.9, "labels": -1.5, "surveys": 0.5, "preprocess": 2.6,
+    "tables": -0.5, "ground": 0.9,
+}  # fmt: skip
+"""How far to the right a room is drawn, so that few arrows cross; its floor comes from the imports. Others stand on the right."""
+
+
+def _places(rows: Mapping[int, list[str]]) -> dict[str, tuple[float, float]]:
+    """Where the middles of rooms are."""
     places: dict[str, tuple[float, float]] = {}
-    step = 1.9
-    for floor in sorted(rows):
-        wanted = {
-            room: sum(places[below][0] for below in arrows[room]) / len(arrows[room]) if arrows.get(room) else 0.0
-            for room in rows[floor]
-        }
-        ordered = sorted(rows[floor], key=lambda room: (wanted[room], room))
-        middle = sum(wanted.values()) / len(wanted)
-        # Floors of one room alternate about the middle, so that long arrows pass beside them.
-        aside = (0.8 if floor % 2 else -0.8) if len(ordered) == 1 and 0 < floor < max(rows) else 0.0
-        for number, room in enumerate(ordered):
-            x = (number - (len(ordered) - 1) / 2) * step + 0.3 * middle + aside
-            places[room] = (x, float(floor))
+    for floor, names in rows.items():
+        new = [name for name in names if name not in ACROSS]
+        places |= {name: (ACROSS[name], float(floor)) for name in names if name in ACROSS}
+        places |= {name: (4.4 + 1.7 * number, float(floor)) for number, name in enumerate(new)}
     return places
 
 

@@ -22,6 +22,7 @@ class Flag(IntFlag):
     CONTINUUM_FAILED = 1 << 9
     BAD_FIBER = 1 << 10
     DUPLICATE = 1 << 12
+    NO_INPUT = 1 << 15
 
 
 DESCRIPTIONS = {
@@ -37,6 +38,7 @@ DESCRIPTIONS = {
     Flag.CONTINUUM_FAILED: "continuum not positive and finite over the whole grid",
     Flag.BAD_FIBER: "the survey marks the fibre as bad",
     Flag.DUPLICATE: "another row holds the same star",
+    Flag.NO_INPUT: "a model takes an input other than the flux that the spectrum does not have",
 }
 
 BAD = (
@@ -47,11 +49,12 @@ BAD = (
     | Flag.OUT_OF_DOMAIN
     | Flag.CONTINUUM_FAILED
     | Flag.BAD_FIBER
+    | Flag.NO_INPUT
 )
 """Bits that speak against using a label; the others are warnings."""
 
 NO_LABEL = Flag.LOW_GOOD_FRACTION | Flag.NO_VELOCITY | Flag.NON_STELLAR | Flag.CONTINUUM_FAILED
-"""Bits whose rows get NaN labels."""
+"""Bits whose rows get NaN labels; NO_INPUT has them for the labels of those models alone."""
 
 
 def has(flags: np.ndarray, which: Flag) -> np.ndarray:

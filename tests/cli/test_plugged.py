@@ -11,6 +11,7 @@ import yaml
 from transtar.catalog import read_catalog
 from transtar.datasets import add_input, read_set
 from transtar.datasets import inputs as inputs_module
+from transtar.flags import Flag, has
 from transtar.models import load_estimator
 from transtar.train.strategies import strategy as registry_module
 
@@ -119,7 +120,9 @@ def test_inputs_of_a_set(world, transtar, fails, tmp_path):
     done = transtar("predict", "--model", adapted, "--data", target, "--out", out)
     assert done.code == 0, done.err
     assert "1 of 36 spectra are without the input 'embedding'" in done.err
-    assert np.flatnonzero(~np.isfinite(read_catalog(out)["feh"])).tolist() == [3]
+    catalog = read_catalog(out)
+    assert np.flatnonzero(~np.isfinite(catalog["feh"])).tolist() == [3]
+    assert np.flatnonzero(has(catalog["flags"], Flag.NO_INPUT)).tolist() == [3]
     # A model of the flux beside it: each takes its own, and the label is missing where one of them has none.
     done = transtar("predict", "--model", adapted, world.model, "--data", target, "--out", tmp_path / "both.parquet")
     assert done.code == 0, done.err

@@ -26,6 +26,8 @@ FULL = MINIMAL | {
     "element": {"model": "mock-alphafe", "column": "mg_fe"},
     "pipeline": {"feh": "FEH"},
     "preprocessing": {"frame": "rest"},
+    "quality": {"snr": 20, "good_fraction": 0.7},
+    "reporters": ["summary", "labels"],
     "seeds": [0, 1],
     "sizes": [10, 20],
     "pretrain": {"epochs": 3, "learning_rate": 1e-3, "augmentation": {"noise": [40, 300]}, "mlp": {"hidden": [8, 4]}},

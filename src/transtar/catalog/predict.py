@@ -148,7 +148,7 @@ def predict_batches(
     ------
     dict of str to ndarray, shape (n,)
         The key columns, `snr`, `good_fraction`, labels (float32), ensemble spreads, and `flags` (int32), to which
-        LABEL_EXTRAPOLATED, OUT_OF_DOMAIN, HOT_STAR and TRAINED_ON are added. LABEL_EXTRAPOLATED and OUT_OF_DOMAIN are
+        LABEL_EXTRAPOLATED, OUT_OF_DOMAIN, HOT_STAR, NO_INPUT and TRAINED_ON are added. LABEL_EXTRAPOLATED and OUT_OF_DOMAIN are
         set if they hold for any of the models.
 
     Raises
@@ -221,6 +221,8 @@ def _predict(
             labels, distance = estimator.predict_with_distance(taken)
             predicted = np.asarray(labels, np.float64).reshape(n, -1)
             flags[np.asarray(distance) > estimator.domain_limit] |= Flag.OUT_OF_DOMAIN
+            if estimator.input != FLUX.name:
+                flags[~np.isfinite(taken).all(axis=1)] |= Flag.NO_INPUT
         else:
             predicted = np.empty((0, len(estimator.label_names)))
         for number, label in enumerate(estimator.label_names):
@@ -237,7 +239,7 @@ def _predict(
             flags |= quality.hot_flags(mean)
         found[label] = mean
         if np.isfinite(errors[label]).all():
-            found[f"{label}_err"] = np.full(len(mean), max(errors[label]))
+            found[f"{label}_err"] = np.where(np.isfinite(mean), max(errors[label]), np.nan)
         if len(values) > 1:
             found[f"{label}_ens_std"] = np.std(values, axis=0, ddof=1)
     return found, flags

@@ -20,9 +20,9 @@ from ..glossary import LABELS, POOR_BELOW
 from ..labels import read_labels
 from .element_check import compare_element
 from .experiments import MATCHED, SIZES, experiment_studies
+from .explaining import explain_networks
 from .job import Job
 from .layout import PREDICTIONS, REST, RESULTS, SETTINGS, SPLITS, STARS
-from .explaining import explain_networks
 from .pipeline import PIPELINE, pipeline_values, rows_of
 from .planes import collect_plane
 from .predictions import Predicted, select, to_table, write_stars
