@@ -16,7 +16,7 @@ from transtar.files import (
     write_json,
 )
 
-MARKER = Marker("set.json", "a set", own=("*.parquet",), says={"format": "a set"})
+MARKER = Marker("set.json", "a set", files=("*.parquet",), says={"format": "a set"})
 
 
 def names(folder):
@@ -44,7 +44,7 @@ def current_umask():
 
 def test_atomic_folder_replaces(tmp_path):
     for text in ("one", "two"):
-        with atomic_folder(tmp_path / "f", own=("o*", "two")) as temporary:
+        with atomic_folder(tmp_path / "f", files=("o*", "two")) as temporary:
             (temporary / text).touch()
         assert names(tmp_path) == ["f"]
         assert names(tmp_path / "f") == [text]
@@ -53,14 +53,14 @@ def test_atomic_folder_replaces(tmp_path):
 def test_what_is_not_ours_is_kept(tmp_path):
     """Notes, folders, links and files that came while the new folder was made: all are in it."""
     old = tmp_path / "f"
-    with atomic_folder(old, own=("*.parquet",)) as temporary:
+    with atomic_folder(old, files=("*.parquet",)) as temporary:
         (temporary / "one.parquet").write_text("new")
     (old / "plots").mkdir(parents=True)
     for name in ("mine.parquet", "notes.txt", ".hidden", "plots/a.png"):
         (old / name).write_text("old")
     (tmp_path / "elsewhere").mkdir()
     (old / "link").symlink_to(tmp_path / "elsewhere")
-    with atomic_folder(old, own=("*.parquet",)) as temporary:
+    with atomic_folder(old, files=("*.parquet",)) as temporary:
         (temporary / "two.parquet").write_text("new")
         (old / "late.txt").write_text("old")
     assert names(tmp_path) == ["elsewhere", "f"]
@@ -90,7 +90,7 @@ def test_links_are_not_followed(tmp_path):
     for target in ("outside", "nowhere"):
         link = tmp_path / f"to-{target}"
         link.symlink_to(tmp_path / target)
-        with pytest.raises(InputError, match="is a link"), atomic_folder(link, own=("a",)):
+        with pytest.raises(InputError, match="is a link"), atomic_folder(link, files=("a",)):
             pass
         with pytest.raises(InputError, match="is a link"):
             check_replaceable(link, MARKER)

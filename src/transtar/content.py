@@ -103,10 +103,10 @@ class _Decompressed(io.RawIOBase):
 
     def readinto(self, buffer) -> int:
         while not self._rest:
-            found = next(self._content, None)
-            if found is None:
+            block = next(self._content, None)
+            if block is None:
                 return 0
-            self._rest = memoryview(found)
+            self._rest = memoryview(block)
         n = min(len(buffer), len(self._rest))
         buffer[:n], self._rest = self._rest[:n], self._rest[n:]
         return n

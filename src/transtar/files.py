@@ -91,7 +91,7 @@ def atomic_path(path: str | os.PathLike, durable: bool = True, ours: bool = Fals
 
 
 @contextmanager
-def atomic_folder(path: str | os.PathLike, own: Iterable[str] = (), marker: Marker | None = None) -> Iterator[Path]:
+def atomic_folder(path: str | os.PathLike, files: Iterable[str] = (), marker: Marker | None = None) -> Iterator[Path]:
     """Give a temporary folder that becomes `path` when the block ends well, and vanishes when it does not.
 
     What transtar has not made is never deleted: whatever else lay in an older folder at `path` lies in the new one, too.
@@ -99,10 +99,10 @@ def atomic_folder(path: str | os.PathLike, own: Iterable[str] = (), marker: Mark
     Parameters
     ----------
     path : path
-    own : iterable of str
+    files : iterable of str
         Names, or patterns of names, of files that an earlier call may have written: they go. The rest is kept.
     marker : Marker, optional
-        What an older folder must be; it has an `own` itself.
+        What an older folder must be; it has `files` itself.
 
     Yields
     ------
@@ -117,7 +117,7 @@ def atomic_folder(path: str | os.PathLike, own: Iterable[str] = (), marker: Mark
         If the disk is full or a size limit is hit; what stood at `path` before is untouched.
     """
     path = Path(path)
-    own = (*own, *(marker.own if marker else ()))
+    files = (*files, *(marker.files if marker else ()))
     if kind_of(path) not in ("nothing", "folder"):
         raise InputError(f"{path}: is a {kind_of(path)}, not a folder to write")
     make_parent(path)
@@ -130,17 +130,17 @@ def atomic_folder(path: str | os.PathLike, own: Iterable[str] = (), marker: Mark
         new.chmod(0o777 & ~_umask())
         written = {entry.name: [describe(entry)] for entry in new.iterdir() if entry.is_file() and entry.name != LIST}
         if path.exists():
-            _replace_folder(path, folder, made, own, marker, written)
+            _replace_folder(path, folder, made, files, marker, written)
         else:
             write_list(new, written, new_mark())
             _sync_all(new)
             new.rename(path)
 
 
-def _replace_folder(path: Path, folder: Path, made: list[str], own, marker: Marker | None, written) -> None:
+def _replace_folder(path: Path, folder: Path, made: list[str], files, marker: Marker | None, written) -> None:
     """Put the new folder in the place of `path`, whose files but transtar's own it takes over."""
     new = folder / NEW
-    goes = files_to_go(path, made, own, marker)
+    goes = files_to_go(path, made, files, marker)
     known = read_written(path)
     for name in ("", *made):
         keep_owner(new / name, path / name)

@@ -298,8 +298,8 @@ def _check_fields(header: Header, content: bytes, where: str, width: int | None)
     if width is not None:
         # astropy takes a while for each card, and a catalog has hundreds.
         forms = {int(i): form.decode("ascii", "replace") for i, form in _TFORM.findall(content)}
-        found = sum(column_size(forms.get(i, ""), f"{where}: TFORM{i}") for i in range(1, n + 1))
-        _require(found == width, where, f"columns of {found} bytes in rows of {width}")
+        size = sum(column_size(forms.get(i, ""), f"{where}: TFORM{i}") for i in range(1, n + 1))
+        _require(size == width, where, f"columns of {size} bytes in rows of {width}")
 
 
 def column_size(form: str, where: str) -> int:
@@ -310,11 +310,11 @@ def column_size(form: str, where: str) -> int:
     InputError
         If that is none of the standard.
     """
-    found = _FORMAT.match(form.strip().upper())
-    if found is None:
+    match = _FORMAT.match(form.strip().upper())
+    if match is None:
         raise InputError(f"{where} = '{shown(form)}' is no format of FITS{_AGAIN}")
-    repeat = int(found[1] or 1)
-    return (repeat + 7) // 8 if found[2] == "X" else repeat * _WIDTH[found[2]]
+    repeat = int(match[1] or 1)
+    return (repeat + 7) // 8 if match[2] == "X" else repeat * _WIDTH[match[2]]
 
 
 def _whole(header: Header, key: str, where: str, default: int | None = None) -> int:
@@ -371,16 +371,16 @@ def check_own_header(header: Header, where: str) -> None:
         )
 
 
-def compare_sums(found: int, stated: int, where: str) -> None:
+def compare_sums(checksum: int, stated: int, where: str) -> None:
     """Refuse data whose checksum is not the one stated; 0 states none.
 
     Raises
     ------
     InputError
     """
-    if stated and found != stated:
+    if stated and checksum != stated:
         raise InputError(
-            f"{where}: damaged data (their sum is {found}, DATASUM says {stated}); fetch the file again, or remove DATASUM if "
+            f"{where}: damaged data (their sum is {checksum}, DATASUM says {stated}); fetch the file again, or remove DATASUM if "
             "you have changed the data yourself"
         )
 

@@ -153,12 +153,12 @@ def get_grid(name: str) -> Grid:
     """
     if name in _REGISTERED:
         return _REGISTERED[name]
-    found = load_offered(ENTRY_POINT_GROUP, name, "grid", (LogGrid, WaveGrid))
-    if found is None:
+    grid = load_offered(ENTRY_POINT_GROUP, name, "grid", (LogGrid, WaveGrid))
+    if grid is None:
         raise SettingsError(
             f"no wavelength grid '{name}'; known grids: {', '.join(grid_names())}; is the package installed that adds it?"
         )
-    return register_grid(found)
+    return register_grid(grid)
 
 
 def points_hash(grid: Grid) -> str:

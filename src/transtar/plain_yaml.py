@@ -74,15 +74,15 @@ class _Loader(yaml.SafeLoader):
         return size
 
     def construct_mapping(self, node, deep=False):
-        found: set = set()
+        keys: set = set()
         for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
                 raise _Unusable(f"line {line}: a key is a name or a number")
             key = "<<" if key_node.tag.endswith(":merge") else self.construct_object(key_node)
-            if key in found:
+            if key in keys:
                 raise _Twice(f"line {line}: the key '{shown(key)}' stands twice")
-            found.add(key)
+            keys.add(key)
         return super().construct_mapping(node, deep=True)
 
 
@@ -232,7 +232,7 @@ def read_extending(name: str, find: Callable[[str], Path], merge: Callable[[dict
             raise SettingsError(f"{following}: extends names one other {what}, not '{shown(base)}'")
         contents.append(content)
         following = base
-    found = contents.pop()
+    merged = contents.pop()
     while contents:
-        found = merge(found, contents.pop())
-    return found
+        merged = merge(merged, contents.pop())
+    return merged

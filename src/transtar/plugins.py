@@ -45,21 +45,21 @@ def _load(point: EntryPoint, kind: str, expected: type | tuple[type, ...]) -> An
     package = point.dist.name if point.dist is not None else point.module
     # A foreign module can fail in any way at all; only what it offers may suffer from that.
     try:
-        found = point.load()
+        loaded = point.load()
     except Exception as error:
         raise SettingsError(
             f"{kind} '{point.name}' of package '{package}' ({point.value}) cannot be loaded: "
             f"{type(error).__name__}: {error}; mend or uninstall that package"
         ) from error
-    if not isinstance(found, expected):
+    if not isinstance(loaded, expected):
         kinds = expected if isinstance(expected, tuple) else (expected,)
         known = " or ".join(f"{one.__module__.removesuffix('.base')}.{one.__name__}" for one in kinds)
         raise SettingsError(
-            f"{kind} '{point.name}' of package '{package}': {point.value} is a {type(found).__name__}, not a {known}"
+            f"{kind} '{point.name}' of package '{package}': {point.value} is a {type(loaded).__name__}, not a {known}"
         )
-    name = getattr(found, "name", None)
+    name = getattr(loaded, "name", None)
     if name != point.name:
         raise SettingsError(
             f"package '{package}' offers a {kind} named '{name}' under the name '{point.name}'; they must agree"
         )
-    return found
+    return loaded

@@ -45,16 +45,16 @@ def ending_cleanly() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    ours = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
+    handled = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
     told: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
         told.append(number)
-        for one in ours:
+        for one in handled:
             signal.signal(one, signal.SIG_IGN)
         raise Ended(number)
 
-    for number in ours:
+    for number in handled:
         signal.signal(number, end)
     try:
         yield
@@ -63,7 +63,7 @@ def ending_cleanly() -> Iterator[None]:
             raise
         raise Ended(told[0]) from error
     finally:
-        for number in ours:
+        for number in handled:
             signal.signal(number, signal.SIG_DFL)
 
 

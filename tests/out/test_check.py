@@ -13,7 +13,7 @@ from transtar.seal import file_hash, is_as_noted, sealed
 MARKER = Marker(
     "set.json",
     "a set",
-    own=("set.json", "*.parquet"),
+    files=("set.json", "*.parquet"),
     says={"format": "ours"},
     keys=("n",),
     vouched=lambda folder, found: ["a.parquet"] if is_as_noted(folder / "a.parquet", found["a"]) else [],

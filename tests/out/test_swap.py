@@ -19,7 +19,7 @@ class Killed(BaseException):
 
 
 def make(path, *files):
-    with atomic_folder(path, own=OWN) as temporary:
+    with atomic_folder(path, files=OWN) as temporary:
         for name in files:
             (temporary / name).write_text(name + files[0])
 
@@ -113,7 +113,7 @@ def test_killed_anywhere(old, tmp_path, monkeypatch):
 
 
 def test_what_comes_late_is_kept(old):
-    with atomic_folder(old, own=OWN) as temporary:
+    with atomic_folder(old, files=OWN) as temporary:
         (temporary / "two").touch()
         (old / "late").write_text("mine")
     assert (old / "late").read_text() == "mine"

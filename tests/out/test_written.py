@@ -137,13 +137,13 @@ def test_a_file_that_its_owner_has_made_read_only_stays(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root may give files away")
 def test_owner_and_group_stay(tmp_path):
-    with atomic_folder(tmp_path / "f", own=("*",)) as temporary:
+    with atomic_folder(tmp_path / "f", files=("*",)) as temporary:
         (temporary / "a").write_text("one")
     write_text(tmp_path / "b", "one")
     for path in (tmp_path / "f", tmp_path / "f/a", tmp_path / "b"):
         os.chown(path, 1234, 4321)
     (tmp_path / "f").chmod(0o2775)
-    with atomic_folder(tmp_path / "f", own=("*",)) as temporary:
+    with atomic_folder(tmp_path / "f", files=("*",)) as temporary:
         (temporary / "a").write_text("two")
     write_text(tmp_path / "b", "two")
     for path in (tmp_path / "f", tmp_path / "f/a", tmp_path / "b"):

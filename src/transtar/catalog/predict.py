@@ -164,8 +164,8 @@ def predict_batches(
         flags = np.array(spectra.flags, np.int32)
         flux = np.asarray(spectra.flux)
         usable = ~has(flags, NO_LABEL) & np.isfinite(flux).all(axis=1)
-        labels, own = _predict(estimators, _inputs(estimators, spectra, flux, usable), quality or Quality())
-        flags[usable] |= own
+        labels, new_flags = _predict(estimators, _inputs(estimators, spectra, flux, usable), quality or Quality())
+        flags[usable] |= new_flags
         flags[trained_on(columns, tables)] |= Flag.TRAINED_ON
         columns |= {"snr": spectra.snr, "good_fraction": spectra.good_fraction}
         for name, values in labels.items():
@@ -230,16 +230,16 @@ def _predict(
             stated = estimator.label_error
             errors.setdefault(label, []).append(np.nan if stated is None else float(stated[number]))
             limits.setdefault(label, []).append((estimator.label_min[number], estimator.label_max[number]))
-    found = {}
+    predictions = {}
     for label, values in members.items():
         mean = np.mean(values, axis=0)
         lower, upper = max(low for low, _ in limits[label]), min(high for _, high in limits[label])
         flags[(mean < lower) | (mean > upper)] |= Flag.LABEL_EXTRAPOLATED
         if label == "teff":
             flags |= quality.hot_flags(mean)
-        found[label] = mean
+        predictions[label] = mean
         if np.isfinite(errors[label]).all():
-            found[f"{label}_err"] = np.where(np.isfinite(mean), max(errors[label]), np.nan)
+            predictions[f"{label}_err"] = np.where(np.isfinite(mean), max(errors[label]), np.nan)
         if len(values) > 1:
-            found[f"{label}_ens_std"] = np.std(values, axis=0, ddof=1)
-    return found, flags
+            predictions[f"{label}_ens_std"] = np.std(values, axis=0, ddof=1)
+    return predictions, flags

@@ -44,38 +44,40 @@ def read_catalog(path: str | os.PathLike, columns: Mapping[str, str] | None = No
     InputError
         If the file is missing, is no such table, holds a column twice, or its ids are not integers.
     """
-    table, found = read_table(path, columns, empty=True)
+    table, table_columns = read_table(path, columns, empty=True)
     # Transtar's own catalogs have an id beside whatever their survey calls it.
-    ours = {"survey", "flags"} <= set(table.names)
+    by_transtar = {"survey", "flags"} <= set(table.names)
     keys = {}
     for key in ("id", "file", "star"):
         try:
-            name = key_column(key, table.names, () if ours else None, table.chosen, str(path))
+            name = key_column(key, table.names, () if by_transtar else None, table.chosen, str(path))
         except InputError:
             # Without the key rows may still be told by another one; if not, the join says so.
             continue
-        if name in found:
+        if name in table_columns:
             keys[name] = key
     if len(keys) > 1 and "id" in keys.values():
         name = next(name for name, key in keys.items() if key == "id")
         try:
-            found[name].ids()
+            table_columns[name].ids()
         except InputError as error:
             # Rows are told by the file or the star as well.
             tell(f"{error}; it is passed over")
             del keys[name]
     out: dict[str, np.ndarray] = {}
-    for given, column in found.items():
+    for given, column in table_columns.items():
         lower = given.rpartition("#")[0].lower() or given.lower()
         label = canonical_label(lower)
-        if lower in found and given != lower and is_known(lower) and given.upper() not in KEY_PARTS:
+        if lower in table_columns and given != lower and is_known(lower) and given.upper() not in KEY_PARTS:
             raise two_columns(str(path), lower, given, lower)
         # A survey may have SURVEY beside transtar's own survey.
         name = (
-            keys.get(given) or label or (lower if is_known(lower) and (lower not in found or given == lower) else given)
+            keys.get(given)
+            or label
+            or (lower if is_known(lower) and (lower not in table_columns or given == lower) else given)
         )
         if name in out:
-            first = next(other for other in found if other != given and _means(other, name, keys))
+            first = next(other for other in table_columns if other != given and _means(other, name, keys))
             raise two_columns(str(path), first, given, name)
         out[name] = _values(column, name, label, is_key=given in keys)
     return out
@@ -96,8 +98,8 @@ def _values(column: Column, name: str, label: str | None, is_key: bool) -> np.nd
         # A prediction that cannot be is a failure to be scored, not a star to be left out.
         values = column.numbers(label, keep=True)
         # What is text has no type of its own.
-        own = known if column.is_text or column.untyped else column.data.dtype
-        return values.astype(own if column.is_text or column.data.dtype.kind == "f" else np.float64)
+        dtype = known if column.is_text or column.untyped else column.data.dtype
+        return values.astype(dtype if column.is_text or column.data.dtype.kind == "f" else np.float64)
     if known.startswith("int"):
         whole = column.ids()
         if name == "flags":

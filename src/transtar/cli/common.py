@@ -129,10 +129,12 @@ def read_stated(arguments: argparse.Namespace):
 
 def add_training(parser: argparse.ArgumentParser) -> None:
     """Arguments of every verb that trains."""
-    own = "the strategy's own if not given"
-    parser.add_argument("--epochs", type=values.Whole(1, MOST_EPOCHS), help=f"passes over the training stars; {own}")
-    parser.add_argument("--lr", type=values.positive, help=f"learning rate; {own}")
-    parser.add_argument("--batch-size", type=values.many, help=f"stars in one step; {own}")
+    default = "the strategy's own if not given"
+    parser.add_argument(
+        "--epochs", type=values.Whole(1, MOST_EPOCHS), help=f"passes over the training stars; {default}"
+    )
+    parser.add_argument("--lr", type=values.positive, help=f"learning rate; {default}")
+    parser.add_argument("--batch-size", type=values.many, help=f"stars in one step; {default}")
     parser.add_argument("--seed", type=values.seed, default=0, help="decides split, initialisation and order")
     parser.add_argument(
         "--device", type=values.device, default="cpu", help="torch device to train on, such as cpu or cuda"

@@ -52,12 +52,12 @@ def require_fit(survey: Survey, settings: Preprocessing) -> None:
     """
     if "grid" not in survey.preprocessing:
         return
-    own, wanted = get_grid(default_settings(survey).grid), settings.wavelengths
-    points, needed = (_points_within(one, other) for one, other in ((own, wanted), (wanted, own)))
+    survey_grid, wanted = get_grid(default_settings(survey).grid), settings.wavelengths
+    points, needed = (_points_within(one, other) for one, other in ((survey_grid, wanted), (wanted, survey_grid)))
     if points < needed / 4:
         raise SettingsError(
             f"{survey.name}: its spectra are too coarse for the grid '{wanted.name}' ({points} points for {needed}); "
-            f"they are prepared on the grid '{own.name}', without --preprocessing, and need models that learnt on that"
+            f"they are prepared on the grid '{survey_grid.name}', without --preprocessing, and need models that learnt on that"
         )
 
 

@@ -199,15 +199,15 @@ def _one(name: str, spectra: GridSpectra, preprocessing: Preprocessing | None) -
     given = getattr(spectra, "inputs", {})
     if name in given:
         return given[name]
-    found = _REGISTERED.get(name) or load_offered(ENTRY_POINT_GROUP, name, "input", Input)
-    if found is None:
+    definition = _REGISTERED.get(name) or load_offered(ENTRY_POINT_GROUP, name, "input", Input)
+    if definition is None:
         raise InputError(
             f"no input '{shown(name)}': the spectra bring {', '.join([FLUX.name, *given])}, installed packages compute "
             f"{', '.join(input_names())}; add it to the prepared set (transtar.add_input) or install the package that computes it"
         )
     if preprocessing is None:
         raise InputError(f"input '{name}' is computed from prepared spectra, and these have no preprocessing")
-    return _computed(register_input(found), spectra, preprocessing)
+    return _computed(register_input(definition), spectra, preprocessing)
 
 
 def _computed(one: Input, spectra: GridSpectra, preprocessing: Preprocessing) -> np.ndarray:

@@ -169,8 +169,8 @@ def usable(prepared: PreparedSet) -> np.ndarray:
 def star_names(columns: dict[str, np.ndarray]) -> np.ndarray:
     """A name per star, by which repeat visits stay together: the survey's own, else the id, else the file."""
     star = columns.get("star", np.full(len(columns["file"]), "")).astype(str)
-    own = np.where(columns["id"] >= 0, columns["id"].astype(str), columns["file"])
-    return np.where(star != "", star, own)
+    spectrum_names = np.where(columns["id"] >= 0, columns["id"].astype(str), columns["file"])
+    return np.where(star != "", star, spectrum_names)
 
 
 def join_sets(sets: Sequence[PreparedSet], names: Sequence[str] | None = None) -> PreparedSet:

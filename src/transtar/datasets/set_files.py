@@ -62,7 +62,7 @@ def _vouched(folder: Path, description: dict) -> Iterator[str]:
 SET = Marker(
     DESCRIPTION,
     "a prepared set",
-    own=(SPECTRA, STARS, DESCRIPTION, OWN),
+    files=(SPECTRA, STARS, DESCRIPTION, OWN),
     keys=("format", "n_spectra", "labels", "preprocessing", "provenance"),
     vouched=_vouched,
 )

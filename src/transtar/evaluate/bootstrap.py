@@ -90,8 +90,8 @@ def bootstrap(
     keeps = n * n_boot <= KEPT
     times = _times_drawn(n, n_boot, seed) if keeps else _times_drawn.__wrapped__(n, n_boot, seed)
     if {"r2", "bias"} & set(metrics):
-        found = [_from_times(reference, residuals, block) for block in times]
-        for name, values in zip(("r2", "bias"), map(np.concatenate, zip(*found, strict=True)), strict=True):
+        block_draws = [_from_times(reference, residuals, block) for block in times]
+        for name, values in zip(("r2", "bias"), map(np.concatenate, zip(*block_draws, strict=True)), strict=True):
             if name in draws:
                 draws[name] = values
     if "sigma" in draws:

@@ -214,8 +214,8 @@ def evaluate_files(
     table = read_catalog(catalog, columns)
     surveys = set(np.asarray(table.get("survey", ())).astype(str).tolist())
     name = surveys.pop() if len(surveys) == 1 else ""
-    own = get_survey(name).id_columns if name in survey_names() else None
-    reference = read_labels(labels, columns=columns, ids=own)
+    id_columns = get_survey(name).id_columns if name in survey_names() else None
+    reference = read_labels(labels, columns=columns, ids=id_columns)
     if isinstance(columns, Choice):
         columns.require_used([catalog, labels])
     evaluation = evaluate_catalog(table, reference, label)

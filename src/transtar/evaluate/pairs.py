@@ -57,9 +57,9 @@ def kernel_sums(x, y, gammas, sums):
         for i in range(x.shape[1]):
             distance[:n] = 0
             for axis in range(len(x)):
-                here, there = x[axis, i], y[axis][start : start + n]
+                x_value, y_values = x[axis, i], y[axis][start : start + n]
                 for j in range(n):
-                    distance[j] += (here - there[j]) * (here - there[j])
+                    distance[j] += (x_value - y_values[j]) * (x_value - y_values[j])
             for g in range(len(gammas)):
                 total = 0.0
                 if g > 0 and gammas[g] == 10 * gammas[g - 1]:

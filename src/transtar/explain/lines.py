@@ -151,10 +151,10 @@ def line_shares(wave: np.ndarray, gradient: np.ndarray, spread: np.ndarray, line
     elements: dict[str, np.ndarray] = {}
     for line, mask in near.items():
         elements[line.element] = elements.get(line.element, np.zeros(len(wave), bool)) | mask
-    found = [share("element", name, mask) for name, mask in elements.items()]
+    element_shares = [share("element", name, mask) for name, mask in elements.items()]
     anywhere = np.any(list(near.values()), axis=0) if near else np.zeros(len(wave), bool)
     return [
-        *sorted(found, key=lambda one: -one.effect),
+        *sorted(element_shares, key=lambda one: -one.effect),
         share("rest", "far from all lines", ~anywhere),
         *(share("line", line.title, mask, line.wavelength, line.half_width) for line, mask in near.items()),
     ]
@@ -188,9 +188,9 @@ def prominent_lines(
     nearest = distance.argmin(axis=1)
     peaks = []
     for index, line in enumerate(lines):
-        own = (nearest == index) & line.holds(wave)
-        if own.any():
-            peaks.append((float(spikes[own].max()), line))
+        near_line = (nearest == index) & line.holds(wave)
+        if near_line.any():
+            peaks.append((float(spikes[near_line].max()), line))
     chosen: list[Line] = []
     for _, line in sorted(peaks, key=lambda pair: -pair[0]):
         if len(chosen) < number and all(abs(line.wavelength - other.wavelength) >= apart for other in chosen):

@@ -101,12 +101,12 @@ def best_weights(
     if label not in STEPS:
         return {}
     derivatives = spectra.derivatives()
-    found = {}
+    weights = {}
     for regime, mask in regimes.items():
         chosen = derivatives[mask[spectra.rows]]
         if len(chosen) >= FEWEST:
-            found[regime] = minimum_variance(chosen.mean(axis=0), variance)[list(STEPS).index(label)] * UNITS[label]
-    return found
+            weights[regime] = minimum_variance(chosen.mean(axis=0), variance)[list(STEPS).index(label)] * UNITS[label]
+    return weights
 
 
 def noise_of(weights: np.ndarray, variance: np.ndarray) -> float:

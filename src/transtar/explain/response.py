@@ -89,9 +89,9 @@ def physical_test(
     PhysicalTest
     """
     variance = pixel_variance(ivar, spectra.plain.shape[1])
-    found = responses(models, label, spectra, regimes)
+    results = responses(models, label, spectra, regimes)
     weights = best_weights(label, spectra, regimes, variance)
-    return PhysicalTest(label, tuple(found), weights, variance, len(spectra.rows), spectra.left_out)
+    return PhysicalTest(label, tuple(results), weights, variance, len(spectra.rows), spectra.left_out)
 
 
 def respond(estimator: Estimator, label: str, spectra: MovedSpectra) -> np.ndarray:
@@ -140,7 +140,7 @@ def responses(
     list of Response
         Model by model, regime by regime.
     """
-    found = []
+    results = []
     for model, estimator in models.items():
         answer = respond(estimator, label, spectra)
         for regime, mask in regimes.items():
@@ -151,5 +151,5 @@ def responses(
             for column, moved in enumerate(STEPS):
                 mean, scatter = float(chosen[:, column].mean()), float(chosen[:, column].std(ddof=1))
                 expected = float(moved == label) if label in STEPS else float("nan")
-                found.append(Response(model, regime, label, moved, mean, scatter, len(chosen), expected))
-    return found
+                results.append(Response(model, regime, label, moved, mean, scatter, len(chosen), expected))
+    return results

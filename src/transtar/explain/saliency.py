@@ -164,11 +164,11 @@ def saliency(
     flux = flux[np.isfinite(flux).all(axis=1)]
     if not len(flux):
         raise InputError("saliency: no star with a spectrum is left")
-    found = {}
+    by_model = {}
     for name, estimator in models.items():
         try:
             gradient = gradients(estimator, flux, label, batch_size)
         except InputError as error:
             raise InputError(f"{name}: {error}") from None
-        found[name] = Gradients(band(gradient), band(np.abs(gradient)), gradient.mean(axis=0, dtype=np.float64))
-    return Saliency(label, np.asarray(wave, np.float64), band(flux), found, len(flux), stars)
+        by_model[name] = Gradients(band(gradient), band(np.abs(gradient)), gradient.mean(axis=0, dtype=np.float64))
+    return Saliency(label, np.asarray(wave, np.float64), band(flux), by_model, len(flux), stars)

@@ -21,7 +21,7 @@ SALIENCY, LINES, RESPONSE, WEIGHTS = "saliency.parquet", "lines.csv", "response.
 _PARTS = tuple(field.name for field in fields(Band))
 
 
-def write_saliency(folder: str | Path, found: Saliency) -> Path:
+def write_saliency(folder: str | Path, saliency: Saliency) -> Path:
     """Write ``saliency.parquet``, one row a pixel.
 
     Columns are ``wavelength`` (vacuum Angstrom), ``flux_median``, ``flux_lower``, ``flux_upper``, and for each model
@@ -32,12 +32,17 @@ def write_saliency(folder: str | Path, found: Saliency) -> Path:
     TranstarError
         If the disk is full; an older file stays.
     """
-    columns = {"wavelength": found.wave, **_band("flux", found.spectra)}
-    for name, one in found.models.items():
+    columns = {"wavelength": saliency.wave, **_band("flux", saliency.spectra)}
+    for name, one in saliency.models.items():
         columns |= (
             _band(f"{name}_signed", one.signed) | _band(f"{name}_absolute", one.absolute) | {f"{name}_mean": one.mean}
         )
-    about = {"label": found.label, "models": list(found.models), "n_stars": found.n_stars, "stars": found.stars}
+    about = {
+        "label": saliency.label,
+        "models": list(saliency.models),
+        "n_stars": saliency.n_stars,
+        "stars": saliency.stars,
+    }
     return _write_parquet(Path(folder) / SALIENCY, columns, about)
 
 
@@ -64,10 +69,12 @@ def read_saliency(folder: str | Path) -> Saliency:
         raise InputError(f"{path}: has no {error}; run 'transtar explain saliency' again") from None
 
 
-def shares(found: Saliency, lines: Sequence[Line]) -> dict[str, list[Share]]:
+def shares(saliency: Saliency, lines: Sequence[Line]) -> dict[str, list[Share]]:
     """By model, `line_shares` of the median of the absolute gradient."""
-    spread = found.spectra.spread
-    return {name: line_shares(found.wave, one.absolute.median, spread, lines) for name, one in found.models.items()}
+    spread = saliency.spectra.spread
+    return {
+        name: line_shares(saliency.wave, one.absolute.median, spread, lines) for name, one in saliency.models.items()
+    }
 
 
 def write_shares(folder: str | Path, by_model: Mapping[str, Sequence[Share]]) -> Path:
@@ -84,7 +91,9 @@ def write_shares(folder: str | Path, by_model: Mapping[str, Sequence[Share]]) ->
         "effect_enhancement",
     )
     rows = [
-        [model, *(_plain(getattr(one, name)) for name in names)] for model, found in by_model.items() for one in found
+        [model, *(_plain(getattr(one, name)) for name in names)]
+        for model, model_shares in by_model.items()
+        for one in model_shares
     ]
     return _write_csv(Path(folder) / LINES, ("model", *names), rows)
 

@@ -23,13 +23,13 @@ def format_shares(by_model: Mapping[str, Sequence[Share]]) -> str:
     """Shares of gradient and effect near the lines of each element, in units of chance, and the lines of most effect."""
     models = list(by_model)
     first = list(by_model[models[0]])
-    found = {model: {(one.kind, one.name): one for one in by_model[model]} for model in models}
+    shares_of = {model: {(one.kind, one.name): one for one in by_model[model]} for model in models}
     width = max(15, *(len(model) + 3 for model in models))
 
     def row(one: Share) -> str:
         cells = ""
         for model in models:
-            value = found[model][one.kind, one.name]
+            value = shares_of[model][one.kind, one.name]
             cells += f"{value.enhancement:.2f} {value.effect_enhancement:6.2f}".rjust(width)
         return f"{one.name:20s} {100 * one.chance:7.1f} %{cells}"
 
@@ -46,13 +46,13 @@ def format_shares(by_model: Mapping[str, Sequence[Share]]) -> str:
 
 def format_responses(responses: Sequence[Response]) -> str:
     """Mean and scatter of each response; 1 in the column of the label and 0 elsewhere would be perfect."""
-    found: dict[tuple[str, str], dict[str, Response]] = {}
+    rows: dict[tuple[str, str], dict[str, Response]] = {}
     for one in responses:
-        found.setdefault((one.model, one.regime), {})[one.moved] = one
+        rows.setdefault((one.model, one.regime), {})[one.moved] = one
     label = responses[0].label if responses else ""
     heads = [f"{name} {'/100 K' if name == 'teff' else '/dex'}" for name in STEPS]
     lines = [f"response of {label}".ljust(34) + f"{'stars':>6s}" + "".join(head.rjust(17) for head in heads)]
-    for (model, regime), row in found.items():
+    for (model, regime), row in rows.items():
         if regime not in REGIMES:
             continue
         cells = "".join(f"{row[name].mean:8.3f} +- {row[name].scatter:5.3f}" for name in STEPS)
@@ -60,15 +60,15 @@ def format_responses(responses: Sequence[Response]) -> str:
     return "\n".join(lines)
 
 
-def format_weights(found: Saliency, test: PhysicalTest) -> str:
+def format_weights(saliency: Saliency, test: PhysicalTest) -> str:
     """How the mean gradient of each model compares with the weights of the unbiased linear estimator of least variance."""
-    weights = test.weights[found.stars]
-    unit = "K" if found.label == "teff" else "dex"
+    weights = test.weights[saliency.stars]
+    unit = "K" if saliency.label == "teff" else "dex"
     lines = [
-        f"minimum-variance weights, {found.stars}: noise of {found.label} {noise_of(weights, test.variance):.3g} {unit} "
+        f"minimum-variance weights, {saliency.stars}: noise of {saliency.label} {noise_of(weights, test.variance):.3g} {unit} "
         f"at S/N {SNR:g} per pixel"
     ]
-    for name, one in found.models.items():
+    for name, one in saliency.models.items():
         lines.append(
             f"{name:20s} noise {noise_of(one.mean, test.variance):.3g} {unit}, "
             f"correlation of the mean gradient with the weights {correlation(one.mean, weights):.2f}"

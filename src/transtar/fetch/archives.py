@@ -149,8 +149,8 @@ def _from_table(path: Path) -> Stars:
     if "star" in names:
         star = [text.removeprefix("LAMOST").strip() for text in columns[names["star"]].text().tolist()]
     if "file" in names:
-        own = [Path(text).name for text in columns[names["file"]].text().tolist()]
-        file = [name or derived for name, derived in zip(own, file, strict=True)]
+        file_names = [Path(text).name for text in columns[names["file"]].text().tolist()]
+        file = [name or derived for name, derived in zip(file_names, file, strict=True)]
     asked = [
         str(number) if number != NO_ID else designation or name
         for number, designation, name in zip(ids.tolist(), star, file, strict=True)
@@ -241,10 +241,9 @@ def _open_others(
         except TranstarError as error:
             report.skipped.append((str(path), str(error)))
             continue
-        met = {by_id[number] for number in ids if number in by_id} | {
-            by_star[name] for name in names if name in by_star
-        }
-        for row in sorted(met):
+        matched = {by_id[number] for number in ids if number in by_id}
+        matched |= {by_star[name] for name in names if name in by_star}
+        for row in sorted(matched):
             report.found.setdefault(row, []).append(path)
         waiting.difference_update(ids)
         progress("files", done, len(files))

@@ -102,8 +102,8 @@ def from_table(path: Path, id_field: str | None = None, choice: Mapping[str, str
             f"{path}: no column of identifiers (sparcl_id, specid, targetid, id) nor ra and dec; columns found: "
             f"{', '.join(columns)}"
         )
-    found = named_places(columns, str(path))
-    pairs = zip(found["ra"].tolist(), found["dec"].tolist(), strict=True)
+    positions = named_places(columns, str(path))
+    pairs = zip(positions["ra"].tolist(), positions["dec"].tolist(), strict=True)
     return from_positions([pair for pair in pairs if np.isfinite(pair).all()], str(path))
 
 
@@ -144,10 +144,10 @@ def _from_file(path: Path, column: str | None, id_field: str | None) -> Ask:
         return _of_texts(texts, str(path), id_field or "specid")
     table, columns = read_table(path)
     if column is not None:
-        found = table.find(column)
-        if found is None:
+        table_column = table.find(column)
+        if table_column is None:
             raise InputError(f"{path}: no column {column}; {table.found}")
-        column = found
+        column = table_column
     name = column or _id_column(table, id_field, bare=True)
     if name is None:
         raise InputError(
@@ -189,11 +189,11 @@ def _id_column(table: Table, id_field: str | None, bare: bool) -> str | None:
         if id_field
         else ("specid", "specobjid", "targetid")
     )
-    there = [name for name in (table.find(one) for one in names) if name is not None]
-    own = table.find("sparcl_id")
-    if own is None and len(there) > 1:
-        raise two_columns(str(table.path), there[0], there[1], "id")
-    return own or next(iter(there), None) or (table.find("id") if bare else None)
+    candidates = [name for name in (table.find(one) for one in names) if name is not None]
+    sparcl_id = table.find("sparcl_id")
+    if sparcl_id is None and len(candidates) > 1:
+        raise two_columns(str(table.path), candidates[0], candidates[1], "id")
+    return sparcl_id or next(iter(candidates), None) or (table.find("id") if bare else None)
 
 
 def _of_column(path: Path, columns: dict[str, Column], name: str, id_field: str | None) -> Ask:

@@ -218,11 +218,11 @@ def _read_sealed(path: Path) -> dict[str, Any]:
     ------
     InputError
     """
-    found = read_json(path)
-    if not isinstance(found, dict):
+    content = read_json(path)
+    if not isinstance(content, dict):
         raise InputError(f"{path}: damaged; {REMEDY}")
-    check_seal(found, path, REMEDY)
-    return found
+    check_seal(content, path, REMEDY)
+    return content
 
 
 def _is_ours(folder: Path, about: Mapping[str, Any]) -> bool:

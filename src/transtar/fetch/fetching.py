@@ -192,27 +192,27 @@ def _write(
     search: Search,
 ) -> FetchReport:
     report = FetchReport(asked=len(matches.matches) if ask is None else len(ask))
-    found: list[list[Any]] = []
+    found_rows: list[list[Any]] = []
     why: dict[int, str] = dict(matches.failed)
     rows: set[int] = set()
     absent: list[tuple[int, str, str, str]] = []
-    there = [match for match in matches.matches if match.name in pages[match.release]]
+    delivered = [match for match in matches.matches if match.name in pages[match.release]]
     for match in matches.matches:
         if match.name not in pages[match.release]:
             absent.append((match.row, _asked(ask, match.row), match.name, failed.get(match.name, "not delivered")))
     if ask is not None and ask.keys:
-        others = [_other_key(ask, match.row, pages[match.release].read(match.name).fields) for match in there]
-        for match, other in zip(there, others, strict=True):
+        others = [_other_key(ask, match.row, pages[match.release].read(match.name).fields) for match in delivered]
+        for match, other in zip(delivered, others, strict=True):
             if other:
                 why.setdefault(match.row, other)
-        there = [match for match, other in zip(there, others, strict=True) if not other]
-    if there:
-        with atomic_folder(out / SPECTRA, own=(f"{PREFIX}*.parquet",)) as folder:
+        delivered = [match for match, other in zip(delivered, others, strict=True) if not other]
+    if delivered:
+        with atomic_folder(out / SPECTRA, files=(f"{PREFIX}*.parquet",)) as folder:
             writer = SpectraWriter(folder)
-            for match in there:
+            for match in delivered:
                 record = pages[match.release].read(match.name)
                 status = "cached" if match.name in before else "fetched"
-                found.append(_found_row(ask, match, record.fields, status, writer.add(record)))
+                found_rows.append(_found_row(ask, match, record.fields, status, writer.add(record)))
                 rows.add(match.row)
                 report.cached += status == "cached"
             writer.finish()
@@ -225,7 +225,7 @@ def _write(
         if row not in rows and row not in spoken:
             absent.append((row, _asked(ask, row), "", why.get(row, default)))
     report.missing = [(asked, name, reason) for _, asked, name, reason in sorted(absent)]
-    write_csv(out / "found.csv", FOUND_COLUMNS, found)
+    write_csv(out / "found.csv", FOUND_COLUMNS, found_rows)
     write_csv(out / "missing.csv", ("asked", "sparcl_id", "why"), report.missing)
     return report
 
@@ -250,7 +250,7 @@ def _other_key(ask: Ask, row: int, fields: Mapping[str, Any]) -> str:
 def _found_row(ask: Ask | None, match: Match, fields: Mapping[str, Any], status: str, file: str) -> list[Any]:
     desi = match.release.upper().startswith("DESI")
     target = fields.get("targetid")
-    own = {
+    values = {
         "asked": _asked(ask, match.row),
         "id": target if desi and target is not None else fields.get("specid"),
         "sparcl_id": match.name,
@@ -262,4 +262,4 @@ def _found_row(ask: Ask | None, match: Match, fields: Mapping[str, Any], status:
         "status": status,
         "file": file,
     }
-    return [own.get(name, fields.get(name)) for name in FOUND_COLUMNS]
+    return [values.get(name, fields.get(name)) for name in FOUND_COLUMNS]

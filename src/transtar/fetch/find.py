@@ -26,25 +26,25 @@ class Match:
     ----------
     row : int
         Which value of the ask.
-    found : dict
+    fields : dict
         Fields by public name.
     separation : float
         Arcsec from the position asked for; NaN where identifiers were.
     """
 
     row: int
-    found: dict[str, Any]
+    fields: dict[str, Any]
     separation: float = float("nan")
 
     @property
     def name(self) -> str:
         """Its sparcl_id."""
-        return self.found["sparcl_id"]
+        return self.fields["sparcl_id"]
 
     @property
     def release(self) -> str:
         """Its data release."""
-        return self.found["data_release"]
+        return self.fields["data_release"]
 
 
 @dataclass
@@ -174,12 +174,12 @@ def find_release(sparcl: Sparcl, constraints: Mapping[str, Sequence[Any]], limit
     limit : int or None
         At most so many; all if None.
     """
-    found: dict[str, dict[str, Any]] = {}
+    records: dict[str, dict[str, Any]] = {}
     for record in _divided(sparcl, constraints, limit, None):
-        found[record["sparcl_id"]] = record
-        if limit is not None and len(found) >= limit:
+        records[record["sparcl_id"]] = record
+        if limit is not None and len(records) >= limit:
             break
-    return Matches([Match(row, record) for row, record in enumerate(found.values())])
+    return Matches([Match(row, record) for row, record in enumerate(records.values())])
 
 
 def _divided(

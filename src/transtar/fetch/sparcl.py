@@ -131,7 +131,7 @@ class Sparcl:
 
     def _names(self, constraints: Mapping[str, Sequence[Any]]) -> dict[str, str]:
         """Internal names of the fields that can be searched for, which are those of every release."""
-        names = {public: own for release in self.internal.values() for public, own in release.items()}
+        names = {public: internal for release in self.internal.values() for public, internal in release.items()}
         bad = [name for name in constraints if name not in names or name not in self._searchable]
         if bad:
             raise InputError(
@@ -146,8 +146,8 @@ class Sparcl:
     def _public(self, record: dict[str, Any]) -> dict[str, Any]:
         """A record under public names."""
         release = record.get("_dr") or record.get("data_release")
-        public = {own: name for name, own in self.internal.get(str(release), {}).items()}
-        named = {public.get(own, own): value for own, value in record.items() if own != "_dr"}
+        public = {internal: name for name, internal in self.internal.get(str(release), {}).items()}
+        named = {public.get(key, key): value for key, value in record.items() if key != "_dr"}
         named["data_release"] = str(release)
         if "sparcl_id" in named:
             named["sparcl_id"] = str(named["sparcl_id"])
@@ -161,11 +161,11 @@ class Sparcl:
         InputError
             If it has no wavelengths or fluxes.
         """
-        there = self.internal.get(release, {})
-        lacking = [name for name in ("sparcl_id", "wavelength", "flux") if name not in there]
+        internal_names = self.internal.get(release, {})
+        lacking = [name for name in ("sparcl_id", "wavelength", "flux") if name not in internal_names]
         if lacking:
             raise InputError(f"release {release} has no field {', '.join(lacking)}; its spectra cannot be used")
-        return [name for name in (*TEXT, *WHOLE, *REAL, *ARRAYS) if name in there]
+        return [name for name in (*TEXT, *WHOLE, *REAL, *ARRAYS) if name in internal_names]
 
     def pages(self, release: str) -> Pages:
         """Records of a release that are in the cache."""
@@ -273,15 +273,15 @@ def _records(answer: Any, address: str) -> list[dict[str, Any]]:
 
 def _sort_out(raw: list[dict[str, Any]], ids: list[str]) -> tuple[dict[str, Record], dict[str, str]]:
     """Usable records in the order asked for, and the reasons why others are not usable."""
-    found: dict[str, Record] = {}
+    records: dict[str, Record] = {}
     bad: dict[str, str] = {}
     for fields in raw:
         name = str(fields.get("sparcl_id"))
         try:
-            found[name] = to_record(fields)
+            records[name] = to_record(fields)
         except (InputError, ValueError, TypeError) as error:
             bad[name] = f"unusable record: {' '.join(str(error).split())}"
-    return {name: found[name] for name in ids if name in found}, {name: bad[name] for name in ids if name in bad}
+    return {name: records[name] for name in ids if name in records}, {name: bad[name] for name in ids if name in bad}
 
 
 def to_record(raw: Mapping[str, Any]) -> Record:

@@ -178,15 +178,15 @@ def fit_calibration(
         good = np.isfinite(offset) & (teff >= teff_range[0]) & (teff < teff_range[1])
         good &= (logg >= logg_range[0]) & (logg < logg_range[1])
         giant = good & (logg < gravity)
-    found = {}
+    coefficients = {}
     for name, rows in (("giants", giant), ("dwarfs", good & ~giant)):
         if rows.sum() < FEWEST:
             raise InputError(
                 f"{int(rows.sum())} {name} with [Fe/H] on both sides within Teff {teff_range[0]:g} to {teff_range[1]:g} K "
                 f"and log g {logg_range[0]:g} to {logg_range[1]:g}; a fit needs {FEWEST}"
             )
-        found[name] = _least_absolute(_powers(teff[rows]), offset[rows])
-    return Calibration(gravity, found["giants"], found["dwarfs"], teff_range, logg_range, source)
+        coefficients[name] = _least_absolute(_powers(teff[rows]), offset[rows])
+    return Calibration(gravity, coefficients["giants"], coefficients["dwarfs"], teff_range, logg_range, source)
 
 
 def _least_absolute(powers: np.ndarray, offset: np.ndarray) -> tuple[float, float, float]:

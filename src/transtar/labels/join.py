@@ -93,37 +93,45 @@ def join(
             tried.append(f"{key} ({table.unusable[key]})")  # type: ignore[attr-defined]
         if wanted is None or key not in table:
             continue
-        ours, theirs = comparable(wanted, key), comparable(table[key], key)
-        if key == "file" and "id" in table and (_holds_several(ours, ids) or _holds_several(theirs, table["id"])):
+        spectrum_keys, table_keys = comparable(wanted, key), comparable(table[key], key)
+        if (
+            key == "file"
+            and "id" in table
+            and (_holds_several(spectrum_keys, ids) or _holds_several(table_keys, table["id"]))
+        ):
             tried.append("file (which holds several spectra)")
             continue
         parts = _parts(table, keys) if key == "id" and keys else {}
         shown = ", ".join([key, *parts])
-        rows = np.full(len(ours), -1, dtype=np.int64)
-        used, ambiguous = np.zeros(len(theirs), dtype=bool), np.zeros(len(ours), dtype=bool)
-        for these, names in _groups(parts, len(ours)):
-            here, there = _codes(ours[these], theirs, [(parts[name][0][these], parts[name][1]) for name in names])
-            found = _first_rows(here, there)
-            asked = np.isin(there, there[found[found >= 0]])
-            repeated, row = _disagreeing(table, there, asked, labels)
+        rows = np.full(len(spectrum_keys), -1, dtype=np.int64)
+        used, ambiguous = np.zeros(len(table_keys), dtype=bool), np.zeros(len(spectrum_keys), dtype=bool)
+        for these, names in _groups(parts, len(spectrum_keys)):
+            spectrum_codes, table_codes = _codes(
+                spectrum_keys[these], table_keys, [(parts[name][0][these], parts[name][1]) for name in names]
+            )
+            first_rows = _first_rows(spectrum_codes, table_codes)
+            asked = np.isin(table_codes, table_codes[first_rows[first_rows >= 0]])
+            repeated, row = _disagreeing(table, table_codes, asked, labels)
             if len(repeated):
                 if refuse:
                     hint = "" if names or not keys else f", or name its {', '.join(keys)}"
                     raise InputError(
                         f"{len(repeated)} {key} values repeat in the table with different {', '.join(labels)}, "
-                        f"first {theirs[row]}; keep one row for each{hint}"
+                        f"first {table_keys[row]}; keep one row for each{hint}"
                     )
-                unclear = np.isin(here, repeated) & (found >= 0)
+                unclear = np.isin(spectrum_codes, repeated) & (first_rows >= 0)
                 ambiguous[these] = unclear
-                found[unclear] = -1
-            rows[these] = found
+                first_rows[unclear] = -1
+            rows[these] = first_rows
             used |= asked
         if (rows >= 0).any() or ambiguous.any():
             matched = int((rows >= 0).sum())
-            unused = len(theirs) - int(used.sum())
+            unused = len(table_keys) - int(used.sum())
             return rows, JoinReport(shown, matched, len(rows) - matched, unused, int(ambiguous.sum()))
-        example = _example(ours, *(own for own, _ in parts.values()))
-        tried.append(f"{shown} (spectra: {example}, table: {_example(theirs, *(own for _, own in parts.values()))})")
+        example = _example(spectrum_keys, *(values for values, _ in parts.values()))
+        tried.append(
+            f"{shown} (spectra: {example}, table: {_example(table_keys, *(values for _, values in parts.values()))})"
+        )
     raise InputError(f"no spectrum matches any row of the table by {' or '.join(tried) or 'file or id'}")
 
 
@@ -150,20 +158,20 @@ def look_up(
     return np.where(rows >= 0, values, fill)
 
 
-def match_ids(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+def match_ids(ids: np.ndarray, other_ids: np.ndarray) -> np.ndarray:
     """Find equal identifiers.
 
     Parameters
     ----------
-    ours : ndarray of int64 or str, shape (n,)
-    theirs : ndarray of int64 or str, shape (m,)
+    ids : ndarray of int64 or str, shape (n,)
+    other_ids : ndarray of int64 or str, shape (m,)
 
     Returns
     -------
     ndarray of int64, shape (n,)
-        Place of the first of `theirs` that is equal, -1 where there is none or the identifier is missing (-1 or empty).
+        Place of the first of `other_ids` that is equal, -1 where there is none or the identifier is missing (-1 or empty).
     """
-    return _first_rows(ours, theirs)
+    return _first_rows(ids, other_ids)
 
 
 def comparable(values: np.ndarray, key: str) -> np.ndarray:
@@ -182,22 +190,22 @@ def _holds_several(files: np.ndarray, ids: np.ndarray) -> bool:
 
 
 def _parts(table: Mapping[str, np.ndarray], keys: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Parts of the compound key that both sides have: ours and theirs."""
+    """Parts of the compound key that both sides have: of the spectra and of the table."""
     spelt = {name.upper(): name for name in table} | {name: name for name in table}
-    found = {}
-    for name, own in keys.items():
-        theirs = spelt.get(name, spelt.get(name.upper()))
-        if theirs is not None:
-            ours, values = np.asarray(own), np.asarray(table[theirs])
-            if ours.dtype.kind != values.dtype.kind:
-                ours, values = ours.astype(str), values.astype(str)
-            found[name] = (ours, values)
-    return found
+    parts = {}
+    for name, column in keys.items():
+        table_name = spelt.get(name, spelt.get(name.upper()))
+        if table_name is not None:
+            spectrum_values, table_values = np.asarray(column), np.asarray(table[table_name])
+            if spectrum_values.dtype.kind != table_values.dtype.kind:
+                spectrum_values, table_values = spectrum_values.astype(str), table_values.astype(str)
+            parts[name] = (spectrum_values, table_values)
+    return parts
 
 
 def _groups(parts: Mapping[str, tuple[np.ndarray, np.ndarray]], n: int) -> Iterator[tuple[np.ndarray, list[str]]]:
     """Rows of spectra that know the same parts of their key, and which parts these are."""
-    known = [~np.isin(ours.astype(str), ("", "-1")) for ours, _ in parts.values()]
+    known = [~np.isin(values.astype(str), ("", "-1")) for values, _ in parts.values()]
     pattern = np.zeros(n, dtype=np.int64)
     for bit, these in enumerate(known):
         pattern |= these.astype(np.int64) << bit
@@ -206,34 +214,34 @@ def _groups(parts: Mapping[str, tuple[np.ndarray, np.ndarray]], n: int) -> Itera
 
 
 def _codes(
-    ours: np.ndarray, theirs: np.ndarray, parts: Sequence[tuple[np.ndarray, np.ndarray]]
+    spectrum_keys: np.ndarray, table_keys: np.ndarray, parts: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """One value for each compound key, the same on both sides; the key itself if it has no parts."""
     if not parts:
-        return ours, theirs
-    code = np.zeros(len(ours) + len(theirs), dtype=np.int64)
-    for here, there in ((ours, theirs), *parts):
-        values, place = np.unique(np.concatenate([here, there]), return_inverse=True)
+        return spectrum_keys, table_keys
+    code = np.zeros(len(spectrum_keys) + len(table_keys), dtype=np.int64)
+    for spectrum_values, table_values in ((spectrum_keys, table_keys), *parts):
+        values, place = np.unique(np.concatenate([spectrum_values, table_values]), return_inverse=True)
         code = code * len(values) + place.ravel()
-    return np.where(_empty(ours), -1, code[: len(ours)]), code[len(ours) :]
+    return np.where(_empty(spectrum_keys), -1, code[: len(spectrum_keys)]), code[len(spectrum_keys) :]
 
 
-def _first_rows(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Row of the first of `theirs` equal to each of `ours`; -1 where there is none, or the key is empty."""
-    if not len(theirs):
-        return np.full(len(ours), -1, dtype=np.int64)
-    order = np.argsort(theirs, kind="stable")
-    place = np.minimum(np.searchsorted(theirs, ours, sorter=order), len(theirs) - 1)
+def _first_rows(ids: np.ndarray, other_ids: np.ndarray) -> np.ndarray:
+    """Row of the first of `other_ids` equal to each of `ids`; -1 where there is none, or the key is empty."""
+    if not len(other_ids):
+        return np.full(len(ids), -1, dtype=np.int64)
+    order = np.argsort(other_ids, kind="stable")
+    place = np.minimum(np.searchsorted(other_ids, ids, sorter=order), len(other_ids) - 1)
     rows = order[place]
-    return np.where((theirs[rows] == ours) & ~_empty(ours), rows, -1).astype(np.int64)
+    return np.where((other_ids[rows] == ids) & ~_empty(ids), rows, -1).astype(np.int64)
 
 
 def _disagreeing(
-    table: Mapping[str, np.ndarray], theirs: np.ndarray, used: np.ndarray, labels: Sequence[str]
+    table: Mapping[str, np.ndarray], keys: np.ndarray, used: np.ndarray, labels: Sequence[str]
 ) -> tuple[np.ndarray, int]:
     """Keys that repeat with different labels, and a row of the first; only those of spectra at hand matter."""
     places = np.flatnonzero(used)
-    unique, first, inverse = np.unique(theirs[places], return_index=True, return_inverse=True)
+    unique, first, inverse = np.unique(keys[places], return_index=True, return_inverse=True)
     if len(unique) == len(places):
         return unique[:0], -1
     differs = np.zeros(len(places), dtype=bool)

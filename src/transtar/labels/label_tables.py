@@ -83,17 +83,17 @@ def read_labels(
         If the file cannot be read, has no rows, no key or no label column (the message lists those found), two columns
         for the same label, a unit that cannot be converted, or values that are no numbers.
     """
-    table, found = read_table(path, columns)
-    out, used = _keys(table, found, ids, keyless)
+    table, table_columns = read_table(path, columns)
+    out, used = _keys(table, table_columns, ids, keyless)
     sources: dict[str, str] = {}
-    for name in found:
+    for name in table_columns:
         if name in used:
             continue
         label = name.lower() if name in extra else canonical_label(name.rpartition("#")[0] or name)
         if label in sources and label is not None:
             raise two_columns(str(path), sources[label], name, label)
-        if label is not None and found[name].is_vector:
-            tell(f"{found[name].where} holds several values in a row and is passed over")
+        if label is not None and table_columns[name].is_vector:
+            tell(f"{table_columns[name].where} holds several values in a row and is passed over")
         elif label is not None:
             sources[label] = name
     if not any(not label.endswith("_err") for label in sources):
@@ -102,11 +102,11 @@ def read_labels(
             f"{table.found}"
         )
     for label, name in sources.items():
-        column = found[name]
+        column = table_columns[name]
         out[label] = column.numbers(FREE) if label in extra else column.numbers(label)
     if "teff" in sources:
-        blank_stars(out, found[sources["teff"]], sources)
-    for name, column in found.items():
+        blank_stars(out, table_columns[sources["teff"]], sources)
+    for name, column in table_columns.items():
         if name in used or name in sources.values() or name.startswith("#") or name in out:
             continue
         if column.is_vector and (canonical_label(name) or not column.values.size):
@@ -144,12 +144,12 @@ def read_split(
     """
     table = open_table(path, columns)
     name = table.find("split")
-    found = _some(table, columns, ids, ["split"] if name is None else [name])
-    out, _ = _keys(table, found, ids)
-    out |= _key_parts(found)
+    table_columns = _some(table, columns, ids, ["split"] if name is None else [name])
+    out, _ = _keys(table, table_columns, ids)
+    out |= _key_parts(table_columns)
     if name is None:
         raise InputError(f"{path}: no column split; {table.found}")
-    split = found[name].text()
+    split = table_columns[name].text()
     if "" in split:
         raise InputError(f"{path}: row {int(np.argmax(split == '')) + 1} has no split; it must be pool or test")
     strange = sorted(set(split.tolist()) - set(SPLITS))
@@ -199,24 +199,24 @@ def read_velocities(
     else:
         # A column z alone may be anything; beside redrock's own it is a redshift.
         redrock = ("z",) if table.find("zwarn") and table.find("spectype") else ()
-        there = [name for name in (table.find(one) for one in SPELLINGS["velocity"]) if name is not None]
-        if len(there) > 1 and there[0] not in table.chosen:
-            raise two_columns(str(path), there[0], there[1], "velocity")
-        match = next(iter(there), None) or table.find(*redrock)
+        candidates = [name for name in (table.find(one) for one in SPELLINGS["velocity"]) if name is not None]
+        if len(candidates) > 1 and candidates[0] not in table.chosen:
+            raise two_columns(str(path), candidates[0], candidates[1], "velocity")
+        match = next(iter(candidates), None) or table.find(*redrock)
     if match is None:
         raise InputError(f"{path}: no velocity column {wanted or '(give it as FILE:COLUMN)'}; {table.found}")
-    found = _some(table, columns, ids, [match, *filter(None, (table.find("zwarn"), table.find("spectype")))])
-    out, _ = _keys(table, found, ids)
-    column = found[match]
+    table_columns = _some(table, columns, ids, [match, *filter(None, (table.find("zwarn"), table.find("spectype")))])
+    out, _ = _keys(table, table_columns, ids)
+    column = table_columns[match]
     if match.lower() in SPELLINGS["redshift"] and match not in table.chosen:
-        out["velocity"] = _of_stars(SPEED_OF_LIGHT * column.numbers("redshift"), found, table)
+        out["velocity"] = _of_stars(SPEED_OF_LIGHT * column.numbers("redshift"), table_columns, table)
         fast = np.abs(out["velocity"]) > MOST_VELOCITY
         if fast.any():
             tell(f"{path}: {match}: {fast.sum()} velocities beyond {MOST_VELOCITY:g} km/s count as missing")
         out["velocity"][fast] = np.nan
     else:
         out["velocity"] = column.numbers("velocity")
-    out |= _key_parts(found)
+    out |= _key_parts(table_columns)
     if "id" in out:
         order = np.argsort(out["id"], kind="stable")
         for key, values in out.items():
@@ -247,9 +247,9 @@ def read_stars(
         If the file cannot be read or has no key.
     """
     table = open_table(path, columns)
-    found = _some(table, columns, ids, [])
-    out, _ = _keys(table, found, ids)
-    out |= _key_parts(found)
+    table_columns = _some(table, columns, ids, [])
+    out, _ = _keys(table, table_columns, ids)
+    out |= _key_parts(table_columns)
     # Sorted by the first key, which is the id wherever there is one.
     rows = np.unique(np.rec.fromarrays(list(out.values())), return_index=True)[1]
     for key, values in out.items():

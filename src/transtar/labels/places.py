@@ -89,12 +89,12 @@ def table_positions(columns: Mapping[str, Column], where: str) -> Positions:
     InputError
         If it has no ra and dec.
     """
-    found = named_places(columns, where)
-    if not {"ra", "dec"} <= set(found):
+    places = named_places(columns, where)
+    if not {"ra", "dec"} <= set(places):
         raise InputError(f"{where}: no columns ra and dec to match by position; columns found: {', '.join(columns)}")
-    epochs = found.get("epoch")
+    epochs = places.get("epoch")
     epoch = 2000.0 if epochs is None else np.where(np.isfinite(epochs), epochs, 2000.0)
-    return Positions(found["ra"], found["dec"], epoch, found.get("pmra"), found.get("pmdec"))
+    return Positions(places["ra"], places["dec"], epoch, places.get("pmra"), places.get("pmdec"))
 
 
 EPOCHS = MappingProxyType({"desi": 2015.5, "desi-brz": 2015.5, "gaia-xp": 2016.0})
@@ -102,13 +102,13 @@ EPOCHS = MappingProxyType({"desi": 2015.5, "desi-brz": 2015.5, "gaia-xp": 2016.0
 
 
 def match_spectra(
-    theirs: Positions, columns: Mapping[str, np.ndarray], survey: str, radius: float, where: str
+    table_places: Positions, columns: Mapping[str, np.ndarray], survey: str, radius: float, where: str
 ) -> tuple[np.ndarray, str]:
     """Find the row of a table of labels at the position of each spectrum; spectra of one star share it.
 
     Parameters
     ----------
-    theirs : Positions
+    table_places : Positions
         Of the table, as from `table_positions`.
     columns : mapping of str to ndarray, shape (n,)
         ``ra`` and ``dec`` of the spectra, in degrees; NaN where unknown.
@@ -134,10 +134,10 @@ def match_spectra(
     if not {"ra", "dec"} <= set(columns):
         raise InputError(f"spectra of {survey} tell no position, which labels could be matched by")
     ra, dec = (np.asarray(columns[name], float) for name in ("ra", "dec"))
-    ours = Positions(ra, dec, EPOCHS.get(survey, 2000.0))
-    rows, report = match_positions(ours, theirs, radius, one_to_one=False)
+    spectra = Positions(ra, dec, EPOCHS.get(survey, 2000.0))
+    rows, report = match_positions(spectra, table_places, radius, one_to_one=False)
     if not report.matched:
         raise InputError(
-            f"no spectrum has a row of {where} within {radius:g} arcsec; {report.alone} of {len(ours)} have none near"
+            f"no spectrum has a row of {where} within {radius:g} arcsec; {report.alone} of {len(spectra)} have none near"
         )
     return rows, f"labels: {report.describe('spectra', where)}"

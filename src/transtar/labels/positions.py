@@ -96,12 +96,12 @@ class Positions:
         north = np.stack([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)], axis=-1)
         step = years * self.moving * _ARCSEC / 1000
         eastward, northward = np.nan_to_num(self.pmra) * step, np.nan_to_num(self.pmdec) * step
-        there = here + east * eastward[:, None] + north * northward[:, None]
+        directions = here + east * eastward[:, None] + north * northward[:, None]
         if self.parallax is not None and self.radial_velocity is not None:
             parallax = np.maximum(np.nan_to_num(self.parallax), 0)
             outward = np.nan_to_num(self.radial_velocity) * parallax / _KM_YEAR_PER_SECOND * step
-            there = there + here * outward[:, None]
-        return there / np.linalg.norm(there, axis=-1, keepdims=True)
+            directions = directions + here * outward[:, None]
+        return directions / np.linalg.norm(directions, axis=-1, keepdims=True)
 
     def moved(self, epoch: float) -> tuple[np.ndarray, np.ndarray]:
         """Right ascension (0 to 360) and declination at an epoch, in degrees; see `at`."""
@@ -146,22 +146,22 @@ class PositionReport:
     median: float
     dropped: bool = True
 
-    def describe(self, ours: str, theirs: str) -> str:
-        """One line to show; `ours` and `theirs` name both lists."""
+    def describe(self, name: str, other_name: str) -> str:
+        """One line to show; `name` and `other_name` name both lists."""
         choice = "dropped" if self.dropped else "the nearest taken"
         near = f" (median separation {self.median:.2f} arcsec)" if self.matched else ""
         return (
-            f"{ours} and {theirs} by position within {self.radius:g} arcsec at epoch {self.epoch:g}: {self.matched} rows "
-            f"matched{near}; of {ours} {self.alone} have none near, {self.ambiguous} are ambiguous ({choice}), "
-            f"{self.contested} gave way to a nearer one and {self.placeless} have no position; of {theirs} {self.unused} "
+            f"{name} and {other_name} by position within {self.radius:g} arcsec at epoch {self.epoch:g}: {self.matched} rows "
+            f"matched{near}; of {name} {self.alone} have none near, {self.ambiguous} are ambiguous ({choice}), "
+            f"{self.contested} gave way to a nearer one and {self.placeless} have no position; of {other_name} {self.unused} "
             f"rows are unused, {self.placeless_theirs} of them without position; taken to stand still for want of a proper "
-            f"motion: {self.still} of {ours}, {self.still_theirs} of {theirs}"
+            f"motion: {self.still} of {name}, {self.still_theirs} of {other_name}"
         )
 
 
-def common_epoch(ours: Positions, theirs: Positions) -> float:
-    """Epoch at which two lists are best compared: of the one that cannot be moved; ours if both can or neither."""
-    fixed = theirs if ours.moves and not theirs.moves else ours
+def common_epoch(stars: Positions, others: Positions) -> float:
+    """Epoch at which two lists are best compared: of the one that cannot be moved; of the first if both can or neither."""
+    fixed = others if stars.moves and not others.moves else stars
     epochs = np.atleast_1d(np.asarray(fixed.epoch, float))
     return float(np.median(epochs[np.isfinite(epochs)])) if np.isfinite(epochs).any() else 2000.0
 
@@ -238,43 +238,43 @@ def match_positions(
         rows[unclear] = -1
     contested = _contested(rows, separation, ours) if one_to_one else np.zeros(len(ours), dtype=bool)
     rows[contested] = -1
-    found = rows >= 0
+    matched = rows >= 0
     return rows, PositionReport(
         radius=radius,
         epoch=epoch,
-        matched=int(found.sum()),
+        matched=int(matched.sum()),
         alone=int((ours.known & (candidates == 0)).sum()),
         ambiguous=int(unclear.sum()),
         contested=int(contested.sum()),
         placeless=int((~ours.known).sum()),
-        unused=len(theirs) - len(np.unique(rows[found])),
+        unused=len(theirs) - len(np.unique(rows[matched])),
         placeless_theirs=int((~theirs.known).sum()),
         still=int((ours.known & ~ours.moving).sum()),
         still_theirs=int((theirs.known & ~theirs.moving).sum()),
-        median=float(np.median(separation[found])) if found.any() else float("nan"),
+        median=float(np.median(separation[matched])) if matched.any() else float("nan"),
         dropped=ambiguous == "drop",
     )
 
 
-def _contested(rows: np.ndarray, separation: np.ndarray, ours: Positions) -> np.ndarray:
-    """Rows whose match is nearer to another row of ours."""
-    found = np.flatnonzero(rows >= 0)
-    order = found[np.lexsort((ours.dec[found], ours.ra[found], separation[found], rows[found]))]
+def _contested(rows: np.ndarray, separation: np.ndarray, stars: Positions) -> np.ndarray:
+    """Rows whose match is nearer to another row."""
+    matched = np.flatnonzero(rows >= 0)
+    order = matched[np.lexsort((stars.dec[matched], stars.ra[matched], separation[matched], rows[matched]))]
     lost = np.zeros(len(rows), dtype=bool)
     lost[order[1:]] = rows[order][1:] == rows[order][:-1]
     return lost
 
 
 def near_pairs(
-    ours: np.ndarray, theirs: np.ndarray, radius: float
+    directions: np.ndarray, others: np.ndarray, radius: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Pairs of directions within a radius, all those of one row of ours together.
+    """Pairs of directions within a radius, all those of one row of the first list together.
 
-    Theirs are sorted by declination, and of each of ours only the strip of the sky within the radius is looked at.
+    The others are sorted by declination, and of each of the first only the strip of the sky within the radius is looked at.
 
     Parameters
     ----------
-    ours, theirs : ndarray, shapes (n, 3) and (m, 3)
+    directions, others : ndarray, shapes (n, 3) and (m, 3)
         Unit vectors; NaN is near nothing.
     radius : float
         In arcsec.
@@ -286,10 +286,10 @@ def near_pairs(
     separation : ndarray
         In arcsec.
     """
-    ours_rows, theirs_rows = (np.flatnonzero(np.isfinite(vectors[:, 0])) for vectors in (ours, theirs))
-    latitude, other = _latitude(ours[ours_rows]), _latitude(theirs[theirs_rows])
+    rows, other_rows = (np.flatnonzero(np.isfinite(vectors[:, 0])) for vectors in (directions, others))
+    latitude, other = _latitude(directions[rows]), _latitude(others[other_rows])
     order = np.argsort(other, kind="stable")
-    theirs_rows, other = theirs_rows[order], other[order]
+    other_rows, other = other_rows[order], other[order]
     # A little wider than the radius, for the rounding of angles.
     reach = radius * _ARCSEC * (1 + 1e-9) + 1e-14
     first = np.searchsorted(other, latitude - reach, side="left")
@@ -301,8 +301,8 @@ def near_pairs(
             continue
         n = number[these]
         start = np.repeat(first[these] - np.append(0, np.cumsum(n)[:-1]), n)
-        i, j = np.repeat(ours_rows[these], n), theirs_rows[start + np.arange(n.sum())]
-        chord = np.linalg.norm(ours[i] - theirs[j], axis=1)
+        i, j = np.repeat(rows[these], n), other_rows[start + np.arange(n.sum())]
+        chord = np.linalg.norm(directions[i] - others[j], axis=1)
         near = chord <= 2 * np.sin(radius * _ARCSEC / 2)
         if near.any():
             yield i[near], j[near], 2 * np.arcsin(chord[near] / 2) / _ARCSEC

@@ -88,9 +88,9 @@ def find_velocities(
         velocity = np.where(rows >= 0, few["velocity"][rows], np.nan)
         report.ambiguous += joined.ambiguous
         report.key = joined.key
-    found = int(np.isfinite(velocity).sum())
-    report.found += found
-    report.missing += len(velocity) - found
+    known = int(np.isfinite(velocity).sum())
+    report.found += known
+    report.missing += len(velocity) - known
     return velocity
 
 

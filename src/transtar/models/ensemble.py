@@ -69,9 +69,11 @@ def check_ensemble(
         )
         if same_labels:
             pairs |= {"input": (first.input, other.input), "labels": (list(first.label_names), list(other.label_names))}
-        for what, (ours, theirs) in pairs.items():
-            if ours != theirs:
-                raise MismatchError(f"models that differ in {what} are no ensemble: {names[0]} {ours}, {name} {theirs}")
+        for what, (value, other_value) in pairs.items():
+            if value != other_value:
+                raise MismatchError(
+                    f"models that differ in {what} are no ensemble: {names[0]} {value}, {name} {other_value}"
+                )
 
 
 def predict_ensemble(

@@ -70,7 +70,7 @@ def _vouched(folder: Path, config: dict) -> Iterable[str]:
         yield CARD
 
 
-MODEL = Marker(CONFIG, "a model", own=FILES, says={"format": FORMAT}, vouched=_vouched)
+MODEL = Marker(CONFIG, "a model", files=FILES, says={"format": FORMAT}, vouched=_vouched)
 """How such a folder is known."""
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16}

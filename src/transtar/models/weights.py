@@ -92,7 +92,7 @@ def read_weights(
         As `read_header`, or if a number is NaN or infinite, be it only as `dtype`.
     """
     tensors = read_header(path) if tensors is None else tensors
-    found = {}
+    weights = {}
     with open_regular(path) as file:
         base = 8 + int.from_bytes(file.read(8), "little")
         for name, stored in tensors.items():
@@ -107,8 +107,8 @@ def read_weights(
                 values = values if dtype is None else values.to(dtype)
                 if not bool(torch.isfinite(values).all()):
                     raise InputError(f"{path}: {shown(name)} has values that are not finite; train the model again")
-            found[name] = values
-    return found
+            weights[name] = values
+    return weights
 
 
 def _stored(name: str, about: dict) -> Stored:
@@ -124,10 +124,10 @@ def _stored(name: str, about: dict) -> Stored:
 
 
 def _each_once(pairs: list[tuple]) -> dict:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         raise ValueError("a tensor that stands twice")
-    return found
+    return mapping
 
 
 def _damaged(path: Path, what: str) -> InputError:

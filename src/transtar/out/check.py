@@ -32,7 +32,7 @@ class Marker:
         Of the JSON file that describes it.
     what : str
         What it is, such as 'a model'.
-    own : tuple of str
+    files : tuple of str
         Names, or patterns of names, of all files that transtar writes into it.
     says : mapping of str to value
         What the description must say.
@@ -44,7 +44,7 @@ class Marker:
 
     name: str
     what: str
-    own: tuple[str, ...]
+    files: tuple[str, ...]
     says: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     keys: tuple[str, ...] = ()
     vouched: Callable[[Path, dict[str, Any]], Iterable[str]] = lambda folder, description: ()
@@ -71,13 +71,13 @@ class Marker:
         if not path.is_file() or path.is_symlink():
             return False
         try:
-            found = read_json(path)
+            description = read_json(path)
         except (InputError, OSError):
             return False
         return (
-            isinstance(found, dict)
-            and all(found.get(key) == value for key, value in self.says.items())
-            and all(key in found for key in self.keys)
+            isinstance(description, dict)
+            and all(description.get(key) == value for key, value in self.says.items())
+            and all(key in description for key in self.keys)
         )
 
 
@@ -110,7 +110,7 @@ def check_replaceable(
     if kind == "file":
         raise InputError(f"{folder}: exists and is not {marker.what}; choose another name for --out")
     if kind == "folder":
-        files_to_go(folder, (), marker.own, marker)
+        files_to_go(folder, (), marker.files, marker)
         if Path.cwd().is_relative_to(folder.resolve()):
             raise InputError(
                 f"{folder}: the command runs in it, so it cannot be replaced; choose another name for --out"
@@ -120,7 +120,7 @@ def check_replaceable(
     check_writable(folder.parent)
 
 
-def files_to_go(folder: Path, made: Iterable[str], own: Iterable[str], marker: Marker | None = None) -> list[str]:
+def files_to_go(folder: Path, made: Iterable[str], patterns: Iterable[str], marker: Marker | None = None) -> list[str]:
     """Names of transtar's own files in a folder that is to be replaced; everything else in it is to be kept.
 
     Parameters
@@ -128,7 +128,7 @@ def files_to_go(folder: Path, made: Iterable[str], own: Iterable[str], marker: M
     folder : Path
     made : iterable of str
         Names of what the new folder has.
-    own : iterable of str
+    patterns : iterable of str
         Names, or patterns of names, of files that an earlier call may have written.
     marker : Marker, optional
         By which the folder is known where it has no list of what was written, as a copy may have none.
@@ -138,7 +138,7 @@ def files_to_go(folder: Path, made: Iterable[str], own: Iterable[str], marker: M
     InputError
         If the folder is not empty and not what `marker` says, or something that is not transtar's, or was changed, is in the way.
     """
-    made, own = set(made), tuple(own)
+    made, patterns = set(made), tuple(patterns)
     entries = {entry.name: entry for entry in sorted(folder.iterdir()) if entry.name != LIST}
     if entries and marker is not None and not marker.fits(folder):
         raise InputError(f"{folder}: exists and is not {marker.what}; choose another name for --out")
@@ -146,16 +146,16 @@ def files_to_go(folder: Path, made: Iterable[str], own: Iterable[str], marker: M
     known = read_written(folder) if listed or marker is None else marker.recognised(folder)
     goes = []
     for name, entry in entries.items():
-        ours = any(fnmatchcase(name, pattern) for pattern in own)
+        expected = any(fnmatchcase(name, pattern) for pattern in patterns)
         if entry.is_dir() and not entry.is_symlink():
-            if name in made or (ours and marker is not None):
+            if name in made or (expected and marker is not None):
                 raise InputError(
                     f"{entry}: is in the way of a file of that name; move it, or choose another name for --out"
                 )
             _check_movable(entry)
         # A file that the user has put there under a name that transtar might use is the user's; but one that would be read as
         # part of what is described beside it is in the way.
-        elif name in made or (ours and (name in known or marker is not None)):
+        elif name in made or (expected and (name in known or marker is not None)):
             refuse_foreign(entry, known, listed=listed or marker is None)
             goes.append(name)
     return goes
@@ -264,8 +264,8 @@ def _existing(inputs: Iterable[str | os.PathLike | None]) -> Iterable[Path]:
         text = os.fspath(given)
         for name in {text, text.rpartition(":")[0], text.partition("=")[2]} - {""}:
             try:
-                found = glob(name, recursive=True) if has_magic(name) and not os.path.lexists(name) else [name]
-                yield from (Path(one) for one in found if os.path.exists(one))
+                paths = glob(name, recursive=True) if has_magic(name) and not os.path.lexists(name) else [name]
+                yield from (Path(one) for one in paths if os.path.exists(one))
             except (OSError, ValueError):
                 continue
 

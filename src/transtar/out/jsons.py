@@ -36,12 +36,12 @@ def read_json(path: str | os.PathLike):
 
 
 def _each_once(pairs: list[tuple]) -> dict:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for number, name in enumerate(names) if name in names[:number])
         raise ValueError(f"the key '{shown(twice)}' stands twice")
-    return found
+    return mapping
 
 
 def content_hash(content) -> str:

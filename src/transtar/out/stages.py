@@ -127,19 +127,19 @@ def discard_temporaries(folder: str | os.PathLike, name: str | None = None) -> N
         return
     with suppress(OSError):
         with os.scandir(os.fspath(folder)) as entries:
-            found = [
+            leftovers = [
                 entry.path for entry in entries if _NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
             ]
-        for entry in found:
+        for entry in leftovers:
             if name in (None, read_journal(Path(entry)).get("name")):
                 _discard(Path(entry))
 
 
 def _discard(path: Path) -> None:
     with suppress(OSError):
-        found = os.listdir(path)
+        entries = os.listdir(path)
         # Empty where the kill came before the lock was made.
-        if found and LOCK not in found:
+        if entries and LOCK not in entries:
             return
         lock = _lock(path)
         if lock is None:

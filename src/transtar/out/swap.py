@@ -74,10 +74,10 @@ def read_journal(stage: Path) -> dict[str, Any]:
     """What was about to be replaced; empty if nothing was."""
     try:
         with (stage / JOURNAL).open(encoding="utf-8") as file:
-            found = json.loads(file.read(1 << 24))
-        name = found["name"]
-        usable = Path(name).name == name and name not in ("", ".", "..") and isinstance(found["goes"], list)
-        return found if usable and isinstance(found["new"], str) else {}
+            journal = json.loads(file.read(1 << 24))
+        name = journal["name"]
+        usable = Path(name).name == name and name not in ("", ".", "..") and isinstance(journal["goes"], list)
+        return journal if usable and isinstance(journal["new"], str) else {}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
 

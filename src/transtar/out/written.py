@@ -57,8 +57,8 @@ def read_written(folder: Path) -> Written:
     path = folder / LIST
     if not os.path.lexists(path):
         return {}
-    found = read_json(path) if path.is_file() and not path.is_symlink() else None
-    files = found.get("files") if isinstance(found, dict) and found.get("format") == FORMAT else None
+    content = read_json(path) if path.is_file() and not path.is_symlink() else None
+    files = content.get("files") if isinstance(content, dict) and content.get("format") == FORMAT else None
     if not isinstance(files, dict) or not all(_is_entries(entries) for entries in files.values()):
         raise InputError(f"{path}: not the list of what transtar wrote; delete it, or choose another name for --out")
     return files
@@ -115,11 +115,11 @@ def refuse_foreign(path: Path, written: Written, new: Entry | None = None, liste
         # An empty file holds nothing that could be lost; shells and tempfile make such.
         if not about.st_size:
             return None
-        found = current(path, written)
-        if found is None and new is not None and new["size"] == about.st_size:
-            found = new if describe(path)["sha256"] == new["sha256"] else None
-        if found is not None:
-            return found
+        entry = current(path, written)
+        if entry is None and new is not None and new["size"] == about.st_size:
+            entry = new if describe(path)["sha256"] == new["sha256"] else None
+        if entry is not None:
+            return entry
     if not listed:
         why = f"cannot be told to be as transtar wrote it (no {LIST} here, and no checksum that fits)"
     else:
@@ -136,10 +136,10 @@ def read_mark(folder: Path) -> str | None:
     """The mark by which a folder that was written as a whole is told from the one that it replaced; None if it has none."""
     path = folder / LIST
     try:
-        found = read_json(path) if path.is_file() and not path.is_symlink() else None
+        content = read_json(path) if path.is_file() and not path.is_symlink() else None
     except (InputError, OSError):
         return None
-    mark = found.get("mark") if isinstance(found, dict) else None
+    mark = content.get("mark") if isinstance(content, dict) else None
     return mark if isinstance(mark, str) else None
 
 

@@ -98,11 +98,11 @@ def _on_grid(batch, settings, stretch, flags, sky_lines, resolution, threads: in
         if fine:
             part, shift, lines = _smooth(part, settings, shift[0], lines), np.ones(len(rows)), ()
             native = _lowered(resolution, settings)
-        found = _to_grid(part, settings, shift, flags[rows], lines, native, 1 if fine else threads)
-        out.flux[rows], out.good_fraction[rows], out.flags[rows] = found.flux, found.good_fraction, found.flags
-        out.snr[rows] = found.snr
+        gridded = _to_grid(part, settings, shift, flags[rows], lines, native, 1 if fine else threads)
+        out.flux[rows], out.good_fraction[rows], out.flags[rows] = gridded.flux, gridded.good_fraction, gridded.flags
+        out.snr[rows] = gridded.snr
         if out.ivar is not None:
-            out.ivar[rows] = 0 if found.ivar is None else found.ivar
+            out.ivar[rows] = 0 if gridded.ivar is None else gridded.ivar
 
     parts = list(_parts(np.stack([without, stretch if fine else np.ones(len(batch))], axis=1)))
     if fine and threads > 1 and len(parts) > 1:
@@ -225,12 +225,12 @@ def _require_overlap(batch: SpectrumBatch, settings: Preprocessing, quality: Qua
             f"the grid '{settings.grid}' ({grid[0]:.1f} to {grid[-1]:.1f} A); is their unit right? Else they need another grid"
         )
     inside = batch.wave[first:last]
-    width, own = np.median(np.diff(inside) / inside[:-1]), np.median(np.diff(grid) / grid[:-1])
-    if width > COARSE * own:
+    width, grid_width = np.median(np.diff(inside) / inside[:-1]), np.median(np.diff(grid) / grid[:-1])
+    if width > COARSE * grid_width:
         middle = grid[len(grid) // 2]
         raise InputError(
             f"{batch.survey}: pixels of {width * middle:.2g} A are too coarse for the grid '{settings.grid}' "
-            f"({own * middle:.2g} A); these spectra need another grid"
+            f"({grid_width * middle:.2g} A); these spectra need another grid"
         )
     covered = np.count_nonzero((grid >= batch.wave[0]) & (grid <= batch.wave[-1])) / len(grid)
     if covered < quality.good_fraction:

@@ -113,10 +113,10 @@ def mirror(padded, half):
     """Fill the `half` pixels at each end of `padded` with what is between them, mirrored about its ends."""
     n = len(padded) - 2 * half
     for i in range(half):
-        there = i % (2 * n)
-        there = min(there, 2 * n - 1 - there)
-        padded[half - 1 - i] = padded[half + there]
-        padded[half + n + i] = padded[half + n - 1 - there]
+        place = i % (2 * n)
+        place = min(place, 2 * n - 1 - place)
+        padded[half - 1 - i] = padded[half + place]
+        padded[half + n + i] = padded[half + n - 1 - place]
 
 
 @compiled(sums_in_any_order=True)

@@ -61,9 +61,9 @@ def open_catalog(path: Path, tables: Mapping[str, FitsTable]) -> Catalog:
         If it is of a release before DR17, whose Gaia identifiers are of another data release.
     """
     name = next(name for name in tables if recognise({name: tables[name]}))
-    found = tables[name].names
-    if "GAIAEDR3_SOURCE_ID" not in found:
-        older = [column for column in found if column.startswith("GAIA") and column.endswith("SOURCE_ID")]
+    columns = tables[name].names
+    if "GAIAEDR3_SOURCE_ID" not in columns:
+        older = [column for column in columns if column.startswith("GAIA") and column.endswith("SOURCE_ID")]
         has = f"; {older[0]} is not of Gaia DR3" if older else ""
         raise InputError(
             f"{path}: an allStar of another release than DR17: HDU {name} has no column GAIAEDR3_SOURCE_ID{has}; "

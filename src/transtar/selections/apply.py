@@ -232,37 +232,39 @@ def _by_key(wanted: np.ndarray, match: Match, main: str, name: str, work: _Work)
     around = tables[name].around
     if around is not None and match.by != "source_id":
         raise InputError(f"{tables[name]}: a HATS catalog is matched by source_id or by position, not by {match.by}")
-    ours = kinds.keys(tables[main], match.by)
-    ours = np.where(wanted >= 0, ours[wanted], "" if ours.dtype.kind == "U" else -1)
+    main_keys = kinds.keys(tables[main], match.by)
+    main_keys = np.where(wanted >= 0, main_keys[wanted], "" if main_keys.dtype.kind == "U" else -1)
     if around is not None:
-        work.take(name, around(ours, 0.0, 2016.0, work.place(name)))
-    theirs = kinds.keys(tables[name], match.by)[work.left[name]]
-    place = match_ids(ours, theirs)
-    known = int((theirs != ("" if theirs.dtype.kind == "U" else -1)).sum())
+        work.take(name, around(main_keys, 0.0, 2016.0, work.place(name)))
+    other_keys = kinds.keys(tables[name], match.by)[work.left[name]]
+    place = match_ids(main_keys, other_keys)
+    known = int((other_keys != ("" if other_keys.dtype.kind == "U" else -1)).sum())
     work.result.lines.append(
         f"{main} and {name} by {match.by}: {int((place >= 0).sum())} rows matched; of {name} "
-        f"{known - len(np.unique(place[place >= 0]))} rows are unused and {len(theirs) - known} have no {match.by}"
+        f"{known - len(np.unique(place[place >= 0]))} rows are unused and {len(other_keys) - known} have no {match.by}"
     )
     return place
 
 
 def _by_position(wanted: np.ndarray, match: Match, main: str, name: str, work: _Work) -> np.ndarray:
     """Place in ``left`` of the row at the position of each wanted row of `main`; -1 where there is none."""
-    there, where = np.flatnonzero(wanted >= 0), work.place(name)
-    ours = read_positions(work.tables[main], work.place(main), wanted[there])
+    known, where = np.flatnonzero(wanted >= 0), work.place(name)
+    main_positions = read_positions(work.tables[main], work.place(main), wanted[known])
     epoch, around = match.epoch, work.tables[name].around
     if around is not None:
         if epoch is None:
             # Which of the two can be moved is told by the columns, before a row is read.
             moves = all(any(map(work.tables[name].find, columns)) for columns in (where.pmra, where.pmdec))
             motion = np.zeros(1) if moves else None
-            epoch = common_epoch(ours, Positions(np.zeros(1), np.zeros(1), where.epoch, motion, motion))
-        work.take(name, around(ours, match.radius, epoch, where))
-    theirs = read_positions(work.tables[name], where, work.left[name])
-    found, report = match_positions(ours, theirs, match.radius, epoch=epoch, ambiguous=match.ambiguous)
+            epoch = common_epoch(main_positions, Positions(np.zeros(1), np.zeros(1), where.epoch, motion, motion))
+        work.take(name, around(main_positions, match.radius, epoch, where))
+    other_positions = read_positions(work.tables[name], where, work.left[name])
+    matches, report = match_positions(
+        main_positions, other_positions, match.radius, epoch=epoch, ambiguous=match.ambiguous
+    )
     work.result.lines.append(report.describe(main, name))
     place = np.full(len(wanted), -1, dtype=np.int64)
-    place[there] = found
+    place[known] = matches
     return place
 
 
@@ -368,20 +370,20 @@ def _columns(
     for name, place in rows.of.items():
         if name == selection.rows:
             continue
-        there = np.flatnonzero(place >= 0)
+        matched = np.flatnonzero(place >= 0)
         if tables[name].kind.startswith("desi"):
-            later = kinds.observations(tables[name], place[there])
-            found = {f"{key}_{name}": values for key, values in later.items() if "_desi" in key}
+            later = kinds.observations(tables[name], place[matched])
+            table_columns = {f"{key}_{name}": values for key, values in later.items() if "_desi" in key}
         else:
-            found = kinds.labels(tables[name], place[there], alphafe)
+            table_columns = kinds.labels(tables[name], place[matched], alphafe)
             # Elements that only compilations without precedence have.
-            found = {key: v for key, v in found.items() if v.dtype.kind != "f" or np.isfinite(v).any()}
-        for key, values in found.items():
+            table_columns = {key: v for key, v in table_columns.items() if v.dtype.kind != "f" or np.isfinite(v).any()}
+        for key, values in table_columns.items():
             if key not in columns:
                 columns[key] = _blank(values, len(rows))
             width = max(columns[key].dtype, values.dtype) if values.dtype.kind == "U" else columns[key].dtype
             columns[key] = columns[key].astype(width)
-            columns[key][there] = values
+            columns[key][matched] = values
     for name, place in rows.of.items():
         columns |= _asked(tables[name], place, selection.tables[name].columns, name)
     if selection.settings.get("calibration"):
@@ -407,14 +409,14 @@ def _source_ids(
     for name, place in rows.of.items():
         if name == selection.rows:
             continue
-        theirs = np.where(place >= 0, kinds.gaia_ids_if_any(tables[name])[place], -1)
-        taken, differ = (ids < 0) & (theirs >= 0), (ids >= 0) & (theirs >= 0) & (ids != theirs)
+        other_ids = np.where(place >= 0, kinds.gaia_ids_if_any(tables[name])[place], -1)
+        taken, differ = (ids < 0) & (other_ids >= 0), (ids >= 0) & (other_ids >= 0) & (ids != other_ids)
         if result is not None and (taken.any() or differ.any()):
             result.lines.append(
                 f"source_id: {int(taken.sum())} rows that have none of their own take that of {name}; {int(differ.sum())} rows "
                 f"have another one than {name} and keep it"
             )
-        ids = np.where(taken, theirs, ids)
+        ids = np.where(taken, other_ids, ids)
     return ids
 
 
@@ -423,8 +425,8 @@ def _asked(catalog: Catalog, place: np.ndarray, names: tuple[str, ...], table: s
     out = {}
     for name in names:
         column = catalog.column(name)
-        there = place >= 0
-        missing = column.missing[place] | ~there
+        matched = place >= 0
+        missing = column.missing[place] | ~matched
         if column.is_vector:
             raise InputError(
                 f"{catalog}: column {name} holds {column.values.shape[1:]} values in a row; only one can be kept"

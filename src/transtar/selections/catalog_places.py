@@ -83,13 +83,13 @@ def changed_place(place: Place, changes: Mapping[str, Any], where: str) -> Place
     SettingsError
         On a number that is no epoch.
     """
-    for name, said in changes.items():
-        if isinstance(said, str):
-            place = replace(place, **{"epoch_column" if name == "epoch" else name: (said,)})  # type: ignore[arg-type]
+    for name, change in changes.items():
+        if isinstance(change, str):
+            place = replace(place, **{"epoch_column" if name == "epoch" else name: (change,)})  # type: ignore[arg-type]
         elif name == "epoch":
-            place = replace(place, epoch=float(said), epoch_column=())
+            place = replace(place, epoch=float(change), epoch_column=())
         else:
-            raise SettingsError(f"{where}.{name}: must be the name of a column, not {said!r}")
+            raise SettingsError(f"{where}.{name}: must be the name of a column, not {change!r}")
     return place
 
 
@@ -111,8 +111,8 @@ def read_positions(catalog: Catalog, place: Place, rows: np.ndarray | None = Non
     every = slice(None) if rows is None else rows
 
     def column(names: tuple[str, ...], what: str) -> np.ndarray | None:
-        found = next((name for name in names if catalog.find(name) is not None), None)
-        return None if found is None else catalog.column(found).numbers(what)[every]
+        column_name = next((name for name in names if catalog.find(name) is not None), None)
+        return None if column_name is None else catalog.column(column_name).numbers(what)[every]
 
     ra, dec = (catalog.column(*names).numbers(what)[every] for names, what in ((place.ra, "ra"), (place.dec, "dec")))
     epochs = column(place.epoch_column, "epoch")

@@ -73,8 +73,8 @@ class Catalog:
         InputError
             If there is none; the message names the HDU where there are several.
         """
-        found = next((known for known in map(self.find, names) if known is not None), None)
-        if found is None:
+        column_name = next((known for known in map(self.find, names) if known is not None), None)
+        if column_name is None:
             hdu, dot, name = names[0].rpartition(".")
             place = f"HDU {hdu} has no column {name}" if dot else f"no column {name}"
             if dot and not any(known.startswith(f"{hdu}.") for known in self.names):
@@ -83,7 +83,7 @@ class Catalog:
             more = f" and {len(listed) - 40} more" if len(listed) > 40 else ""
             has = f"; columns found: {', '.join(listed[:40])}{more}" if listed else ""
             raise InputError(f"{self}: {place} (as a {self.kind} catalog needs; is it another release?){has}")
-        return self.read(found)
+        return self.read(column_name)
 
     def numbers(self, *names: str) -> np.ndarray:
         """A column as float64 in our unit, NaN where missing; see `transtar.tables.Column.numbers`."""
@@ -155,10 +155,10 @@ def join_parts(parts: Sequence[Catalog]) -> Catalog:
     names = tuple(somewhere if first.kind == "compilation" else everywhere)
 
     def read(name: str) -> Column:
-        there = {part: part.column(name) for part in parts if part.find(name)}
-        blank = next(iter(there.values())).values[:0]
-        columns = [there.get(part) or _blank(blank, part.rows) for part in parts]
-        units = {column.unit for column in there.values()}
+        part_columns = {part: part.column(name) for part in parts if part.find(name)}
+        blank = next(iter(part_columns.values())).values[:0]
+        columns = [part_columns.get(part) or _blank(blank, part.rows) for part in parts]
+        units = {column.unit for column in part_columns.values()}
         if len(units) > 1:
             told = ", ".join(f"{unit or 'none'} in {part}" for unit, part in zip(units, parts, strict=False))
             raise InputError(f"column {name} has several units ({told}); give catalogs of one unit")
@@ -194,19 +194,19 @@ def find_files(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
     InputError
         If a path does not exist, or a folder holds no table.
     """
-    found: dict[Path, bool] = {}
+    named: dict[Path, bool] = {}
     for path in map(Path, paths):
         if path.is_file():
-            found[path] = True
+            named[path] = True
             continue
         if not path.is_dir():
             raise InputError(f"{path}: no such file or folder")
         if is_hats(path):
-            found[path] = True
+            named[path] = True
             continue
         if (path / "set.json").is_file():
             # A prepared set: its table of stars has the flags of each spectrum.
-            found[path / "stars.parquet"] = True
+            named[path / "stars.parquet"] = True
             continue
         folders = [path, *(path / name for name in FOLDERS)]
         inside = [file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir())]
@@ -214,5 +214,5 @@ def find_files(paths: Iterable[str | Path]) -> list[tuple[Path, bool]]:
         if not inside:
             raise InputError(f"{path}: no table ({', '.join(SUFFIXES)}) in this folder")
         for file in inside:
-            found.setdefault(file, False)
-    return list(found.items())
+            named.setdefault(file, False)
+    return list(named.items())

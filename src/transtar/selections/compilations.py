@@ -117,15 +117,17 @@ def open_catalog(
 
 def _gaia_column(columns: Mapping[str, Column], where: str) -> str | None:
     """The column of Gaia identifiers; of two of them both must say the same."""
-    there = [name for name in (find(list(columns), one, where=where) for one in GAIA_SPELLINGS) if name is not None]
-    for other in there[1:]:
+    gaia_columns = [
+        name for name in (find(list(columns), one, where=where) for one in GAIA_SPELLINGS) if name is not None
+    ]
+    for other in gaia_columns[1:]:
         try:
-            same = np.array_equal(to_gaia_ids(columns[there[0]]), to_gaia_ids(columns[other]))
+            same = np.array_equal(to_gaia_ids(columns[gaia_columns[0]]), to_gaia_ids(columns[other]))
         except InputError:
             continue
         if not same:
-            raise two_columns(where, there[0], other, "source_id")
-    return there[0] if there else None
+            raise two_columns(where, gaia_columns[0], other, "source_id")
+    return gaia_columns[0] if gaia_columns else None
 
 
 def _first(values: np.ndarray, star: np.ndarray, n: int) -> np.ndarray:

@@ -60,17 +60,17 @@ def open_catalog(path: Path, wanted: Iterable[str]) -> Catalog:
     columns = [name for name in names if name.lower() in wanted or name in places]
     called = {name: places.get(name, name) if places.get(name) not in names else name for name in columns}
 
-    def around(ours: np.ndarray | Positions, radius: float, epoch: float, place: Place) -> Catalog:
-        if isinstance(ours, Positions):
-            some, what = ours.known.any(), "position"
+    def around(stars: np.ndarray | Positions, radius: float, epoch: float, place: Place) -> Catalog:
+        if isinstance(stars, Positions):
+            some, what = stars.known.any(), "position"
         else:
-            some, what = (ours >= 0).any(), "source_id"
+            some, what = (stars >= 0).any(), "source_id"
         if not some:
             raise InputError(f"{path}: none of our stars has a {what} to look for")
-        if isinstance(ours, Positions):
-            area, near = _area_of_positions(ours, radius, epoch, place), _near(ours.at(epoch), radius, epoch, place)
+        if isinstance(stars, Positions):
+            area, near = _area_of_positions(stars, radius, epoch, place), _near(stars.at(epoch), radius, epoch, place)
         else:
-            area, near = _area_of_ids(ours), _same_id(ours)
+            area, near = _area_of_ids(stars), _same_id(stars)
         few = lsdb.open_catalog(
             path, columns=columns, search_filter=lsdb.MOCSearch(area, fine=False), error_empty_filter=False
         )
@@ -115,26 +115,26 @@ def _from_frame(path: Path, frame: Any, called: dict[str, str]) -> Catalog:
     return from_memory(gaia.KIND, path, _columns(frame, called))
 
 
-def _near(ours: np.ndarray, radius: float, epoch: float, place: Place) -> Callable[[Catalog], np.ndarray]:
+def _near(directions: np.ndarray, radius: float, epoch: float, place: Place) -> Callable[[Catalog], np.ndarray]:
     def near(part: Catalog) -> np.ndarray:
         mask = np.zeros(part.rows, dtype=bool)
-        for _, rows, _ in near_pairs(ours, read_positions(part, place).at(epoch), radius):
+        for _, rows, _ in near_pairs(directions, read_positions(part, place).at(epoch), radius):
             mask[rows] = True
         return mask
 
     return near
 
 
-def _same_id(ours: np.ndarray) -> Callable[[Catalog], np.ndarray]:
-    return lambda part: np.isin(part.gaia_ids(*gaia.GAIA_ID), ours[ours >= 0])
+def _same_id(ids: np.ndarray) -> Callable[[Catalog], np.ndarray]:
+    return lambda part: np.isin(part.gaia_ids(*gaia.GAIA_ID), ids[ids >= 0])
 
 
-def _area_of_positions(ours: Positions, radius: float, epoch: float, place: Place) -> Any:
+def _area_of_positions(stars: Positions, radius: float, epoch: float, place: Place) -> Any:
     """Pixels around our stars, wide enough for a star that has moved since the epoch of the catalog."""
     from astropy.coordinates import Latitude, Longitude
     from mocpy import MOC
 
-    vectors = ours.at(epoch)[ours.known]
+    vectors = stars.at(epoch)[stars.known]
     reach = radius + FASTEST * abs(epoch - place.epoch)
     order = int(np.clip(np.log2(_SIZE_OF_BASE_PIXEL / (4 * reach)), 0, _SOURCE_ID_ORDER))
     lon = Longitude(np.arctan2(vectors[:, 1], vectors[:, 0]), "rad")
@@ -142,10 +142,10 @@ def _area_of_positions(ours: Positions, radius: float, epoch: float, place: Plac
     return MOC.from_lonlat(lon, lat, max_norder=order).add_neighbours()
 
 
-def _area_of_ids(ours: np.ndarray, order: int = 9) -> Any:
+def _area_of_ids(ids: np.ndarray, order: int = 9) -> Any:
     """Pixels that our source_ids name, and their neighbours: a star may lie a little beside the pixel in its name."""
     from mocpy import MOC
 
-    pixels = np.unique(ours[ours >= 0] >> (_SOURCE_ID_SHIFT + 2 * (_SOURCE_ID_ORDER - order)))
+    pixels = np.unique(ids[ids >= 0] >> (_SOURCE_ID_SHIFT + 2 * (_SOURCE_ID_ORDER - order)))
     depth = np.full(len(pixels), order, dtype=np.uint8)
     return MOC.from_healpix_cells(pixels.astype(np.uint64), depth, order).add_neighbours()

@@ -124,7 +124,7 @@ def open_catalogs(
             plain.append(name)
         else:
             plain.append(str(path))
-    found: dict[str, list[Catalog]] = {}
+    by_kind: dict[str, list[Catalog]] = {}
     others, lines = [], []
     for file, named in find_files(plain):
         try:
@@ -143,13 +143,13 @@ def open_catalogs(
             if named:
                 lines.append(f"not needed for this selection: {file} ({KINDS[catalog.kind]})")
             continue
-        found.setdefault(catalog.kind, []).append(catalog)
-    for kind, parts in found.items():
+        by_kind.setdefault(catalog.kind, []).append(catalog)
+    for kind, parts in by_kind.items():
         if len(parts) > 1 and kind != "compilation":
             lines.append(f"taken as parts of one {kind} catalog: {', '.join(str(part) for part in parts)}")
         if len(parts) > 1 and any(part.around for part in parts):
             raise InputError(f"{', '.join(str(part) for part in parts)}: of {kind} catalogs in HATS give only one")
-    return {kind: join_parts(parts) for kind, parts in found.items()}, others, lines
+    return {kind: join_parts(parts) for kind, parts in by_kind.items()}, others, lines
 
 
 def _needs_naming(file: Path, kind: str) -> bool:
@@ -198,19 +198,19 @@ def open_catalog(
         )
     also = frozenset(wanted)
     wanted |= {name.lower() for name in _COLUMNS.get(kind, names)}
-    found = _read(table, wanted)
+    catalog_columns = _read(table, wanted)
     if kind == "compilation":
-        return compilations.open_catalog(path, found, positions.get(kind, {}), also)
-    return from_memory(kind, path, found)
+        return compilations.open_catalog(path, catalog_columns, positions.get(kind, {}), also)
+    return from_memory(kind, path, catalog_columns)
 
 
 def _read(table: Table, wanted: Collection[str]) -> dict[str, Column]:
     """Columns by name in lower case, those with a name that occurs twice (``feh#1``), too."""
-    found = table.columns(lambda name: name.lower() in wanted or name.lower().rpartition("#")[0] in wanted)
-    if not found:
+    columns = table.columns(lambda name: name.lower() in wanted or name.lower().rpartition("#")[0] in wanted)
+    if not columns:
         # Without a column there is no number of rows, either.
         raise InputError(f"{table.path}: none of the columns needed; {table.found}")
-    return found
+    return columns
 
 
 def _recognise(names: set[str]) -> str | None:
@@ -302,8 +302,8 @@ def read_measured(path: Path, columns: Sequence[str], choice: Mapping[str, str] 
     """
     gaia_names = ("source_id", "gaia_source_id")
     table = open_table(path, choice)
-    gaia, own = table.find(*gaia_names), key_column("id", table.names, None, table.chosen, str(path))
-    given = {"source_id": gaia, "id": None if own == gaia else own}
+    gaia, id_column = table.find(*gaia_names), key_column("id", table.names, None, table.chosen, str(path))
+    given = {"source_id": gaia, "id": None if id_column == gaia else id_column}
     keys = {key: name for key, name in given.items() if name is not None}
     if not keys:
         raise InputError(f"{path}: no column source_id, id, obsid, TARGETID, miles_id or specobjid; {table.found}")

@@ -50,25 +50,25 @@ def experiment_studies(study: Study) -> dict[str, Study]:
         element=None,
         seeds=wanted.seeds,
     )
-    found = {}
+    studies = {}
     if wanted.sizes:
-        found[SIZES] = replace(plain, rest=True, sizes=sorted(wanted.sizes))
+        studies[SIZES] = replace(plain, rest=True, sizes=sorted(wanted.sizes))
     # The plane stays everywhere: what the pre-training labels is part of its key, and all are to begin with the same one.
     weights = replace(plain, sizes=largest, models=_models(study, [wanted.weights_of]))
     for hidden in wanted.hidden:
-        found[hidden_name(hidden)] = _with(weights, "residual", head={"hidden": hidden})
+        studies[hidden_name(hidden)] = _with(weights, "residual", head={"hidden": hidden})
     for rank in wanted.ranks:
-        found[rank_name(rank)] = _with(weights, "lora", adapter={"rank": rank, "alpha": 2.0 * rank})
+        studies[rank_name(rank)] = _with(weights, "lora", adapter={"rank": rank, "alpha": 2.0 * rank})
     for rate in wanted.rates:
-        found[rate_name(rate)] = _with(replace(plain, sizes=largest), "scratch", learning_rate=float(rate))
+        studies[rate_name(rate)] = _with(replace(plain, sizes=largest), "scratch", learning_rate=float(rate))
     if wanted.matched:
         # Zero-shot is judged on stars of both parts of the study's own split.
         models = _models(study, wanted.matched)
-        found[MATCHED] = replace(plain, split="matched", rest=True, sizes=largest, models=models, seeds=study.seeds)
-    taken = sorted(set(found) & set(study.variants))
+        studies[MATCHED] = replace(plain, split="matched", rest=True, sizes=largest, models=models, seeds=study.seeds)
+    taken = sorted(set(studies) & set(study.variants))
     if taken:
         raise SettingsError(f"study: variants {', '.join(taken)} have names of experiments")
-    return found
+    return studies
 
 
 def _with(study: Study, strategy: str, **changes: Any) -> Study:
@@ -81,7 +81,7 @@ def _with(study: Study, strategy: str, **changes: Any) -> Study:
     given = dict(study.strategies[strategy] or {})
     # What is varied is varied for every size and model.
     special = {
-        name: {key: {k: v for k, v in own.items() if k not in changes} for key, own in given[name].items()}
+        name: {key: {k: v for k, v in nested.items() if k not in changes} for key, nested in given[name].items()}
         for name in ("by_size", "by_model")
         if given.get(name)
     }

@@ -71,9 +71,9 @@ def run_jobs(jobs: Sequence[Job], runs: str) -> dict[str, str]:
             return
         target, pool, judged = stars_of(job)
         learnt = finetuning_rows(job, target, pool)
-        own = predictions(job, outcome, target, judged, len(learnt))
+        predicted = predictions(job, outcome, target, judged, len(learnt))
         try:
-            store_run(job, runs, outcome, target, np.setdiff1d(pool, learnt), [own])
+            store_run(job, runs, outcome, target, np.setdiff1d(pool, learnt), [predicted])
         except TranstarError as error:
             failed[job.key] = str(error)
 
@@ -137,8 +137,8 @@ def _remembering(model: Estimator, stars: dict[str, np.ndarray]) -> Estimator:
         return model
     seen = {**stars, "role": np.full(len(stars["id"]), "lines")}
     return replace(
-        model, trained_on={name: np.concatenate([own, seen[name].astype((own.dtype.kind == "i" and own.dtype) or str)])
-                           for name, own in model.trained_on.items()},
+        model, trained_on={name: np.concatenate([column, seen[name].astype((column.dtype.kind == "i" and column.dtype) or str)])
+                           for name, column in model.trained_on.items()},
     )  # fmt: skip
 
 

@@ -210,7 +210,7 @@ def _set(content: dict, keys: list[str], value: Any, name: str) -> None:
         check_keys(names, content.get("models") or {}, where)
         value = {key: content["models"][key] for key in names}
         for each in ("prior", "sources"):
-            content[each] = {key: own for key, own in (content.get(each) or {}).items() if key in names}
+            content[each] = {key: entry for key, entry in (content.get(each) or {}).items() if key in names}
     for number, key in enumerate(keys[:-1], 1):
         inner = content.get(key) or {}
         if not isinstance(inner, dict):

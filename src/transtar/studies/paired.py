@@ -48,10 +48,10 @@ class Scored:
         """Difference of mean R2, and its standard error over stars and seeds, both taken pair by pair."""
         # A survey's pipeline has one seed where the networks have more.
         alone = 1 in (len(self.r2), len(other.r2))
-        ours, theirs = np.broadcast_arrays(self.r2, other.r2) if alone else (self.r2, other.r2)
-        if len(ours) != len(theirs):
+        scores, other_scores = np.broadcast_arrays(self.r2, other.r2) if alone else (self.r2, other.r2)
+        if len(scores) != len(other_scores):
             return float("nan"), float("nan")
-        return float((ours - theirs).mean()), _error(self.draws - other.draws, ours - theirs)
+        return float((scores - other_scores).mean()), _error(self.draws - other.draws, scores - other_scores)
 
 
 def _error(draws: np.ndarray, values: np.ndarray) -> float:

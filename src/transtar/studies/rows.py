@@ -85,8 +85,10 @@ def in_both_surveys(target_folder: str, source_folder: str) -> np.ndarray:
     known = np.isin(star_names(target.columns), star_names(source.columns))
     if all(name in part.columns for part in (target, source) for name in ("ra", "dec")):
         # Of no epoch: motion is not known here, and the radius allows for it.
-        ours, theirs = (Positions(part.columns["ra"], part.columns["dec"], 0.0).at(0.0) for part in (target, source))
-        for rows, _, _ in near_pairs(ours, theirs, SAME_STAR_WITHIN):
+        target_places, source_places = (
+            Positions(part.columns["ra"], part.columns["dec"], 0.0).at(0.0) for part in (target, source)
+        )
+        for rows, _, _ in near_pairs(target_places, source_places, SAME_STAR_WITHIN):
             known[rows] = True
     return known
 

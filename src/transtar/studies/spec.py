@@ -408,11 +408,11 @@ def data_path(name: str) -> str:
     try:
         if path.exists():
             return str(path)
-        found = not Path(name).is_absolute() and any(folder.glob(name))
+        exists = not Path(name).is_absolute() and any(folder.glob(name))
     except (OSError, ValueError):
         # No file can have such a name.
-        found = False
-    if not found:
+        exists = False
+    if not exists:
         where = "" if Path(name).is_absolute() else f"; set {DATA_VARIABLE} to the folder that holds {shown(name)}"
         raise InputError(f"{shown(path, 300)}: not found{where}")
     return str(path)

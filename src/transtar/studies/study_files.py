@@ -160,7 +160,7 @@ def _select(study: Study, name: str, folder: Path, out: Path, say: Say) -> None:
     split = selected.columns.get("split")
     counts = "" if split is None else f" ({', '.join(f'{(split == part).sum()} {part}' for part in ('pool', 'test'))})"
     say(f"selection {name}: {len(selected)} rows{counts}")
-    with atomic_folder(folder, own=(f"{name}.parquet", f"{name}-cuts.*")) as temporary:
+    with atomic_folder(folder, files=(f"{name}.parquet", f"{name}-cuts.*")) as temporary:
         write_selection(selected, temporary / f"{name}.parquet", name, catalogs)
 
 

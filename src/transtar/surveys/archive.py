@@ -53,16 +53,16 @@ def find_star_files(
     folders = [Path(path) for path in paths if os.path.isdir(path)]
     others = [path for path in paths if not os.path.isdir(path)]
     listed = {_plain(path.name): path for path in (find_files(survey, others) if others else [])}
-    found: dict[str, Path] = {}
+    path_of: dict[str, Path] = {}
     for folder in folders:
-        found |= _by_place(folder, [name for name in wanted.tolist() if name not in found])
-    if not found and folders:
+        path_of |= _by_place(folder, [name for name in wanted.tolist() if name not in path_of])
+    if not path_of and folders:
         # Not laid out as the archive: the names alone must do.
         listed = {_plain(path.name): path for path in find_files(survey, folders)} | listed
     where = ", ".join(map(str, paths))
     files, absent = [], {}
     for name, count in zip(wanted.tolist(), counts.tolist(), strict=True):
-        path = found.get(name, listed.get(_plain(PurePosixPath(name).name)))
+        path = path_of.get(name, listed.get(_plain(PurePosixPath(name).name)))
         if path is None:
             absent[name] = f"{name}: not found in {where}, and {count} of the stars wanted are in it; fetch it"
         else:
@@ -80,18 +80,18 @@ def find_star_files(
 
 def _by_place(folder: Path, names: list[str]) -> dict[str, Path]:
     """Files that stand where the archive has them, `folder` being its root or a folder below it."""
-    found: dict[str, Path] = {}
+    path_of: dict[str, Path] = {}
     depth = 0
     for name in names:
         parts = PurePosixPath(name).parts
         # The first that is found tells how deep in the archive the folder is.
-        for start in [depth] if found else range(len(parts)):
+        for start in [depth] if path_of else range(len(parts)):
             tail = folder.joinpath(*parts[start:])
-            there = next((path for path in (tail, tail.with_name(f"{tail.name}.gz")) if path.is_file()), None)
-            if there is not None:
-                found[name], depth = there, start
+            path = next((file for file in (tail, tail.with_name(f"{tail.name}.gz")) if file.is_file()), None)
+            if path is not None:
+                path_of[name], depth = path, start
                 break
-    return found
+    return path_of
 
 
 def _plain(name: str) -> str:

@@ -243,8 +243,8 @@ def _stars(ids: np.ndarray, targets: dict[str, np.ndarray], path: Path) -> np.nd
     numbers = to_int64(targets.get("REF_ID", np.zeros(len(ids), np.int64)), f"{path}: REF_ID")
     releases = {"G2": "Gaia DR2", "G3": "Gaia DR3"}
     names = [
-        f"{releases[source]} {number}" if source in releases and number > 0 else f"DESI {own}"
-        for source, number, own in zip(catalog.tolist(), numbers.tolist(), ids.tolist(), strict=True)
+        f"{releases[source]} {number}" if source in releases and number > 0 else f"DESI {target_id}"
+        for source, number, target_id in zip(catalog.tolist(), numbers.tolist(), ids.tolist(), strict=True)
     ]
     return np.array(names, dtype=str)
 
@@ -276,22 +276,22 @@ def _redshifts(path: Path, ids: np.ndarray, keep: np.ndarray) -> dict[str, np.nd
     beside = next((path.with_name(name) for name in names if os.path.lexists(path.with_name(name))), None)
     if beside is None:
         return unknown
-    found: dict[str, np.ndarray] = {}
+    redshifts: dict[str, np.ndarray] = {}
     with open_fits(beside) as parts:
         for part in parts:
             if part.name == "REDSHIFTS":
-                found = part.columns(_REDSHIFTS)
-    absent = [name for name in _REDSHIFTS if name not in found]
+                redshifts = part.columns(_REDSHIFTS)
+    absent = [name for name in _REDSHIFTS if name not in redshifts]
     if absent:
         raise InputError(f"{beside}: REDSHIFTS has no column {', '.join(absent)}; fetch it again or move it away")
-    theirs = to_int64(found["TARGETID"], f"{beside}: TARGETID")
-    order = np.argsort(theirs, kind="stable")
-    if len(theirs) > 1 and (np.diff(theirs[order]) == 0).any():
+    redshift_ids = to_int64(redshifts["TARGETID"], f"{beside}: TARGETID")
+    order = np.argsort(redshift_ids, kind="stable")
+    if len(redshift_ids) > 1 and (np.diff(redshift_ids[order]) == 0).any():
         raise InputError(f"{beside}: REDSHIFTS has one TARGETID in several rows; fetch it again or move it away")
-    if not len(theirs):
-        theirs, order = np.full(1, NO_ID), np.zeros(1, np.int64)
-    place = order[np.minimum(np.searchsorted(theirs, ids, sorter=order), len(theirs) - 1)]
-    lacking = int((theirs[place] != ids)[keep].sum())
+    if not len(redshift_ids):
+        redshift_ids, order = np.full(1, NO_ID), np.zeros(1, np.int64)
+    place = order[np.minimum(np.searchsorted(redshift_ids, ids, sorter=order), len(redshift_ids) - 1)]
+    lacking = int((redshift_ids[place] != ids)[keep].sum())
     if lacking and lacking == keep.sum():
         raise InputError(f"{beside}: REDSHIFTS has none of the targets of {path.name}; fetch it again or move it away")
     if lacking:
@@ -300,9 +300,9 @@ def _redshifts(path: Path, ids: np.ndarray, keep: np.ndarray) -> dict[str, np.nd
             "unknown"
         )
     # With a warning neither class nor redshift can be relied upon.
-    sure = (theirs[place] == ids) & (found["ZWARN"][place] == 0)
-    kind[sure], subclass[sure] = found["SPECTYPE"][place][sure], found["SUBTYPE"][place][sure]
-    speed = SPEED_OF_LIGHT * found["Z"][place]
+    sure = (redshift_ids[place] == ids) & (redshifts["ZWARN"][place] == 0)
+    kind[sure], subclass[sure] = redshifts["SPECTYPE"][place][sure], redshifts["SUBTYPE"][place][sure]
+    speed = SPEED_OF_LIGHT * redshifts["Z"][place]
     star = sure & (kind == "STAR") & (np.abs(speed) <= MOST_VELOCITY)
     velocity[star] = speed[star]
     return unknown

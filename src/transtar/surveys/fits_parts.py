@@ -153,19 +153,19 @@ class Part:
         content = self.source.exactly(self.head.size if table.datasum else table.rows * table.record.itemsize)
         self._check(np.frombuffer(content, np.uint8))
         block = np.frombuffer(content, table.record, table.rows) if table.record.itemsize else np.empty(0, table.record)
-        found: dict[str, np.ndarray] = {}
+        columns: dict[str, np.ndarray] = {}
         for place, name in wanted:
-            if name in found:
+            if name in columns:
                 raise InputError(f"{self.path}: HDU {self.name} has two columns {name}; which one is meant?")
             if place in table.unread:
                 raise InputError(f"{self.path}: column {name} of HDU {self.name} is {table.unread[place]}")
             values, _ = finish(block[str(place)], table, place)
             if values.ndim != 1 and not vectors:
                 raise InputError(f"{self.path}: column {name} of HDU {self.name} is not one plain value per row")
-            found[name] = (
+            columns[name] = (
                 np.char.strip(np.char.decode(values, "ascii", "replace")) if values.dtype.kind == "S" else values
             )
-        return found
+        return columns
 
 
 @contextmanager

@@ -220,14 +220,14 @@ def _rows(table: XpTable, path: Path) -> np.ndarray:
 def _one_source(table: XpTable, path: Path) -> np.ndarray:
     """Identifier of a table that holds one source, of the column, of the table, or else of the name of the file."""
     if "source_id" in table.columns:
-        found = np.unique(table.columns["source_id"].ids())
-        if len(found) > 1:
+        ids = np.unique(table.columns["source_id"].ids())
+        if len(ids) > 1:
             raise InputError(
-                f"{path}: {len(found)} sources in rows that are points of a spectrum; write each into a file of its own"
+                f"{path}: {len(ids)} sources in rows that are points of a spectrum; write each into a file of its own"
             )
-        return found
-    if table.own != NO_ID:
-        return np.array([table.own])
+        return ids
+    if table.source_id != NO_ID:
+        return np.array([table.source_id])
     named = _NAMED.search(path.name)
     number = int(named["dr3"] or named["bare"]) if named else NO_ID
     return np.array([number if number < 2**63 else NO_ID], dtype=np.int64)

@@ -28,9 +28,9 @@ def note_constant(content: Content, name: str | None, what: str) -> None:
 
 def agreed(content: Content, what: str, known: Sequence[str], also: Sequence[tuple[str, str]], option: str) -> str:
     """What all who say something of medium or frame agree on; '' if nobody does."""
-    said = [*content.says.get(what, []), *also]
+    statements = [*content.says.get(what, []), *also]
     values: list[tuple[str, str]] = []
-    for value, place in said:
+    for value, place in statements:
         spelt = _MEDIUM_SPELLINGS.get(value.strip().lower(), value.strip().lower())
         if spelt not in known:
             raise InputError(f"{content.where}: {what} '{shown(value)}' is none of {', '.join(known)} ({place})")
@@ -73,10 +73,10 @@ def find_medium(content: Content, roles: dict[str, str], stated: Stated, vacuum:
 
 def find_wavelengths(content: Content, roles: dict[str, str], stated: Stated) -> tuple[np.ndarray, bool]:
     """Wavelengths in Angstrom, of shape (1 or n_spectra, n_pixels), and whether they are of vacuum by their kind."""
-    found = {what: _converted(content, what, roles[what], stated) for what in ("wave", "loglam") if what in roles}
-    wave, vacuum = next(iter(found.values()))
-    if len(found) == 2:
-        other = found["loglam"][0]
+    axes = {what: _converted(content, what, roles[what], stated) for what in ("wave", "loglam") if what in roles}
+    wave, vacuum = next(iter(axes.values()))
+    if len(axes) == 2:
+        other = axes["loglam"][0]
         with np.errstate(invalid="ignore"):
             if wave.shape != other.shape or (np.abs(other / wave - 1) > 2e-5).any():
                 raise InputError(
@@ -136,12 +136,12 @@ def _converted(content: Content, what: str, name: str, stated: Stated) -> tuple[
 
 def _base(what: str, units: Sequence[tuple[str, str]], where: str) -> float | None:
     """Base of the logarithms that a column holds; None if it holds none."""
-    said = {base for unit, _ in units if (base := log_base(unit)) is not None}
+    bases = {base for unit, _ in units if (base := log_base(unit)) is not None}
     plain = what == "wave" and any(log_base(unit) is None for unit, _ in units)
-    if len(said) + plain > 1:
+    if len(bases) + plain > 1:
         told = ", ".join(f"'{shown(unit, 40)}' by {place}" for unit, place in units)
         raise InputError(f"{where}: in {told}: are they logarithms, and of which base?")
-    return said.pop() if said else 10.0 if what == "loglam" else None
+    return bases.pop() if bases else 10.0 if what == "loglam" else None
 
 
 def _span(values: np.ndarray) -> str:

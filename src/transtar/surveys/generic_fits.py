@@ -45,15 +45,15 @@ def parse_fits(path: Path, chosen: Mapping[str, str] | None = None) -> list[Cont
 
 def _chosen_hdu(hdus: Any, path: Path, chosen: Mapping[str, str]) -> list[Content]:
     wanted = chosen["hdu"]
-    found = [n for n, hdu in enumerate(hdus) if wanted == str(n) or (hdu.name and wanted.upper() == hdu.name.upper())]
-    if len(found) != 1:
+    numbers = [n for n, hdu in enumerate(hdus) if wanted == str(n) or (hdu.name and wanted.upper() == hdu.name.upper())]
+    if len(numbers) != 1:
         every = ", ".join(called(hdus, number) for number in range(len(hdus)))
-        raise InputError(f"{path}: {len(found)} HDUs are called {wanted}; HDUs found: {every}")
+        raise InputError(f"{path}: {len(numbers)} HDUs are called {wanted}; HDUs found: {every}")
     if isinstance(chosen, Choice):
         chosen.used.add("hdu")
-    if is_table(hdus[found[0]]):
-        return _from_table(hdus, found[0], path, chosen)
-    return [from_images([hdus[found[0]]], path, chosen, hdus)]
+    if is_table(hdus[numbers[0]]):
+        return _from_table(hdus, numbers[0], path, chosen)
+    return [from_images([hdus[numbers[0]]], path, chosen, hdus)]
 
 
 def _names(hdu: Any) -> tuple[str, ...]:
@@ -116,10 +116,10 @@ def _from_table(hdus: Any, number: int, path: Path, chosen: Mapping[str, str]) -
     contents = []
     for content in _by_length(about, columns, pixel_names):
         if not {"wave", "loglam"} & set(roles):
-            found = wave_beside(content, hdus, hdu, content.columns[roles["flux"]].data.shape[-1])
-            if found is None:
+            wave_role = wave_beside(content, hdus, hdu, content.columns[roles["flux"]].data.shape[-1])
+            if wave_role is None:
                 raise InputError(f"{content.where}: no wavelengths; {listed(list(content.columns))}")
-            content.roles = {**roles, found[0]: found[1]}
+            content.roles = {**roles, wave_role[0]: wave_role[1]}
         contents.append(content)
     return contents
 

@@ -73,12 +73,12 @@ def from_images(hdus: Any, path: Path, chosen: Mapping[str, str], every: Any = N
     for name in roles.values():
         content.columns[name] = replace(as_column(hdus[by_name[name]], str(path), True), name=name)
     if not {"wave", "loglam"} & set(roles):
-        found = wave_beside(content, every, hdu, hdu.shape[-1])
-        if found is None:
+        wave_role = wave_beside(content, every, hdu, hdu.shape[-1])
+        if wave_role is None:
             raise InputError(
                 f"{path}: no wavelengths: neither an HDU WAVELENGTH nor CRVAL1 in the header; {_found(every)}"
             )
-        roles[found[0]] = found[1]
+        roles[wave_role[0]] = wave_role[1]
     content.roles = roles
     return content
 
@@ -96,16 +96,16 @@ def wave_beside(content: Content, hdus: Any, hdu: Any, n: int) -> tuple[str, str
     InputError
         If two HDUs could be them, or one has not `n` values.
     """
-    found = []
+    columns = []
     for other in hdus:
         column = None if other is hdu else _own_wave(other, content)
         # Of a table that is called otherwise, a list of lines perhaps, only the length tells.
         if column is not None and (role(other.name) in ("wave", "loglam") or column.data.shape[-1] == n):
-            found.append(column)
-    if len(found) > 1:
-        raise two_columns([column.name for column in found], "wave", content.where)
-    if found:
-        column = found[0]
+            columns.append(column)
+    if len(columns) > 1:
+        raise two_columns([column.name for column in columns], "wave", content.where)
+    if columns:
+        column = columns[0]
         if column.data.shape[-1] != n:
             raise InputError(f"{column.where}: {column.data.shape[-1]} wavelengths for {n} pixels")
         content.columns[column.name] = column
@@ -168,9 +168,9 @@ def is_table(hdu: Any) -> bool:
     return hdu.header.get("XTENSION", "").strip() in ("BINTABLE", "TABLE", "A3DTABLE") and hasattr(hdu, "columns")
 
 
-def counted_column(content: Content, found: tuple[np.ndarray, str, str]) -> Column:
+def counted_column(content: Content, axis: tuple[np.ndarray, str, str]) -> Column:
     """Wavelengths as from `counted` as a column."""
-    values, unit, medium = found
+    values, unit, medium = axis
     content.say("medium", medium, "CTYPE1 'AWAV'")
     return Column(values[None, :] if content.vectors else values, None, unit, "wave", f"{content.where}: its header")
 
@@ -192,12 +192,12 @@ def note_headers(content: Content, hdus: Any, number: int, chosen: Mapping[str, 
     headers = dict.fromkeys((number, 0))
     for place in headers:
         header = hdus[place].header
-        said = {key: text(header, key.upper()) for key in KEYS if key.upper() in header}
-        unit = re.match(r"\s*\[([^\]]+)\]", str(header.comments["VELOCITY"])) if "velocity" in said else None
-        if unit is not None and said["velocity"]:
+        statements = {key: text(header, key.upper()) for key in KEYS if key.upper() in header}
+        unit = re.match(r"\s*\[([^\]]+)\]", str(header.comments["VELOCITY"])) if "velocity" in statements else None
+        if unit is not None and statements["velocity"]:
             # As the FITS standard has it (4.0, section 4.3.2).
-            said["velocity"] += f" {unit[1].strip()}"
-        note(content, said, f"HDU {called(hdus, place)}", foreign=True)
+            statements["velocity"] += f" {unit[1].strip()}"
+        note(content, statements, f"HDU {called(hdus, place)}", foreign=True)
     for what in ("id", "star"):
         if what in chosen and what not in content.columns:
             for place in headers:

@@ -65,9 +65,9 @@ def mended_layout(layout: text.Layout, whole: bytes, path: Path, chosen: Mapping
         if len(words) != len(follow) and len(fields) != len(follow):
             raise InputError(f"{at}, '{shown(line, 40)}', names no columns; if it is a title, {_HASH}")
         if not {"wave", "loglam", "flux"} & roles:
-            found = ", ".join(shown(name) for name in fields[:40])
+            listing = ", ".join(shown(name) for name in fields[:40])
             raise InputError(
-                f"{at} names no column of wavelengths or fluxes; columns found: {found}; if it is a title, {_HASH}; if it has "
+                f"{at} names no column of wavelengths or fluxes; columns found: {listing}; if it is a title, {_HASH}; if it has "
                 "other names, say --columns wave=NAME flux=NAME"
             )
     return layout
@@ -95,12 +95,13 @@ def check_numbers(
             if row is None or len(lines) != len(entries):
                 raise
             bad = entries[row]
-            said = _problem(bad)
-            if not said and row == 0 and re.match(r"[^\W\d]|[(\[]", bad):
-                said = f"'{shown(bad, 40)}' is no number; if these are units, {_HASH}, and write them into the names: wave [nm]"
-            if not said:
+            problem = _problem(bad)
+            if not problem and row == 0 and re.match(r"[^\W\d]|[(\[]", bad):
+                problem = f"'{shown(bad, 40)}' is no number"
+                problem += f"; if these are units, {_HASH}, and write them into the names: wave [nm]"
+            if not problem:
                 raise InputError(f"{error} (line {lines[row]})") from None
-            raise InputError(f"{path}: line {lines[row]}: {said}") from None
+            raise InputError(f"{path}: line {lines[row]}: {problem}") from None
 
 
 def _data_lines(whole: bytes, skipped: int, most: int | None = None) -> Iterator[tuple[int, str]]:

@@ -66,9 +66,9 @@ def split_name(name: str) -> tuple[str, str]:
     Of a name that occurs twice the number is taken off, too.
     """
     plain = re.sub(r"#\d+$", "", name.strip())
-    found = _UNIT_IN_NAME.fullmatch(plain)
-    if found:
-        return found[1].strip().lower(), found[2].strip()
+    match = _UNIT_IN_NAME.fullmatch(plain)
+    if match:
+        return match[1].strip().lower(), match[2].strip()
     behind = _UNIT_BEHIND.fullmatch(plain)
     if behind and _ROLES.get(behind[1].lower()) in ("wave", "loglam") and is_wave_unit(behind[2]):
         return behind[1].lower(), behind[2]
@@ -118,8 +118,8 @@ def assign(
     for what, wanted in (chosen or {}).items():
         if what not in SPELLINGS or what == "frame" or what == "medium":
             continue
-        found = find(names, wanted, what=what, where=where, exact=True)
-        if found is None:
+        column = find(names, wanted, what=what, where=where, exact=True)
+        if column is None:
             if what in PIXEL_ROLES:
                 raise InputError(
                     f"{where}: no column {shown(wanted)}, which --columns names for {what}; {listed(names)}"
@@ -127,7 +127,7 @@ def assign(
             continue
         if isinstance(chosen, Choice):
             chosen.used.add(what)
-        out[what] = found
+        out[what] = column
     taken = set(out.values())
     # Of one thing only one column counts: the wavelengths, and the errors, that the user named go before all others.
     settled = set(out) | ({"wave", "loglam"} if {"wave", "loglam"} & set(out) else set())

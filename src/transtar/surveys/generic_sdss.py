@@ -38,9 +38,9 @@ def note_sdss(content: Content, hdus: Any) -> None:
     if identifier.isdigit() and not content.said("id"):
         content.say("id", identifier, place)
     for key, names in (("ra", ("PLUG_RA", "RA")), ("dec", ("PLUG_DEC", "DEC"))):
-        found = next((row[name] for name in names if name in row), None)
-        if found is not None:
-            content.says[key] = [(repr(float(found)), place)]
+        angle = next((row[name] for name in names if name in row), None)
+        if angle is not None:
+            content.says[key] = [(repr(float(angle)), place)]
 
 
 _USED = frozenset((

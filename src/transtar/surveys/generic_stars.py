@@ -82,11 +82,11 @@ def find_stars(
 
 def _velocity(text: str, where: str) -> float:
     """Velocity in km/s, with its unit or without one."""
-    found = re.fullmatch(r"(.*?)\s*(k?)m\s*(?:/\s*s|\s?s(?:\^|\*\*)?-1)", text)
-    if found is None or found[2]:
-        return _number(found[1] if found else text, "velocity", where)
+    match = re.fullmatch(r"(.*?)\s*(k?)m\s*(?:/\s*s|\s?s(?:\^|\*\*)?-1)", text)
+    if match is None or match[2]:
+        return _number(match[1] if match else text, "velocity", where)
     tell("generic: velocities in m/s are converted to km/s")
-    return _number(found[1], "velocity", where) / 1000
+    return _number(match[1], "velocity", where) / 1000
 
 
 def _is_name(text: str) -> bool:

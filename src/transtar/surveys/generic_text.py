@@ -75,8 +75,8 @@ def parse_votable(path: Path) -> Content:
     table = votable.first_table(path, whole)
     names, units, columns, _ = votable.columns_of(parsed, whole, table)
     content = Content(str(path), {}, how="add a PARAM 'medium' of vacuum (or air) to its table")
-    said = [(one, "PARAM") for one in table.params] + [(one, "INFO") for one in table.infos]
-    for one, kind in said:
+    statements = [(one, "PARAM") for one in table.params] + [(one, "INFO") for one in table.infos]
+    for one, kind in statements:
         value = "" if np.ma.is_masked(one.value) else one.value
         note(content, {str(one.name or one.ID): value}, f"a {kind}", foreign=True)
     for name, unit, (values, gone) in zip(once(names), units, columns, strict=True):
@@ -84,16 +84,16 @@ def parse_votable(path: Path) -> Content:
     return content
 
 
-def _column(path: Path, name: str, found: Any, unit: str) -> Column:
+def _column(path: Path, name: str, values: Any, unit: str) -> Column:
     import pyarrow as pa
 
     where = f"{path}: column {name}"
-    if found is None:
+    if values is None:
         # Not asked for; only its name counts.
         return Column(np.empty(0), None, unit, name, where)
-    if found.type == pa.float64():
-        return Column(found.to_numpy(), found.is_null().to_numpy(), unit, name, where)
-    return Column(found, None, unit, name, where, untyped=True)
+    if values.type == pa.float64():
+        return Column(values.to_numpy(), values.is_null().to_numpy(), unit, name, where)
+    return Column(values, None, unit, name, where, untyped=True)
 
 
 def _hidden(column: Column, mask: Column) -> Column:
@@ -103,12 +103,12 @@ def _hidden(column: Column, mask: Column) -> Column:
 
 def _note_comments(content: Content, comments: list[str]) -> None:
     for comment in comments:
-        found = _KEY.fullmatch(comment)
-        if found:
-            value = found[2].strip()
+        match = _KEY.fullmatch(comment)
+        if match:
+            value = match[2].strip()
             if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
                 value = value[1:-1]
-            key = found[1].lower()
+            key = match[1].lower()
             content.say(key, value.lower() if key in ("medium", "frame") else value, f"a comment '{key}'")
 
 

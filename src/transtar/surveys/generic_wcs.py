@@ -77,8 +77,8 @@ def counted(header: Mapping[str, Any], n: int, where: str) -> tuple[np.ndarray, 
         # Many write the unit where the kind should stand.
         name, unit = "", kind
     if not states(unit):
-        found = re.search(r"units=(\w+)", str(header.get("WAT1_001", "") or ""))
-        unit = found[1] if found else ""
+        match = re.search(r"units=(\w+)", str(header.get("WAT1_001", "") or ""))
+        unit = match[1] if match else ""
     if name not in _TYPES or way not in ("", "LOG"):
         raise InputError(
             f"{where}: CTYPE1 '{shown(kind, 20)}' is none of WAVE, AWAV, LINEAR, WAVE-LOG, AWAV-LOG, FREQ, WAVN, ENER; write the "
@@ -108,15 +108,15 @@ def _real(header: Mapping[str, Any], key: str, where: str, default: float | None
 
 def _step(header: Mapping[str, Any], where: str) -> float:
     """CD1_1, or CDELT1 times PC1_1; two that differ are refused, but for the 1 of a CDELT1 that means nothing beside CD1_1."""
-    found = [key for key in ("CD1_1", "CDELT1") if key in header]
-    if not found:
+    keys = [key for key in ("CD1_1", "CDELT1") if key in header]
+    if not keys:
         raise InputError(f"{where}: CRVAL1 without CDELT1 or CD1_1; correct the header")
-    values = [_real(header, key, where) for key in found]
+    values = [_real(header, key, where) for key in keys]
     if len(values) == 2 and values[1] != 1 and abs(values[0] - values[1]) > 1e-6 * abs(values[0]):
         raise InputError(f"{where}: CD1_1 {values[0]:g} and CDELT1 {values[1]:g} differ; correct the header")
-    step = values[0] if found[0] == "CD1_1" else values[0] * _real(header, "PC1_1", where, 1.0)
+    step = values[0] if keys[0] == "CD1_1" else values[0] * _real(header, "PC1_1", where, 1.0)
     if step == 0:
-        raise InputError(f"{where}: {found[0]} is 0; correct the header")
+        raise InputError(f"{where}: {keys[0]} is 0; correct the header")
     return step
 
 
@@ -135,5 +135,5 @@ def _multispec(header: Mapping[str, Any], n: int, where: str) -> tuple[np.ndarra
     if way not in (0, 1) or pixels != n:
         raise InputError(f"{where}: an IRAF multispec image with a dispersion function that is not linear; {remedy}")
     values = first + step * np.arange(n)
-    found = re.search(r"units=(\w+)", str(header.get("WAT1_001", "") or ""))
-    return (10.0 ** _small(values, where) if way == 1 else values) / (1 + z), found[1] if found else ""
+    match = re.search(r"units=(\w+)", str(header.get("WAT1_001", "") or ""))
+    return (10.0 ** _small(values, where) if way == 1 else values) / (1 + z), match[1] if match else ""

@@ -115,8 +115,8 @@ def _once(header: Any, path: Path, *keys: str) -> float:
     """A number that the header gives under several names, which must agree."""
     values = [value for value in (number(header, key) for key in keys) if np.isfinite(value)]
     if not np.allclose(values, values[:1], rtol=1e-6, atol=0):
-        said = ", ".join(f"{key} = {number(header, key):g}" for key in keys)
-        raise InputError(f"{path}: its header contradicts itself ({said}); fetch it again")
+        listing = ", ".join(f"{key} = {number(header, key):g}" for key in keys)
+        raise InputError(f"{path}: its header contradicts itself ({listing}); fetch it again")
     return values[0] if values else np.nan
 
 
@@ -130,9 +130,9 @@ def _from_table(parts: Iterable[Part], path: Path) -> tuple[np.ndarray, ...]:
             )
         # Called COADD, or the only one there is.
         if part.is_table and (part.name == "COADD" or not row):
-            found = part.columns(VECTORS, vectors=True)
-            if all(len(values) == 1 for values in found.values()):
-                row = {name: np.atleast_1d(values[0]) for name, values in found.items()}
+            columns = part.columns(VECTORS, vectors=True)
+            if all(len(values) == 1 for values in columns.values()):
+                row = {name: np.atleast_1d(values[0]) for name, values in columns.items()}
                 if "WAVELENGTH" in row:
                     unit = part.unit("WAVELENGTH")
                     row["WAVELENGTH"], _ = to_angstrom(row["WAVELENGTH"], unit, f"{path}: column WAVELENGTH")

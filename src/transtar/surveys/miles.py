@@ -52,11 +52,11 @@ def read_miles(path: Path) -> SpectrumBatch:
     wave = _air_wavelengths(header, native.shape, path)
     flux, _ = to_single(native)
     check_wave(wave, str(path))
-    found = re.search(r"m(\d{3,5})V?\b", path.name)
+    match = re.search(r"m(\d{3,5})V?\b", path.name)
     values: dict[str, Any] = {
         "file": path.name,
         "velocity": 0.0,
-        "star": f"m{found[1]}" if found else path.name.split(".fit")[0],
+        "star": f"m{match[1]}" if match else path.name.split(".fit")[0],
         "class": "STAR",
     }
     return SpectrumBatch(
@@ -64,7 +64,7 @@ def read_miles(path: Path) -> SpectrumBatch:
         flux=flux[None, :],
         ivar=None,
         mask=(~np.isfinite(flux) | (flux == 0))[None, :],
-        ids=np.array([int(found[1]) if found else NO_ID], dtype=np.int64),
+        ids=np.array([int(match[1]) if match else NO_ID], dtype=np.int64),
         survey="miles",
         frame="rest",
         medium="air",

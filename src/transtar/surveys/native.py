@@ -73,7 +73,7 @@ def read_all(survey: Survey, path: Path) -> list[SpectrumBatch]:
             # What astropy and numpy warn of is either harmless or ends in an error.
             warnings.simplefilter("ignore", UserWarning)
             warnings.simplefilter("ignore", RuntimeWarning)
-            found = survey.read_file(path)
+            result = survey.read_file(path)
     except MemoryError as error:
         raise InputError(f"{path}: does not fit into memory; split it") from error
     except SettingsError:
@@ -89,9 +89,11 @@ def read_all(survey: Survey, path: Path) -> list[SpectrumBatch]:
         raise InputError(
             f"{path}: cannot be read as a {survey.name} spectrum ({said(error)}); fetch it again, or is --survey right?"
         ) from error
-    batches = [found] if isinstance(found, SpectrumBatch) else list(found) if isinstance(found, Sequence) else []
+    batches = [result] if isinstance(result, SpectrumBatch) else list(result) if isinstance(result, Sequence) else []
     if not batches or not all(isinstance(batch, SpectrumBatch) for batch in batches):
-        raise InputError(f"{path}: the reader of survey '{survey.name}' gave a {type(found).__name__}; report it there")
+        raise InputError(
+            f"{path}: the reader of survey '{survey.name}' gave a {type(result).__name__}; report it there"
+        )
     return [_with_names(batch) for batch in batches]
 
 

@@ -159,7 +159,7 @@ def _stars(fields: dict[str, np.ndarray]) -> np.ndarray:
     surveys = [name.split("-")[0] for name in fields["data_release"].astype(str).tolist()]
     targets, spectra = _column(fields, "targetid", NO_ID).tolist(), fields["specid"].tolist()
     rows = zip(surveys, targets, spectra, strict=True)
-    return np.array([f"{name} {target if target > 0 else own}" for name, target, own in rows], dtype=str)
+    return np.array([f"{name} {target if target > 0 else specid}" for name, target, specid in rows], dtype=str)
 
 
 SURVEY = Survey(

@@ -55,5 +55,5 @@ class Stated:
 
     def as_dict(self) -> dict[str, Any]:
         """What was said, for a provenance: only what is not empty, and no columns."""
-        said = {name: getattr(self, name) for name in ("medium", "frame", "unit")}
-        return {name: value for name, value in said.items() if value}
+        values = {name: getattr(self, name) for name in ("medium", "frame", "unit")}
+        return {name: value for name, value in values.items() if value}

@@ -44,13 +44,13 @@ def find_files(survey: Survey, paths: PathLike | Iterable[PathLike]) -> list[Pat
     """
     if isinstance(paths, str | os.PathLike):
         paths = [paths]
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in paths:
         for file in _expand(survey, str(path)):
-            found.setdefault(os.path.realpath(file), Path(file))
-    if not found:
+            files.setdefault(os.path.realpath(file), Path(file))
+    if not files:
         raise InputError("no spectra given; name files, folders or patterns")
-    return list(found.values())
+    return list(files.values())
 
 
 def _expand(survey: Survey, path: str) -> list[str]:
@@ -216,11 +216,12 @@ class _Packed:
     def add(self, batch: SpectrumBatch, start: int) -> int:
         """Copy what still finds room of the spectra of `batch` from `start` on; returns how many."""
         n = min(len(batch) - start, len(self.ids) - self.count)
-        here, there = slice(self.count, self.count + n), slice(start, start + n)
-        self.flux[here], self.mask[here], self.ids[here] = batch.flux[there], batch.mask[there], batch.ids[there]
+        target, source = slice(self.count, self.count + n), slice(start, start + n)
+        self.flux[target], self.mask[target] = batch.flux[source], batch.mask[source]
+        self.ids[target] = batch.ids[source]
         if self.ivar is not None and batch.ivar is not None:
-            self.ivar[here] = batch.ivar[there]
-        self.meta.append((n, {name: column[there] for name, column in batch.meta.items()}))
+            self.ivar[target] = batch.ivar[source]
+        self.meta.append((n, {name: column[source] for name, column in batch.meta.items()}))
         self.count += n
         return n
 

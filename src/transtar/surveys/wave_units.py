@@ -45,12 +45,12 @@ def _spectral(text: str) -> tuple[str, float] | None:
             continue
         if isinstance(unit, u.function.FunctionUnitBase):
             return None
-        for kind, ours in (
+        for kind, base_unit in (
             ("length", u.Angstrom), ("frequency", u.Hz), ("energy", u.eV), ("wavenumber", u.m**-1),
         ):  # fmt: skip
-            if unit.is_equivalent(ours):
+            if unit.is_equivalent(base_unit):
                 # Of 10 A in 1 nm astropy's last digit is another one.
-                return kind, float(f"{unit.to(ours):.14g}")
+                return kind, float(f"{unit.to(base_unit):.14g}")
         return None
     return None
 
@@ -82,8 +82,8 @@ _LOGARITHM = re.compile(
 
 def bare_unit(text: str) -> str:
     """The unit within log10(...), log(...), dex(...), ln(...) or brackets."""
-    found = _LOGARITHM.fullmatch(text)
-    return (found[2] or found[4]) if found else text
+    match = _LOGARITHM.fullmatch(text)
+    return (match[2] or match[4]) if match else text
 
 
 def log_base(text: str) -> float | None:
@@ -91,8 +91,8 @@ def log_base(text: str) -> float | None:
 
     By the FITS standard (4.0, section 4.3) log is decimal and ln natural.
     """
-    found = _LOGARITHM.fullmatch(text)
-    word = (found[1] or found[3] or "").lower() if found else ""
+    match = _LOGARITHM.fullmatch(text)
+    word = (match[1] or match[3] or "").lower() if match else ""
     return {"": None, "ln": float(np.e)}.get(word, 10.0)
 
 
@@ -132,12 +132,12 @@ def to_angstrom(values: np.ndarray, unit: str, where: str) -> tuple[np.ndarray, 
     values = np.asarray(values, dtype=np.float64)
     if not states(unit):
         return values, False
-    found = _spectral(bare_unit(unit))
-    if found is None:
+    spectral = _spectral(bare_unit(unit))
+    if spectral is None:
         raise InputError(
             f"{where}: the unit '{shown(unit, 40)}' is none of wavelengths; correct it in the file (A, nm, um, m, Hz, 1/cm, eV)"
         )
-    kind, factor = found
+    kind, factor = spectral
     if kind == "length":
         return values * factor, False
     constant = {"frequency": _ANGSTROM_HZ, "energy": _ANGSTROM_EV, "wavenumber": _ANGSTROM_WAVENUMBER}[kind]
@@ -160,8 +160,10 @@ def is_flux_unit(text: str) -> bool:
 
 def same_flux_unit(one: str, other: str) -> bool:
     """Whether two texts are the same unit of a flux, as far as anybody can tell: one that cannot be parsed may be any."""
-    ours, theirs = _flux_unit(one), _flux_unit(other)
-    return _is_logarithm(one) == _is_logarithm(other) and (ours is None or theirs is None or ours == theirs)
+    one_unit, other_unit = _flux_unit(one), _flux_unit(other)
+    return _is_logarithm(one) == _is_logarithm(other) and (
+        one_unit is None or other_unit is None or one_unit == other_unit
+    )
 
 
 def _is_logarithm(unit: str) -> bool:
@@ -199,14 +201,14 @@ def per_frequency(unit: str, where: str, named: bool = False) -> bool:
         return named
     if _is_logarithm(unit):
         raise InputError(f"{where}: in '{shown(unit, 40)}', which is a logarithm; write fluxes")
-    found = _flux_unit(unit)
-    if found is None:
+    flux_unit = _flux_unit(unit)
+    if flux_unit is None:
         return named or _FREQUENCY.search(unit) is not None
     frequency = (u.Jy, u.W / u.Hz, u.Jy / u.sr, u.nanomaggy, u.photon / u.s / u.cm**2 / u.Hz)
-    if any(found.is_equivalent(one) for one in frequency):
+    if any(flux_unit.is_equivalent(one) for one in frequency):
         return True
     wavelength = (u.W / u.m**3, u.W / u.m**3 / u.sr, u.W / u.m, u.photon / u.s / u.m**3)
-    if named and any(found.is_equivalent(one) for one in wavelength):
+    if named and any(flux_unit.is_equivalent(one) for one in wavelength):
         raise InputError(
             f"{where}: per frequency by its name, per wavelength by its unit '{shown(unit, 40)}'; which is right?"
         )
@@ -229,10 +231,10 @@ def unit_ratio(unit: str, flux_unit: str, power: int, where: str) -> float:
         raise InputError(f"{where}: errors in percent; write them in the unit of the flux")
     if not (states(unit) and states(flux_unit)) or (unit.split() == flux_unit.split() and power == 1):
         return 1.0
-    ours, theirs = _flux_unit(flux_unit), _flux_unit(unit)
-    if ours is not None and theirs is not None:
+    parsed_flux_unit, parsed_unit = _flux_unit(flux_unit), _flux_unit(unit)
+    if parsed_flux_unit is not None and parsed_unit is not None:
         try:
-            return float(theirs.to(ours**power))
+            return float(parsed_unit.to(parsed_flux_unit**power))
         except (TypeError, ValueError):
             pass
     elif power != 1:

@@ -46,13 +46,13 @@ class XpTable:
         Of all columns, in lower case.
     columns : dict of str to Column
         Those that were asked for, by these names.
-    own : int
+    source_id : int
         Identifier that holds for the whole table; `NO_ID` if it has none.
     """
 
     names: tuple[str, ...]
     columns: dict[str, Column]
-    own: int = NO_ID
+    source_id: int = NO_ID
 
     @property
     def found(self) -> str:
@@ -112,8 +112,8 @@ def _fits_tables(path: Path, wanted: Collection[str]) -> list[XpTable]:
             continue
         names, places = _places(hdu.columns.names, wanted, path)
         columns = {name: read_column(hdu, place, names, path) for name, place in places.items()}
-        own = {identifier(hdu.header, key) for key in ("SOURCE_ID", "SOURCEID")} - {NO_ID}
-        tables.append(XpTable(names, columns, _one(own, path)))
+        source_ids = {identifier(hdu.header, key) for key in ("SOURCE_ID", "SOURCEID")} - {NO_ID}
+        tables.append(XpTable(names, columns, _one(source_ids, path)))
     return tables
 
 
@@ -128,8 +128,8 @@ def _votables(path: Path, wanted: Collection[str]) -> list[XpTable]:
             gone = np.ma.getmaskarray(values) if values.ndim == 1 and values.dtype.kind != "O" else None
             columns[name] = Column(_filled(values), gone, str(one.unit or ""), name, f"{path}: column {name}")
         given = [param.value for param in table.params if str(param.name).lower() == "source_id"]
-        own = {_whole(value, f"{path}: PARAM source_id") for value in given} - {NO_ID}
-        tables.append(XpTable(names, columns, _one(own, path)))
+        source_ids = {_whole(value, f"{path}: PARAM source_id") for value in given} - {NO_ID}
+        tables.append(XpTable(names, columns, _one(source_ids, path)))
     return tables
 
 

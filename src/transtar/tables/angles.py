@@ -56,16 +56,16 @@ def _angle(entry: str, hours: bool, unit: str, where: str) -> float:
     if _DECIMAL.fullmatch(entry):
         # No mark says hours: a bare number is in degrees unless the unit says otherwise.
         return float(entry.lower().replace("d", "e")) * (15 if unit == "hourangle" else 1)
-    found = _PARTS.fullmatch(entry)
-    if found is None or not (int(found["minute"]) < 60 and float(found["second"] or 0) <= 60):
+    parts = _PARTS.fullmatch(entry)
+    if parts is None or not (int(parts["minute"]) < 60 and float(parts["second"] or 0) <= 60):
         raise InputError(
             f"{where}: '{shown(entry, 40)}' is no angle; write degrees, or hours as 12:34:56.7 or 12h34m56.7s"
         )
-    mark = found["mark"].lower()
+    mark = parts["mark"].lower()
     in_hours = mark == "h" or (mark not in "d°" and (unit == "hourangle" or (not unit and hours)))
-    size = int(found["first"]) + int(found["minute"]) / 60 + float(found["second"] or 0) / 3600
+    size = int(parts["first"]) + int(parts["minute"]) / 60 + float(parts["second"] or 0) / 3600
     if in_hours and size > 24:
         raise InputError(
             f"{where}: '{shown(entry, 40)}' is beyond 24 hours; state the unit of the column, or write 188d44m10s"
         )
-    return (-size if found["sign"] == "-" else size) * (15 if in_hours else 1)
+    return (-size if parts["sign"] == "-" else size) * (15 if in_hours else 1)

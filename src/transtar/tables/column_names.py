@@ -67,8 +67,8 @@ def canonical_label(name: str) -> str | None:
     label = _label(bare)
     if label is not None:
         return label
-    found = _ERROR.fullmatch(bare)
-    label = _label(found["after"] or found["before"]) if found else None
+    match = _ERROR.fullmatch(bare)
+    label = _label(match["after"] or match["before"]) if match else None
     return None if label is None else f"{label}_err"
 
 
@@ -87,7 +87,7 @@ def meaning(name: str) -> str | None:
 def key_column(
     key: str,
     names: Sequence[str],
-    own: Sequence[str] | None = None,
+    survey_ids: Sequence[str] | None = None,
     chosen: Collection[str] = (),
     where: str = "the table",
 ) -> str | None:
@@ -98,7 +98,7 @@ def key_column(
     key : {'id', 'file', 'star'}
     names : sequence of str
         Columns of the table.
-    own : sequence of str, optional
+    survey_ids : sequence of str, optional
         Identifiers of the survey whose spectra are at hand (`transtar.surveys.Survey.id_columns`), which go before all
         others; None if the survey is not known.
     chosen : collection of str
@@ -116,16 +116,16 @@ def key_column(
     spelt: dict[str, list[str]] = {}
     for name in names:
         spelt.setdefault(plain(re.sub(r"#\d+$", "", name)), []).append(name)
-    spellings = {"file": _FILE_SPELLINGS, "star": _STAR_SPELLINGS}.get(key) or _ids(spelt, own, where)
-    found = next((spelt[spelling] for spelling in spellings if spelling in spelt), None)
-    if found is not None and len(found) > 1:
-        raise two_columns(where, found[0], found[1], key)
-    return None if found is None else found[0]
+    spellings = {"file": _FILE_SPELLINGS, "star": _STAR_SPELLINGS}.get(key) or _ids(spelt, survey_ids, where)
+    columns = next((spelt[spelling] for spelling in spellings if spelling in spelt), None)
+    if columns is not None and len(columns) > 1:
+        raise two_columns(where, columns[0], columns[1], key)
+    return None if columns is None else columns[0]
 
 
-def _ids(spelt: Mapping[str, list[str]], own: Sequence[str] | None, where: str) -> tuple[str, ...]:
-    if own is not None:
-        return (*own, "id", *_SPECTRUM_IDS, *_STAR_IDS)
+def _ids(spelt: Mapping[str, list[str]], survey_ids: Sequence[str] | None, where: str) -> tuple[str, ...]:
+    if survey_ids is not None:
+        return (*survey_ids, "id", *_SPECTRUM_IDS, *_STAR_IDS)
     rivals = [spelling for spelling in _SPECTRUM_IDS if spelling in spelt]
     if len(rivals) > 1 and not set(rivals) <= set(UNSIGNED):
         raise two_columns(where, spelt[rivals[0]][0], spelt[rivals[1]][0], "id")
@@ -133,11 +133,14 @@ def _ids(spelt: Mapping[str, list[str]], own: Sequence[str] | None, where: str) 
 
 
 def key_columns(
-    names: Sequence[str], own: Sequence[str] | None = None, chosen: Collection[str] = (), where: str = "the table"
+    names: Sequence[str],
+    survey_ids: Sequence[str] | None = None,
+    chosen: Collection[str] = (),
+    where: str = "the table",
 ) -> dict[str, str]:
     """All that `key_column` finds: canonical name ('id', 'file', 'star') to the name in the table."""
-    found = {key: key_column(key, names, own, chosen, where) for key in ("id", "file", "star")}
-    return {key: name for key, name in found.items() if name is not None}
+    columns = {key: key_column(key, names, survey_ids, chosen, where) for key in ("id", "file", "star")}
+    return {key: name for key, name in columns.items() if name is not None}
 
 
 def two_columns(where: str, first: str, second: str, what: str) -> InputError:
@@ -152,8 +155,8 @@ def two_columns(where: str, first: str, second: str, what: str) -> InputError:
 
 def error_of(name: str) -> str | None:
     """The column that this one is the error of, in plain spelling (`plain`); None if it is no error."""
-    found = _ERROR.fullmatch(plain(name))
-    return (found["after"] or found["before"]) if found else None
+    match = _ERROR.fullmatch(plain(name))
+    return (match["after"] or match["before"]) if match else None
 
 
 def _label(bare: str) -> str | None:

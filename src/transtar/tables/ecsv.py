@@ -70,10 +70,10 @@ def read_layout(path: Path) -> Layout:
     separator = str(header.get("delimiter", " "))
     separator = separator if separator in (",", "|", ";", "\t") else " "
     names = [column["name"] for column in header["datatype"]]
-    found = _names(names_line.decode("utf-8", "replace"), separator)
-    if found != names:
+    line_names = _names(names_line.decode("utf-8", "replace"), separator)
+    if line_names != names:
         raise InputError(
-            f"{path}: the line of names of this ECSV file ({', '.join(found)[:80]}) is not what its header announces "
+            f"{path}: the line of names of this ECSV file ({', '.join(line_names)[:80]}) is not what its header announces "
             f"({', '.join(names)[:80]}); write it anew"
         )
     units = {column["name"]: unit_of(column) for column in header["datatype"]}

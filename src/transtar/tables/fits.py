@@ -94,20 +94,20 @@ def list_tables(path: Path) -> dict[str, FitsTable]:
     InputError
         If the file is not FITS, or is cut short.
     """
-    found: dict[str, FitsTable] = {}
+    tables: dict[str, FitsTable] = {}
     with open_source(path) as source:
         for number, head in enumerate(heads(source)):
             if head.kind in ("BINTABLE", "TABLE"):
-                name = head.name if head.name and head.name not in found else str(number)
+                name = head.name if head.name and head.name not in tables else str(number)
                 try:
-                    found[name] = describe(head, path)
+                    tables[name] = describe(head, path)
                 except InputError as error:
                     # The first with rows is the one that is read, and it may be this one.
-                    if not any(table.rows for table in found.values()):
+                    if not any(table.rows for table in tables.values()):
                         raise
                     if not head.problem:
                         tell(f"{error}; HDU {name} is passed over")
-    return found
+    return tables
 
 
 def describe(head: Head, path: Path) -> FitsTable:
@@ -131,18 +131,18 @@ def _describe(head: Head) -> FitsTable:
     header, is_ascii = head.header, head.kind == "TABLE"
     n, width = int(header["TFIELDS"]), int(header["NAXIS1"])
     # astropy takes its time for each card, those that do not exist among them.
-    there = set(header)
-    cards = [{key: header[f"{key}{i}"] if f"{key}{i}" in there else None for key in _KEYS} for i in range(1, n + 1)]
+    keywords = set(header)
+    cards = [{key: header[f"{key}{i}"] if f"{key}{i}" in keywords else None for key in _KEYS} for i in range(1, n + 1)]
     names = tuple(str(card["TTYPE"] or f"column {i}").strip() for i, card in enumerate(cards, 1))
     units = tuple(str(card["TUNIT"] or "").strip() for card in cards)
     unread: dict[int, str] = {}
     if is_ascii:
         formats, offsets = [], []
         for card in cards:
-            found = re.fullmatch(r"([AIFED])(\d+)(?:\.\d+)?", str(card["TFORM"]).strip().upper())
-            if found is None:
+            match = re.fullmatch(r"([AIFED])(\d+)(?:\.\d+)?", str(card["TFORM"]).strip().upper())
+            if match is None:
                 raise InputError(f"TFORM '{shown(card['TFORM'])}' of an ASCII table")
-            formats.append(f"S{found[2]}")
+            formats.append(f"S{match[2]}")
             offsets.append(int(str(card["TBCOL"])) - 1)
     else:
         formats, offsets, place = [], [], 0
@@ -197,10 +197,10 @@ _CODES = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", 
 
 def _binary_format(form: str, dimensions: Any) -> tuple[Any, int, str]:
     """Format of numpy for a TFORM, its size in bytes, and why it cannot be read, if it cannot."""
-    found = re.match(r"\s*(\d*)([LXBIJKAEDCMPQ])", form)
-    if found is None:
+    match = re.match(r"\s*(\d*)([LXBIJKAEDCMPQ])", form)
+    if match is None:
         raise InputError(f"TFORM '{shown(form)}'")
-    repeat, code = int(found[1] or 1), found[2]
+    repeat, code = int(match[1] or 1), match[2]
     if code in "PQ":
         size = repeat * (8 if code == "P" else 16)
         return f"V{size}", size, "an array of another length in each row"
@@ -267,7 +267,7 @@ def _in_blocks(source: Source, table: FitsTable, names: Sequence[str]) -> list[n
     out = [np.empty((table.rows, *table.record[name].shape), table.record[name].base) for name in names]
     # Of four rows at least, so that the words of the checksum do not lie across blocks.
     step = max(4, _BLOCK // table.record.itemsize // 4 * 4)
-    found = 0
+    checksum = 0
     for first in range(0, table.rows, step):
         number = min(step, table.rows - first)
         last = number * table.record.itemsize
@@ -278,8 +278,8 @@ def _in_blocks(source: Source, table: FitsTable, names: Sequence[str]) -> list[n
         block = np.frombuffer(content, table.record, number)
         for values, name in zip(out, names, strict=True):
             values[first : first + number] = block[name]
-        found = ones_complement_sum(content, found) if table.datasum else 0
-    compare_sums(found, table.datasum, str(source.path))
+        checksum = ones_complement_sum(content, checksum) if table.datasum else 0
+    compare_sums(checksum, table.datasum, str(source.path))
     return out
 
 

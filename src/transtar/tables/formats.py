@@ -53,10 +53,10 @@ def _open_text(path: Path, layout: text.Layout) -> Table:
         numbers = [
             name for name in wanted if meaning(name) not in ("ra", "dec") and quantity(meaning(name)) is not None
         ]
-        found = text.read_rows(path, layout, list(wanted) or list(names[:1]), names, numbers)
+        arrow_table = text.read_rows(path, layout, list(wanted) or list(names[:1]), names, numbers)
         out = {}
         for name in wanted:
-            column, gone = found.column(name), None
+            column, gone = arrow_table.column(name), None
             if column.type == pa.float64():
                 column, gone = column.to_numpy(), column.is_null().to_numpy()
             out[name] = replace(_named(path, name, column, gone, units[name]), untyped=True)
@@ -94,8 +94,8 @@ def _open_fits(path: Path, also: str | None) -> Table:
 
     def read(wanted: Sequence[str]) -> dict[str, Column]:
         here = [name for name in wanted if name in names]
-        found = dict(zip(here, fits.read_columns(path, first, [names[name] for name in here]), strict=True))
-        out = {name: _named(path, name, *found[name], first.units[names[name]], first.frame) for name in here}
+        arrays = dict(zip(here, fits.read_columns(path, first, [names[name] for name in here]), strict=True))
+        out = {name: _named(path, name, *arrays[name], first.units[names[name]], first.frame) for name in here}
         for name in wanted:
             if name in beside:
                 table, place = beside[name]
@@ -120,8 +120,10 @@ def _beside(path: Path, tables: Mapping[str, fits.FitsTable], name: str) -> dict
                 f"{first.rows}; they should match row by row"
             )
         if all("TARGETID" in one.names for one in (first, table)):
-            ours, theirs = (fits.read_columns(path, one, [one.names.index("TARGETID")])[0][0] for one in (first, table))
-            if (ours != theirs).any():
+            first_ids, table_ids = (
+                fits.read_columns(path, one, [one.names.index("TARGETID")])[0][0] for one in (first, table)
+            )
+            if (first_ids != table_ids).any():
                 raise InputError(f"{path}: {first_name} and {hdu} differ in TARGETID; they should match row by row")
         if table.record[str(place)].shape == ():
             return {spelt: (table, place)}
@@ -183,12 +185,12 @@ def _open_by_astropy(path: Path, dialect: str) -> Table:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = AstropyTable.read(read_bytes(path).decode("utf-8", "replace").splitlines(), format=dialect)
-    columns = [found[name] for name in found.colnames]
+        table = AstropyTable.read(read_bytes(path).decode("utf-8", "replace").splitlines(), format=dialect)
+    columns = [table[name] for name in table.colnames]
     masks = [np.ma.getmaskarray(np.ma.asarray(column)) for column in columns]
     units = ["" if column.unit is None else str(column.unit) for column in columns]
     values = [np.ma.getdata(np.ma.asarray(column)) for column in columns]
-    return _in_memory(path, list(found.colnames), units, list(zip(values, masks, strict=True)))
+    return _in_memory(path, list(table.colnames), units, list(zip(values, masks, strict=True)))
 
 
 def _named(path: Path, name: str, data: Any, gone: np.ndarray | None, unit: str, frame: str = "") -> Column:

@@ -104,13 +104,13 @@ def _from_text(values: np.ndarray, where: str, gone: np.ndarray, unsigned: bool)
         text = text.strip()
         if gone[row] or value is None or text.lower() in MISSING_TEXT:
             continue
-        found = _NUMBER.fullmatch(text)
-        if found is None and _OLD_GAIA.match(text):
+        match = _NUMBER.fullmatch(text)
+        if match is None and _OLD_GAIA.match(text):
             raise InputError(f"{where}: '{shown(text, 60)}' is not of Gaia DR3, whose source_ids are others")
-        if found is None:
+        if match is None:
             raise InputError(f"{where}: '{shown(text, 60)}' is not an integer of 64 bits{_why(text)}")
-        number = int(found[1]) if len(found[1]) < 30 else 2**64
-        if found[2] is not None and abs(number) >= EXACT[8]:
+        number = int(match[1]) if len(match[1]) < 30 else 2**64
+        if match[2] is not None and abs(number) >= EXACT[8]:
             raise InputError(
                 f"{where}: '{shown(text, 60)}' went through floating point, which loses digits; write integers"
             )

@@ -69,12 +69,12 @@ def _without_prefix(table: Table) -> Table:
 def _without_units(table: Table) -> Table:
     """The columns that have a unit in their names (Teff (K), rv [km/s]) without it."""
     short: dict[str, str] = {}
-    there = set(table.names)
+    all_names = set(table.names)
     for name in table.names:
-        found = re.fullmatch(r"(.+?)\s*[\[(]([^\[\]()]+)[\])]", name)
-        what = quantity(meaning(found[1])) if found else None
-        if found and what is not None and is_unit(found[2], what) and found[1] not in there:
-            short[name] = found[1]
+        match = re.fullmatch(r"(.+?)\s*[\[(]([^\[\]()]+)[\])]", name)
+        what = quantity(meaning(match[1])) if match else None
+        if match and what is not None and is_unit(match[2], what) and match[1] not in all_names:
+            short[name] = match[1]
     units = {name: name[len(bare) :].strip(" []()") for name, bare in short.items()}
     # Of two units of one thing both stay, as names that occur twice do.
     new = dict(zip(short, once(list(short.values())), strict=True))

@@ -135,7 +135,7 @@ def refuse_expansion(where: str, size: int, expanded: int, times: int = EXPANSIO
 def _leaves(schema: list[dict[int, Any]]) -> list[Leaf]:
     """The columns that are stored, of a tree that is written from its root on, children behind their parent."""
     elements = iter(schema)
-    found: list[Leaf] = []
+    leaves: list[Leaf] = []
 
     def walk(children: int, path: str, is_flat: bool, depth: int) -> None:
         if not depth:
@@ -144,18 +144,18 @@ def _leaves(schema: list[dict[int, Any]]) -> list[Leaf]:
             element = next(elements, None)
             if element is None:
                 raise ValueError("a column that is missing")
-            own = path + element[4].decode("utf-8")
+            name = path + element[4].decode("utf-8")
             flat = is_flat and element.get(3) != _REPEATED
             if element.get(5):
-                walk(element[5], f"{own}.", flat, depth - 1)
+                walk(element[5], f"{name}.", flat, depth - 1)
                 continue
             kind = element.get(1, -1)
             width = max(element.get(2, 1), 1) if kind == _FIXED else _WIDTHS[kind]
             # Levels of nesting are numbers of two bytes.
-            found.append(Leaf(own, kind, width + 4 * (not flat), flat))
+            leaves.append(Leaf(name, kind, width + 4 * (not flat), flat))
 
     walk(next(elements)[5] if schema else 0, "", True, _DEEPEST)
-    return found
+    return leaves
 
 
 def _is_wanted(path: str, columns: Sequence[str] | None) -> bool:

@@ -131,11 +131,11 @@ def clean(values: np.ndarray, what: Quantity, unit: str, where: str, *, keep: bo
     scale, offset = conversion(unit, what, where)
     converted = (scale, offset) != (1, 0)
     with np.errstate(invalid="ignore", over="ignore"):
-        ours = values * scale + offset if converted else values.astype(np.float64, copy=True)
-        outside = np.flatnonzero(np.isfinite(values) & ~((ours >= what.usual[0]) & (ours <= what.usual[1])))
+        scaled = values * scale + offset if converted else values.astype(np.float64, copy=True)
+        outside = np.flatnonzero(np.isfinite(values) & ~((scaled >= what.usual[0]) & (scaled <= what.usual[1])))
         blank = ~np.isfinite(values)
         blank[outside] = is_sentinel(values[outside]) | ((values[outside] == 0) & what.zero)
-        impossible = ~blank & ~((ours >= what.possible[0]) & (ours <= what.possible[1]))
+        impossible = ~blank & ~((scaled >= what.possible[0]) & (scaled <= what.possible[1]))
     number, known = int(impossible.sum()), int((~blank).sum())
     if number:
         name, shown = what.name or "value", f" {what.unit}" if what.unit else ""
@@ -153,7 +153,7 @@ def clean(values: np.ndarray, what: Quantity, unit: str, where: str, *, keep: bo
         if odd.any():
             first = f"{values[np.argmax(odd)]:g}"
             tell(f"{where}: {int(odd.sum())} values look like 'missing' ({first} {unit}) and are taken as they are")
-    return np.where(blank if keep else blank | impossible, np.nan, ours)
+    return np.where(blank if keep else blank | impossible, np.nan, scaled)
 
 
 def is_sentinel(values: np.ndarray) -> np.ndarray:
@@ -173,14 +173,14 @@ def conversion(unit: str, what: Quantity, where: str) -> tuple[float, float]:
     InputError
         If the unit is no unit of this quantity.
     """
-    found = _conversion(" ".join(unit.split()), what.unit, what.name)
-    if found is None:
-        ours = what.unit or "no unit"
+    scaling = _conversion(" ".join(unit.split()), what.unit, what.name)
+    if scaling is None:
+        target_unit = what.unit or "no unit"
         raise InputError(
-            f"{where}: the unit '{shown(unit)}' cannot be converted to {ours}; correct the unit in the file, or "
+            f"{where}: the unit '{shown(unit)}' cannot be converted to {target_unit}; correct the unit in the file, or "
             "name another column with --columns"
         )
-    return found
+    return scaling
 
 
 # What writers of tables mean by other spellings than astropy's.
@@ -203,11 +203,11 @@ _GRAVITY = re.compile(
 
 
 @lru_cache(maxsize=1024)
-def _conversion(unit: str, ours: str, name: str) -> tuple[float, float] | None:
+def _conversion(unit: str, target_unit: str, name: str) -> tuple[float, float] | None:
     lower = unit.lower()
     if lower in _NO_UNIT:
         return 1.0, 0.0
-    if ours == "dex":
+    if target_unit == "dex":
         if lower in _DEX_SPELLINGS and not (name == "logg" and lower in _SOLAR):
             return 1.0, 0.0
         gravity = _GRAVITY.fullmatch(lower) if name.startswith("logg") else None
@@ -223,7 +223,7 @@ def _conversion(unit: str, ours: str, name: str) -> tuple[float, float] | None:
             if isinstance(parsed, u.function.FunctionUnitBase):
                 # Logarithms and magnitudes are not converted by a factor.
                 return None
-            return float(parsed.to(u.Unit(ours))), 0.0
+            return float(parsed.to(u.Unit(target_unit))), 0.0
         except (u.UnitConversionError, TypeError, ValueError):
             continue
     return None

@@ -49,23 +49,23 @@ class Table:
         """
         names = [name for name in self.names if wanted is None or wanted(name)]
         # Masks that astropy keeps in columns of their own, and VizieR's marks of limits.
-        there = set(self.names)
-        masks = {name: f"{name}.mask" for name in names if f"{name}.mask" in there}
+        all_names = set(self.names)
+        masks = {name: f"{name}.mask" for name in names if f"{name}.mask" in all_names}
         limits = self._limits(names)
-        found = self.read(list(dict.fromkeys([*names, *masks.values(), *limits.values()])))
-        if not empty and (self.rows == 0 or (found and not len(next(iter(found.values()))))):
+        columns = self.read(list(dict.fromkeys([*names, *masks.values(), *limits.values()])))
+        if not empty and (self.rows == 0 or (columns and not len(next(iter(columns.values()))))):
             raise InputError(f"{self.path}: the table has no rows; {self.found}")
         for name, mask in masks.items():
-            found[name] = replace(found[name], gone=found[name].missing | found[mask].truths())
+            columns[name] = replace(columns[name], gone=columns[name].missing | columns[mask].truths())
         for name, limit in limits.items():
-            marks = found[limit].text()
-            marked = np.isin(marks, ("<", ">", "<=", ">=", "≤", "≥")) & ~found[name].missing
+            marks = columns[limit].text()
+            marked = np.isin(marks, ("<", ">", "<=", ">=", "≤", "≥")) & ~columns[name].missing
             if marked.any():
                 tell(
                     f"{self.path}: column {name}: {int(marked.sum())} limits ({limit}) are no values and count as missing"
                 )
-                found[name] = replace(found[name], gone=found[name].missing | marked)
-        return {name: found[name] for name in names if name in found}
+                columns[name] = replace(columns[name], gone=columns[name].missing | marked)
+        return {name: columns[name] for name in names if name in columns}
 
     def _limits(self, names: Sequence[str]) -> dict[str, str]:
         """The columns that mark limits of labels: l_[Fe/H], FE_H_LIM."""
@@ -79,7 +79,7 @@ class Table:
             name: [spelt[how] for how in (f"l_{bare}", f"{bare}_lim", f"{bare}_limit") if how in spelt]
             for name, bare in labels.items()
         }
-        return {name: found[0] for name, found in every.items() if found}
+        return {name: limits[0] for name, limits in every.items() if limits}
 
     @property
     def found(self) -> str:
@@ -99,9 +99,9 @@ class Table:
         """
         return find(self.names, *spellings, what=what, where=str(self.path), exact=exact)
 
-    def keys(self, own: Sequence[str] | None = None) -> dict[str, str]:
+    def keys(self, survey_ids: Sequence[str] | None = None) -> dict[str, str]:
         """Columns that identify a spectrum; see `key_columns`."""
-        return key_columns(self.names, own, self.chosen, str(self.path))
+        return key_columns(self.names, survey_ids, self.chosen, str(self.path))
 
 
 def find(
@@ -150,12 +150,12 @@ def renamed(
     old = {new.get(name, name): name for name in table.names if name not in hidden}
 
     def read(wanted: Sequence[str]) -> dict[str, Column]:
-        found = table.read([old[name] for name in wanted])
+        columns = table.read([old[name] for name in wanted])
         out = {}
         for name in wanted:
-            if old[name] not in found:
+            if old[name] not in columns:
                 continue
-            column = found[old[name]]
+            column = columns[old[name]]
             unit = (units or {}).get(old[name]) or column.unit
             out[name] = replace(
                 column, name=name, unit=unit, chosen=name if chosen and old[name] in new else column.chosen

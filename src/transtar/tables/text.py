@@ -216,14 +216,14 @@ def read_rows(
     # At first with numbers as numbers; then as text, which tells what stands where numbers are the rule; then with other letters.
     for encoding, quick in dict.fromkeys(((layout.encoding, tuple(numbers)), (layout.encoding, ()), ("latin-1", ()))):
         try:
-            found = _parse(path, layout, wanted, names, encoding, quick)
+            arrow_table = _parse(path, layout, wanted, names, encoding, quick)
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
             if quick or (encoding != "latin-1" and "utf" in str(error).lower()):
                 continue
             raise InputError(f"{path}: cannot be read as a CSV table ({_reason(error)})") from None
         if encoding == "latin-1":
             tell(f"{path}: not UTF-8; its letters are read as Latin-1")
-        return found
+        return arrow_table
     raise AssertionError("latin-1 decodes anything")
 
 
@@ -270,23 +270,23 @@ def _parse(
             column_types={name: pa.float64() if name in numbers else pa.string() for name in wanted},
         )  # fmt: skip
         try:
-            found = arrow_csv.read_csv(stream, reading, parsing, converting)
+            parsed = arrow_csv.read_csv(stream, reading, parsing, converting)
         except pa.ArrowInvalid as error:
             if "Empty CSV" in str(error):
                 return pa.table({name: pa.array([], pa.string()) for name in wanted})
             if strange:
                 raise pa.ArrowInvalid(strange[0]) from None
             raise
-    if lines.quoted and lines.number != found.num_rows + skipped:
+    if lines.quoted and lines.number != parsed.num_rows + skipped:
         # A quote that is not closed swallows rows up to the next one, and their cells with them.
         raise pa.ArrowInvalid(
-            f'{lines.number} lines make {found.num_rows} rows: a quote (") is not closed, or a cell has a line feed in quotes'
+            f'{lines.number} lines make {parsed.num_rows} rows: a quote (") is not closed, or a cell has a line feed in quotes'
         )
     if lines.broken:
         raise pa.ArrowInvalid(f"row '{shown(lines.broken, 40)}' has something behind the quote that closes a cell")
     if lines.rows:
         tell(f"{path}: {lines.rows} rows that begin with # are taken for comments; the first: {lines.first[:40]!r}")
-    return found
+    return parsed
 
 
 class _Lines(io.RawIOBase):
@@ -322,8 +322,8 @@ class _Lines(io.RawIOBase):
                 block = re.sub(rb"(?m)^#[^\n]*(?:\n|\Z)", self._comment, block)
             if b'"' in block:
                 self.quoted = True
-                found = self._sound.match(block)
-                end = found.end() if found else 0
+                sound = self._sound.match(block)
+                end = sound.end() if sound else 0
                 self.broken = self.broken or block[end : end + 200].partition(b"\n")[0].decode("utf-8", "replace")
             if b"\n\n" in block or b"\n\r" in block or block.startswith((b"\n", b"\r")):
                 self.number += sum(1 for line in block.split(b"\n") if line.strip(b"\r"))
@@ -334,9 +334,9 @@ class _Lines(io.RawIOBase):
         buffer[: len(part)] = part
         return len(part)
 
-    def _comment(self, found: re.Match[bytes]) -> bytes:
-        if self._separators and found[0].count(self._separator) >= self._separators:
-            self.first = self.first or found[0].decode("utf-8", "replace").strip()
+    def _comment(self, comment: re.Match[bytes]) -> bytes:
+        if self._separators and comment[0].count(self._separator) >= self._separators:
+            self.first = self.first or comment[0].decode("utf-8", "replace").strip()
             self.rows += 1
         return b""
 

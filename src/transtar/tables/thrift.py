@@ -43,13 +43,13 @@ def read_struct(content: bytes, wanted: dict[int, Any], at: int = 0) -> tuple[di
 def _struct(content: bytes, at: int, wanted: dict[int, Any] | None, depth: int) -> tuple[dict[int, Any], int]:
     if not depth:
         raise ValueError("nested too deep")
-    found: dict[int, Any] = {}
+    fields: dict[int, Any] = {}
     field = 0
     while True:
         kind, step = content[at] & 15, content[at] >> 4
         at += 1
         if kind == 0:
-            return found, at
+            return fields, at
         if step:
             field += step
         else:
@@ -59,7 +59,7 @@ def _struct(content: bytes, at: int, wanted: dict[int, Any] | None, depth: int) 
         of = None if wanted is None else wanted.get(field)
         value, at = _value(content, at, kind, of, depth - 1)
         if of is not None:
-            found[field] = value
+            fields[field] = value
 
 
 def _value(content: bytes, at: int, kind: int, wanted: Any, depth: int) -> tuple[Any, int]:
@@ -106,11 +106,11 @@ def _list(content: bytes, at: int, wanted: Any, depth: int) -> tuple[list | None
         count, at = _varint(content, at)
     # Nothing takes less than a byte.
     _within(content, at + count)
-    found = []
+    values = []
     for _ in range(count):
         value, at = _value(content, at, kind, None if wanted is None else wanted[0], depth - 1)
-        found.append(value)
-    return (None if wanted is None else found), at
+        values.append(value)
+    return (None if wanted is None else values), at
 
 
 def _map(content: bytes, at: int, depth: int) -> int:

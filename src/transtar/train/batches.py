@@ -55,8 +55,10 @@ def join(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
 def join_labelled(parts: Sequence[Labelled]) -> Labelled:
     """Join targets and their weights, which are None where no run has any."""
     weights = None
-    if any(own is not None for _, own in parts):
-        weights = join([torch.ones_like(targets) if own is None else own for targets, own in parts])
+    if any(run_weights is not None for _, run_weights in parts):
+        weights = join(
+            [torch.ones_like(targets) if run_weights is None else run_weights for targets, run_weights in parts]
+        )
     return join([targets for targets, _ in parts]), weights
 
 
@@ -82,8 +84,8 @@ class Batch:
         """Weights of its rows, from joined weights."""
         if weights is None:
             return self.factors
-        own = weights.index_select(0, self.rows)
-        return own if self.factors is None else own * self.factors
+        row_weights = weights.index_select(0, self.rows)
+        return row_weights if self.factors is None else row_weights * self.factors
 
 
 def batches(
@@ -104,7 +106,7 @@ def batches(
     """
     longest = max(counts)
     drawn = [torch.randperm(count, generator=order, device="cpu") for count, order in zip(counts, orders, strict=True)]
-    rows = torch.stack([_filled(own, longest) + longest * run for run, own in enumerate(drawn)]).to(device)
+    rows = torch.stack([_filled(stars, longest) + longest * run for run, stars in enumerate(drawn)]).to(device)
     parts = list(rows.split(size, dim=1))
     if needs_pairs and len(parts) > 1 and parts[-1].shape[1] == 1:
         # Batch normalisation has no use for a batch of one.
@@ -165,7 +167,7 @@ class Validation:
     def star_losses(self) -> list[torch.Tensor]:
         """That of each star, shape (n,), of each run."""
         means = self._each().mean(dim=2)
-        return [own[:count] for own, count in zip(means, self.counts, strict=True)]
+        return [losses[:count] for losses, count in zip(means, self.counts, strict=True)]
 
 
 def _filled(tensor: torch.Tensor, length: int) -> torch.Tensor:

@@ -63,8 +63,8 @@ def group_members(
         # Weights with two moments, gradient, best and average; spectra, augmented, standardised.
         sizes.append(4.0 * (6 * trained + frozen + 4 * n * n_inputs))
     together: dict[Hashable, list[int]] = {}
-    for number, (strategy, own) in enumerate(zip(strategies, stars, strict=True)):
-        together.setdefault(_in_common(strategy, own, n_stars[number]), []).append(number)
+    for number, (strategy, run_stars) in enumerate(zip(strategies, stars, strict=True)):
+        together.setdefault(_in_common(strategy, run_stars, n_stars[number]), []).append(number)
     groups: list[list[int]] = []
     for group in together.values():
         groups += _within(group, sizes, memory)

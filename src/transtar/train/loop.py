@@ -140,7 +140,7 @@ def training(model: StepModel, runs: Sequence[Run]) -> Generator[None, None, lis
     noises = [torch.Generator(device=device).manual_seed(run.settings.seed + 1) for run in runs]
 
     def prepare(inputs: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
-        parts = [step.prepare(own) for step, own in zip(model.steps, inputs, strict=True)]
+        parts = [step.prepare(run_inputs) for step, run_inputs in zip(model.steps, inputs, strict=True)]
         return tuple(map(join, zip(*parts, strict=True)))
 
     inputs = [run.inputs.to(device) for run in runs]
@@ -156,8 +156,8 @@ def training(model: StepModel, runs: Sequence[Run]) -> Generator[None, None, lis
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
                 group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / common.epochs))
         if augments:
-            own = zip(runs, inputs, noises, strict=True)
-            prepared = prepare([plain if run.augment is None else run.augment(noise) for run, plain, noise in own])
+            per_run = zip(runs, inputs, noises, strict=True)
+            prepared = prepare([plain if run.augment is None else run.augment(noise) for run, plain, noise in per_run])
         totals = torch.zeros(len(runs), dtype=torch.float32, device=device)
         for batch in batches([len(run.targets) for run in runs], common.batch_size, orders, model.needs_pairs, device):
             losses = model.step(

@@ -25,7 +25,7 @@ WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 EMULATOR = Marker(
     CONFIG,
     "an emulator",
-    own=(WEIGHTS, CONFIG, CARD),
+    files=(WEIGHTS, CONFIG, CARD),
     says={"format": FORMAT},
     vouched=lambda folder, config: [
         name

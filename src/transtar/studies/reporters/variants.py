@@ -73,5 +73,5 @@ def _minus_default(judged: list[Predicted], variant: str, strategy: str, size: i
     one, other = (stars.select(of_run, variant=name) for name in (variant, "default"))
     if not (one and other) or not all(np.array_equal(each.row, other[0].row) for each in [*one, *other]):
         return ""
-    ours, theirs = (score_strategies(members)[strategy] for members in (one, other))
-    return with_error(*ours.minus(theirs)) if len(ours.r2) == len(theirs.r2) else ""
+    scored, scored_default = (score_strategies(members)[strategy] for members in (one, other))
+    return with_error(*scored.minus(scored_default)) if len(scored.r2) == len(scored_default.r2) else ""

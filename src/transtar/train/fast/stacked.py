@@ -71,7 +71,7 @@ class StackedStep(DenseStep):
     @torch.no_grad()
     def prepare(self, inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Prepare joined inputs, each run its own."""
-        parts = [step.prepare(own) for step, own in zip(self._steps, inputs.chunk(len(self._steps)), strict=True)]
+        parts = [step.prepare(part) for step, part in zip(self._steps, inputs.chunk(len(self._steps)), strict=True)]
         return tuple(map(torch.cat, zip(*parts, strict=True)))
 
     def _columns(self, rows: torch.Tensor) -> torch.Tensor:
