@@ -13,7 +13,7 @@ from ..editor_schema import editor_schema
 from ..errors import InputError, SettingsError, check_keys, shown
 from ..plain_yaml import merge as merge_all
 from ..plain_yaml import read_extending
-from ..quality import take_thresholds
+from ..quality import Quality, take_thresholds
 from ..schema import parse
 from ..surveys import Stated, get_survey
 from ..telling import tell
@@ -170,6 +170,10 @@ def _check_together(study: Study, where: str) -> None:
     """What goes together with what: models that exist, labels that they have, and not too many runs."""
     if not (study.models and study.seeds):
         raise SettingsError(f"{where}: needs at least one model and one seed")
+    try:
+        Quality.from_dict(study.quality)
+    except SettingsError as error:
+        raise SettingsError(f"{where}: {error}") from None
     n_runs = len(study.seeds) * len(study.models) * max(len(study.sizes) * len(study.strategies), 1)
     if n_runs > MOST_RUNS:
         raise SettingsError(
