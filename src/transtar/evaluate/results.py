@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from ..errors import InputError, SettingsError, shown
 from ..files import write_text
 from ..names import check_name
+from .metrics import METRICS
 
 RESULT_COLUMNS: dict[str, type] = {
     "source": str,
@@ -29,14 +30,16 @@ RESULT_COLUMNS: dict[str, type] = {
     "regime": str,
     "r2": float,
     "r2_err": float,
-    "sigma": float,
-    "bias": float,
+    **{name: float for name in METRICS if name != "r2"},
     "n_train": int,
     "n_test": int,
     "split": str,
     "variant": str,
 }
 """Columns of results.csv and the types of their values."""
+
+SINCE_0_1 = ("r2", "r2_err", "sigma", "bias")
+"""Scores that every results.csv has; metrics that came later are NaN where an older version wrote it."""
 
 _ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 
@@ -116,9 +119,13 @@ def read_results(path: str | os.PathLike) -> Results:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(line for line in file if not line.startswith("#"))
             absent = [name for name in RESULT_COLUMNS if name not in (reader.fieldnames or ())]
-            if absent:
+            later = dict.fromkeys(name for name in absent if RESULT_COLUMNS[name] is float and name not in SINCE_0_1)
+            if len(absent) > len(later):
+                absent = [name for name in absent if name not in later]
                 raise InputError(f"{path}: no column {', '.join(absent)}; a study writes {', '.join(RESULT_COLUMNS)}")
-            rows = [_typed(row, f"{path}, row {number}") for number, row in enumerate(reader, 1)]
+            rows = [
+                _typed(row | dict.fromkeys(later, ""), f"{path}, row {number}") for number, row in enumerate(reader, 1)
+            ]
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:

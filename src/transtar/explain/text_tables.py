@@ -63,7 +63,7 @@ def format_responses(responses: Sequence[Response]) -> str:
 def format_weights(found: Saliency, test: PhysicalTest) -> str:
     """How the mean gradient of each model compares with the weights of the unbiased linear estimator of least variance."""
     weights = test.weights[found.stars]
-    unit = "K" if found.label == "teff" else "dex"
+    unit = COLUMNS[found.label].unit if found.label in COLUMNS else ""
     lines = [
         f"minimum-variance weights, {found.stars}: noise of {found.label} {noise_of(weights, test.variance):.3g} {unit} "
         f"at S/N {SNR:g} per pixel"

@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 
 from ..errors import InputError
+from ..evaluate.metrics import METRICS
 from ..files import write_text
 from ..glossary import plain
 from . import latex
@@ -65,10 +66,11 @@ def _blocks(tables: Table | Sequence[Table]) -> list[Table]:
 
 
 def to_csv(tables: Table | Sequence[Table]) -> str:
-    """One line per cell: row, column, counts, then per regime R2, its spread and bootstrap error, sigma and bias."""
+    """One line per cell: row, column, counts, then per regime R2, its spread and bootstrap error, and the other metrics."""
     tables = _blocks(tables)
     first = tables[0]
-    names = ("r2", "r2_std", "r2_err", "sigma", "sigma_std", "bias", "bias_std")
+    others = [name for name in METRICS if name != "r2"]
+    names = ("r2", "r2_std", "r2_err", *(f"{name}{ending}" for name in others for ending in ("", "_std")))
     noted = [first.notes_name] if first.notes_name else []
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
