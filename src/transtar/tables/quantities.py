@@ -77,7 +77,7 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType({
         Quantity("epoch", "yr", (1800, 2100), (1800, 2100), zero=True),
     )
 })  # fmt: skip
-"""By meaning (see `transtar.tables.column_names.meaning`); labels that are not here are abundances if the glossary has them in dex."""
+"""By meaning (see `transtar.tables.column_names.meaning`); other labels are abundances if the glossary has them in dex."""
 
 
 FREE = "free"
