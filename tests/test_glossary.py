@@ -50,3 +50,7 @@ def test_markdown_table_holds_every_key_column_and_its_unit():
     assert "| `teff` | float32 | K | effective temperature |" in text
     assert "`feh_ens_std`" in text
     assert text.count("\n") == len(glossary.as_markdown(["id"]).splitlines()) - 1 + text.count("\n| `")
+
+
+def test_decimals_are_none_in_kelvin():
+    assert [glossary.decimals(name) for name in ("teff", "feh", "logg", "custom")] == [0, 3, 3, 3]

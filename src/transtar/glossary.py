@@ -160,6 +160,20 @@ def plain(name: str) -> str:
     return special.get(name) or (name if "$" in shown else shown)
 
 
+def decimals(name: str) -> int:
+    """Decimals with which tables and figures print a label and its errors: none in K, three in dex and all else.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    int
+    """
+    return 0 if name in COLUMNS and COLUMNS[name].unit == "K" else 3
+
+
 def as_markdown(names: Iterable[str] | None = None) -> str:
     """Print the glossary as a Markdown table.
 

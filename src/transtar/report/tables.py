@@ -13,7 +13,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..evaluate.metrics import METRICS
 from ..files import write_text
-from ..glossary import plain
+from ..glossary import decimals, plain
 from . import latex
 from .arrange import Table
 
@@ -27,18 +27,14 @@ def _number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else MISSING
 
 
-def _digits(label: str) -> int:
-    return 0 if label == "teff" else 3
-
-
 def _scatter(table: Table, cell: Mapping[str, Mapping]) -> str:
     """Sigma of the first regime with its spread over seeds."""
     entry = cell.get(table.regimes[0])
     if entry is None:
         return MISSING
-    text = _number(entry["sigma"], _digits(table.label))
+    text = _number(entry["sigma"], decimals(table.label))
     spread = entry["sigma_std"]
-    return f"{text} ± {_number(spread, _digits(table.label))}" if math.isfinite(spread) else text
+    return f"{text} ± {_number(spread, decimals(table.label))}" if math.isfinite(spread) else text
 
 
 def _name(table: Table, row) -> str:
