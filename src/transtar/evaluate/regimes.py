@@ -48,18 +48,18 @@ def regimes(reference: Mapping[str, np.ndarray], min_stars: int = MIN_STARS) -> 
     lengths = {len(values) for values in arrays.values()}
     if len(lengths) != 1:
         raise InputError(f"reference labels need one common length, got {sorted(lengths) or 'no labels'}")
-    found = {"all": np.ones(lengths.pop(), bool)}
+    masks = {"all": np.ones(lengths.pop(), bool)}
     # Comparisons with NaN are False on both sides of a cut: such a star falls into neither regime.
     if "feh" in arrays:
-        found |= {"poor": arrays["feh"] < POOR_BELOW, "rich": arrays["feh"] >= POOR_BELOW}
+        masks |= {"poor": arrays["feh"] < POOR_BELOW, "rich": arrays["feh"] >= POOR_BELOW}
     others: dict[str, np.ndarray] = {}
     if "logg" in arrays:
         others |= {"dwarf": arrays["logg"] >= DWARF_FROM, "giant": arrays["logg"] < DWARF_FROM}
     if "teff" in arrays:
         others |= {"cool": arrays["teff"] < COOL_BELOW, "warm": arrays["teff"] >= COOL_BELOW}
-    if "poor" in found:
-        others |= {f"poor-{name}": found["poor"] & mask for name, mask in others.items()}
-    return found | {name: mask for name, mask in others.items() if mask.sum() >= min_stars}
+    if "poor" in masks:
+        others |= {f"poor-{name}": masks["poor"] & mask for name, mask in others.items()}
+    return masks | {name: mask for name, mask in others.items() if mask.sum() >= min_stars}
 
 
 def evaluate(
