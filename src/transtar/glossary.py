@@ -156,7 +156,22 @@ def display(name: str, unit: bool = True) -> str:
 def plain(name: str) -> str:
     """Name for text without mathematics (HTML, terminals): 'Teff', 'log g', '[alpha/Fe]'."""
     special = {"teff": "Teff", "logg": "log g", "alphafe": "[alpha/Fe]", "alpha_m": "[alpha/M]"}
-    return special.get(name) or (COLUMNS[name].display if name in LABELS else name)
+    shown = COLUMNS[name].display if name in LABELS else name
+    return special.get(name) or (name if "$" in shown else shown)
+
+
+def decimals(name: str) -> int:
+    """Decimals with which tables and figures print a label and its errors: none in K, three in dex and all else.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    int
+    """
+    return 0 if name in COLUMNS and COLUMNS[name].unit == "K" else 3
 
 
 def as_markdown(names: Iterable[str] | None = None) -> str:

@@ -60,7 +60,22 @@ class Quality:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Quality:
-        """Build from plain data; see `changed`."""
+        """Build from plain data.
+
+        Parameters
+        ----------
+        content : mapping of str to float
+            Thresholds that are not given keep their defaults.
+
+        Returns
+        -------
+        Quality
+
+        Raises
+        ------
+        SettingsError
+            As `changed`.
+        """
         return cls().changed(content)
 
     @classmethod
@@ -119,11 +134,31 @@ class Quality:
         return flags
 
     def hot_flags(self, teff: np.ndarray) -> np.ndarray:
-        """HOT_STAR where a predicted Teff in K is above the threshold, else 0; int32 of the shape of `teff`."""
+        """HOT_STAR where a predicted Teff is above the threshold.
+
+        Parameters
+        ----------
+        teff : ndarray, shape (n,)
+            In K; NaN is not hot.
+
+        Returns
+        -------
+        ndarray, shape (n,), int32
+            The flag, or 0.
+        """
         return np.where(np.asarray(teff) > self.hot, np.int32(Flag.HOT_STAR), np.int32(0))
 
 
 def take_thresholds(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Divide settings of a preprocessing, perhaps of an older transtar, into its own and the thresholds among them."""
+    """Take thresholds out of settings of a preprocessing, among which they were in older versions.
+
+    Parameters
+    ----------
+    settings : mapping
+
+    Returns
+    -------
+    settings, thresholds : dict
+    """
     thresholds = {name: settings[name] for name in MOVED if name in settings}
     return {name: value for name, value in settings.items() if name not in thresholds}, thresholds

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,8 +33,6 @@ class _Once(logging.Handler):
         self.more: dict[str, int] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        import sys
-
         message = record.getMessage()
         if message in self.told:
             return
@@ -46,8 +45,6 @@ class _Once(logging.Handler):
         print(message, file=sys.stderr, flush=True)
 
     def finish(self) -> None:
-        import sys
-
         for kind, count in self.more.items():
             if count:
                 print(f"({count} more like it: {shown(kind, 70)})", file=sys.stderr, flush=True)

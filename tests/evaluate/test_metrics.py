@@ -7,7 +7,10 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import r2_score
 
 from transtar.errors import InputError
-from transtar.evaluate import bias, r2, sigma
+from transtar.evaluate import RESULT_COLUMNS, bias, evaluate, r2, sigma
+from transtar.evaluate.catalog import Evaluation, format_table
+from transtar.evaluate.metrics import METRICS
+from transtar.evaluate.summaries import AVERAGED
 
 LABEL = st.floats(-5, 5, allow_nan=False, width=32)
 
@@ -61,3 +64,20 @@ def test_missing_values_and_odd_shapes_are_refused(metric):
         metric([1.0, np.nan], [1.0, 2.0])
     with pytest.raises(InputError, match="shapes"):
         metric([1.0, 2.0], [[1.0, 2.0]])
+
+
+def test_results_and_means_have_all_metrics():
+    names = ["r2", "r2_err", *(name for name in METRICS if name != "r2")]
+    assert [name for name, kind in RESULT_COLUMNS.items() if kind is float] == names == list(AVERAGED)
+
+
+def test_a_metric_that_is_added_is_scored_and_printed(monkeypatch):
+    def mad(reference, predicted):
+        return float(np.median(np.abs(predicted - reference)))
+
+    monkeypatch.setitem(METRICS, "mad", mad)
+    reference = np.linspace(-2, 0, 9)
+    scores = evaluate(reference + 0.25, reference, {"all": np.ones(9, bool)})
+    assert scores["all"]["mad"] == pytest.approx(0.25)
+    head, row, *_ = format_table(Evaluation({"feh": scores}, 9, {"feh": {}}, {"feh": {}})).splitlines()
+    assert (head.split()[-1], row.split()[-1]) == ("mad", "0.250")

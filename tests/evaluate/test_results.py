@@ -6,6 +6,7 @@ import pytest
 
 from transtar.errors import InputError
 from transtar.evaluate import RESULT_COLUMNS, Results, read_results, write_results
+from transtar.evaluate import results as module
 from transtar.evaluate.results import SCHEMA
 
 
@@ -15,7 +16,8 @@ def row(**changes):
         regime="all", r2=0.9, r2_err=0.01, sigma=0.15, bias=0.0, n_train=45, n_test=323, split="test",
         variant="default",
     )  # fmt: skip
-    return base | changes
+    others = {name: 0.5 for name, kind in RESULT_COLUMNS.items() if kind is float}
+    return others | base | changes
 
 
 def write(path, rows, columns=tuple(RESULT_COLUMNS)):
@@ -89,3 +91,15 @@ def test_unusable_files(tmp_path, text, message):
 def test_a_wrong_value_is_named(tmp_path, changes, message):
     with pytest.raises(InputError, match=message):
         read_results(write(tmp_path / "r.csv", [row(**changes)]))
+
+
+def test_a_metric_that_came_later_is_missing_in_an_older_file_and_others_are_asked_for(tmp_path, monkeypatch):
+    path = write(tmp_path / "results.csv", [row()])
+    without_bias = write(tmp_path / "none.csv", [row()], [name for name in RESULT_COLUMNS if name != "bias"])
+    monkeypatch.setattr(module, "RESULT_COLUMNS", RESULT_COLUMNS | {"later": float})
+    monkeypatch.setattr(module, "SCHEMA", SCHEMA.append(pa.field("later", pa.float64(), nullable=False)))
+    (one,) = read_results(path)
+    assert np.isnan(one.pop("later"))
+    assert one == row()
+    with pytest.raises(InputError, match="no column bias; a study writes"):
+        read_results(without_bias)

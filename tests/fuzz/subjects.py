@@ -25,7 +25,7 @@ class Subject:
     Parameters
     ----------
     read : callable
-        Takes a path; gives values by name, as `transtar.fuzz` compares them. Raises what transtar raises.
+        Takes a path; gives values by name, as `tests.fuzz` compares them. Raises what transtar raises.
     oracle : callable
         The same by a reader that owes transtar nothing; raises `oracle_fits.Broken`.
     agree : callable

@@ -99,6 +99,30 @@ def test_a_description_builds_the_network_again(network):
     assert torch.equal(again.eval()(inputs), network.eval()(inputs))
 
 
+class _Own(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(12, 2)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        nn.Sequential(nn.Linear(12, 8), nn.Tanh(), nn.Linear(8, 2)),
+        nn.Sequential(nn.Linear(12, 8, bias=False), nn.ReLU(), nn.Linear(8, 2)),
+        nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 2), nn.Softplus()),
+        nn.Sequential(nn.Linear(12, 2)),
+        nn.Linear(12, 2, bias=False),
+        add_lora(build_mlp(12, 2, MLPSettings((8,)))),
+        ResidualNetwork(_Own(), build_head(12, 2, ResidualSettings(4))),
+        _Own(),
+    ],
+)
+def test_what_would_be_read_back_as_another_network_is_not_described(network):
+    with pytest.raises(InputError, match="cannot be saved"):
+        describe(network)
+
+
 def test_a_description_that_means_nothing_is_refused():
     with pytest.raises(InputError, match="known kinds"):
         build_network({"kind": "transformer"}, 3, 1)

@@ -1,4 +1,4 @@
-"""The way of one spectrum from native pixels to the grid, written plainly."""
+"""The path of one spectrum from native pixels to the grid, written plainly."""
 
 import numpy as np
 from scipy.ndimage import median_filter

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from transtar.errors import InputError
+from transtar.evaluate.metrics import METRICS
 from transtar.report import (
     paper_table,
     settings_html,
@@ -47,6 +48,13 @@ def test_csv_holds_the_numbers(table):
     assert float(lora["r2_poor"]) == pytest.approx(table.cells["lora", 50]["poor"]["r2"], abs=1e-6)
     assert lora["n_seeds"] == "3"
     assert float(lora["r2_std_all"]) > 0
+
+
+def test_csv_has_a_metric_that_is_added(monkeypatch):
+    monkeypatch.setitem(METRICS, "mad", None)
+    table = paper_table([row | {"mad": 0.125, "mad_std": 0.5} for row in summary()], "feh")
+    first = next(csv.DictReader(io.StringIO(to_csv(table))))
+    assert (first["mad_poor"], first["mad_std_poor"]) == ("0.125000", "0.500000")
 
 
 def test_latex(table):

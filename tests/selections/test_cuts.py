@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transtar.errors import InputError, SettingsError
-from transtar.selections.cuts import parse_cut, passes
+from transtar.schema import parse
+from transtar.selections.cuts import FromFile, passes
 from transtar.tables import Column
 
 BIG = 2**62 + 1
@@ -37,7 +38,7 @@ def column(values, missing=None):
     ],
 )  # fmt: skip
 def test_operators(entry, values, kept, name):
-    cut = parse_cut(entry, "test")
+    cut = parse(FromFile, entry, "test")
     assert passes(cut, column(values), "file").tolist() == [bool(k) for k in kept]
     assert str(cut) == name
 
@@ -45,12 +46,12 @@ def test_operators(entry, values, kept, name):
 def test_missing_logicals():
     primary = column([True, False, False], [False, False, True])
     for operator, kept in (("true", [True, False, False]), ("true_or_missing", [True, False, True])):
-        assert passes(parse_cut({"column": "PRIMARY", operator: True}, ""), primary, "").tolist() == kept
+        assert passes(parse(FromFile, {"column": "PRIMARY", operator: True}, ""), primary, "").tolist() == kept
 
 
 @given(st.lists(st.floats(-900, 1e6) | st.just(float("nan")), min_size=1), st.floats(-1e6, 1e6))
 def test_above_and_at_most_share_what_is_known(values, limit):
-    above, rest = (parse_cut({"column": "X", key: limit}, "") for key in ("above", "at_most"))
+    above, rest = (parse(FromFile, {"column": "X", key: limit}, "") for key in ("above", "at_most"))
     first, second = passes(above, column(values), ""), passes(rest, column(values), "")
     assert not (first & second).any()
     np.testing.assert_array_equal(first | second, np.isfinite(values))
@@ -70,13 +71,15 @@ def test_above_and_at_most_share_what_is_known(values, limit):
 )  # fmt: skip
 def test_bad_cuts(entry, message):
     with pytest.raises(SettingsError, match=message):
-        parse_cut(entry, "test")
+        parse(FromFile, entry, "test")
 
 
 def test_columns_that_cannot_be_cut():
     with pytest.raises(InputError, match=r"a\.fits: column X: could not convert 'hot' to a number"):
         passes(
-            parse_cut({"column": "X", "above": 3}, ""), Column(np.array(["hot"]), where="a.fits: column X"), "a.fits"
+            parse(FromFile, {"column": "X", "above": 3}, ""),
+            Column(np.array(["hot"]), where="a.fits: column X"),
+            "a.fits",
         )
     with pytest.raises(InputError, match=r"a\.fits: column X holds \(5,\) values in a row"):
-        passes(parse_cut({"column": "X", "above": 3}, ""), column(np.zeros((2, 5))), "a.fits")
+        passes(parse(FromFile, {"column": "X", "above": 3}, ""), column(np.zeros((2, 5))), "a.fits")

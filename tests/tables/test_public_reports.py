@@ -11,7 +11,8 @@ from transtar.catalog import read_catalog
 from transtar.errors import InputError
 from transtar.fetch.ask import from_table
 from transtar.labels import read_labels, read_split, read_stars, read_velocities, table_positions
-from transtar.selections.cuts import parse_cut, passes
+from transtar.schema import parse
+from transtar.selections.cuts import FromFile, passes
 from transtar.selections.kinds import open_catalog
 from transtar.tables import Column, read_table
 
@@ -286,7 +287,7 @@ def test_a_column_chosen_in_place_of_others_keeps_its_rules(tmp_path):
 
 def test_cuts_let_no_sentinel_through(caplog):
     column = Column(np.array([1.2, -9999.0, 1.6, -32768, 1e20, -3]), name="ruwe", where="a.csv: column ruwe")
-    cut = parse_cut({"column": "ruwe", "at_most": 1.4}, "test")
+    cut = parse(FromFile, {"column": "ruwe", "at_most": 1.4}, "test")
     assert passes(cut, column, "a.csv").tolist() == [True, False, False, False, False, True]
     assert "column ruwe: 3 values count as missing; the first: -9999" in caplog.text
 

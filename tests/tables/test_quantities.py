@@ -8,8 +8,9 @@ from astropy import units as u
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transtar import glossary
 from transtar.errors import InputError
-from transtar.tables import Column
+from transtar.tables import Column, quantities
 from transtar.tables.quantities import QUANTITIES, clean, conversion, is_sentinel, quantity
 
 
@@ -133,3 +134,13 @@ def test_ordinary_numbers_are_no_sentinels(value):
         or value == -9
         or abs(value) > 9.8
     )
+
+
+def test_a_label_of_another_unit_than_dex_is_known_by_the_glossary(monkeypatch):
+    vsini = glossary.Column("vsini", "float32", "km/s", "projected velocity of rotation", r"$v\,\sin i$")
+    monkeypatch.setattr(quantities, "LABELS", (*quantities.LABELS, "vsini"))
+    monkeypatch.setitem(glossary.COLUMNS, "vsini", vsini)
+    for name in ("vsini", "vsini_err"):
+        assert conversion("m/s", quantity(name), "x") == (pytest.approx(1e-3), 0)
+        kept = clean(np.array([0.5, 99.99, 350.0, 9999.0, -999.0]), quantity(name), "km/s", "x")
+        np.testing.assert_array_equal(kept, [0.5, 99.99, 350.0, np.nan, np.nan])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -19,10 +20,51 @@ from ..files import atomic_path
 from .catalog_columns import arrow_schema, as_numpy, check_columns, to_arrow
 from .fitstable import text_width, write_fits
 
-SUFFIXES = (".parquet", ".fits", ".csv")
-
 CHUNK = 65536
 """Rows gathered before they are written: small batches would make many small row groups, which read slowly."""
+
+
+@dataclass(frozen=True)
+class _Format:
+    """How rows get into a file.
+
+    Parameters
+    ----------
+    open : callable
+        Takes the open file, its schema (with units and descriptions), the metadata, and whether header lines are wanted; returns
+        what has `write_table` and `close`.
+    finish : callable, optional
+        For a format whose head must know all rows: `open` writes another file, and this one, of which it is given the path and
+        the writer, is made from that at the end.
+    """
+
+    open: Callable[[IO[bytes], pa.Schema, Mapping, bool], pq.ParquetWriter | pa.csv.CSVWriter]
+    finish: Callable[[Path, CatalogWriter], None] | None = None
+
+
+def _open_parquet(file: IO[bytes], schema: pa.Schema, metadata: Mapping, header_lines: bool) -> pq.ParquetWriter:
+    return pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True)
+
+
+def _open_csv(file: IO[bytes], schema: pa.Schema, metadata: Mapping, header_lines: bool) -> pa.csv.CSVWriter:
+    file.write(("".join(_comments(schema, metadata)) if header_lines else "").encode())
+    file.write(f"{','.join(schema.names)}\n".encode())
+    return pa.csv.CSVWriter(file, schema, write_options=pa.csv.WriteOptions(include_header=False))
+
+
+def _finish_fits(target: Path, writer: CatalogWriter) -> None:
+    batches = _read_batches(writer.spool)
+    write_fits(target, batches, writer.example, writer.widths, writer.rows, writer.metadata)
+
+
+_FORMATS = {
+    ".parquet": _Format(_open_parquet),
+    ".fits": _Format(_open_parquet, _finish_fits),
+    ".csv": _Format(_open_csv),
+}
+
+SUFFIXES = tuple(_FORMATS)
+"""Endings of catalogs."""
 
 
 def check_suffix(path: str | os.PathLike) -> str:
@@ -31,11 +73,11 @@ def check_suffix(path: str | os.PathLike) -> str:
     Raises
     ------
     SettingsError
-        If it is not one of `SUFFIXES`.
+        If transtar writes no such catalogs.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise SettingsError(f"{path}: a catalog ends in one of {', '.join(SUFFIXES)}, not in '{suffix}'")
+    if suffix not in _FORMATS:
+        raise SettingsError(f"{path}: a catalog ends in one of {', '.join(_FORMATS)}, not in '{suffix}'")
     return suffix
 
 
@@ -68,23 +110,20 @@ class CatalogWriter:
 
     def __init__(self, path: str | os.PathLike, metadata: Mapping | None = None, header_lines: bool = False) -> None:
         self.path = Path(path)
-        self.suffix = check_suffix(path)
         self.metadata = dict(metadata or {})
         self.header_lines = header_lines
         self.rows = 0
+        self.widths: dict[str, int] = {}
+        self.example: dict[str, np.ndarray] = {}
+        self._format = _FORMATS[check_suffix(path)]
         self._waiting: list[pa.Table] = []
-        self._widths: dict[str, int] = {}
-        self._example: dict[str, np.ndarray] = {}
         self._sink: pq.ParquetWriter | pa.csv.CSVWriter | None = None
 
     def __enter__(self) -> CatalogWriter:
         self._stack = ExitStack()
         self._target = self._stack.enter_context(atomic_path(self.path))
         # The header of a FITS table needs the number of rows and the widths of strings: batches wait in a spool file.
-        if self.suffix == ".fits":
-            self._spool = self._target.with_name("spool.parquet")
-        else:
-            self._spool = self._target
+        self.spool = self._target if self._format.finish is None else self._target.with_name("spool.parquet")
         return self
 
     def append(self, columns: Mapping[str, np.ndarray]) -> None:
@@ -107,10 +146,10 @@ class CatalogWriter:
         self.rows += len(self._waiting[-1])
         if sum(map(len, self._waiting)) >= CHUNK:
             self._flush()
-        if self.suffix == ".fits":
+        if self._format.finish is not None:
             for name, array in checked.items():
                 if array.dtype.kind == "U":
-                    self._widths[name] = max(self._widths.get(name, 1), text_width(array))
+                    self.widths[name] = max(self.widths.get(name, 1), text_width(array))
 
     def _flush(self) -> None:
         if self._sink is not None and self._waiting:
@@ -118,18 +157,11 @@ class CatalogWriter:
         self._waiting = []
 
     def _open(self, example: dict[str, np.ndarray]) -> None:
-        self._example = {name: array[:0] for name, array in example.items()}
+        self.example = {name: array[:0] for name, array in example.items()}
         self._schema = arrow_schema(example, self.metadata)
         # A Python file object reports a full disk as a plain OSError, which atomic_path turns into a clear line.
-        file: IO[bytes] = self._stack.enter_context(self._spool.open("wb"))
-        if self.suffix == ".csv":
-            names = ",".join(self._schema.names)
-            file.write(("".join(_comments(self._schema, self.metadata)) if self.header_lines else "").encode())
-            file.write(f"{names}\n".encode())
-            options = pa.csv.WriteOptions(include_header=False)
-            self._sink = pa.csv.CSVWriter(file, self._schema, write_options=options)
-        else:
-            self._sink = pq.ParquetWriter(file, self._schema, compression="zstd", write_page_checksum=True)
+        file: IO[bytes] = self._stack.enter_context(self.spool.open("wb"))
+        self._sink = self._format.open(file, self._schema, self.metadata, self.header_lines)
         self._file = file
 
     def _finish(self) -> None:
@@ -138,9 +170,8 @@ class CatalogWriter:
         self._flush()
         self._sink.close()
         self._file.close()
-        if self.suffix == ".fits":
-            batches = _read_batches(self._spool)
-            write_fits(self._target, batches, self._example, self._widths, self.rows, self.metadata)
+        if self._format.finish is not None:
+            self._format.finish(self._target, self)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,7 +10,7 @@ from .. import __version__
 from ..errors import SettingsError, TranstarError, shown
 from ..processes import Ended, ending_cleanly
 from ..telling import shown_on_stderr
-from .arguments import Parser, plain_output
+from .arguments import HelpWithDefaults, Parser, plain_output
 
 VERBS = (
     "simulate", "fetch", "select", "calibrate", "prepare", "pretrain", "finetune", "predict", "evaluate", "explain", "study",
@@ -33,7 +32,7 @@ def build_parser() -> Parser:
             name,
             help=module.HELP,
             description=module.__doc__,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=HelpWithDefaults,
         )
         verb.add_argument("--debug", action="store_true", help="show where in the code an error arose")
         module.configure(verb)

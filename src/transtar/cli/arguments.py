@@ -36,6 +36,14 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{verb}: {shown(message, 1000)}; see {self.prog} --help\n")
 
 
+class HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Help that states the default of an option which has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        has_none = action.default is None or action.default is False or action.default == []
+        return action.help if has_none else super()._get_help_string(action)
+
+
 class _Once(argparse.Action):
     """Store a value, by default a text. Of two lists the first would be lost without a word; of single values the last counts."""
 

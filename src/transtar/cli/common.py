@@ -83,8 +83,8 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="NAME=COLUMN",
-        help="which column of a table, or of spectra of the survey generic, is which, where names do not tell, or tell it twice: "
-        "feh=FE_H id=recno flux=FLUX_CAL",
+        help="which column is which, where the names do not say it or two could be meant: feh=FE_H id=recno flux=FLUX_CAL; "
+        "of tables, and of spectra of the survey generic",
     )
 
 
@@ -102,15 +102,18 @@ def add_quality(parser: argparse.ArgumentParser) -> None:
 
 def add_stated(parser: argparse.ArgumentParser) -> None:
     """What files of spectra do not say of themselves."""
-    parser.add_argument("--medium", choices=("air", "vacuum"), help="of the wavelengths, where files do not say it")
+    parser.add_argument(
+        "--medium", choices=("air", "vacuum"), help="medium of the wavelengths, if the files do not state it"
+    )
     parser.add_argument(
         "--frame",
         choices=("observed", "rest"),
-        help="of the wavelengths, where files do not say it; observed if not given",
+        help="frame of the wavelengths, if the files do not state it; observed if not given",
     )
     parser.add_argument(
         "--unit",
-        help="of the wavelengths, where files do not say it: A (if not given), nm, um, m, Hz, 1/cm, eV, 'log10(Angstrom)'",
+        help="unit of the wavelengths, if the files do not state it: A (if not given), nm, um, m, Hz, 1/cm, eV, "
+        "'log10(Angstrom)'",
     )
 
 

@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels", required=True, type=values.path, help="reference labels: CSV, FITS, VOTable or parquet"
     )
-    parser.add_argument("--label", type=values.labels, help="labels to score; all that both have if not given")
+    parser.add_argument("--label", type=values.labels, help="labels to score; all that both tables have if not given")
     add_columns(parser)
     parser.add_argument("--out", required=True, type=values.path, help="folder for metrics.json")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
+from .arguments import HelpWithDefaults
+
 HELP = "look into models: saliency and physical test, loss landscapes"
 
 KINDS = ("saliency", "landscape")
@@ -20,10 +22,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
             name,
             help=module.HELP,
             description=module.__doc__,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=HelpWithDefaults,
         )
         # The verb has it too; a default here would overwrite what was given there.
-        kind.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show where an error arose")
+        kind.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help="show where in the code an error arose"
+        )
         module.configure(kind)
         kind.set_defaults(explain=module.run)
 

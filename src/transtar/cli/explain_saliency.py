@@ -1,4 +1,4 @@
-"""Saliency of models side by side, and how their label answers to the labels of synthetic spectra (the physical test)."""
+"""Saliency of models side by side, and how their label responds to the labels of synthetic spectra (the physical test)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="correction of synthetic lines: name, file, none, or auto: that of the mock stars that the first model learnt from",
     )
     parser.add_argument(
-        "--stars", type=values.many, default=500, help="stars of the physical test at most, drawn at random"
+        "--stars", type=values.many, default=500, help="number of stars in the physical test, at most; drawn at random"
     )
     parser.add_argument("--seed", type=values.seed, default=0, help="decides which stars are drawn")
 

@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     sparcl.add_argument(
         "--id-field", choices=("specid", "targetid", "position"),
-        help="what numbers are, or 'position' to go by ra and dec; as the column says if not given, else specid",
+        help="what the numbers are, or 'position' to search by ra and dec; if not given, what the column is called, else specid",
     )  # fmt: skip
     sparcl.add_argument(
         "--release",
@@ -53,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--limit",
         type=values.limit,
         metavar="N|all",
-        help="at most so many spectra; must be given where only a release or class is asked for",
+        help="largest number of spectra; needed where only a release or class is asked for",
     )
     sparcl.add_argument(
         "--cache", type=values.path, help="folder that keeps what the service answered; OUT/cache if not given"
@@ -61,12 +61,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     sparcl.add_argument(
         "--refresh", action="store_true", help="search again, also for what was missing; spectra are kept"
     )
-    sparcl.add_argument("--page", type=values.many, default=100, help="spectra of one question; large ones time out")
+    sparcl.add_argument("--page", type=values.many, default=100, help="spectra per request; large requests time out")
     sparcl.add_argument(
         "--timeout", type=values.Real(0, 86_400, above=True), default=120.0, help="seconds for one answer"
     )
     sparcl.add_argument(
-        "--tries", type=values.Whole(1, 1000), default=5, help="how often a question is asked before giving up"
+        "--tries", type=values.Whole(1, 1000), default=5, help="how often a request is tried before giving up"
     )
     sparcl.add_argument("--server", help="address of another SPARCL service than NOIRLab's")
     sparcl.add_argument(

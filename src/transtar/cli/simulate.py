@@ -19,10 +19,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
         help="settings to override, such as lamost=2000, effects.noise=false, resolution=true; a wrong key lists them all",
     )  # fmt: skip
-    parser.add_argument("--seed", type=values.seed, default=0, help="one seed, one universe")
+    parser.add_argument("--seed", type=values.seed, default=0, help="the same seed makes the same universe")
     parser.add_argument("--workers", type=values.workers, help="processes; one per processor if not given")
     parser.add_argument(
-        "--out", required=True, type=values.path, help="folder of the universe; taken up again if incomplete"
+        "--out", required=True, type=values.path, help="folder of the universe; an incomplete one is resumed"
     )
 
 

@@ -85,9 +85,19 @@ def input_names() -> list[str]:
 def check_input_name(name: str) -> str:
     """Refuse what can be no name of an input, which is part of a file name.
 
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+        The same.
+
     Raises
     ------
     SettingsError
+        If it has a '+', or cannot be part of a file name.
     """
     if JOINT in check_name(name, "input"):
         raise SettingsError(f"input: '{shown(name)}' cannot be a name: it has a '{JOINT}', which joins several")
@@ -96,6 +106,14 @@ def check_input_name(name: str) -> str:
 
 def input_parts(name: str) -> tuple[str, ...]:
     """The inputs that a name such as 'flux+embedding' joins.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    tuple of str
 
     Raises
     ------
@@ -134,7 +152,16 @@ class Inputs(Mapping[str, np.ndarray]):
         return len(self._sources)
 
     def select(self, rows) -> Inputs:
-        """Those of the spectra at `rows`, still unread where they are files."""
+        """The inputs of some spectra, still unread where they are files.
+
+        Parameters
+        ----------
+        rows : slice or ndarray, int or bool
+
+        Returns
+        -------
+        Inputs
+        """
         return Inputs(
             {
                 name: source[rows] if isinstance(source, np.ndarray) else partial(_rows_of, source, rows)
@@ -144,7 +171,18 @@ class Inputs(Mapping[str, np.ndarray]):
 
     @classmethod
     def joined(cls, several: Sequence[Inputs]) -> Inputs:
-        """Those that all have, one after the other."""
+        """The inputs that all of several have, put together when they are asked for.
+
+        Parameters
+        ----------
+        several : sequence of Inputs
+            At least one.
+
+        Returns
+        -------
+        Inputs
+            Asking for one raises `InputError` if it differs in its values per star.
+        """
         names = [name for name in several[0] if all(name in one for one in several)]
         return cls({name: partial(_joined, several, name) for name in names})
 

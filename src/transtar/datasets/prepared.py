@@ -81,7 +81,22 @@ class PreparedSet:
         return gather_input(name, self.grid_spectra(), self.preprocessing)[0]
 
     def gathered(self, name: str) -> PreparedSet:
-        """The set with the parts of an input in memory, so that they are read or computed once; raises as `input`."""
+        """The set with the parts of an input in memory, so that they are read or computed once.
+
+        Parameters
+        ----------
+        name : str
+            Such as 'embedding' or 'flux+embedding'.
+
+        Returns
+        -------
+        PreparedSet
+
+        Raises
+        ------
+        InputError
+            As `input`.
+        """
         parts = [part for part in input_parts(name) if part != FLUX.name]
         return replace(self, further=Inputs({part: self.input(part) for part in parts}, self.further))
 

@@ -115,19 +115,54 @@ class Stars:
         return len(self.inputs)
 
     def select(self, rows: np.ndarray) -> Stars:
-        """The stars at `rows` (index or bool array), which may be none."""
+        """Some of the stars, or none.
+
+        Parameters
+        ----------
+        rows : ndarray, int (any length) or bool, shape (n,)
+
+        Returns
+        -------
+        Stars
+        """
         part = copy.copy(self)
         given = {name: getattr(self, name) for name in _BY_ROW}
         vars(part).update({name: None if values is None else values[rows] for name, values in given.items()})
         return part
 
     def split(self, fraction: float, seed: int) -> tuple[Stars, Stars]:
-        """Training and validation stars, by star, the regimes in proportion; see `validation_split`."""
+        """Divide into training and validation stars: repeat visits stay together, and regimes keep their proportions.
+
+        Parameters
+        ----------
+        fraction : float
+            Of the stars, to be held out for validation; as all else, see `validation_split`.
+        seed : int
+
+        Returns
+        -------
+        training, validation : Stars
+
+        Raises
+        ------
+        InputError
+            If a fraction of fewer than two stars is asked for.
+        """
         held_out = validation_split(self.names, self.feh, fraction, seed)
         return self.select(~held_out), self.select(held_out)
 
     def seen(self, role: str) -> dict[str, np.ndarray]:
-        """Rows for `Estimator.trained_on`."""
+        """Columns of the stars as a model records which ones it saw.
+
+        Parameters
+        ----------
+        role : {'train', 'validation'}
+
+        Returns
+        -------
+        dict of str to ndarray, shape (n,)
+            As `Estimator.trained_on`: `survey`, `file`, `star`, `role` (str), and `id` (int64).
+        """
         return {
             "survey": np.asarray(self.survey),
             "id": self.ids,
@@ -137,7 +172,17 @@ class Stars:
         }
 
     def loss_weights(self, poor_weight: float = 1.0) -> np.ndarray | None:
-        """Weights, times `poor_weight` for metal-poor stars, shape (n,), float32; None if all are equal.
+        """Weights of the stars in the loss.
+
+        Parameters
+        ----------
+        poor_weight : float
+            Factor for metal-poor stars.
+
+        Returns
+        -------
+        ndarray, shape (n,), float32, or None
+            None if all are equal.
 
         Raises
         ------

@@ -17,6 +17,7 @@ from ..glossary import LABELS, plain
 from ..labels import KEY_PARTS, join, read_labels
 from ..surveys import get_survey, survey_names
 from ..tables import Choice
+from .metrics import METRICS
 from .regimes import evaluate, regimes
 
 
@@ -157,11 +158,13 @@ def format_table(evaluation: Evaluation) -> str:
     """Print scores, and what was left out and why, as text of fixed width."""
     lines = []
     for label, scores in evaluation.metrics.items():
-        lines.append(f"{plain(label):<14}{'N':>7}{'R2':>9}{'+-':>8}{'sigma':>10}{'bias':>10}")
+        metrics = [name for name in METRICS if name != "r2"]
+        lines.append(f"{plain(label):<14}{'N':>7}{'R2':>9}{'+-':>8}{''.join(f'{name:>10}' for name in metrics)}")
         digits = 1 if label == "teff" else 3
         for regime, row in scores.items():
             numbers = f"{row['n']:>7}{row['r2']:>9.3f}{row['r2_err']:>8.3f}"
-            lines.append(f"  {regime:<12}{numbers}{row['sigma']:>10.{digits}f}{row['bias']:>+10.{digits}f}")
+            signed = (f"{row[name]:>{'+' if name == 'bias' else ''}10.{digits}f}" for name in metrics)
+            lines.append(f"  {regime:<12}{numbers}{''.join(signed)}")
         left = evaluation.left_out[label]
         scored = evaluation.n_rows - sum(left.values())
         lines.append(f"  {scored} of {evaluation.n_rows} rows scored, {sum(left.values())} left out")

@@ -6,6 +6,8 @@ missing values out first (`regimes.evaluate` does).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from astropy.stats import sigma_clip
 
@@ -125,3 +127,8 @@ def clipped_std(residuals: np.ndarray) -> np.ndarray:
     if residuals.shape[1] < 2:
         return np.full(len(residuals), np.nan)
     return np.nanstd(sigma_clip(residuals, sigma=CLIP, axis=1, masked=False), axis=1)
+
+
+METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {"r2": r2, "sigma": sigma, "bias": bias}
+"""All that `evaluate` computes, by the name of the column in results.csv, tables and metrics.json: functions of reference and
+predicted labels."""

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError
 from ..glossary import POOR_BELOW
 from .bootstrap import bootstrap_errors
-from .metrics import bias, r2, sigma
+from .metrics import METRICS
 
 DWARF_FROM = 3.5
 """log g from which a star counts as a dwarf."""
@@ -87,7 +87,8 @@ def evaluate(
     Returns
     -------
     dict of str to dict
-        By regime: `r2`, `r2_err` (bootstrap), `sigma`, `bias` in the unit of the label, and `n` (int).
+        By regime: those of `METRICS`, which are `r2`, and `sigma` and `bias` in the unit of the label; `r2_err` (bootstrap), and
+        `n` (int).
 
     Raises
     ------
@@ -107,6 +108,7 @@ def evaluate(
         if n < min_stars and name not in ALWAYS:
             continue
         pair = reference[stars], predicted[stars]
+        values = {metric: score(*pair) for metric, score in METRICS.items()}
         error = bootstrap_errors(*pair, n_boot=n_boot, seed=seed)["r2"]
-        scores[name] = {"r2": r2(*pair), "r2_err": error, "sigma": sigma(*pair), "bias": bias(*pair), "n": n}
+        scores[name] = {"r2": values.pop("r2"), "r2_err": error, **values, "n": n}
     return scores

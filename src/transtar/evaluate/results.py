@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from ..errors import InputError, SettingsError, shown
 from ..files import write_text
 from ..names import check_name
+from .metrics import METRICS
 
 RESULT_COLUMNS: dict[str, type] = {
     "source": str,
@@ -29,14 +30,16 @@ RESULT_COLUMNS: dict[str, type] = {
     "regime": str,
     "r2": float,
     "r2_err": float,
-    "sigma": float,
-    "bias": float,
+    **{name: float for name in METRICS if name != "r2"},
     "n_train": int,
     "n_test": int,
     "split": str,
     "variant": str,
 }
 """Columns of results.csv and the types of their values."""
+
+SINCE_0_1 = ("r2", "r2_err", "sigma", "bias")
+"""Scores that every results.csv has; metrics that came later are NaN where an older version wrote it."""
 
 _ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 
@@ -60,7 +63,17 @@ class Results:
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Results:
-        """Take rows as mappings; keys that are no columns of results.csv are passed over."""
+        """Make a table of rows.
+
+        Parameters
+        ----------
+        rows : iterable of mapping
+            With all columns of `RESULT_COLUMNS`; other keys are passed over.
+
+        Returns
+        -------
+        Results
+        """
         return cls(pa.Table.from_pylist([{name: row[name] for name in RESULT_COLUMNS} for row in rows], SCHEMA))
 
     def __len__(self) -> int:
@@ -70,7 +83,18 @@ class Results:
         return iter(self.table.to_pylist())
 
     def select(self, **wanted: Any) -> Results:
-        """Rows whose columns have the values wanted; a tuple, list or set of values means any of them."""
+        """Rows whose columns have the values wanted.
+
+        Parameters
+        ----------
+        **wanted
+            Value by name of the column; a tuple, list or set of values means any of them.
+
+        Returns
+        -------
+        Results
+            Perhaps without rows.
+        """
         table = self.table
         for name, value in wanted.items():
             values = list(value) if isinstance(value, tuple | list | set | frozenset) else [value]
@@ -79,16 +103,48 @@ class Results:
         return Results(table)
 
     def without_variants(self, names: Collection[str]) -> Results:
-        """Rows of all variants but these."""
+        """Rows of all variants but some.
+
+        Parameters
+        ----------
+        names : collection of str
+            Variants to leave out.
+
+        Returns
+        -------
+        Results
+        """
         known = pa.array(list(names), pa.string())
         return Results(self.table.filter(pc.invert(pc.is_in(self.table["variant"], value_set=known))))
 
     def distinct(self, name: str) -> list[Any]:
-        """Values of a column, each once, in the order of their first appearance."""
+        """Values of a column, each once.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        list
+            In the order of their first appearance.
+        """
         return self.table[name].unique().to_pylist()
 
     def with_names(self, name: str, names: Mapping[str, str]) -> Results:
-        """The same rows with other names for some values of a text column."""
+        """The same rows with other names for some values of a text column.
+
+        Parameters
+        ----------
+        name : str
+            The column.
+        names : mapping of str to str
+            New names by old ones; values that are not in it stay.
+
+        Returns
+        -------
+        Results
+        """
         values = [names.get(value, value) for value in self.table[name].to_pylist()]
         place = self.table.column_names.index(name)
         return Results(self.table.set_column(place, SCHEMA.field(name), pa.array(values, pa.string())))
@@ -116,9 +172,13 @@ def read_results(path: str | os.PathLike) -> Results:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(line for line in file if not line.startswith("#"))
             absent = [name for name in RESULT_COLUMNS if name not in (reader.fieldnames or ())]
-            if absent:
+            later = dict.fromkeys(name for name in absent if RESULT_COLUMNS[name] is float and name not in SINCE_0_1)
+            if len(absent) > len(later):
+                absent = [name for name in absent if name not in later]
                 raise InputError(f"{path}: no column {', '.join(absent)}; a study writes {', '.join(RESULT_COLUMNS)}")
-            rows = [_typed(row, f"{path}, row {number}") for number, row in enumerate(reader, 1)]
+            rows = [
+                _typed(row | dict.fromkeys(later, ""), f"{path}, row {number}") for number, row in enumerate(reader, 1)
+            ]
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:

@@ -7,12 +7,13 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from .results import Results
+from .results import RESULT_COLUMNS, Results
 
 GROUP = ("source", "target", "label", "input", "strategy", "n_finetune", "regime", "split", "variant")
 """What runs that differ in their seed only have in common."""
 
-AVERAGED = ("r2", "r2_err", "sigma", "bias")
+AVERAGED = tuple(name for name, kind in RESULT_COLUMNS.items() if kind is float)
+"""The scores."""
 
 COUNTED = ("n_train", "n_test")
 
@@ -27,8 +28,8 @@ def summarise(results: Results) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        In the order of first appearance. The columns of `GROUP`; for each of r2, r2_err, sigma and bias the mean
-        over seeds under its own name and the standard deviation (n - 1; NaN for one seed) under ``<name>_std``;
+        In the order of first appearance. The columns of `GROUP`; for each of `AVERAGED` (r2, r2_err, sigma, bias)
+        the mean over seeds under its own name and the standard deviation (n - 1; NaN for one seed) under ``<name>_std``;
         `n_seeds`; `n_train` and `n_test`, rounded means.
     """
     # NaN runs through the means: one seed without an answer must not vanish from the average.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -168,8 +169,6 @@ def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence]) -> P
 
 
 def _write_parquet(path: Path, columns: Mapping[str, np.ndarray], about: dict) -> Path:
-    import json
-
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -185,8 +184,6 @@ def _write_parquet(path: Path, columns: Mapping[str, np.ndarray], about: dict) -
 
 
 def _read_parquet(path: Path) -> tuple[dict[str, np.ndarray], dict]:
-    import json
-
     from ..tables.parquet import read_bounded
 
     if not path.is_file():

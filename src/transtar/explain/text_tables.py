@@ -63,7 +63,7 @@ def format_responses(responses: Sequence[Response]) -> str:
 def format_weights(saliency: Saliency, test: PhysicalTest) -> str:
     """How the mean gradient of each model compares with the weights of the unbiased linear estimator of least variance."""
     weights = test.weights[saliency.stars]
-    unit = "K" if saliency.label == "teff" else "dex"
+    unit = COLUMNS[saliency.label].unit if saliency.label in COLUMNS else ""
     lines = [
         f"minimum-variance weights, {saliency.stars}: noise of {saliency.label} {noise_of(weights, test.variance):.3g} {unit} "
         f"at S/N {SNR:g} per pixel"

@@ -144,7 +144,7 @@ def read_split(
     """
     table = open_table(path, columns)
     name = table.find("split")
-    table_columns = _some(table, columns, ids, ["split"] if name is None else [name])
+    table_columns = _some(table, ids, ["split"] if name is None else [name])
     out, _ = _keys(table, table_columns, ids)
     out |= _key_parts(table_columns)
     if name is None:
@@ -205,7 +205,7 @@ def read_velocities(
         match = next(iter(candidates), None) or table.find(*redrock)
     if match is None:
         raise InputError(f"{path}: no velocity column {wanted or '(give it as FILE:COLUMN)'}; {table.found}")
-    table_columns = _some(table, columns, ids, [match, *filter(None, (table.find("zwarn"), table.find("spectype")))])
+    table_columns = _some(table, ids, [match, *filter(None, (table.find("zwarn"), table.find("spectype")))])
     out, _ = _keys(table, table_columns, ids)
     column = table_columns[match]
     if match.lower() in SPELLINGS["redshift"] and match not in table.chosen:
@@ -247,7 +247,7 @@ def read_stars(
         If the file cannot be read or has no key.
     """
     table = open_table(path, columns)
-    table_columns = _some(table, columns, ids, [])
+    table_columns = _some(table, ids, [])
     out, _ = _keys(table, table_columns, ids)
     out |= _key_parts(table_columns)
     # Sorted by the first key, which is the id wherever there is one.
@@ -257,9 +257,7 @@ def read_stars(
     return out
 
 
-def _some(
-    table: Table, choice: Mapping[str, str] | None, ids: Sequence[str] | None, names: Iterable[str]
-) -> dict[str, Column]:
+def _some(table: Table, ids: Sequence[str] | None, names: Iterable[str]) -> dict[str, Column]:
     """The columns named, and all that may be keys: a large table has many others."""
     wanted = set(names)
     for key in _KEYS:

@@ -25,23 +25,36 @@ def describe(network: nn.Module) -> dict:
     Raises
     ------
     InputError
-        If it is none of these.
+        If it is none of these, or of other layers than `build_network` would make of that description.
     """
+    description = _described(network)
+    # A chain with another activation would be read back as one with ReLU, and predict something else.
+    if not description or repr(build_network(description, *network_sizes(network), device="meta")) != repr(network):
+        raise InputError(
+            f"a network of type {type(network).__name__} cannot be saved, unless it is a linear layer, what "
+            "transtar.models.build_mlp makes, or such with heads of transtar.models.residual; merge adapters first"
+        )
+    return description
+
+
+def _described(network: nn.Module) -> dict:
     if isinstance(network, nn.Linear):
         return {"kind": "linear"}
     if isinstance(network, ResidualNetwork):
-        first = linear_layers(network.head)[0]
-        return {"kind": "residual", "base": describe(network.base), "hidden": first.out_features}
-    if isinstance(network, nn.Sequential):
-        hidden = [layer.out_features for layer in linear_layers(network)[:-1]]
-        description: dict = {"kind": "mlp", "hidden": hidden}
-        dropout = [layer.p for layer in network if isinstance(layer, nn.Dropout)]
-        if dropout:
-            description["dropout"] = dropout[0]
-        if any(isinstance(layer, nn.BatchNorm1d) for layer in network):
-            description["batch_norm"] = True
-        return description
-    raise InputError(f"a network of type {type(network).__name__} cannot be described; merge its adapters first")
+        first = next(iter(linear_layers(network.head)), None)
+        base = _described(network.base)
+        return {"kind": "residual", "base": base, "hidden": first.out_features} if base and first is not None else {}
+    if not isinstance(network, nn.Sequential) or not (
+        hidden := [one.out_features for one in linear_layers(network)[:-1]]
+    ):
+        return {}
+    description: dict = {"kind": "mlp", "hidden": hidden}
+    dropout = [layer.p for layer in network if isinstance(layer, nn.Dropout)]
+    if dropout:
+        description["dropout"] = dropout[0]
+    if any(isinstance(layer, nn.BatchNorm1d) for layer in network):
+        description["batch_norm"] = True
+    return description
 
 
 def build_network(description: Mapping, n_inputs: int, n_outputs: int, device: str = "cpu") -> nn.Module:

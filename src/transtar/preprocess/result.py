@@ -39,7 +39,16 @@ class GridSpectra:
         return len(self.flux)
 
     def select(self, rows) -> GridSpectra:
-        """The spectra at `rows` (slice, index or bool array), without further inputs."""
+        """Some of the spectra, without further inputs.
+
+        Parameters
+        ----------
+        rows : slice or ndarray, int or bool
+
+        Returns
+        -------
+        GridSpectra
+        """
         return GridSpectra(
             self.flux[rows],
             None if self.ivar is None else self.ivar[rows],

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..errors import InputError
-from ..glossary import COLUMNS, display
+from ..glossary import COLUMNS, decimals, display
 from .style import BLUE, GREY, PAGE_WIDTH, VERMILION, new_figure, paper_style
 
 TOLERANCES = {"teff": 200.0, "logg": 0.3}
@@ -180,7 +180,7 @@ def _draw(axes: Axes, panel: Panel, limits: tuple[float, float], corner: str, sm
     axes.set_xlabel(f"reference {display(panel.label)}")
     axes.set_ylabel(f"predicted {display(panel.label)}")
     unit = COLUMNS[panel.label].unit if panel.label in COLUMNS else ""
-    digits = 0 if unit == "K" else 3
+    digits = decimals(panel.label)
     lines = (
         f"$N$ = {panel.scores['n']:.0f}",
         f"$R^2$ = {panel.scores['r2']:.3f}".replace("-", "−"),

@@ -113,7 +113,9 @@ def _per(name: str) -> str:
 
 
 def _unit(label: str) -> str:
-    return "100 K" if label == "teff" else "dex"
+    if label == "teff":
+        return "100 K"
+    return COLUMNS[label].unit if label in COLUMNS else ""
 
 
 def _steps(moved: Sequence[str]) -> str:

@@ -16,10 +16,10 @@ from ..files import atomic_path
 COLUMN_WIDTH, PAGE_WIDTH = 3.5, 7.1
 """Widths of one and two journal columns in inches."""
 
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE, GREY = (
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#777777",
+BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = (
+    "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#777777",
 )  # fmt: skip
-"""The palette of Okabe and Ito (2008, https://jfly.uni-koeln.de/color/), and a grey."""
+"""Of the palette of Okabe and Ito (2008, https://jfly.uni-koeln.de/color/), and a grey."""
 
 PIPELINES: dict[str, dict[str, Any]] = {
     "pipeline": {"color": BLACK, "marker": "*"},

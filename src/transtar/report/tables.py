@@ -11,8 +11,9 @@ from html import escape
 from pathlib import Path
 
 from ..errors import InputError
+from ..evaluate.metrics import METRICS
 from ..files import write_text
-from ..glossary import plain
+from ..glossary import decimals, plain
 from . import latex
 from .arrange import Table
 
@@ -26,18 +27,14 @@ def _number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if math.isfinite(value) else MISSING
 
 
-def _digits(label: str) -> int:
-    return 0 if label == "teff" else 3
-
-
 def _scatter(table: Table, cell: Mapping[str, Mapping]) -> str:
     """Sigma of the first regime with its spread over seeds."""
     entry = cell.get(table.regimes[0])
     if entry is None:
         return MISSING
-    text = _number(entry["sigma"], _digits(table.label))
+    text = _number(entry["sigma"], decimals(table.label))
     spread = entry["sigma_std"]
-    return f"{text} ± {_number(spread, _digits(table.label))}" if math.isfinite(spread) else text
+    return f"{text} ± {_number(spread, decimals(table.label))}" if math.isfinite(spread) else text
 
 
 def _name(table: Table, row) -> str:
@@ -65,10 +62,11 @@ def _blocks(tables: Table | Sequence[Table]) -> list[Table]:
 
 
 def to_csv(tables: Table | Sequence[Table]) -> str:
-    """One line per cell: row, column, counts, then per regime R2, its spread and bootstrap error, sigma and bias."""
+    """One line per cell: row, column, counts, then per regime R2, its spread and bootstrap error, and the other metrics."""
     tables = _blocks(tables)
     first = tables[0]
-    names = ("r2", "r2_std", "r2_err", "sigma", "sigma_std", "bias", "bias_std")
+    others = [name for name in METRICS if name != "r2"]
+    names = ("r2", "r2_std", "r2_err", *(f"{name}{ending}" for name in others for ending in ("", "_std")))
     noted = [first.notes_name] if first.notes_name else []
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from ..errors import InputError, unknown_text
-from ..schema import Section, Switch, Text, fault, must, parse, real, stands_as
+from ..schema import Section, Switch, Text, fault, must, real, stands_as
 from ..tables import Column, meaning
 from ..tables.quantities import FREE
 from .catalogs import SMALLEST_GAIA_ID
@@ -136,17 +136,6 @@ def _make_cut(entry: Mapping[str, Any]) -> Cut:
 
 FromFile = Annotated[Cut, stands_as(CutEntry, _make_cut)]
 """Type of a cut in a selection file."""
-
-
-def parse_cut(entry: Mapping[str, Any], where: str) -> Cut:
-    """Make a cut of an entry of a selection file.
-
-    Raises
-    ------
-    SettingsError
-        If a key is unknown, or there is no column or no operator, or a bit has an unknown name.
-    """
-    return parse(FromFile, entry, where)
 
 
 def passes(cut: Cut, column: Column, where: str) -> np.ndarray:

@@ -88,13 +88,35 @@ class Context:
         return read_stars(self.out / STARS / SPLITS)
 
     def planes(self, subset: str = "") -> dict[str, PlaneLabels] | None:
-        """Labels of the stars of the plane, or of a subset of them, by variant; None if they are not on disk."""
+        """Labels of the stars of the plane.
+
+        Parameters
+        ----------
+        subset : str
+            Name of a subset of them; all if empty.
+
+        Returns
+        -------
+        dict of str to PlaneLabels, or None
+            By variant; None if they are not on disk.
+        """
         if subset not in self._planes:
             self._planes[subset] = read_planes(self.out / STARS / f"{with_ending('plane', subset)}.parquet")
         return self._planes[subset]
 
     def mmd(self, subset: str = "") -> list[dict[str, Any]]:
-        """Rows of mmd.csv, or of that of a subset of the stars."""
+        """Discrepancies between planes.
+
+        Parameters
+        ----------
+        subset : str
+            Name of a subset of the stars; all if empty.
+
+        Returns
+        -------
+        list of dict
+            Rows of ``mmd.csv``.
+        """
         return read_mmd(self.out / f"{with_ending('mmd', subset)}.csv")
 
     @cached_property
@@ -123,11 +145,42 @@ class Context:
         return self.names.get(strategy, strategy)
 
     def figure(self, figure: Figure, name: str, caption: str) -> FigureFile:
-        """Write a figure as PDF and PNG into the folder of figures."""
+        """Write a figure as PDF and PNG into the folder of figures.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure
+        name : str
+            File name without suffix.
+        caption : str
+
+        Returns
+        -------
+        FigureFile
+            For a `transtar.report.Section`.
+
+        Raises
+        ------
+        TranstarError
+            If the disk is full.
+        """
         return FigureFile(save(figure, self.out / "figures", name)["png"], caption)
 
     def left_out(self, file: str, *what: str) -> list[str]:
-        """Note that something is not drawn because a file is missing; returns a paragraph that says so."""
+        """Note that something is not drawn because a file is missing.
+
+        Parameters
+        ----------
+        file : str
+            The missing file, below the folder of the study.
+        *what : str
+            What would have been drawn from it.
+
+        Returns
+        -------
+        list of str
+            One paragraph, which says so.
+        """
         self.missing.setdefault(file, []).extend(what)
         because = "is not in the folder of the study, or of an older version"
         return [f"Left out: {', '.join(what)}; {file}, which that is drawn from, {because}."]

@@ -40,6 +40,22 @@ def rows_of_split(prepared: PreparedSet, split: str, seed: int, n_folds: int) ->
     In a test study these are the pool and the test stars; in a validation study one fold of the pool, by `seed`, takes
     the place of the test stars, and no test star is touched. A matched split divides all of them anew, the same way for
     all seeds.
+
+    Parameters
+    ----------
+    prepared : PreparedSet
+    split : {'test', 'validation', 'matched'}
+    seed, n_folds : int
+
+    Returns
+    -------
+    pool, judged : ndarray, int
+        Rows of the set.
+
+    Raises
+    ------
+    InputError
+        If a matched split lacks [Fe/H] or Teff.
     """
     columns = prepared.columns
     good = usable(prepared)

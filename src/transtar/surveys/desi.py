@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -330,36 +331,24 @@ def coadd_names(stars: Mapping[str, np.ndarray]) -> np.ndarray | None:
     ])  # fmt: skip
 
 
-_CITATION = (
-    "DESI Collaboration 2025, arXiv:2503.14745 (DR1); DESI Collaboration 2024, AJ 168, 58 (EDR); "
-    "Guy et al. 2023, AJ 165, 144"
-)
-_SKY_LINES = ((5570.0, 5590.0),)
-"""As LAMOST's: a network must not find lines of stars in one survey where it saw a straight bridge in the other."""
-_PATTERNS = ("coadd-*.fits",)
-
 SURVEY = Survey(
     name="desi",
     description="DESI coadds of healpix pixels or tiles, blue camera (R 2000-3200, 3600-5800 A), FITS",
     read_file=read_desi,
-    patterns=_PATTERNS,
+    patterns=("coadd-*.fits",),
     frame="observed",
-    sky_lines=_SKY_LINES,
+    # As LAMOST's: a network must not find lines of stars in one survey where it saw a straight bridge in the other.
+    sky_lines=((5570.0, 5590.0),),
     resolution=2500.0,
-    citation=_CITATION,
+    citation="DESI Collaboration 2025, arXiv:2503.14745 (DR1); DESI Collaboration 2024, AJ 168, 58 (EDR); "
+    "Guy et al. 2023, AJ 165, 144",
     file_names=coadd_names,
     id_columns=("targetid",),
 )
 
-ALL_CAMERAS = Survey(
+ALL_CAMERAS = replace(
+    SURVEY,
     name="desi-brz",
     description="DESI coadds, the three cameras merged (R 2000-5500, 3600-9824 A), FITS",
     read_file=partial(read_desi, cameras=CAMERAS),
-    patterns=_PATTERNS,
-    frame="observed",
-    sky_lines=_SKY_LINES,
-    resolution=2500.0,
-    citation=_CITATION,
-    file_names=coadd_names,
-    id_columns=("targetid",),
 )

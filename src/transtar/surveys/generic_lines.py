@@ -61,7 +61,7 @@ def mended_layout(layout: text.Layout, whole: bytes, path: Path, chosen: Mapping
     odd = [field for field in fields if not _is_value(field)]
     if len(odd) < len(fields) and all(_problem(field) for field in odd):
         raise InputError(f"{at}: {_problem(odd[0])}")
-    if follow and all(map(text._is_number, follow)):
+    if follow and all(map(text.is_number, follow)):
         if len(words) != len(follow) and len(fields) != len(follow):
             raise InputError(f"{at}, '{shown(line, 40)}', names no columns; if it is a title, {_HASH}")
         if not {"wave", "loglam", "flux"} & roles:
@@ -113,7 +113,7 @@ def _data_lines(whole: bytes, skipped: int, most: int | None = None) -> Iterator
 
 
 def _is_value(word: str) -> bool:
-    return text._is_number(word) or word.lower() in _NO_VALUE or _FORTRAN.fullmatch(word) is not None
+    return text.is_number(word) or word.lower() in _NO_VALUE or _FORTRAN.fullmatch(word) is not None
 
 
 def _problem(word: str) -> str:

@@ -120,7 +120,7 @@ def _named(layout: text.Layout, comments: list[str], path: Path, stated: Stated)
         if not _KEY.fullmatch(comment):
             # Names may have blanks between them, whatever separates the numbers.
             for separator in dict.fromkeys((layout.separator, ",", " ")):
-                names = text._fields(comment.lstrip("#").strip(), separator)
+                names = text.split_line(comment.lstrip("#").strip(), separator)
                 roles = {role(name) for name in names}
                 if len(names) == len(layout.names) and "flux" in roles and {"wave", "loglam"} & roles:
                     return replace(layout, names=tuple(names))

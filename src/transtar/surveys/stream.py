@@ -151,7 +151,25 @@ def stream_files(
     on_left_out: Callable[[Path, dict[str, int]], None] | None = None,
     keep: Callable[[SpectrumBatch], np.ndarray] | None = None,
 ) -> Iterator[SpectrumBatch]:
-    """Do what `stream` does, with files that were found already; each is asked for when the one before it has been read."""
+    """Do what `stream` does, with files that were found already.
+
+    Parameters
+    ----------
+    survey : Survey
+    files : iterable of Path
+        Each is asked for when the one before it has been read.
+    batch_size, on_error, on_left_out, keep
+        As in `stream`.
+
+    Yields
+    ------
+    SpectrumBatch
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read and there is no `on_error`.
+    """
     packed: _Packed | None = None
     for path in files:
         try:

@@ -15,6 +15,7 @@ from .cells import to_text
 from .column_names import meaning
 from .ids import MISSING_SPELLINGS, MISSING_TEXT, UNSIGNED, to_int64
 from .quantities import FREE, clean, clean_free, conversion, quantity
+from .text import is_number
 
 _ANGLE = r"[:hd°]|\S\s+\S|^\s*[+-]?0\d{5}"
 """What only sexagesimal text has, or hours, minutes and seconds in one number."""
@@ -187,7 +188,7 @@ class Column:
         try:
             return mended.astype(np.float64)
         except ValueError:
-            bad = next(entry for entry in mended.tolist() if not _is_number(entry))
+            bad = next(entry for entry in mended.tolist() if not is_number(entry))
         hint = ""
         if re.fullmatch(r"[+-]?\d*,\d+", bad):
             hint = "; write decimal points, not commas"
@@ -281,11 +282,3 @@ def _decode(values: np.ndarray) -> np.ndarray:
         return np.char.decode(values, "utf-8")
     except UnicodeDecodeError:
         return np.char.decode(values, "latin-1")
-
-
-def _is_number(entry: str) -> bool:
-    try:
-        float(entry)
-    except ValueError:
-        return False
-    return True

@@ -14,7 +14,7 @@ import yaml
 
 from ..content import open_bytes
 from ..errors import InputError, said
-from .text import Layout
+from .text import Layout, split_line
 
 MAGIC = b"# %ECSV"
 _NUMBERS = re.compile(r"u?int\d+|float\d+")
@@ -115,6 +115,4 @@ def unit_of(column: dict[str, Any]) -> str:
 
 
 def _names(line: str, separator: str) -> list[str]:
-    from .text import _fields
-
-    return _fields(line.rstrip("\r\n"), separator)
+    return split_line(line.rstrip("\r\n"), separator)

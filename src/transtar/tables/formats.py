@@ -14,7 +14,7 @@ import numpy as np
 from ..content import first_bytes, read_bytes, what_else
 from ..errors import InputError
 from ..telling import tell
-from . import ecsv, fits, parquet, text, votable
+from . import ecsv, fits, parquet, parquet_claims, text, votable
 from .column import Column
 from .column_names import canonical_label, meaning
 from .quantities import quantity
@@ -26,7 +26,7 @@ def open_file(path: Path, also: str | None) -> Table:
     start = first_bytes(path, 1 << 16).removeprefix(b"\xef\xbb\xbf")
     if start.startswith(fits.MAGIC):
         return _open_fits(path, also)
-    if start.startswith(parquet.MAGIC):
+    if start.startswith(parquet_claims.MAGIC):
         return _open_parquet(path)
     if votable.recognise(start):
         names, units, columns, frames = votable.read_votable(path)

@@ -15,7 +15,6 @@ import numpy as np
 from ..errors import InputError, shown
 from ..regular import open_regular
 from .ecsv import parse_header, unit_of
-from .parquet_claims import MAGIC as MAGIC
 from .parquet_claims import check_claims, read_footer, refuse_expansion
 from .votable import units_of
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 
 from ..errors import InputError, shown
-from ..glossary import LABELS
+from ..glossary import COLUMNS, LABELS
 from ..grids import MOST_VELOCITY
 from ..telling import tell
 
@@ -50,6 +50,8 @@ class Quantity:
 
 
 _DEX = Quantity("", "dex", (-5.9, 5.9), (-6, 6))
+_OTHER = Quantity("", "", (-98, 998), (-_HUGE, _HUGE))
+"""Labels in another unit, of which nothing more is known."""
 
 QUANTITIES: Mapping[str, Quantity] = MappingProxyType({
     one.name: one
@@ -75,7 +77,7 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType({
         Quantity("epoch", "yr", (1800, 2100), (1800, 2100), zero=True),
     )
 })  # fmt: skip
-"""By meaning (see `transtar.tables.column_names.meaning`); labels that are not here are in dex."""
+"""By meaning (see `transtar.tables.column_names.meaning`); other labels are abundances if the glossary has them in dex."""
 
 
 FREE = "free"
@@ -88,11 +90,13 @@ def quantity(meaning: str | None) -> Quantity | None:
         return None
     if meaning in QUANTITIES:
         return QUANTITIES[meaning]
-    if meaning in LABELS:
-        return replace(_DEX, name=meaning)
-    if meaning.endswith("_err") and meaning.removesuffix("_err") in LABELS:
-        return Quantity(meaning, "dex", (0, 9.8), (0, 90))
-    return None
+    label = meaning.removesuffix("_err")
+    if label not in LABELS:
+        return None
+    unit = COLUMNS[label].unit
+    if unit != "dex":
+        return replace(_OTHER, name=meaning, unit=unit)
+    return replace(_DEX, name=meaning) if meaning == label else Quantity(meaning, unit, (0, 9.8), (0, 90))
 
 
 def clean_free(values: np.ndarray, where: str) -> np.ndarray:

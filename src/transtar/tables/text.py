@@ -88,22 +88,22 @@ def read_layout(path: Path, nameless: bool = False, plain: bool = False) -> Layo
             f"{path}: its lines end in CR alone, as on old Macintoshes; save it with Unix or Windows line ends"
         )
     separator = _separator(header, [row for row in rows if row.strip() and not _RULE.fullmatch(row)])
-    names = _fields(header, separator)
+    names = split_line(header, separator)
     units: dict[str, str] = {}
-    above = _fields(rows[0], separator) if rows else []
+    above = split_line(rows[0], separator) if rows else []
     first = places[0] + 1
-    if len(rows) > 1 and _RULE.fullmatch(rows[1]) and len(above) == len(names) and not any(map(_is_number, above)):
+    if len(rows) > 1 and _RULE.fullmatch(rows[1]) and len(above) == len(names) and not any(map(is_number, above)):
         # VizieR: names, units, dashes.
         units = {name: unit for name, unit in zip(names, above, strict=True) if unit}
         first = places[2] + 1
     elif rows and _RULE.fullmatch(rows[0]):
         first = places[1] + 1
-    if all(name == "" or _is_number(name) for name in names):
+    if all(name == "" or is_number(name) for name in names):
         # Without a line of names, or with one that is a comment, as numpy and TOPCAT write it.
-        named = _fields(comments[-1].lstrip("#").strip(), separator) if comments else []
+        named = split_line(comments[-1].lstrip("#").strip(), separator) if comments else []
         if nameless:
             return Layout(tuple(str(n) for n in range(1, len(names) + 1)), separator, places[0], {}, encoding)
-        if len(named) != len(names) or any(map(_is_number, named)):
+        if len(named) != len(names) or any(map(is_number, named)):
             raise InputError(
                 f"{path}: the first line, '{shown(header, 60)}', names no columns; begin with a line such as "
                 "'obsid,teff,logg,feh'"
@@ -150,7 +150,20 @@ def _decode(lines: Sequence[bytes]) -> tuple[list[str], str]:
         return [line.decode("latin-1") for line in lines], "latin-1"
 
 
-def _fields(line: str, separator: str) -> list[str]:
+def split_line(line: str, separator: str) -> list[str]:
+    """Fields of a line of text, without quotes and blanks around them.
+
+    Parameters
+    ----------
+    line : str
+    separator : str
+        One letter; any number of blanks separates like one.
+
+    Returns
+    -------
+    list of str
+        None of an empty line.
+    """
     if '"' not in line:
         # csv takes no cell of more than 131,072 letters, which a line is until the right separator is tried.
         cells = line.split(separator) if separator != " " else [cell for cell in line.strip().split(" ") if cell]
@@ -164,11 +177,11 @@ def _separator(header: str, rows: Sequence[str]) -> str:
     """The one that cuts names and rows into equally many fields; the most of them where several do."""
     best, most = ",", 1
     for separator in (*_SEPARATORS, " "):
-        number = len(_fields(header, separator))
+        number = len(split_line(header, separator))
         # Blanks stand in names of stars, too: they separate only where nothing else does.
         if number <= most or (separator == " " and most > 1):
             continue
-        if all(len(_fields(row, separator)) == number for row in rows[:20]):
+        if all(len(split_line(row, separator)) == number for row in rows[:20]):
             best, most = separator, number
     if most > 1:
         return best
@@ -178,7 +191,8 @@ def _separator(header: str, rows: Sequence[str]) -> str:
     return commonest if counts[commonest] else ","
 
 
-def _is_number(name: str) -> bool:
+def is_number(name: str) -> bool:
+    """Whether a text is a number, as Python reads it."""
     try:
         float(name)
     except ValueError:
@@ -373,7 +387,7 @@ def _single_blanks(file: BinaryIO) -> BinaryIO:
     for line in content.decode("utf-8", "surrogateescape").split("\n"):
         # Line by line: a quote that is not closed must not swallow those that follow.
         if line.strip():
-            write.writerow(_fields(line, " "))
+            write.writerow(split_line(line, " "))
     return io.BytesIO(out.getvalue().encode("utf-8", "surrogateescape"))
 
 

@@ -54,11 +54,6 @@ class History:
     kept: str
     learning_rate: float
 
-    @property
-    def best_loss(self) -> float:
-        """Lowest validation loss of a single epoch."""
-        return self.validation_loss[self.best_epoch]
-
 
 def train(
     model: StepModel,

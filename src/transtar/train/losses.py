@@ -11,10 +11,31 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def squared(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Squared difference of each label of each star."""
+    """Squared difference of each label of each star.
+
+    Parameters
+    ----------
+    outputs, targets : tensor, shape (n, n_labels)
+        Standardised labels.
+
+    Returns
+    -------
+    tensor, shape (n, n_labels)
+    """
     return (outputs - targets).square()
 
 
 def weighted_mean(losses: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
-    """Mean over stars and labels of the (weighted) losses; tensors of shape (n, n_labels)."""
+    """Mean over stars and labels of the losses.
+
+    Parameters
+    ----------
+    losses : tensor, shape (n, n_labels)
+    weights : tensor, shape (n, n_labels), or None
+        Zero where a label is missing.
+
+    Returns
+    -------
+    tensor, scalar
+    """
     return losses.mean() if weights is None else (losses * weights).mean()

@@ -102,6 +102,12 @@ def reporter_names() -> list[str]:
 def check_reporters(names: Iterable[str], where: str) -> None:
     """Refuse names of reporters that do not exist.
 
+    Parameters
+    ----------
+    names : iterable of str
+    where : str
+        What names them, for the message.
+
     Raises
     ------
     SettingsError
@@ -114,6 +120,15 @@ def check_reporters(names: Iterable[str], where: str) -> None:
 
 def get_reporter(name: str) -> Draw:
     """The function of a reporter.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    callable
+        As `Reporter.draw`.
 
     Raises
     ------

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...evaluate import Results, select
-from ...glossary import plain
+from ...glossary import decimals, plain
 from ...report import (
     FigureFile,
     Section,
@@ -118,7 +118,7 @@ def _paired(context: Context, label: str) -> str:
     size = max(context.study.sizes, default=0)
     wanted = {"target": context.study.target.survey, "label": label, "variant": "default", "n_finetune": (0, size)}
     scored = score_strategies(stars.select(context.predictions or (), **wanted))
-    digits = 0 if label == "teff" else 3
+    digits = decimals(label)
     compared = [name for name in ("zero-shot", "scratch") if name in scored]
     rows = []
     for name, one in scored.items():

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...evaluate import Results, select
 from ...files import write_text
-from ...glossary import plain
+from ...glossary import decimals, plain
 from ...report import Section, rows_html
 from .. import predictions as stars
 from ..collect import CHOSEN
@@ -57,7 +57,7 @@ def _rows(context: Context, target: str, label: str) -> list[list[str]]:
         same = {name: row[name] for name in ("variant", "strategy", "n_finetune", "source")}
         by_regime = {one["regime"]: one for one in select(of_label, **same)}
         r2 = [f"{by_regime[name]['r2']:.3f}" if name in by_regime else "" for name in ("all", "poor", "rich")]
-        digits = 0 if label == "teff" else 3
+        digits = decimals(label)
         numbers = [f"{row['sigma']:.{digits}f}", f"{row['bias']:+.{digits}f}"]
         what = [row["variant"], row["strategy"], str(row["n_finetune"])]
         strategy = next((name for name, title in context.names.items() if title == row["strategy"]), row["strategy"])

@@ -50,6 +50,12 @@ class FineTuning(TrainSettings, Strategy):
 
     200 epochs are the paper's (Sect. 3.4); the rest was chosen by cross-validation on 50 to 320 MILES stars. A learning rate of
     None is `finetuning_rate` of the strategy's own `rate`. The loss can be another, as `loss` of `TrainSettings`.
+    Settings are those of `TrainSettings`, with other defaults.
+
+    Attributes
+    ----------
+    rate : float
+        Learning rate on up to a hundred stars; one for the class.
     """
 
     trains: ClassVar[bool] = True
@@ -67,6 +73,10 @@ class FineTuning(TrainSettings, Strategy):
         network : nn.Module
             On the device of the training, all of it frozen. Weights drawn in here are decided by the seed.
         n_inputs, n_labels : int
+
+        Returns
+        -------
+        Trainable
         """
         network.requires_grad_(True)
         return Trainable(chain(network), lambda: network)
@@ -83,5 +93,15 @@ class FineTuning(TrainSettings, Strategy):
 
 
 def chain(network: nn.Module) -> nn.Sequential:
-    """A bare linear layer as a chain of one; a chain as it is."""
+    """A network as a chain of layers.
+
+    Parameters
+    ----------
+    network : nn.Module
+
+    Returns
+    -------
+    nn.Sequential
+        A chain as it is; anything else, such as a bare linear layer, as a chain of one.
+    """
     return network if isinstance(network, nn.Sequential) else nn.Sequential(network)

@@ -104,12 +104,37 @@ class Strategy:
             See `transtar.train.loop.train`.
         shared : Shared, optional
             What other runs have computed already; it finds by itself what is the same.
+
+        Returns
+        -------
+        Fit or Estimator
+            A training that is ready to run, or the adapted model.
+
+        Raises
+        ------
+        InputError
+            If there are too few stars.
         """
         raise NotImplementedError
 
     @classmethod
     def moved(cls, model: Estimator) -> Moved | None:
-        """What this strategy moved in a model that it was the last to train; None if that was all weights, or it was not."""
+        """What this strategy moved in a model, for those who explain it.
+
+        Parameters
+        ----------
+        model : Estimator
+
+        Returns
+        -------
+        Moved or None
+            None if it moved all weights, or was not the last to train the model.
+
+        Raises
+        ------
+        InputError
+            If the model does not hold what was moved any more.
+        """
         return None
 
     def weights_in_step(self, n_inputs: int, hidden: Sequence[int]) -> tuple[int, int]:
@@ -120,6 +145,10 @@ class Strategy:
         n_inputs : int
         hidden : sequence of int
             Widths of the hidden layers of the model.
+
+        Returns
+        -------
+        trained, frozen : int
         """
         return 0, 0
 
@@ -167,6 +196,15 @@ def strategy_names() -> list[str]:
 
 def get_strategy(name: str) -> type[Strategy]:
     """Look a strategy up by name, loading the package that offers it if need be.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    type
+        A frozen dataclass that is a `Strategy`.
 
     Raises
     ------

@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from transtar.catalog import CatalogWriter, read_catalog, read_metadata, write_catalog
+from transtar.catalog import CatalogWriter, read_catalog, read_metadata, write_catalog, writers
 from transtar.errors import InputError, SettingsError
 
 BIG = 2**62 + 1
@@ -229,3 +229,14 @@ def test_a_flipped_bit_of_the_header_is_told(tmp_path):
             read_catalog(path)
     path.write_bytes(content.replace(b"'teff    '", b"'tefg    '").replace(b"'transtar'", b"'nobody  '"))
     assert "tefg" in read_catalog(path)
+
+
+def test_a_format_that_is_added_is_written_by_its_own_code(tmp_path, monkeypatch):
+    def open_tabs(file, schema, metadata, header_lines):
+        file.write(("\t".join(schema.names) + "\n").encode())
+        return pa.csv.CSVWriter(file, schema, write_options=pa.csv.WriteOptions(include_header=False, delimiter="\t"))
+
+    monkeypatch.setitem(writers._FORMATS, ".tsv", writers._Format(open_tabs))
+    two = {"id": np.array([BIG]), "feh": np.array([-0.5])}
+    write_catalog(tmp_path / "a.tsv", two)
+    assert (tmp_path / "a.tsv").read_text() == "id\tfeh\n4611686018427387905\t-0.5\n"
