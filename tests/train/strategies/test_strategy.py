@@ -107,3 +107,19 @@ def test_a_package_offers_a_strategy(tmp_path, monkeypatch):
         make_strategy("huber", gamma=1)
     importlib.invalidate_caches()
     sys.modules.pop("huberplug")
+
+
+def test_a_class_whose_own_settings_would_be_none_is_refused():
+    class Undecorated(Full):
+        name: ClassVar[str] = "undecorated"
+        delta: float = 1.0
+
+    with pytest.raises(SettingsError, match="a strategy is a dataclass"):
+        register_strategy(Undecorated)
+
+    @dataclass(frozen=True)
+    class Mlp(Full):
+        name: ClassVar[str] = "mlp"
+
+    with pytest.raises(SettingsError, match="registered already"):
+        register_strategy(Mlp)
