@@ -42,6 +42,7 @@ class Quality:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            value = value.item() if isinstance(value, np.generic) else value
             # 10 and 10.0 are one threshold and are written as one.
             object.__setattr__(self, field.name, check_real(value, f"quality: {field.name}"))
         if not 0 <= self.good_fraction <= 1:
