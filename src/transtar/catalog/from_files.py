@@ -121,11 +121,13 @@ def predict_files(
         batch_size=batch_size, threads=threads,
     )  # fmt: skip
     result = Prediction()
-    # Reading in a thread may leave the filters of warnings changed; they become the caller's again.
-    with warnings.catch_warnings():
-        # Closed, lest the thread that reads waits for as long as somebody keeps the traceback of an error or of Ctrl-C.
-        with closing(flow.batches(result, on_skip=on_skip, progress=progress)) as batches:
-            _predict(estimators, names, batches, out, flow.quality, result)
+    # Reading in a thread may leave the filters of warnings changed; they become the caller's again. The batches are closed lest
+    # the thread waits for as long as somebody keeps the traceback of an error or of Ctrl-C.
+    with (
+        warnings.catch_warnings(),
+        closing(flow.batches(result, on_skip=on_skip, progress=progress)) as batches,
+    ):
+        _predict(estimators, names, batches, out, flow.quality, result)
     tell_no_velocities(flow.survey, result.flags, result.n_spectra)
     return result
 

@@ -217,7 +217,7 @@ def _one(name: str, spectra: GridSpectra, preprocessing: Preprocessing | None) -
 def _computed(one: Input, spectra: GridSpectra, preprocessing: Preprocessing) -> np.ndarray:
     """Compute an input block by block; NaN for spectra whose flux is not finite."""
     rows = np.flatnonzero(np.isfinite(spectra.flux).all(axis=1))
-    blocks = []
+    blocks: list[np.ndarray] = []
     for start in range(0, len(rows), BLOCK):
         block = rows[start : start + BLOCK]
         try:

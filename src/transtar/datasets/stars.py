@@ -187,8 +187,8 @@ def _texts(given, n: int) -> np.ndarray:
         return np.full(n, given)
     values = np.ma.filled(given.astype(object), "") if isinstance(given, np.ma.MaskedArray) else np.asarray(given)
     if values.dtype.kind == "O":
-        texts = [value.decode() if isinstance(value, bytes) else str(value) for value in values.ravel().tolist()]
-        values = np.array(texts, dtype=str).reshape(values.shape)
+        parts = [value.decode() if isinstance(value, bytes) else str(value) for value in values.ravel().tolist()]
+        values = np.array(parts, dtype=str).reshape(values.shape)
     texts = values.astype(str)
     return np.where(np.isin(texts, ("nan", "None", "<NA>")), "", texts)
 
