@@ -169,7 +169,7 @@ def test_what_an_input_computes_is_masked_or_real_and_of_one_width(monkeypatch):
     register_input(Input("uneven", lambda spectra, _: spectra.flux[:, : len(spectra.flux)]))
     with pytest.raises(InputError, match="'uneven' has 3 values per star for some spectra, 2 for others"):
         one.input("uneven")
-    with pytest.raises(SettingsError, match="an input is a transtar.datasets.Input, not 'depth'"):
+    with pytest.raises(SettingsError, match=r"an input is a transtar.datasets.Input, not 'depth'"):
         register_input("depth")
 
 
