@@ -340,3 +340,12 @@ def test_what_is_no_stars_model_or_strategy_is_told_in_a_line():
     # One candidate alone, and candidates that are there only once.
     for candidates in (Recalibrate(), iter([Recalibrate()])):
         assert choose(model, given, candidates=candidates, n_folds=3)[1][0]["chosen"]
+
+
+def test_a_training_that_diverges_at_once_says_that_nothing_was_learnt(caplog):
+    flux, labels = stars(60)
+    given = Stars(flux, labels, "feh")
+    model = pretrain(given, settings=TrainSettings(**FAST), mlp=MLP)
+    kept = finetune(model, given, strategy=Full(**FAST | {"learning_rate": 1e30}))
+    assert "training diverged at once (learning rate 1e+30)" in caplog.text
+    assert np.array_equal(kept.predict(flux), model.predict(flux))

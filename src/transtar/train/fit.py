@@ -119,6 +119,10 @@ def begin_adaptation(
 
     def finish(history: History) -> Estimator:
         _refuse_divergence(history)
+        if history.best_epoch == 0 and not math.isfinite(history.train_loss[-1]):
+            tell(
+                f"training diverged at once (learning rate {history.learning_rate:g}); the weights stay those of the model"
+            )
         adapter = None if trainable.adapter is None else trainable.adapter()
         record = provenance_step("finetune", strategy.name, strategy, stars, training, validation, history)
         adapted = replace(model, network=_detached(trainable.finish()), adapter=adapter)
@@ -153,10 +157,6 @@ def _refuse_divergence(history: History) -> None:
     if history.kept == "best" and math.isnan(history.validation_loss[0]):
         raise TranstarError(
             "nothing was learnt: the loss of the validation stars is not a number before the training begins"
-        )
-    if history.best_epoch == 0 and not math.isfinite(history.train_loss[-1]):
-        tell(
-            f"training diverged at once (learning rate {history.learning_rate:g}); the weights stay those of the start"
         )
     # With a validation set an epoch before it is kept.
     if history.kept != "best" and not math.isfinite(history.train_loss[-1]):
