@@ -1,7 +1,8 @@
 """Files that older versions wrote stay readable, and what they say stays what it was.
 
 `tests/data/format-1` was written by transtar 0.1.0, `format-2` by the last version before the house was opened: each is
-a study that ran to its end on made-up surveys, a model, and catalogs of what it predicts. `shipped-models.csv` has what
+a study that ran to its end on made-up surveys, a model, and catalogs of what it predicts. `format-3` is a set with an
+input beside the flux, a model that takes both, and catalogs. `shipped-models.csv` has what
 the shipped models said of 100 real spectra, `quickstart-tiny-results.csv` (compared in cli/test_quickstart.py) the
 results of the smallest demo.
 """
@@ -20,6 +21,7 @@ from safetensors.numpy import load_file
 from transtar.catalog import read_catalog
 from transtar.cli import main
 from transtar.datasets import read_set
+from transtar.flags import Flag
 from transtar.models import load_estimator
 
 from .made_surveys import made_lamost, made_miles
@@ -113,6 +115,43 @@ def test_predictions_are_what_they_were(version, ending, tmp_path, capsys):
             np.testing.assert_allclose(now[name], column, atol=1e-6, err_msg=name)
         else:
             np.testing.assert_array_equal(now[name], column, err_msg=name)
+
+
+def test_a_set_with_an_input_and_a_model_that_takes_it():
+    folder = DATA / "format-3"
+    prepared, model = read_set(folder / "set"), load_estimator(folder / "model")
+    assert json.loads((folder / "set" / "set.json").read_text())["format"] == 3
+    assert json.loads((folder / "model" / "config.json").read_text())["format_version"] == 3
+    assert list(prepared.inputs) == ["flux", "depths"]
+    np.testing.assert_array_equal(prepared.inputs["depths"], np.load(folder / "set" / "input-depths.npy"))
+    depths = 1 - prepared.flux[:, :1460].reshape(12, 4, 365).min(axis=2)
+    without = np.isnan(prepared.inputs["depths"]).all(axis=1)
+    assert without.tolist() == [row == 4 for row in range(12)]
+    np.testing.assert_array_equal(prepared.inputs["depths"][~without], depths[~without])
+    assert (model.input, model.n_inputs, model.label_names, model.surveys) == (
+        "flux+depths",
+        1466,
+        ("feh",),
+        ("lamost",),
+    )
+    assert [step["n_train"] + step["n_validation"] for step in model.provenance] == [11]
+    predicted = model.predict(prepared.input("flux+depths"))[:, 0]
+    np.testing.assert_allclose(predicted, pq.read_table(folder / "catalog.parquet").column("feh"), atol=1e-6)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "fits", "csv"])
+def test_predictions_by_an_input_of_a_set_are_what_they_were(ending, tmp_path, capsys):
+    out, folder = tmp_path / "catalog.parquet", DATA / "format-3"
+    assert main(["predict", "--model", str(folder / "model"), "--data", str(folder / "set"), "--out", str(out)]) == 0
+    assert "1 of 12 spectra are without the input 'flux+depths'" in capsys.readouterr().err
+    now, before = read_catalog(out), read_catalog(folder / f"catalog.{ending}")
+    assert set(now) == set(before)
+    for name, column in before.items():
+        if column.dtype.kind == "f":
+            np.testing.assert_allclose(now[name], column, atol=1e-6, err_msg=name)
+        else:
+            np.testing.assert_array_equal(now[name], column, err_msg=name)
+    assert [Flag.NO_INPUT in Flag(flags) for flags in now["flags"].tolist()] == [row == 4 for row in range(12)]
 
 
 @pytest.mark.parametrize("version", FORMATS)

@@ -64,3 +64,14 @@ def test_thresholds_are_taken_out_of_settings():
 def test_changes():
     assert Quality(snr=5).changed({"hot": 8000}) == Quality(snr=5, hot=8000)
     assert str(Quality()) == "snr 10, good_fraction 0.8, hot 7500"
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert Quality(snr=np.float32(12), hot=np.int64(8000)).to_dict() == {
+        "snr": 12.0,
+        "good_fraction": 0.8,
+        "hot": 8000.0,
+    }
+    for value in (10**400, True, np.bool_(True), 1j, None):
+        with pytest.raises(SettingsError, match="quality: snr must be a number"):
+            Quality(snr=value)

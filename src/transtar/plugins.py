@@ -34,11 +34,13 @@ def load_offered(group: str, name: str, kind: str, expected: type | tuple[type, 
     Raises
     ------
     SettingsError
-        If the package that offers it is broken.
+        If the package that offers it is broken, or several offer it.
     """
-    for point in entry_points(group=group, name=name):
-        return _load(point, kind, expected)
-    return None
+    points = list({point.value: point for point in entry_points(group=group, name=name)}.values())
+    if len(points) > 1:
+        packages = " and ".join(point.dist.name if point.dist is not None else point.module for point in points)
+        raise SettingsError(f"{kind} '{name}' is offered by the packages {packages}; uninstall all but one")
+    return _load(points[0], kind, expected) if points else None
 
 
 def _load(point: EntryPoint, kind: str, expected: type | tuple[type, ...]) -> Any:

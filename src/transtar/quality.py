@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from .checks import check_real
 from .errors import SettingsError, check_keys, shown
 from .flags import Flag, has
 
@@ -42,10 +42,9 @@ class Quality:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if type(value) not in (int, float) or not isfinite(value):
-                raise SettingsError(f"quality: {field.name} must be a number, not '{shown(value)}'")
+            value = value.item() if isinstance(value, np.generic) else value
             # 10 and 10.0 are one threshold and are written as one.
-            object.__setattr__(self, field.name, float(value))
+            object.__setattr__(self, field.name, check_real(value, f"quality: {field.name}"))
         if not 0 <= self.good_fraction <= 1:
             raise SettingsError(f"quality: good_fraction must be between 0 and 1, not {self.good_fraction:g}")
         if self.hot <= 0:

@@ -174,3 +174,26 @@ def test_thresholds_that_an_older_set_holds_count(target, tmp_path):
 def get_files(target):
     """The files that a set was made of."""
     return json.loads((target / "set.json").read_text())["provenance"]["spectra"]
+
+
+def test_models_may_come_from_an_iterator(spectra, tmp_path):
+    predict_files(iter(MODELS), "lamost", spectra, tmp_path / "c.csv")
+    assert {"feh", "teff"} <= set(read_catalog(tmp_path / "c.csv"))
+
+
+@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"batch_size": 1.5}, {"threads": 0}])
+def test_sizes_that_cannot_be_are_refused(spectra, wrong):
+    # A batch of no spectra would never be full, and the run never end.
+    with pytest.raises(SettingsError, match=next(iter(wrong))):
+        predict_files("mock-feh", "lamost", spectra, **wrong)
+
+
+def test_who_keeps_the_traceback_of_an_interrupt_keeps_no_thread(spectra):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt) as kept:
+        predict_files("mock-feh", "lamost", spectra, batch_size=1, progress=stop)
+    assert threading.active_count() == before
+    assert kept.traceback

@@ -140,3 +140,32 @@ def test_a_newer_set_says_upgrade(folder):
     reseal(folder, format=4)
     with pytest.raises(MismatchError, match="newer"):
         read_set(folder)
+
+
+def test_masked_values_are_none_and_what_is_no_number_or_provenance_is_refused(folder):
+    array = np.ma.masked_array(np.ones((10, 2)), mask=False)
+    array[3] = np.ma.masked
+    add_input(folder, "embedding", array)
+    assert np.isnan(read_set(folder).inputs["embedding"]).all(axis=1).tolist() == [row == 3 for row in range(10)]
+    with pytest.raises(InputError, match="must be real numbers"):
+        add_input(folder, "embedding", np.ones((10, 2)) + 1j)
+    for provenance in ({"x": np.float32(1)}, {"x": float("nan")}, "by me"):
+        with pytest.raises(InputError, match="fit for JSON"):
+            add_input(folder, "embedding", values(), provenance)
+
+
+def test_where_one_input_is_missing_another_cannot_be_added_but_it_can_be_added_again(folder):
+    add_input(folder, "embedding", values())
+    (folder / "input-embedding.npy").unlink()
+    with pytest.raises(InputError, match="add the input 'embedding' again first"):
+        add_input(folder, "other", values())
+    add_input(folder, "embedding", values())
+    add_input(folder, "other", values())
+    assert list(read_set(folder).inputs) == ["flux", "embedding", "other"]
+
+
+def test_a_set_that_is_prepared_again_says_which_inputs_go(folder, caplog):
+    add_input(folder, "embedding", values())
+    write(folder)
+    assert "inputs of the set that stood there are not of these spectra and go: embedding" in caplog.text
+    assert list(read_set(folder).inputs) == ["flux"]

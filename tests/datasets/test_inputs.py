@@ -153,3 +153,32 @@ def test_stars_of_the_pool_are_counted():
 def test_sets_that_were_prepared_otherwise_do_not_join():
     with pytest.raises(MismatchError):
         join_sets([prepared(), replace(prepared(), preprocessing=Preprocessing(frame="observed"))])
+
+
+def test_what_an_input_computes_is_masked_or_real_and_of_one_width(monkeypatch):
+    one = prepared()
+    masked = Input(
+        "masked", lambda spectra, _: np.ma.masked_array(spectra.flux[:, :2], mask=[[1, 0]] * len(spectra.flux))
+    )
+    register_input(masked)
+    assert np.isnan(one.input("masked")).tolist() == [[True, False]] * 8
+    register_input(Input("complex", lambda spectra, _: spectra.flux * 1j))
+    with pytest.raises(InputError, match="input 'complex' must be real numbers"):
+        one.input("complex")
+    monkeypatch.setattr(module, "BLOCK", 3)
+    register_input(Input("uneven", lambda spectra, _: spectra.flux[:, : len(spectra.flux)]))
+    with pytest.raises(InputError, match="'uneven' has 3 values per star for some spectra, 2 for others"):
+        one.input("uneven")
+    with pytest.raises(SettingsError, match=r"an input is a transtar.datasets.Input, not 'depth'"):
+        register_input("depth")
+
+
+def test_rows_that_are_not_there_and_no_labels_are_told():
+    one = prepared()
+    for rows in (np.ones(3, bool), [8], np.array([1.0])):
+        with pytest.raises(InputError, match="rows that a set of 8 spectra does not have"):
+            one.stars("feh", rows)
+    with pytest.raises(InputError, match="no label to learn"):
+        one.stars(())
+    with pytest.raises(SettingsError, match="input must be text"):
+        one.stars("feh", input=None)

@@ -66,3 +66,43 @@ def test_weights_of_metal_poor_stars():
 def test_what_does_not_fit_is_refused(change, message):
     with pytest.raises(InputError, match=message):
         replace(stars(), **change)
+
+
+def test_what_is_masked_or_missing_is_missing():
+    inputs = np.ma.masked_array(np.ones((6, 3)), mask=False)
+    inputs[0, 1] = np.ma.masked
+    labels = np.ma.masked_array(np.linspace(-2, 0, 6), mask=[0, 1, 0, 0, 0, 0])
+    ids = np.ma.masked_array(np.arange(6), mask=[0, 0, 1, 0, 0, 0])
+    made = Stars(inputs, labels, "feh", ids=ids, names=["a", "a", "", None, "", "b"], feh=labels)
+    assert made.n_left_out == 2
+    assert made.ids.tolist() == [-1, 3, 4, 5]
+    # Stars without a name are not one star.
+    assert len(set(made.names)) == 4
+    assert made.feh.tolist() == made.labels[:, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"inputs": np.ones((6, 3)) + 1j}, "inputs must be real numbers, not complex"),
+        ({"labels": ["high"] * 6}, "labels must be numbers"),
+        ({"inputs": [[1, 2], [3]]}, "inputs must be numbers in an array of equal rows"),
+        ({"inputs": np.ones((6, 0))}, r"got \(6, 0\)"),
+        ({"ids": np.arange(6) + 0.5}, "which loses digits"),
+        ({"ids": np.arange(6) + 2.0**62}, "which loses digits"),
+        ({"weights": np.full(6, np.inf)}, "must be finite"),
+        ({"weights": np.zeros(6)}, "all weights are zero"),
+        ({"label_names": ("feh", "feh"), "labels": np.ones((6, 2))}, "'feh' comes twice"),
+        ({"label_names": "a/b"}, "has a slash"),
+        ({"label_names": "snr"}, "no label but a column"),
+        ({"survey": "a/b"}, "survey: 'a/b' cannot be a name"),
+        ({"input": "flux+flux"}, "an input comes twice"),
+        ({"input": None}, "input must be text"),
+        ({"input": "flux+a", "input_sizes": (4, -1)}, "whole number from 1"),
+        ({"input": "flux+a", "input_sizes": (1, 1, 1)}, "of 3 parts, the input 'flux\\+a' has 2"),
+        ({"preprocessing": {"grid": "blue"}}, "must be a Preprocessing"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_line(change, message):
+    with pytest.raises((InputError, SettingsError), match=message):
+        replace(stars(), **change)

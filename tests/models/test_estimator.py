@@ -117,3 +117,21 @@ def test_some_of_the_labels():
     np.testing.assert_allclose(both.only("feh").predict(flux()), both.predict(flux())[:, :1], rtol=1e-5)
     with pytest.raises(InputError, match="not logg"):
         model.only("logg")
+
+
+def test_infinite_and_masked_inputs_have_no_labels():
+    model, spectra = small_estimator(), flux(4)
+    # ReLU would make zeros of them.
+    with torch.no_grad():
+        model.network[0].weight[:, 0] = -1.0
+    spectra[0, 0] = np.inf
+    spectra[1, 0] = -np.inf
+    masked = np.ma.masked_array(spectra, mask=False)
+    masked[2, 3] = np.ma.masked
+    labels, distance = model.predict_with_distance(masked)
+    assert np.isnan(labels).all(axis=1).tolist() == np.isnan(distance).tolist() == [True, True, True, False]
+    assert np.isnan(model.predict(spectra)).all(axis=1).tolist() == [True, True, False, False]
+    with pytest.raises(InputError, match="must be real numbers"):
+        model.predict(spectra + 1j)
+    with pytest.raises(InputError, match="must be numbers"):
+        model.predict([["a"] * N_INPUTS])

@@ -119,7 +119,7 @@ class _Own(nn.Module):
     ],
 )
 def test_what_would_be_read_back_as_another_network_is_not_described(network):
-    with pytest.raises(InputError, match="cannot be saved"):
+    with pytest.raises(InputError, match="cannot be stored"):
         describe(network)
 
 
@@ -139,3 +139,28 @@ def test_outputs_are_mapped_through_chains():
     before = network(inputs)
     map_outputs(network, matrix, offset)
     torch.testing.assert_close(network(inputs), before @ matrix.T + offset)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 1)),
+        nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 1), nn.Sigmoid()),
+        nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5, eps=0.5), nn.ReLU(), nn.Linear(5, 1)),
+        nn.Sequential(nn.Linear(6, 5, bias=False), nn.ReLU(), nn.Linear(5, 1)),
+        nn.Sequential(nn.Sequential(nn.Linear(6, 5), nn.ReLU()), nn.Linear(5, 1)),
+        type("Doubled", (nn.Sequential,), {})(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 1)),
+        nn.Sequential(nn.Flatten()),
+    ],
+    ids=["tanh", "sigmoid", "eps", "bias", "nested", "subclass", "flatten"],
+)
+def test_what_would_come_back_as_another_network_is_not_described(network):
+    with pytest.raises(InputError, match="cannot be stored"):
+        describe(network)
+
+
+def test_a_relu_that_writes_over_its_input_is_one():
+    assert describe(nn.Sequential(nn.Linear(6, 5), nn.ReLU(inplace=True), nn.Linear(5, 1))) == {
+        "kind": "mlp",
+        "hidden": [5],
+    }

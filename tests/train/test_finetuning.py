@@ -316,3 +316,36 @@ def test_bad_input_is_refused(base):
         pretrain(plain, mlp=MLP, settings=TrainSettings(**FAST | {"learning_rate": 1e30}))
     with pytest.raises(SettingsError, match="not a fine-tuning strategy"):
         finetune(base, plain, strategy=TrainSettings())
+
+
+def test_a_model_of_bare_arrays_comes_back_from_disk(tmp_path):
+    flux, labels = stars(60)
+    model = pretrain(Stars(flux, labels, "feh"), settings=TrainSettings(**FAST), mlp=MLP)
+    model.save(tmp_path / "model")
+    assert np.array_equal(Estimator.load(tmp_path / "model").predict(flux), model.predict(flux))
+
+
+def test_what_is_no_stars_model_or_strategy_is_told_in_a_line():
+    flux, labels = stars(60)
+    given = Stars(flux, labels, "feh")
+    model = pretrain(given, settings=TrainSettings(**FAST), mlp=MLP)
+    with pytest.raises(InputError, match=r"needs transtar.Stars, not ndarray"):
+        pretrain(flux)
+    with pytest.raises(InputError, match=r"not a model: 'mock-feh'; load it first"):
+        finetune("mock-feh", given, strategy=Full())
+    with pytest.raises(SettingsError, match=r"not settings of a training: {'epochs': 3}"):
+        pretrain(given, settings={"epochs": 3})
+    with pytest.raises(SettingsError, match="not a fine-tuning strategy: 'full'"):
+        finetune(model, given, strategy="full")
+    # One candidate alone, and candidates that are there only once.
+    for candidates in (Recalibrate(), iter([Recalibrate()])):
+        assert choose(model, given, candidates=candidates, n_folds=3)[1][0]["chosen"]
+
+
+def test_a_training_that_diverges_at_once_says_that_nothing_was_learnt(caplog):
+    flux, labels = stars(60)
+    given = Stars(flux, labels, "feh")
+    model = pretrain(given, settings=TrainSettings(**FAST), mlp=MLP)
+    kept = finetune(model, given, strategy=Full(**FAST | {"learning_rate": 1e30}))
+    assert "training diverged at once (learning rate 1e+30)" in caplog.text
+    assert np.array_equal(kept.predict(flux), model.predict(flux))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -121,9 +121,12 @@ def predict_files(
         batch_size=batch_size, threads=threads,
     )  # fmt: skip
     result = Prediction()
-    # Reading in a thread may leave the filters of warnings changed; they become the caller's again.
-    with warnings.catch_warnings():
-        batches = flow.batches(result, on_skip=on_skip, progress=progress)
+    # Reading in a thread may leave the filters of warnings changed; they become the caller's again. The batches are closed lest
+    # the thread waits for as long as somebody keeps the traceback of an error or of Ctrl-C.
+    with (
+        warnings.catch_warnings(),
+        closing(flow.batches(result, on_skip=on_skip, progress=progress)) as batches,
+    ):
         _predict(estimators, names, batches, out, flow.quality, result)
     tell_no_velocities(flow.survey, result.flags, result.n_spectra)
     return result
@@ -186,12 +189,12 @@ def predict_set(
 
 def _models(models, out: PathLike | None, inputs: Sequence) -> tuple[list[Estimator], list[str]]:
     """The models, which agree, and their names; `out` is checked before they are loaded."""
+    given = [models] if isinstance(models, Estimator | str | Path) else list(models)
     if out is not None:
-        given = [models] if isinstance(models, Estimator | str | Path) else list(models)
         check_suffix(out)
         # Before the work, and as itself: a catalog may take hours, and must not be written over what it is made from.
         check_files([out], [*(model for model in given if not isinstance(model, Estimator)), *inputs])
-    estimators, names = load_models(models)
+    estimators, names = load_models(given)
     check_ensemble(estimators, names, same_labels=False)
     return estimators, names
 

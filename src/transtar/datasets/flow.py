@@ -95,7 +95,7 @@ class Flow:
         on_skip: Callable[[str, str], None] | None = None,
         progress: Callable[[int, int], None] | None = None,
         n_ahead: int = 1,
-    ) -> Iterator[tuple[SpectrumBatch, GridSpectra]]:
+    ) -> Generator[tuple[SpectrumBatch, GridSpectra], None, None]:
         """Read the files and bring their spectra to the grid, a batch at a time.
 
         Parameters

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..checks import MOST_WORKERS, check_whole
 from ..labels import StarList, read_velocities
 from ..preprocess import Preprocessing
 from ..quality import Quality
@@ -68,6 +69,9 @@ def open_flow(
     SettingsError
         If the survey is unknown, its spectra are too coarse for the grid, or what is said of them contradicts itself.
     """
+    check_whole(batch_size, "batch_size")
+    if threads is not None:
+        check_whole(threads, "threads", 1, MOST_WORKERS)
     survey = survey if isinstance(survey, Survey) else get_survey(survey)
     settings = settings or default_settings(survey)
     require_fit(survey, settings)

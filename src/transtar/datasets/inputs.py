@@ -11,6 +11,8 @@ from functools import partial
 
 import numpy as np
 
+from ..arrays import real_array
+from ..checks import check_text
 from ..errors import InputError, SettingsError, TranstarError, said, shown
 from ..names import check_name
 from ..plugins import load_offered, offered
@@ -71,6 +73,8 @@ def register_input(new: Input) -> Input:
     SettingsError
         If the name cannot be one, or another input has it.
     """
+    if not isinstance(new, Input):
+        raise SettingsError(f"an input is a transtar.datasets.Input, not {shown(repr(new))}")
     check_input_name(new.name)
     if _REGISTERED.setdefault(new.name, new) is not new:
         raise SettingsError(f"an input named '{new.name}' is registered already; choose another name")
@@ -120,7 +124,7 @@ def input_parts(name: str) -> tuple[str, ...]:
     SettingsError
         If one cannot be a name, or comes twice.
     """
-    parts = tuple(check_input_name(part) for part in name.split(JOINT))
+    parts = tuple(check_input_name(part) for part in check_text(name, "input").split(JOINT))
     if len(set(parts)) < len(parts):
         raise SettingsError(f"input '{shown(name)}': an input comes twice")
     return parts
@@ -251,11 +255,11 @@ def _one(name: str, spectra: GridSpectra, preprocessing: Preprocessing | None) -
 def _computed(one: Input, spectra: GridSpectra, preprocessing: Preprocessing) -> np.ndarray:
     """Compute an input block by block; NaN for spectra whose flux is not finite."""
     rows = np.flatnonzero(np.isfinite(spectra.flux).all(axis=1))
-    blocks = []
+    blocks: list[np.ndarray] = []
     for start in range(0, len(rows), BLOCK):
         block = rows[start : start + BLOCK]
         try:
-            values = np.asarray(one.compute(spectra.select(block), preprocessing), dtype=np.float32)
+            values = real_array(one.compute(spectra.select(block), preprocessing), f"input '{one.name}'", np.float32)
         except TranstarError:
             raise
         except Exception as error:
@@ -264,6 +268,10 @@ def _computed(one: Input, spectra: GridSpectra, preprocessing: Preprocessing) ->
         if values.ndim != 2 or len(values) != len(block):
             raise InputError(
                 f"input '{one.name}' has shape {values.shape} for {len(block)} spectra, expected ({len(block)}, n)"
+            )
+        if blocks and values.shape[1] != blocks[0].shape[1]:
+            raise InputError(
+                f"input '{one.name}' has {blocks[0].shape[1]} values per star for some spectra, {values.shape[1]} for others"
             )
         blocks.append(values)
     if len(rows) == len(spectra.flux) and blocks:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, said
 from ..flags import NO_LABEL, has
 from ..preprocess import GridSpectra, Preprocessing, require_same
 from ..telling import tell
@@ -145,7 +145,12 @@ class PreparedSet:
             If the set lacks a label or the input, or no row can be used.
         """
         labels = (labels,) if isinstance(labels, str) else tuple(labels)
-        part = self.select(usable(self) & (self.columns["split"] == "pool") if rows is None else rows)
+        if not labels:
+            raise InputError(f"no label to learn; the prepared set has: {', '.join(self.labels) or 'none'}")
+        try:
+            part = self.select(usable(self) & (self.columns["split"] == "pool") if rows is None else rows)
+        except IndexError as error:
+            raise InputError(f"rows that a set of {len(self)} spectra does not have ({said(error)})") from None
         columns = part.columns
         targets = part.targets(labels)
         inputs, sizes = gather_input(input, part.grid_spectra(), part.preprocessing)

@@ -140,6 +140,11 @@ class SetWriter:
         if self._writer is None:
             raise InputError(f"{self.path}: no spectrum could be prepared, so nothing was written")
         self._writer.close()
+        if (self.path / DESCRIPTION).is_file() and (gone := read_json(self.path / DESCRIPTION).get("inputs")):
+            tell(
+                f"{self.path}: inputs of the set that stood there are not of these spectra and go: {', '.join(gone)}; "
+                "add them again"
+            )
         stars = pa.table({name: pa.array(_plain(column)) for name, column in columns.items()})
         pq.write_table(stars, self._folder / STARS, compression="zstd", write_page_checksum=True)
         description = {

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, SettingsError
-from ..glossary import POOR_BELOW
+from ..arrays import real_array
+from ..checks import check_whole
+from ..errors import InputError, SettingsError, shown
+from ..glossary import POOR_BELOW, check_label
+from ..names import check_name, check_names
+from ..preprocess import Preprocessing
+from ..tables.ids import to_int64
+from .inputs import input_parts
 from .split import validation_split
-
-if TYPE_CHECKING:
-    from ..preprocess import Preprocessing
 
 _BY_ROW = ("inputs", "labels", "names", "ids", "files", "survey", "weights", "feh")
 
@@ -27,13 +30,15 @@ class Stars:
     Parameters
     ----------
     inputs : array-like, shape (n, n_inputs)
-        Kept as float32. A row whose inputs are not all finite is left out.
+        Kept as float32. A row whose inputs are not all finite, or masked, is left out.
     labels : array-like, shape (n, n_labels) or (n,)
-        In physical units, NaN where missing; kept as float64 of shape (n, n_labels). A row without any label is left out.
+        In physical units, NaN or masked where missing; kept as float64 of shape (n, n_labels). A row without any label is left
+        out.
     label_names : sequence of str
         Canonical names, in the order of the columns.
     names : array-like of str, shape (n,), optional
-        Rows of equal name are one star, whose visits stay on one side of every split. By default each row is a star of its own.
+        Rows of equal name are one star, whose visits stay on one side of every split. A row without one, and by default each,
+        is a star of its own.
     survey : str or array-like of str, shape (n,)
     ids, files : array-like of int64 and of str, shape (n,), optional
         Recorded with the model, so that no star is judged by a model that saw it; -1 and '' where there is none.
@@ -55,7 +60,9 @@ class Stars:
     Raises
     ------
     InputError
-        If shapes disagree, weights are negative, or no row is left.
+        If shapes disagree, numbers are none, weights are negative, identifiers are not whole, or no row is left.
+    SettingsError
+        If a label, survey or input cannot have its name.
     """
 
     inputs: np.ndarray
@@ -74,32 +81,42 @@ class Stars:
     n_left_out: int = 0
 
     def __post_init__(self) -> None:
-        names = (self.label_names,) if isinstance(self.label_names, str) else tuple(self.label_names)
-        inputs = np.asarray(self.inputs, dtype=np.float32)
-        labels = np.asarray(self.labels, dtype=np.float64)
+        given = (self.label_names,) if isinstance(self.label_names, str) else self.label_names
+        names = check_names((check_label(name, "training: label") for name in given), "training: labels")
+        inputs = real_array(self.inputs, "training: inputs", np.float32)
+        labels = real_array(self.labels, "training: labels")
         labels = labels[:, None] if labels.ndim == 1 else labels
-        if inputs.ndim != 2 or labels.shape != (len(inputs), len(names)):
+        if inputs.ndim != 2 or not inputs.shape[1] or labels.shape != (len(inputs), len(names)):
             raise InputError(
                 f"training needs inputs of shape (stars, inputs) and labels of shape (stars, {len(names)}), "
                 f"got {inputs.shape} and {labels.shape}"
             )
         n = len(inputs)
+        feh = labels[:, names.index("feh")] if self.feh is None and "feh" in names else self.feh
         columns: dict[str, Any] = {
-            "names": _column(self.names, np.arange(n), str),
-            "ids": _column(self.ids, np.full(n, -1), np.int64),
-            "survey": np.full(n, self.survey) if isinstance(self.survey, str) else np.asarray(self.survey).astype(str),
-            "files": _column(self.files, np.full(n, ""), str),
-            "weights": _column(self.weights, None, np.float32),
-            "feh": _column(self.feh, labels[:, names.index("feh")] if "feh" in names else None, np.float64),
+            "names": _star_names(self.names, n),
+            "ids": _ids(self.ids, n),
+            "survey": _texts(self.survey, n),
+            "files": _texts("" if self.files is None else self.files, n),
+            "weights": None if self.weights is None else real_array(self.weights, "training: weights", np.float32),
+            "feh": None if feh is None else real_array(feh, "training: feh"),
         }
         for name, column in columns.items():
             if column is not None and column.shape != (n,):
                 raise InputError(f"training: {name} has shape {column.shape}, expected ({n},)")
-        if columns["weights"] is not None and not (columns["weights"] >= 0).all():
+        for survey in np.unique(columns["survey"]):
+            if survey:
+                check_name(str(survey), "training: survey")
+        weights = columns["weights"]
+        if weights is not None and not ((weights >= 0) & np.isfinite(weights)).all():
             raise InputError("training: weights must be finite and not negative")
-        sizes = tuple(self.input_sizes) or (inputs.shape[1],)
-        if sum(sizes) != inputs.shape[1]:
-            raise InputError(f"training: input_sizes {sizes} do not add up to the {inputs.shape[1]} inputs per star")
+        if weights is not None and n and not weights.any():
+            raise InputError("training: all weights are zero, so that no star would count")
+        sizes = self._input_sizes(inputs.shape[1])
+        if not isinstance(self.preprocessing, Preprocessing | None):
+            raise SettingsError(
+                f"training: preprocessing must be a Preprocessing, not {shown(repr(self.preprocessing))}"
+            )
         labels = np.where(np.isfinite(labels), labels, np.nan)
         # A sum is finite exactly if its terms are, short of overflow, and needs no mask of the size of the inputs.
         usable = np.isfinite(inputs.sum(axis=1)) & np.isfinite(labels).any(axis=1)
@@ -110,6 +127,18 @@ class Stars:
         vars(self).update(columns)
         if not usable.all():
             vars(self).update(vars(self.select(usable)), n_left_out=self.n_left_out + int(n - usable.sum()))
+
+    def _input_sizes(self, n_inputs: int) -> tuple[int, ...]:
+        """Inputs of each part, where they add up to all of them."""
+        parts = input_parts(self.input)
+        sizes = tuple(check_whole(size, "training: each of input_sizes") for size in self.input_sizes) or (n_inputs,)
+        if sum(sizes) != n_inputs:
+            raise InputError(f"training: input_sizes {sizes} do not add up to the {n_inputs} inputs per star")
+        if self.input_sizes and len(sizes) != len(parts):
+            raise InputError(
+                f"training: input_sizes {sizes} are of {len(sizes)} parts, the input '{self.input}' has {len(parts)}"
+            )
+        return sizes
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -197,6 +226,33 @@ class Stars:
         return np.where(self.feh < POOR_BELOW, poor_weight * weights, weights).astype(np.float32)
 
 
-def _column(given, default, kind) -> np.ndarray | None:
-    values = default if given is None else given
-    return None if values is None else np.asarray(values).astype(kind)
+def _texts(given, n: int) -> np.ndarray:
+    """Text for each row, '' where it is masked or missing; one text may stand for all."""
+    if isinstance(given, str):
+        return np.full(n, given)
+    values = np.ma.filled(given.astype(object), "") if isinstance(given, np.ma.MaskedArray) else np.asarray(given)
+    if values.dtype.kind == "O":
+        parts = [value.decode() if isinstance(value, bytes) else str(value) for value in values.ravel().tolist()]
+        values = np.array(parts, dtype=str).reshape(values.shape)
+    texts = values.astype(str)
+    return np.where(np.isin(texts, ("nan", "None", "<NA>")), "", texts)
+
+
+def _star_names(given, n: int) -> np.ndarray:
+    """Names of the stars; a row without one gets a name that no other has."""
+    if given is None:
+        return np.arange(n).astype(str)
+    names = _texts(given, n)
+    if not (names == "").any():
+        return names
+    own = np.char.add("row ", np.arange(names.size).astype(str)).reshape(names.shape)
+    return np.where(names == "", own, names)
+
+
+def _ids(given, n: int) -> np.ndarray:
+    if given is None:
+        return np.full(n, -1)
+    if isinstance(given, np.ma.MaskedArray):
+        return to_int64(np.ma.getdata(given), "training: ids", np.ma.getmaskarray(given))
+    values = np.asarray(given)
+    return values if values.dtype == np.int64 else to_int64(values, "training: ids")

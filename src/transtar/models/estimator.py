@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..arrays import real_array
 from ..errors import InputError
 from .lora import keep_factor_outputs
 from .networks import keep_outputs, network_sizes
@@ -195,7 +196,9 @@ class Estimator:
         return labels, distance
 
     def _checked(self, flux: np.ndarray) -> np.ndarray:
-        flux = np.asarray(flux)
+        flux = (
+            flux if type(flux) is np.ndarray and flux.dtype.kind in "fiu" else real_array(flux, "inputs of the model")
+        )
         if flux.ndim != 2 or flux.shape[1] != self.n_inputs:
             raise InputError(
                 f"the model needs inputs of shape (stars, {self.n_inputs}), of its input '{self.input}', got {flux.shape}"
@@ -224,6 +227,8 @@ def _standardise(
         block = out[start : start + _BLOCK]
         np.subtract(flux[start : start + _BLOCK], mean, out=block, casting="same_kind")
         np.multiply(block, inverse_std, out=block)
+        # ReLU makes a number of an infinite input; of NaN it makes none.
+        block[np.isinf(block.sum(axis=1))] = np.nan
         if distance is not None:
             clipped = np.clip(block, -DOMAIN_CLIP, DOMAIN_CLIP)
             distance[start : start + _BLOCK] = np.einsum("ij,ij->i", clipped, clipped) / flux.shape[1]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from ..errors import InputError, check_keys, said
+from ..errors import InputError, SettingsError, check_keys, said, shown
 from .mlp import MLPSettings, build_linear, build_mlp, linear_layers
 from .residual import ResidualNetwork, ResidualSettings, build_head
 
@@ -25,36 +25,51 @@ def describe(network: nn.Module) -> dict:
     Raises
     ------
     InputError
-        If it is none of these, or of other layers than `build_network` would make of that description.
+        If it is none of these: one that is built from the description would predict otherwise.
     """
-    description = _described(network)
-    # A chain with another activation would be read back as one with ReLU, and predict something else.
-    if not description or repr(build_network(description, *network_sizes(network), device="meta")) != repr(network):
+    description = _describe(network)
+    try:
+        again = build_network(description, *network_sizes(network), device="meta")
+    except (InputError, SettingsError):
+        again = None
+    shapes = [{name: weight.shape for name, weight in one.state_dict().items()} for one in (network, again) if one]
+    if again is None or shapes[0] != shapes[1] or _text(network) != _text(again) or not is_bare(network):
         raise InputError(
-            f"a network of type {type(network).__name__} cannot be saved, unless it is a linear layer, what "
-            "transtar.models.build_mlp makes, or such with heads of transtar.models.residual; merge adapters first"
+            "this network cannot be stored: it is no chain of linear layers and ReLU as transtar builds them "
+            f"({shown(_text(network), 200)}); predict with it in this session"
         )
     return description
 
 
-def _described(network: nn.Module) -> dict:
+def is_bare(network: nn.Module) -> bool:
+    """Whether its layers decide alone what a network computes: no hook, and no other forward pass than that of its class."""
+    return not any("forward" in vars(one) or any(vars(one)[hooks] for hooks in _HOOKS) for one in network.modules())
+
+
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def _text(network: nn.Module) -> str:
+    # Whether ReLU writes over its input changes nothing.
+    return str(network).replace("inplace=True", "")
+
+
+def _describe(network: nn.Module) -> dict:
     if isinstance(network, nn.Linear):
         return {"kind": "linear"}
     if isinstance(network, ResidualNetwork):
-        first = next(iter(linear_layers(network.head)), None)
-        base = _described(network.base)
-        return {"kind": "residual", "base": base, "hidden": first.out_features} if base and first is not None else {}
-    if not isinstance(network, nn.Sequential) or not (
-        hidden := [one.out_features for one in linear_layers(network)[:-1]]
-    ):
-        return {}
-    description: dict = {"kind": "mlp", "hidden": hidden}
-    dropout = [layer.p for layer in network if isinstance(layer, nn.Dropout)]
-    if dropout:
-        description["dropout"] = dropout[0]
-    if any(isinstance(layer, nn.BatchNorm1d) for layer in network):
-        description["batch_norm"] = True
-    return description
+        first = linear_layers(network.head)[0]
+        return {"kind": "residual", "base": _describe(network.base), "hidden": first.out_features}
+    if isinstance(network, nn.Sequential):
+        hidden = [layer.out_features for layer in linear_layers(network)[:-1]]
+        description: dict = {"kind": "mlp", "hidden": hidden}
+        dropout = [layer.p for layer in network if isinstance(layer, nn.Dropout)]
+        if dropout:
+            description["dropout"] = dropout[0]
+        if any(isinstance(layer, nn.BatchNorm1d) for layer in network):
+            description["batch_norm"] = True
+        return description
+    raise InputError(f"a network of type {type(network).__name__} cannot be described; merge its adapters first")
 
 
 def build_network(description: Mapping, n_inputs: int, n_outputs: int, device: str = "cpu") -> nn.Module:
@@ -99,12 +114,17 @@ def network_sizes(network: nn.Module, expected: tuple[int, int] | None = None) -
     if isinstance(network, ResidualNetwork):
         return network_sizes(network.base, expected)
     layers = [network] if isinstance(network, nn.Linear) else linear_layers(network)
-    if expected is None or type(network) in (nn.Linear, nn.Sequential):
+    chain = isinstance(network, nn.Linear) or (
+        type(network) is nn.Sequential and len(layers) > 0 and network[0] is layers[0] and network[-1] is layers[-1]
+    )
+    if chain or (expected is None and layers):
         return layers[0].in_features, layers[-1].out_features
+    if expected is None:
+        raise InputError("model: the network has no linear layer that tells its sizes")
     try:
         with torch.no_grad():
             outputs = network.eval()(torch.zeros(1, expected[0], dtype=torch.float32, device="cpu"))
-    except (RuntimeError, ValueError, TypeError) as error:
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
         raise InputError(f"model: the network does not take {expected[0]} inputs ({said(error)})") from error
     return expected[0], outputs.shape[-1]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from .losses import each_loss
 from .steps import StepModel
 
 Prepare = Callable[[list[torch.Tensor]], tuple[torch.Tensor, ...]]
@@ -156,7 +157,7 @@ class Validation:
             self.targets, self.weights = join_labelled(labelled)
 
     def _each(self) -> torch.Tensor:
-        losses = self.model.loss(self.model.outputs(self.prepared), self.targets)
+        losses = each_loss(self.model.loss, self.model.outputs(self.prepared), self.targets)
         losses = losses if self.weights is None else losses * self.weights
         return losses.view(len(self.counts), -1, losses.shape[1])
 

@@ -64,7 +64,8 @@ def choose(
     SettingsError
         If there is no candidate.
     """
-    candidates = candidates_of_auto() if candidates is None else candidates
+    candidates = (candidates,) if isinstance(candidates, Strategy) else candidates
+    candidates = candidates_of_auto() if candidates is None else tuple(candidates)
     if not candidates:
         raise SettingsError("auto: no strategy to choose from")
     check_fit(model, stars)

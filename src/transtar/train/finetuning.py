@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..datasets.stars import Stars
-from ..errors import InputError, SettingsError
+from ..errors import InputError, SettingsError, shown
 from ..models.estimator import Estimator
 from ..models.mlp import MLPSettings, build_mlp
 from ..preprocess import require_same
@@ -48,6 +48,9 @@ def pretrain(
         If the training diverges.
     """
     settings = settings or Pretrain()
+    _check_stars(stars)
+    if not isinstance(settings, TrainSettings):
+        raise SettingsError(f"not settings of a training: {shown(repr(settings))}; give transtar.TrainSettings(...)")
     shape = mlp or getattr(settings, "mlp", MLPSettings())
     model = carry_out(
         begin_fresh(
@@ -113,11 +116,21 @@ def begin_finetuning(
 ) -> Fit | Estimator:
     """Do all of `finetune` that comes before the training, or all of it where nothing is trained step by step."""
     if not isinstance(strategy, Strategy):
-        raise SettingsError(f"not a fine-tuning strategy: {strategy!r}")
+        raise SettingsError(
+            f"not a fine-tuning strategy: {shown(repr(strategy))}; give settings, as of transtar.make_strategy('full')"
+        )
     check_fit(model, stars)
     if seed is not None and isinstance(strategy, TrainSettings):
         strategy = replace(strategy, seed=seed)
     return strategy.begin(model, stars, progress, shared)
+
+
+def _check_stars(stars: Stars) -> None:
+    if not isinstance(stars, Stars):
+        raise InputError(
+            f"training needs transtar.Stars, not {type(stars).__name__}; those of a prepared set are its .stars('feh'), "
+            "those of arrays Stars(inputs, labels, 'feh')"
+        )
 
 
 def check_fit(model: Estimator, stars: Stars) -> None:
@@ -130,6 +143,11 @@ def check_fit(model: Estimator, stars: Stars) -> None:
     MismatchError
         If they were prepared otherwise.
     """
+    _check_stars(stars)
+    if not isinstance(model, Estimator):
+        raise InputError(
+            f"not a model: {shown(repr(model))}; load it first, as transtar.Estimator.load('mock-feh') does"
+        )
     if stars.label_names != model.label_names:
         names, given = (", ".join(one.label_names) for one in (model, stars))
         raise InputError(

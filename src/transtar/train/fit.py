@@ -32,6 +32,7 @@ from .steps import AutogradStep, Offset, StepModel
 
 if TYPE_CHECKING:
     from .strategies import FineTuning
+    from .strategies.gradient import Trainable
 
 Settings = TypeVar("Settings", bound=TrainSettings)
 
@@ -113,11 +114,15 @@ def begin_adaptation(
         strategy = replace(strategy, learning_rate=finetuning_rate(strategy.rate, len(training)))
     with _seeded(strategy):
         frozen = copy.deepcopy(model.network).requires_grad_(False).to(check_device(strategy.device))
-        trainable = strategy.trainable(frozen, model.n_inputs, len(model.label_names))
+        trainable = _checked(strategy, strategy.trainable(frozen, model.n_inputs, len(model.label_names)))
         state = torch.get_rng_state()
 
     def finish(history: History) -> Estimator:
         _refuse_divergence(history)
+        if history.best_epoch == 0 and not math.isfinite(history.train_loss[-1]):
+            tell(
+                f"training diverged at once (learning rate {history.learning_rate:g}); the weights stay those of the model"
+            )
         adapter = None if trainable.adapter is None else trainable.adapter()
         record = provenance_step("finetune", strategy.name, strategy, stars, training, validation, history)
         adapted = replace(model, network=_detached(trainable.finish()), adapter=adapter)
@@ -135,7 +140,24 @@ def _augmentable(settings: Settings, stars: Stars) -> Settings:
     return replace(settings, augmentation=None)
 
 
+def _checked(strategy: FineTuning, trainable: Trainable) -> Trainable:
+    """What a strategy, perhaps of a package from outside, gives to train."""
+    if any(not hasattr(trainable, name) for name in ("network", "finish", "offset", "adapter")):
+        raise SettingsError(
+            f"strategy {strategy.name}: trainable must return a Trainable, not {type(trainable).__name__}"
+        )
+    if not any(parameter.requires_grad for parameter in trainable.network.parameters()):
+        raise SettingsError(
+            f"strategy {strategy.name}: no weight of its network trains; set requires_grad in trainable"
+        )
+    return trainable
+
+
 def _refuse_divergence(history: History) -> None:
+    if history.kept == "best" and math.isnan(history.validation_loss[0]):
+        raise TranstarError(
+            "nothing was learnt: the loss of the validation stars is not a number before the training begins"
+        )
     # With a validation set an epoch before it is kept.
     if history.kept != "best" and not math.isfinite(history.train_loss[-1]):
         raise TranstarError(

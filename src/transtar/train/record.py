@@ -40,7 +40,7 @@ def finished(
         trained,
         label_min=low,
         label_max=high,
-        surveys=tuple(dict.fromkeys(surveys)),
+        surveys=tuple(dict.fromkeys(filter(None, surveys))),
         provenance=(*(base.provenance if base is not None else ()), record),
         trained_on={name: np.concatenate([part[name] for part in seen]) for name in seen[0]},
         domain_limit=limit,

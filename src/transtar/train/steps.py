@@ -14,7 +14,8 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from .losses import Loss, squared, weighted_mean
+from ..errors import SettingsError
+from .losses import Loss, each_loss, squared, weighted_mean
 
 Offset = Callable[[torch.Tensor], torch.Tensor]
 
@@ -101,7 +102,11 @@ class AutogradStep:
                 layer.eval()
         for parameter in self.parameters[0]:
             parameter.grad = None
-        loss = weighted_mean(self.loss(self._forward(batch), targets), weights)
+        loss = weighted_mean(each_loss(self.loss, self._forward(batch), targets), weights)
+        if not loss.requires_grad:
+            raise SettingsError(
+                "the loss does not depend on the weights that train, as far as torch can tell; was it detached?"
+            )
         loss.backward()
         return loss.detach()
 

@@ -1,6 +1,8 @@
 """The door to the steps by hand: what is known goes through, all else is left to autograd."""
 
+import pytest
 from torch import nn
+from torch.nn.utils import prune
 
 from transtar.models import LoRASettings, MLPSettings, add_lora, build_mlp
 from transtar.train.fast import accelerated, alike, stack
@@ -48,3 +50,55 @@ def test_only_what_is_known_is_stacked():
     assert alike(one) == alike(other) != alike(accelerated(mlp(3), squared))
     assert alike(AutogradStep(mlp())) is None
     assert len(stack([one, other]).parameters) == 2
+
+
+def with_hook(network):
+    network[0].register_forward_hook(lambda layer, inputs, output: 2 * output)
+    return network
+
+
+def with_masked_gradient(network):
+    network[0].weight.register_hook(lambda gradient: 0 * gradient)
+    return network
+
+
+def with_a_layer_twice(network):
+    network[2] = network[0] = nn.Linear(6, 6)
+    return network
+
+
+def with_a_weight_twice(network):
+    network[2].weight = network[0].weight
+    return network
+
+
+def with_lora_that_shares_a_factor(network):
+    network = add_lora(network.requires_grad_(False), LoRASettings(2))
+    network[2].A = network[0].A
+    return network
+
+
+def with_another_forward(network):
+    network.forward = lambda inputs: 2 * network[-1](network[:-1](inputs))
+    return network
+
+
+def with_pruned_weights(network):
+    prune.l1_unstructured(network[0], "weight", 0.5)
+    return network
+
+
+CHANGES = [
+    with_hook, with_masked_gradient, with_a_layer_twice, with_a_weight_twice, with_lora_that_shares_a_factor,
+    with_another_forward, with_pruned_weights,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_what_looks_like_a_chain_and_is_more_is_left_to_autograd(change):
+    assert isinstance(accelerated(mlp(6, 6), squared), DenseStep)
+    assert accelerated(change(mlp(6, 6)), squared) is None
+
+
+def test_nothing_that_trains_is_nothing_to_accelerate():
+    assert accelerated(mlp().requires_grad_(False), squared) is None

@@ -11,7 +11,7 @@ from torch import nn
 
 from tests.train.examples import MLP, N_PIXELS, stars
 from transtar.datasets import Stars
-from transtar.errors import InputError, SettingsError
+from transtar.errors import InputError, SettingsError, TranstarError
 from transtar.train import (
     Augmentation,
     FineTuning,
@@ -201,3 +201,74 @@ def test_each_part_of_an_input_has_a_scale_of_its_own():
     assert std[-1] > 100 * std[0]
     same = pretrain(replace(joint, input_sizes=()), settings=settings, mlp=MLP).input_std
     assert len(set(same)) == 1
+
+
+WRONG_LOSSES = {
+    "mean": (lambda outputs, targets: (outputs - targets).abs().mean(), r"not shape \(\)"),
+    "star": (
+        lambda outputs, targets: (outputs - targets).abs().mean(1),
+        r"tensor of shape \(\d+, 2\), not shape \(\d+,\)",
+    ),
+    "kept": (lambda outputs, targets: (outputs - targets).abs().mean(1, keepdim=True), r"not shape \(\d+, 1\)"),
+    "number": (lambda outputs, targets: 1.0, "not float"),
+    "detached": (lambda outputs, targets: (outputs - targets).detach() ** 2, "was it detached"),
+    "nan": (lambda outputs, targets: torch.log(-((outputs - targets) ** 2)), "not a number before the training begins"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_LOSSES)
+def test_a_loss_that_cannot_be_one_is_told(kind):
+    wrong, message = WRONG_LOSSES[kind]
+    flux, labels = stars(60, n_labels=2)
+    labels[::3, 1] = np.nan
+    given = Stars(flux, labels, ("feh", "teff"))
+    model = pretrain(given, settings=TrainSettings(epochs=2, learning_rate=1e-3), mlp=MLP)
+
+    @dataclass(frozen=True)
+    class Wrong(Full):
+        name: ClassVar[str] = "wrong"
+
+        def loss(self, outputs, targets):
+            return wrong(outputs, targets)
+
+    with pytest.raises(TranstarError, match=message):
+        finetune(model, given, strategy=Wrong(epochs=2, augmentation=None))
+
+
+class Flat(nn.Module):
+    """Outputs of shape (n,), whose difference from labels of shape (n, 1) would be of shape (n, n)."""
+
+    def __init__(self, base):
+        super().__init__()
+        self.base = base
+
+    def forward(self, inputs):
+        return self.base(inputs)[:, 0]
+
+
+WRONG_TRAINABLES = {
+    "flat": (
+        lambda network: Trainable(Flat(network.requires_grad_(True)), lambda: network),
+        r"outputs of shape \(\d+,\)",
+    ),
+    "frozen": (lambda network: Trainable(network, lambda: network), "no weight of its network trains"),
+    "network": (lambda network: network, "must return a Trainable, not Sequential"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_TRAINABLES)
+def test_a_network_that_cannot_train_is_told(kind):
+    wrong, message = WRONG_TRAINABLES[kind]
+    flux, labels = stars(60)
+    given = Stars(flux, labels, "feh")
+    model = pretrain(given, settings=TrainSettings(epochs=2, learning_rate=1e-3), mlp=MLP)
+
+    @dataclass(frozen=True)
+    class Wrong(Full):
+        name: ClassVar[str] = "wrong"
+
+        def trainable(self, network, n_inputs, n_labels):
+            return wrong(network)
+
+    with pytest.raises(SettingsError, match=message):
+        finetune(model, given, strategy=Wrong(epochs=2, augmentation=None))

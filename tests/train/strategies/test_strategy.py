@@ -107,3 +107,32 @@ def test_a_package_offers_a_strategy(tmp_path, monkeypatch):
         make_strategy("huber", gamma=1)
     importlib.invalidate_caches()
     sys.modules.pop("huberplug")
+
+
+def test_a_class_whose_own_settings_would_be_none_is_refused():
+    class Undecorated(Full):
+        name: ClassVar[str] = "undecorated"
+        delta: float = 1.0
+
+    with pytest.raises(SettingsError, match="a strategy is a dataclass"):
+        register_strategy(Undecorated)
+
+    @dataclass(frozen=True)
+    class Mlp(Full):
+        name: ClassVar[str] = "mlp"
+
+    with pytest.raises(SettingsError, match="registered already"):
+        register_strategy(Mlp)
+
+
+def test_two_packages_that_offer_one_name_are_both_named(tmp_path, monkeypatch):
+    plug_in(tmp_path, monkeypatch)
+    other = tmp_path / "otherplug-1.0.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: otherplug\nVersion: 1.0\n")
+    (other / "entry_points.txt").write_text("[transtar.strategies]\nhuber = otherplug:Huber\n")
+    importlib.invalidate_caches()
+    with pytest.raises(
+        SettingsError, match=r"offered by the packages (huber|other)plug and (huber|other)plug; uninstall all but one"
+    ):
+        make_strategy("huber")

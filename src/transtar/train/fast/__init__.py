@@ -12,6 +12,7 @@ from torch import nn
 
 from ...models.lora import LoRALinear
 from ...models.mlp import is_plain_mlp
+from ...models.networks import is_bare
 from ..losses import Loss, squared
 from ..steps import Offset, StepModel
 from .dense import DenseStep, Once
@@ -38,7 +39,7 @@ def accelerated(
         As in `DenseStep`.
     """
     # A subclass may do anything in its forward pass.
-    if loss is not squared or type(network) is not nn.Sequential:
+    if loss is not squared or type(network) is not nn.Sequential or not _is_plain(network):
         return None
     plain = nn.Sequential(*(layer.layer if type(layer) is LoRALinear else layer for layer in network))
     if not is_plain_mlp(plain) or not all(_is_whole(layer) for layer in list(network)[::2]):
@@ -67,6 +68,20 @@ def pays_to_stack(step: DenseStep) -> bool:
     """
     weights = step.parameters[0][0]
     return weights.device.type != "cpu" or weights_in_products(step) < STACK_BELOW
+
+
+def _is_plain(network: nn.Module) -> bool:
+    """Whether nothing but the layers decides: no hook, no other forward pass, no weight that is computed or shared."""
+    names = {nn.Linear: {"weight", "bias"}, LoRALinear: {"A", "B"}}
+    if not is_bare(network):
+        return False
+    for module in network.modules():
+        if set(module._parameters) != names.get(type(module), set()) or module._buffers:
+            return False
+    every = [weight for _, weight in network.named_parameters(remove_duplicate=False) if weight.requires_grad]
+    return len({id(weight) for weight in every}) == len(every) > 0 and not any(
+        weight._backward_hooks or weight._post_accumulate_grad_hooks for weight in every
+    )
 
 
 def _is_whole(layer: nn.Module) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import nn
@@ -180,10 +180,11 @@ def register_strategy(kind: type[Strategy]) -> type[Strategy]:
     SettingsError
         If it is no such class, or another strategy has that name.
     """
-    if not (isinstance(kind, type) and issubclass(kind, Strategy) and is_dataclass(kind)):
+    # One that is no dataclass itself has the settings of the class above it, and none of its own.
+    if not (isinstance(kind, type) and issubclass(kind, Strategy) and "__dataclass_fields__" in vars(kind)):
         raise SettingsError(f"a strategy is a dataclass that is a transtar.train.Strategy, not {kind!r}")
     name = check_name(getattr(kind, "name", None), f"name of the strategy {kind.__name__}")
-    if name in ("auto", "pretrain") or _REGISTERED.get(name, kind) is not kind:
+    if name in ("auto", "pretrain", "mlp") or _REGISTERED.get(name, kind) is not kind:
         raise SettingsError(f"a strategy named '{name}' is registered already; choose another name")
     _REGISTERED[name] = kind
     return kind
