@@ -102,25 +102,7 @@ def test_a_description_builds_the_network_again(network):
 class _Own(nn.Module):
     def __init__(self):
         super().__init__()
-        self.layer = nn.Linear(12, 2)
-
-
-@pytest.mark.parametrize(
-    "network",
-    [
-        nn.Sequential(nn.Linear(12, 8), nn.Tanh(), nn.Linear(8, 2)),
-        nn.Sequential(nn.Linear(12, 8, bias=False), nn.ReLU(), nn.Linear(8, 2)),
-        nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 2), nn.Softplus()),
-        nn.Sequential(nn.Linear(12, 2)),
-        nn.Linear(12, 2, bias=False),
-        add_lora(build_mlp(12, 2, MLPSettings((8,)))),
-        ResidualNetwork(_Own(), build_head(12, 2, ResidualSettings(4))),
-        _Own(),
-    ],
-)
-def test_what_would_be_read_back_as_another_network_is_not_described(network):
-    with pytest.raises(InputError, match="cannot be stored"):
-        describe(network)
+        self.layer = nn.Linear(6, 1)
 
 
 def test_a_description_that_means_nothing_is_refused():
@@ -151,11 +133,16 @@ def test_outputs_are_mapped_through_chains():
         nn.Sequential(nn.Sequential(nn.Linear(6, 5), nn.ReLU()), nn.Linear(5, 1)),
         type("Doubled", (nn.Sequential,), {})(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 1)),
         nn.Sequential(nn.Flatten()),
+        nn.Sequential(nn.Linear(6, 1)),
+        nn.Linear(6, 1, bias=False),
+        add_lora(build_mlp(6, 1, MLPSettings((8,)))),
+        ResidualNetwork(_Own(), build_head(6, 1, ResidualSettings(4))),
+        _Own(),
     ],
-    ids=["tanh", "sigmoid", "eps", "bias", "nested", "subclass", "flatten"],
+    ids=["tanh", "sigmoid", "eps", "bias", "nested", "subclass", "flatten", "one", "linear", "lora", "base", "class"],
 )
 def test_what_would_come_back_as_another_network_is_not_described(network):
-    with pytest.raises(InputError, match="cannot be stored"):
+    with pytest.raises(InputError, match="cannot be (stored|described)"):
         describe(network)
 
 
