@@ -32,6 +32,7 @@ from .sizes import check_sizes
 from .spec import Study, adapters, settings_for
 from .stored import is_done
 from .study_files import SELECTIONS, SETS, check_inputs, make_inputs, prepared_set, samples_of, set_folder
+from .table_checks import check_tables
 from .workers import train_jobs
 
 
@@ -68,7 +69,12 @@ def run_study(
     jobs: list[Job] = []
     content = cache(content_of)
     for variant, study in studies.items():
-        check_settings(study, variant)
+        try:
+            check_settings(study, variant)
+        except SettingsError as error:
+            if variant == "default" or str(error).startswith("study, variant"):
+                raise
+            raise SettingsError(f"study, variant {variant}: {error}") from error
         check_inputs(study, out)
     made: list[tuple] = []
     for variant, study in studies.items():
@@ -87,6 +93,8 @@ def run_study(
                 prepared_set(sample, study, out, say)
             _check_labels(study, out)
         check_sizes(study, variant, out, say)
+        if variant == "default":
+            check_tables(study, out)
         jobs += list(plan(study, variant, out, content))
     started = time.monotonic()
     runs = out / "runs"
@@ -158,7 +166,6 @@ def check_settings(study: Study, variant: str) -> None:
         if sample.mock is None:
             get_survey(sample.survey)
     Preprocessing.from_dict(study.preprocessing)
-    Quality.from_dict(study.quality)
     check_device(study.pretrain.get("device", "cpu"))
     for model, labels in study.models.items():
         if model in study.prior:
