@@ -3,6 +3,7 @@
 import csv
 import shutil
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -118,6 +119,36 @@ def test_damaged_predictions_are_told(out):
         redraw(out)
 
 
+def other_predictions(out, name, change):
+    path = out / "predictions.parquet"
+    stars = pq.read_table(path)
+    path.unlink()
+    column = pa.array(change(stars[name].to_pylist()), stars.schema.field(name).type)
+    pq.write_table(stars.set_column(stars.column_names.index(name), name, column), path)
+
+
+def test_predictions_of_another_study_are_told(out):
+    other_predictions(out, "target", lambda values: ["miles"] * len(values))
+    said = []
+    report = redraw(out, say=said.append).read_text()
+    (line,) = said
+    assert line.startswith("predictions.parquet lacks 12 of 12 runs of results.csv: what is drawn star by star")
+    assert "lacks 12 of 12 runs of results.csv" in report
+
+
+def test_predictions_without_a_seed_are_told(out):
+    other_predictions(out, "seed", lambda values: [None, *values[1:]])
+    with pytest.raises(InputError, match=r"predictions.parquet: damaged \(seed has no value in some rows\)"):
+        redraw(out)
+
+
+def test_results_of_another_study_are_told(out):
+    edit(out, lambda row: [row | {"target": "miles"}])
+    said = []
+    redraw(out, say=said.append)
+    assert "results.csv has no row of variant default and target desi, which this study has" in said
+
+
 def test_another_file_in_the_way_is_not_replaced(out):
     (out / "report.html").write_text("mine")
     with pytest.raises(InputError, match=r"report.html"):
@@ -171,7 +202,7 @@ def test_what_lacks_stars_is_left_out_with_a_line(out):
     assert "Left out: kinds-feh; no results" in report
     assert not (out / "figures" / "kinds-feh.png").exists()
     assert (out / "figures" / "one-to-one-feh.png").exists()
-    assert "All settings" in report or "Settings, variant default" in report
+    assert "Settings, variant default" in report
 
 
 def few(results, context):

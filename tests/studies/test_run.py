@@ -427,7 +427,7 @@ def test_a_study_of_few_stars_ends_with_a_report(study, tmp_path, monkeypatch):
     labels.write_text("\n".join(few) + "\n")
     more = ("--set", "subset=null", "sizes=[1]")
     said = study(tmp_path / "no-pool", *more, name=tmp_path / "study.yaml", code=1)
-    assert "no usable star in the pool of miles has feh to learn from" in said
+    assert "models.both: no usable star in the pool of miles has feh or teff to learn from" in said
     split.write_text(split.read_text().replace(",test", ",pool"))
     said = study(tmp_path / "no-test", *more, name=tmp_path / "study.yaml", code=1)
     assert "no usable test star of miles has feh or teff to be judged by; does its split table name test stars?" in said

@@ -68,8 +68,8 @@ def draw(studies: Mapping[str, Study], out: Path, say: Callable[[str], None] = l
         say(f"{out / file}: not there, or of an older version; left out: {', '.join(dict.fromkeys(what))}")
     for what, why in context.few.items():
         say(f"left out: {what}; {why}")
-    for text in context.doubts():
-        say(text)
+    for doubt in context.doubts():
+        say(doubt)
     write_report(out / REPORT, study.title, sections, study.description, f"transtar {__version__}")
     for error in failed[1:]:
         say(f"left out: {error}")

@@ -176,11 +176,11 @@ def _check_together(study: Study, where: str) -> None:
             f"{where}: seeds, sizes, strategies and models make {n_runs} runs; more than {MOST_RUNS} are too many"
         )
     judged: dict[tuple[str, bool], str] = {}
-    for model, labels in study.models.items():
-        for label in labels:
-            other = judged.setdefault((label, len(labels) > 1), model)
+    for model, names in study.models.items():
+        for label in names:
+            other = judged.setdefault((label, len(names) > 1), model)
             if other != model:
-                how = "with other labels" if len(labels) > 1 else "alone"
+                how = "with other labels" if len(names) > 1 else "alone"
                 raise SettingsError(
                     f"{where}: models {other} and {model} both predict {label} {how}, which results.csv does not tell apart; "
                     "make one of them part of a variant"
@@ -225,10 +225,10 @@ def _of_models(settings: Any, names: list[str]) -> Any:
     return settings | {"by_model": {name: own for name, own in settings["by_model"].items() if name in names}}
 
 
-def _set(content: dict, keys: list[str], value: Any, name: str) -> None:
-    where = f"study {name}, --set {'.'.join(keys)}"
-    check_keys(keys[:1], (f.name for f in fields(Study)), f"study {name}, --set")
-    if keys == ["models"] and isinstance(value, str):
+def _set(content: dict, dotted: list[str], value: Any, name: str) -> None:
+    where = f"study {name}, --set {'.'.join(dotted)}"
+    check_keys(dotted[:1], (f.name for f in fields(Study)), f"study {name}, --set")
+    if dotted == ["models"] and isinstance(value, str):
         names = [part.strip() for part in value.split(",")]
         check_keys(names, content.get("models") or {}, where)
         value = {key: content["models"][key] for key in names}
@@ -238,14 +238,12 @@ def _set(content: dict, keys: list[str], value: Any, name: str) -> None:
         if isinstance(strategies := content.get("strategies"), dict):
             content["strategies"] = {strategy: _of_models(own, names) for strategy, own in strategies.items()}
     # Numbers of stars are keys, too, and no text.
-    sized = [False, *(before in ("by_size", "adapter") for before in keys[:-1])]
-    keys = [int(key) if is_size and key.isdecimal() else key for key, is_size in zip(keys, sized, strict=True)]
+    sized = [False, *(before in ("by_size", "adapter") for before in dotted[:-1])]
+    keys = [int(key) if is_size and key.isdecimal() else key for key, is_size in zip(dotted, sized, strict=True)]
     for number, key in enumerate(keys[:-1], 1):
         inner = content.get(key) or {}
         if not isinstance(inner, dict):
-            raise SettingsError(
-                f"{where}: {'.'.join(map(str, keys[:number]))} is no settings by name, but '{shown(inner)}'"
-            )
+            raise SettingsError(f"{where}: {'.'.join(dotted[:number])} is no settings by name, but '{shown(inner)}'")
         content[key] = dict(inner)
         content = content[key]
     content[keys[-1]] = value

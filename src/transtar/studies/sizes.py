@@ -49,9 +49,8 @@ def check_sizes(study: Study, variant: str, out: Path, say: Callable[[str], None
     for model, labels in study.models.items():
         labelled = _count_labelled(target, pool, labels)
         if not labelled:
-            raise InputError(
-                f"{where}: {model}: no usable star in the pool of {study.target.survey} has {' or '.join(labels)} to learn from"
-            )
+            which = f"has {' or '.join(labels)} to learn from"
+            raise InputError(f"{where}: models.{model}: no usable star in the pool of {study.target.survey} {which}")
         if labelled < size:
             say(
                 f"{where}: {model} learns from {labelled} stars where {size} are asked for; "
