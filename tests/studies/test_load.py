@@ -77,6 +77,7 @@ def test_hostile_values_everywhere():
         ({"models": {".hidden": ["feh"]}}, "begins with a dot"),
         ({"models": {"": ["feh"]}}, "it is empty"),
         ({"models": {"m" * 101: ["feh"]}}, "longer than 100 bytes"),
+        ({True: 1}, "unknown key True; .*truth values in YAML: as a key, write them in quotes"),
         ({"models": {1: ["feh"]}}, "models: each key must be text, not 1"),
         ({"variants": {"../v": {}}}, "variants: '../v' cannot be a name"),
         ({"variants": {"default": {}}}, "'default' is taken"),
@@ -211,7 +212,7 @@ def test_models_on_the_command_line_take_their_settings_with_them(tmp_path):
 
 
 def test_no_key_takes_a_value_of_another_type():
-    elsewhere = ("preprocessing.", "pretrain.", "strategies.", "variants.", "scales.", "selections.")
+    elsewhere = ("preprocessing.", "quality.", "pretrain.", "strategies.", "variants.", "scales.", "selections.")
 
     def free(name, wrong):
         return name.startswith(elsewhere) or (name.startswith("adapter.") and isinstance(wrong, str | dict))

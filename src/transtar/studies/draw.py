@@ -66,8 +66,8 @@ def draw(studies: Mapping[str, Study], out: Path, say: Callable[[str], None] = l
         sections += _sections(name, reporter, context, failed)
     for file, what in context.missing.items():
         say(f"{out / file}: not there, or of an older version; left out: {', '.join(dict.fromkeys(what))}")
-    for what, why in context.few.items():
-        say(f"left out: {what}; {why}")
+    for name, why in context.few.items():
+        say(f"left out: {name}; {why}")
     for doubt in context.doubts():
         say(doubt)
     write_report(out / REPORT, study.title, sections, study.description, f"transtar {__version__}")
