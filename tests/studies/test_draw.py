@@ -146,7 +146,7 @@ def test_results_of_another_study_are_told(out):
     edit(out, lambda row: [row | {"target": "miles"}])
     said = []
     redraw(out, say=said.append)
-    assert "results.csv has no row of variant default and target desi, which this study has" in said
+    assert "results.csv has no row of variant default or joint and target desi: is it that of another study?" in said
 
 
 def test_another_file_in_the_way_is_not_replaced(out):

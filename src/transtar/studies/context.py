@@ -151,19 +151,20 @@ class Context:
     def doubts(self) -> list[str]:
         """Lines on what does not fit together: results of another study, and predictions of other runs or other values."""
         target, table = self.study.target.survey, self.results
-        own = table.select(target=target, variant="default")
-        nothing = (
-            [] if len(own) else [f"{RESULTS} has no row of variant default and target {target}, which this study has"]
-        )
-        runs = {
-            tuple(row[name] for name in IN_RESULTS) for row in table.select(regime="all") if row["variant"] != CHOSEN
-        }
-        predicted = {tuple(getattr(one, name) for name in IN_RESULTS) for one in self.predictions or ()}
-        lacking = "" if self.predictions is None else len(runs - predicted)
-        lost = [
-            f"{PREDICTIONS} lacks {lacking} of {len(runs)} runs of {RESULTS}: what is drawn star by star is without them"
-        ]
-        return [*nothing, *(lost if lacking else []), *filter(None, [self.disagreement()])]
+        lines = []
+        # Models of several labels have a variant of their own.
+        if not len(table.select(target=target, variant=("default", "joint"))):
+            lines.append(
+                f"{RESULTS} has no row of variant default or joint and target {target}: is it that of another study?"
+            )
+        if self.predictions is not None:
+            rows = table.select(regime="all")
+            runs = {tuple(row[name] for name in IN_RESULTS) for row in rows if row["variant"] != CHOSEN}
+            lacking = len(runs - {tuple(getattr(one, name) for name in IN_RESULTS) for one in self.predictions})
+            if lacking:
+                lost = f"{PREDICTIONS} lacks {lacking} of {len(runs)} runs of {RESULTS}"
+                lines.append(f"{lost}: what is drawn star by star is without them")
+        return [*lines, *filter(None, [self.disagreement()])]
 
     def disagreement(self) -> str:
         """One line if results.csv says something else than predictions.parquet, because one was edited; empty if not."""
