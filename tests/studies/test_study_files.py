@@ -140,7 +140,7 @@ def test_sets_with_the_usual_thresholds_keep_the_names_that_they_had():
 def test_impossible_thresholds():
     with pytest.raises(SettingsError, match="good_fraction must be between 0 and 1"):
         check_settings(study(quality={"good_fraction": 8}), "default")
-    with pytest.raises(SettingsError, match="study: quality must be names and settings"):
+    with pytest.raises(SettingsError, match="study: quality: must be names and settings"):
         study(quality=[5])
 
 
