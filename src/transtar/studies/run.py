@@ -27,7 +27,7 @@ from .experiments import experiment_studies
 from .job import Job
 from .jobs import further_training, load_prior, prior_hash
 from .layout import check_out
-from .reporters import check_reporters
+from .reporters import check_reporters, get_reporter
 from .sizes import check_sizes
 from .spec import Study, adapters, settings_for
 from .stored import is_done
@@ -162,6 +162,9 @@ def check_settings(study: Study, variant: str) -> None:
     check_reporters(
         study.reporters, "study, reporters" if variant == "default" else f"study, variant {variant}, reporters"
     )
+    for name in study.reporters:
+        # A package that offers one and is broken is found now, not after the training.
+        get_reporter(name)
     for sample in samples_of(study):
         if sample.mock is None:
             get_survey(sample.survey)
