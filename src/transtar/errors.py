@@ -23,6 +23,10 @@ class InputError(TranstarError):
     """A file, table or array that cannot be used."""
 
 
+class TooFew(InputError):
+    """Too few stars, or no results at all, of what is to be drawn or compared: the rest of a report can do without it."""
+
+
 class SettingsError(TranstarError):
     """A setting that does not exist or cannot have the value given."""
 

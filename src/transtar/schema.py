@@ -130,7 +130,9 @@ class Section:
             raise must_be(f"settings by name ({', '.join(known)})" if closed else "settings by name")
         unknown = [key for key in content if key not in known]
         if closed and unknown:
-            raise fault(unknown_text(unknown, known))
+            truth = any(isinstance(key, bool) for key in unknown)
+            hint = " (true, false, yes, no, on and off are truth values in YAML: as a key, write them in quotes)"
+            raise fault(unknown_text(unknown, known) + (hint if truth else ""))
         if not all(isinstance(key, str) for key in unknown):
             raise fault("each key must be text")
         missing = [name for name, one in known.items() if _needed(one) and name not in content]

@@ -67,6 +67,7 @@ def test_select():
         (",".join(RESULT_COLUMNS) + "\n", "has no rows"),
         (",".join(RESULT_COLUMNS) + "\nlamost,miles\n", "row 1: fewer values than columns"),
         (b"\xff\xfe\x00", "not a CSV table"),
+        (",".join([*RESULT_COLUMNS, "r2"]) + "\n", "column r2 stands twice"),
     ],
 )
 def test_unusable_files(tmp_path, text, message):
@@ -103,3 +104,22 @@ def test_a_metric_that_came_later_is_missing_in_an_older_file_and_others_are_ask
     assert one == row()
     with pytest.raises(InputError, match="no column bias; a study writes"):
         read_results(without_bias)
+
+
+def test_a_file_that_may_be_cut_off_is_told(tmp_path, caplog):
+    path = tmp_path / "results.csv"
+    write_results([row(), row(seed=1, variant="mine")], path)
+    read_results(path)
+    assert not caplog.messages
+    path.write_bytes(path.read_bytes().removesuffix(b"mine\n"))
+    assert read_results(path).distinct("variant") == ["default"]
+    (line,) = caplog.messages
+    assert line.startswith(f"{path}: the last line has no end; if the file was cut off")
+
+
+def test_rows_that_stand_twice_are_told(tmp_path, caplog):
+    path = tmp_path / "results.csv"
+    write_results([row(), row(seed=1), row(seed=1, r2=0.5), row(seed=1, variant="mine")], path)
+    assert len(read_results(path)) == 4
+    (line,) = caplog.messages
+    assert line.startswith(f"{path}: 1 rows repeat the run and regime of another row")

@@ -142,7 +142,7 @@ def test_outputs_are_mapped_through_chains():
     ids=["tanh", "sigmoid", "eps", "bias", "nested", "subclass", "flatten", "one", "linear", "lora", "base", "class"],
 )
 def test_what_would_come_back_as_another_network_is_not_described(network):
-    with pytest.raises(InputError, match="cannot be (stored|described)"):
+    with pytest.raises(InputError, match=r"cannot be (stored|described)"):
         describe(network)
 
 

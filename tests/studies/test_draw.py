@@ -3,14 +3,19 @@
 import csv
 import shutil
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from transtar import redraw
 from transtar.cli import main
-from transtar.errors import InputError, SettingsError
+from transtar.errors import InputError, SettingsError, TooFew
 from transtar.evaluate import read_results, write_results
+from transtar.report import Section
+from transtar.report.page import FigureFile
+from transtar.studies import reporters
+from transtar.studies.reporters import Reporter, register_reporter
 
 from .finished import STUDY, made_study
 
@@ -114,6 +119,36 @@ def test_damaged_predictions_are_told(out):
         redraw(out)
 
 
+def other_predictions(out, name, change):
+    path = out / "predictions.parquet"
+    stars = pq.read_table(path)
+    path.unlink()
+    column = pa.array(change(stars[name].to_pylist()), stars.schema.field(name).type)
+    pq.write_table(stars.set_column(stars.column_names.index(name), name, column), path)
+
+
+def test_predictions_of_another_study_are_told(out):
+    other_predictions(out, "target", lambda values: ["miles"] * len(values))
+    said = []
+    report = redraw(out, say=said.append).read_text()
+    (line,) = said
+    assert line.startswith("predictions.parquet lacks 12 of 12 runs of results.csv: what is drawn star by star")
+    assert "lacks 12 of 12 runs of results.csv" in report
+
+
+def test_predictions_without_a_seed_are_told(out):
+    other_predictions(out, "seed", lambda values: [None, *values[1:]])
+    with pytest.raises(InputError, match=r"predictions.parquet: damaged \(seed has no value in some rows\)"):
+        redraw(out)
+
+
+def test_results_of_another_study_are_told(out):
+    edit(out, lambda row: [row | {"target": "miles"}])
+    said = []
+    redraw(out, say=said.append)
+    assert "results.csv has no row of variant default or joint and target desi: is it that of another study?" in said
+
+
 def test_another_file_in_the_way_is_not_replaced(out):
     (out / "report.html").write_text("mine")
     with pytest.raises(InputError, match=r"report.html"):
@@ -155,3 +190,55 @@ def test_another_study_than_the_one_that_was_run_is_told(out, tmp_path, capsys):
     said = capsys.readouterr().err
     assert "the study that was run has other sizes; the report shows those given now" in said
     assert "Renamed" in (out / "report.html").read_text()
+
+
+def test_what_lacks_stars_is_left_out_with_a_line(out):
+    (out / "figures" / "kinds-feh.png").unlink()
+    edit(out, lambda row: [row] if row["regime"] in ("all", "poor", "rich") else [])
+    said = []
+    report = redraw(out, say=said.append).read_text()
+    (line,) = said
+    assert line.startswith("left out: kinds-feh; no results for label 'feh' with n_finetune 100 in dwarf, ")
+    assert "Left out: kinds-feh; no results" in report
+    assert not (out / "figures" / "kinds-feh.png").exists()
+    assert (out / "figures" / "one-to-one-feh.png").exists()
+    assert "Settings, variant default" in report
+
+
+def few(results, context):
+    raise TooFew("two stars are none")
+
+
+def broken(results, context):
+    raise ZeroDivisionError("by zero")
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (broken, "reporter 'mine' failed (by zero); all else is in "),
+        (lambda results, context: None, "reporter 'mine' failed ("),
+        (lambda results, context: "text", "str in place of a section of a report"),
+        (
+            lambda results, context: [Section("A", paragraphs="text")],
+            "paragraphs of section 'A' must be a list of texts",
+        ),
+        (lambda results, context: [Section("A", tables=[3])], "tables of section 'A' must be a list of texts"),
+        (lambda results, context: [Section("A", figures=[FigureFile("no.png", "")])], "no.png: figure cannot be read"),
+        (few, ""),
+    ],
+)
+def test_a_reporter_that_fails_costs_its_own_section(tmp_path, monkeypatch, draw, message):
+    monkeypatch.setattr(reporters, "_REGISTERED", {})
+    register_reporter(Reporter("mine", draw))
+    out, said = made_study(tmp_path, reporters=["mine", "settings"]), []
+    if message:
+        with pytest.raises(InputError) as error:
+            redraw(out, say=said.append)
+        assert message in str(error.value)
+    else:
+        redraw(out, say=said.append)
+        assert said == ["left out: mine; two stars are none"]
+    report = (out / "report.html").read_text()
+    assert "Left out: " in report
+    assert "Settings, variant default" in report

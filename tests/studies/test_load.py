@@ -65,6 +65,11 @@ def test_hostile_values_everywhere():
     ("changes", "message"),
     [
         ({"models": {"feh": ["fe_h"]}}, r"models\.feh\[0\]: unknown label fe_h; known labels: .*; did you mean feh\?"),
+        ({"models": {"a": ["feh"], "b": ["feh"]}}, "models a and b both predict feh alone, which results.csv does not"),
+        (
+            {"models": {"a": ["feh", "teff"], "b": ["logg", "feh"]}},
+            "models a and b both predict feh with other labels, which results.csv does not",
+        ),
         ({"models": {"feh": "feh"}}, "models.feh: must be a list of labels, not 'feh'"),
         ({"models": {"feh": ["feh", "feh"]}}, "models.feh: feh comes twice"),
         ({"models": {"../../../escaped": ["feh"]}}, "models: '../../../escaped' cannot be a name: it has a slash"),
@@ -72,6 +77,7 @@ def test_hostile_values_everywhere():
         ({"models": {".hidden": ["feh"]}}, "begins with a dot"),
         ({"models": {"": ["feh"]}}, "it is empty"),
         ({"models": {"m" * 101: ["feh"]}}, "longer than 100 bytes"),
+        ({True: 1}, "unknown key True; .*truth values in YAML: as a key, write them in quotes"),
         ({"models": {1: ["feh"]}}, "models: each key must be text, not 1"),
         ({"variants": {"../v": {}}}, "variants: '../v' cannot be a name"),
         ({"variants": {"default": {}}}, "'default' is taken"),
@@ -108,6 +114,11 @@ def test_hostile_values_everywhere():
             {"strategies": {"full": {"by_size": {"50": {}}}}},
             r"strategies\.full\.by_size: each key must be a whole number .*, not '50'",
         ),
+        (
+            {"strategies": {"full": {"by_model": {"fhe": {}}}}},
+            r"strategies\.full\.by_model: unknown key fhe; known keys: feh; did you mean feh\?",
+        ),
+        ({"experiments": {"seeds": []}}, r"experiments\.seeds: must be a list of whole numbers, not \[\]"),
         ({"adapter": {"50": "full"}}, "adapter: each key must be a whole number"),
         ({"pipeline": {"fhe": "F"}}, "pipeline: unknown label fhe; known labels: .*feh"),
     ],
@@ -181,8 +192,27 @@ def test_settings_on_the_command_line(tmp_path, key, value, message):
         load_study(path, changes={key: value})
 
 
+def test_numbers_of_stars_on_the_command_line(tmp_path):
+    path = write(tmp_path / "s.yaml", {"sizes": [50], "strategies": {"full": {"by_model": {"feh": {"epochs": 1}}}}})
+    changes = {"adapter.50": "full", "strategies.full.by_size.50.epochs": 2}
+    study = load_study(path, changes=changes)["default"]
+    assert study.adapter == {50: "full"}
+    assert study.strategies["full"] == {"by_model": {"feh": {"epochs": 1}}, "by_size": {50: {"epochs": 2}}}
+
+
+def test_models_on_the_command_line_take_their_settings_with_them(tmp_path):
+    by_model = {"feh": {"epochs": 1}, "teff": {"epochs": 2}}
+    models = {"feh": ["feh"], "teff": ["teff"]}
+    path = write(tmp_path / "s.yaml", {"models": models, "strategies": {"full": {"by_model": by_model}, "ridge": None}})
+    study = load_study(path, changes={"models": "feh"})["default"]
+    assert study.strategies == {"full": {"by_model": {"feh": {"epochs": 1}}}, "ridge": None}
+    path = write(tmp_path / "t.yaml", {"strategies": [1], "sources": 3})
+    with pytest.raises(SettingsError, match="sources: must be"):
+        load_study(path, changes={"models": "feh"})
+
+
 def test_no_key_takes_a_value_of_another_type():
-    elsewhere = ("preprocessing.", "pretrain.", "strategies.", "variants.", "scales.", "selections.")
+    elsewhere = ("preprocessing.", "quality.", "pretrain.", "strategies.", "variants.", "scales.", "selections.")
 
     def free(name, wrong):
         if name.startswith("quality."):

@@ -2,8 +2,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from transtar.errors import InputError
+from transtar.errors import InputError, TooFew
 from transtar.evaluate import GAMMAS, halves_floor, squared_mmd
+from transtar.studies import planes
 from transtar.studies.planes import (
     AXES,
     HALVES,
@@ -14,6 +15,7 @@ from transtar.studies.planes import (
     _rows,
     _to_tables,
     _write_mmd,
+    collect_plane,
     mean_mmd,
     read_mmd,
     read_planes,
@@ -99,3 +101,19 @@ def test_discrepancies_come_back_typed_and_damage_is_told(tmp_path):
     path.write_text(path.read_text().replace("lora,24", "lora,x", 1))
     with pytest.raises(InputError, match=r"mmd\.csv: not a table of discrepancies"):
         read_mmd(path)
+
+
+def test_a_plane_of_too_few_stars_leaves_no_older_one_behind(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    labels = dict(zip(AXES, sequences(50, rng).T, strict=True))
+    few = PlaneLabels({("zero-shot", 0, 0): labels}, None, None, sequences(3, rng))
+    enough = PlaneLabels({("zero-shot", 0, 0): labels}, None, None, sequences(30, rng))
+    for made in (enough, few):
+        monkeypatch.setattr(planes, "plane_labels", lambda study, jobs, out, made=made: {"default": made})
+        if made is few:
+            with pytest.raises(TooFew, match="halves of 3 stars cannot be compared"):
+                collect_plane(None, [], tmp_path, tmp_path / "stars")
+        else:
+            collect_plane(None, [], tmp_path, tmp_path / "stars")
+        files = [tmp_path / "mmd.csv", tmp_path / "stars" / "plane.parquet"]
+        assert [path.is_file() for path in files] == [made is enough] * 2

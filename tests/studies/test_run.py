@@ -395,3 +395,39 @@ def test_without_lists_all_that_is_in_the_way_is_named_at_once(study, finished, 
     for name in ("results.csv", "report.html", "tables/", "figures/", "settings/default.yaml"):
         assert f", {name}" in said.replace("files: ", ", ")
     assert "runs/" not in said
+
+
+def test_a_study_of_few_stars_ends_with_a_report(study, tmp_path, monkeypatch):
+    """Kinds of stars have no figure, and a subset without test stars no scores: that costs a line each, not the study."""
+    made_lamost(tmp_path / "lamost")
+    made_miles(tmp_path / "miles")
+    (tmp_path / "few.csv").write_text("file,feh\nMILES_res2.50_star_m0001V.fits,0.0\n")
+    changes = {
+        "models": {"feh": ["feh"], "both": ["feh", "teff"]}, "seeds": [0], "sizes": [6, 12], "adapter": {},
+        "strategies": {"recalibrate": {}, "ridge": {}}, "subset": {"stars": str(tmp_path / "few.csv")},
+        "pretrain": FEW | {"augmentation": None, "mlp": {"hidden": [8, 4]}},
+    }  # fmt: skip
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(STUDY | changes))
+    monkeypatch.setenv("TRANSTAR_DATA", str(tmp_path))
+    said = study(tmp_path / "out", name=tmp_path / "study.yaml")
+    assert "left out: kinds-feh; no results for label 'feh' with n_finetune 12" in said
+    assert f"left out: subset clean; no test star is listed in {tmp_path / 'few.csv'}" in said
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "Left out: kinds-feh" in report
+    assert "Left out: subset clean" in report
+    assert (tmp_path / "out" / "figures" / "sample-size-feh.png").exists()
+    # A misspelt column is found before anything is trained, whatever it is for.
+    said = study(tmp_path / "new", "--set", "pipeline={feh: FEHH}", name=tmp_path / "study.yaml", code=1)
+    assert "no column FEHH, which pipeline.feh names" in said
+    assert not list((tmp_path / "new").glob("runs/*"))
+    # Nor is anything trained that nothing can be judged by, or learnt from.
+    split, labels = (tmp_path / "miles" / f"{name}.csv" for name in ("split", "labels"))
+    judged = [line.partition(",")[0] for line in split.read_text().splitlines() if line.endswith(",test")]
+    few = [line for line in labels.read_text().splitlines() if line.startswith(("file,", *judged))]
+    labels.write_text("\n".join(few) + "\n")
+    more = ("--set", "subset=null", "sizes=[1]")
+    said = study(tmp_path / "no-pool", *more, name=tmp_path / "study.yaml", code=1)
+    assert "models.both: no usable star in the pool of miles has feh or teff to learn from" in said
+    split.write_text(split.read_text().replace(",test", ",pool"))
+    said = study(tmp_path / "no-test", *more, name=tmp_path / "study.yaml", code=1)
+    assert "no usable test star of miles has feh or teff to be judged by; does its split table name test stars?" in said

@@ -66,7 +66,8 @@ def test_a_model_may_have_a_source_of_its_own(tmp_path):
 
 def test_settings_for(tmp_path):
     strategies = {"full": {"epochs": 1, "by_size": {50: {"epochs": 2}}, "by_model": {"teff": {"lr": 3}}}, "ridge": None}
-    study = load_study(write(tmp_path / "s.yaml", {"strategies": strategies}))["default"]
+    models = {"feh": ["feh"], "teff": ["teff"]}
+    study = load_study(write(tmp_path / "s.yaml", {"strategies": strategies, "models": models}))["default"]
     assert settings_for(study, "full", "feh", 100) == {"epochs": 1}
     assert settings_for(study, "full", "feh", 50) == {"epochs": 2}
     assert settings_for(study, "full", "teff", 50) == {"epochs": 2, "lr": 3}

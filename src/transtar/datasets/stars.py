@@ -245,8 +245,8 @@ def _star_names(given, n: int) -> np.ndarray:
     names = _texts(given, n)
     if not (names == "").any():
         return names
-    own = np.char.add("row ", np.arange(names.size).astype(str)).reshape(names.shape)
-    return np.where(names == "", own, names)
+    rows = np.char.add("row ", np.arange(names.size).astype(str)).reshape(names.shape)
+    return np.where(names == "", rows, names)
 
 
 def _ids(given, n: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import TooFew
 from .metrics import clipped_std
 
 
@@ -75,7 +75,7 @@ def cross_validated_sigma(terms, reference, n_folds: int = 5, repeats: int = 20,
 
     Raises
     ------
-    InputError
+    TooFew
         If there are fewer stars than twice the number of coefficients in a fold's fit.
     """
     reference = np.asarray(reference, float)
@@ -83,7 +83,7 @@ def cross_validated_sigma(terms, reference, n_folds: int = 5, repeats: int = 20,
     scale = terms.std(axis=0)
     design = np.column_stack([np.ones(len(terms)), (terms - terms.mean(axis=0)) / np.where(scale > 0, scale, 1)])
     if len(reference) * (n_folds - 1) / n_folds < 2 * design.shape[1]:
-        raise InputError(f"{len(reference)} stars are too few to fit {design.shape[1]} coefficients in {n_folds} folds")
+        raise TooFew(f"{len(reference)} stars are too few to fit {design.shape[1]} coefficients in {n_folds} folds")
     rng = np.random.default_rng(seed)
     scatters = []
     for _ in range(repeats):

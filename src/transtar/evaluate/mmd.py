@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, TooFew
 
 GAMMA = 2.0
 """Of the kernel exp(-gamma |x - y|^2), in dex^-2 for abundances (the paper's)."""
@@ -158,7 +158,7 @@ def halves_floor(x, gamma: float = GAMMA, n_splits: int = 100, seed: int = 0) ->
     """
     x, _ = _check(x, x, (gamma,))
     if len(x) < 4:
-        raise InputError(f"halves of {len(x)} stars cannot be compared; four are needed")
+        raise TooFew(f"halves of {len(x)} stars cannot be compared; four are needed")
     half = len(x) // 2
     rng = np.random.default_rng(seed)
     # +1 and -1 for the halves, 0 for the odd star; all splits share the kernels.
@@ -184,7 +184,7 @@ def _check(x, y, gammas: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise InputError(f"samples to be compared need shapes (n, k) and (m, k), not {x.shape} and {y.shape}")
     if min(len(x), len(y)) < 2:
-        raise InputError(f"samples of {len(x)} and {len(y)} stars cannot be compared; two each are needed")
+        raise TooFew(f"samples of {len(x)} and {len(y)} stars cannot be compared; two each are needed")
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise InputError("labels to be compared must be finite; leave missing ones out first")
     if not all(0 < gamma < np.inf for gamma in gammas):

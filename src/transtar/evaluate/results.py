@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from ..errors import InputError, SettingsError, shown
 from ..files import write_text
 from ..names import check_name
+from ..telling import tell
 from .metrics import METRICS
 
 RESULT_COLUMNS: dict[str, type] = {
@@ -40,6 +41,9 @@ RESULT_COLUMNS: dict[str, type] = {
 
 SINCE_0_1 = ("r2", "r2_err", "sigma", "bias")
 """Scores that every results.csv has; metrics that came later are NaN where an older version wrote it."""
+_OF_RUN = tuple(
+    name for name, kind in RESULT_COLUMNS.items() if kind is not float and name not in ("n_train", "n_test")
+)
 
 _ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 
@@ -165,20 +169,28 @@ def read_results(path: str | os.PathLike) -> Results:
     Raises
     ------
     InputError
-        If the file is missing, has no rows or lacks a column, or a value has the wrong type.
+        If the file is missing, has no rows, lacks a column or has it twice, or a value has the wrong type.
     """
     path = Path(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(line for line in file if not line.startswith("#"))
+            lines = list(file)
+            reader = csv.DictReader(line for line in lines if not line.startswith("#"))
             absent = [name for name in RESULT_COLUMNS if name not in (reader.fieldnames or ())]
             later = dict.fromkeys(name for name in absent if RESULT_COLUMNS[name] is float and name not in SINCE_0_1)
             if len(absent) > len(later):
                 absent = [name for name in absent if name not in later]
                 raise InputError(f"{path}: no column {', '.join(absent)}; a study writes {', '.join(RESULT_COLUMNS)}")
+            twice = [name for name in RESULT_COLUMNS if (reader.fieldnames or []).count(name) > 1]
+            if twice:
+                raise InputError(f"{path}: column {', '.join(twice)} stands twice; take one of them out")
             rows = [
                 _typed(row | dict.fromkeys(later, ""), f"{path}, row {number}") for number, row in enumerate(reader, 1)
             ]
+        if lines and not lines[-1].endswith(("\n", "\r")):
+            tell(
+                f"{path}: the last line has no end; if the file was cut off, rows are missing and the last one is wrong"
+            )
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
@@ -187,6 +199,12 @@ def read_results(path: str | os.PathLike) -> Results:
         raise InputError(f"{path}: not a CSV table ({error})") from None
     if not rows:
         raise InputError(f"{path}: has no rows")
+    runs = {tuple(row[name] for name in _OF_RUN) for row in rows}
+    if len(runs) < len(rows):
+        n_twice = len(rows) - len(runs)
+        tell(
+            f"{path}: {n_twice} rows repeat the run and regime of another row, and count in means as further seeds would"
+        )
     return Results.from_rows(rows)
 
 

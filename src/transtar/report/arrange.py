@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..errors import InputError
+from ..errors import InputError, TooFew
 from ..evaluate.summaries import GROUP, select
 from .style import in_order, strategy_title
 
@@ -94,13 +94,13 @@ def paper_table(
     Raises
     ------
     InputError
-        If there are no results of the label, or two belong in one cell.
+        If two results belong in one cell; `TooFew` if there are none of the label.
     """
     chosen = select(summary, label=label, regime=set(regimes))
     for name, wanted in ((row, rows), (column, columns)):
         chosen = [entry for entry in chosen if wanted is None or entry[name] in wanted]
     if not chosen:
-        raise InputError(f"no results for label '{label}'")
+        raise TooFew(f"no results for label '{label}'")
     cells: dict[tuple, dict[str, Mapping]] = {}
     for entry in chosen:
         cell = cells.setdefault((entry[row], entry[column]), {})

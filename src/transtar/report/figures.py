@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..errors import InputError
+from ..errors import InputError, TooFew
 from ..glossary import COLUMNS, decimals, display
 from .style import BLUE, GREY, PAGE_WIDTH, VERMILION, new_figure, paper_style
 
@@ -78,7 +78,7 @@ def one_to_one(panels: Sequence[Panel | None], columns: int = 4) -> Figure:
     """
     drawn = [panel for panel in panels if panel is not None]
     if not drawn:
-        raise InputError("a one-to-one figure needs at least one panel")
+        raise TooFew("a one-to-one figure needs at least one panel")
     columns = min(columns, len(panels))
     if columns > MOST_COLUMNS:
         raise InputError(f"{columns} panels in a row cannot be read on a page; {MOST_COLUMNS} can")

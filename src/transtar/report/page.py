@@ -55,6 +55,27 @@ class Section:
     caveat: bool = False
 
 
+def check_sections(sections: Sequence[Section]) -> None:
+    """Refuse what is no section, or cannot be part of a page, as code from outside may give.
+
+    Raises
+    ------
+    InputError
+        If something else than sections stands there, or a figure is missing or is not PNG.
+    TypeError
+        If a part of a section is of the wrong type.
+    """
+    for section in sections:
+        if not isinstance(section, Section):
+            raise InputError(f"{type(section).__name__} in place of a section of a report (transtar.report.Section)")
+        for name in ("paragraphs", "tables"):
+            texts = getattr(section, name)
+            if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+                raise TypeError(f"{name} of section '{section.heading}' must be a list of texts")
+        for figure in section.figures:
+            _embed(figure.path)
+
+
 def write_report(
     path: str | os.PathLike, title: str, sections: Sequence[Section], summary: str = "", made_with: str = ""
 ) -> None:

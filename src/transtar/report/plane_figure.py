@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.ndimage import gaussian_filter
 
-from ..errors import InputError
+from ..errors import TooFew
 from ..glossary import display
 from .style import BLUE, PAGE_WIDTH, VERMILION, new_figure, paper_style
 
@@ -69,13 +69,13 @@ def abundance_plane(reference: Plane, panels: Sequence[Plane], columns: int = 3)
 
     Raises
     ------
-    InputError
+    TooFew
         If the reference has fewer than ten stars with both labels.
     """
     everyone = [reference, *panels]
     points = [finite_stars(panel) for panel in everyone]
     if len(points[0]) < 10:
-        raise InputError(f"the plane needs a reference of ten stars at least, not {len(points[0])}")
+        raise TooFew(f"the plane needs a reference of ten stars at least, not {len(points[0])}")
     limits = _limits(points)
     columns = min(columns, len(everyone))
     rows = -(-len(everyone) // columns)

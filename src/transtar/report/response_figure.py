@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..errors import InputError
+from ..errors import TooFew
 from ..explain.moved import STEPS, UNITS
 from ..explain.response import Response
 from ..glossary import COLUMNS
@@ -47,12 +47,12 @@ def response_matrix(responses: Sequence[Response], regimes: Sequence[str] = REGI
 
     Raises
     ------
-    InputError
+    TooFew
         If there are none.
     """
     responses = [one for one in responses if one.regime in regimes]
     if not responses:
-        raise InputError(f"no responses to draw in {', '.join(regimes)}")
+        raise TooFew(f"no responses to draw in {', '.join(regimes)}")
     stars = {one.regime: one.n_stars for one in responses}
     regimes = [name for name in regimes if name in stars]
     label = responses[0].label

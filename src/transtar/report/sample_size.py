@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from ..errors import InputError
+from ..errors import TooFew
 from ..evaluate.summaries import select
 from ..glossary import COLUMNS, display
 from .style import GREY, PAGE_WIDTH, in_order, new_figure, paper_style, strategy_style
@@ -57,12 +57,12 @@ def against_sample_size(
 
     Raises
     ------
-    InputError
+    TooFew
         If there are no results of that label.
     """
     rows = select(summary, label=label)
     if not rows:
-        raise InputError(f"no results for label '{label}'")
+        raise TooFew(f"no results for label '{label}'")
     strategies = in_order([row["strategy"] for row in rows if row["n_finetune"] > 0])
     sizes = sorted({row["n_finetune"] for row in rows if row["n_finetune"] > 0})
     panels = [("r2", regime) for regime in regimes] + [("sigma", "all")]
@@ -166,12 +166,13 @@ def regime_dots(
 
     Raises
     ------
-    InputError
+    TooFew
         If there are no such results.
     """
     rows = select(summary, label=label, n_finetune={0, n_finetune}, regime=set(regimes))
     if not rows:
-        raise InputError(f"no results for label '{label}' with n_finetune {n_finetune} in {', '.join(regimes)}")
+        kinds = f"{', '.join(regimes)} (kinds of few stars have none)"
+        raise TooFew(f"no results for label '{label}' with n_finetune {n_finetune} in {kinds}")
     names = [name for name in regimes if any(row["regime"] == name for row in rows)]
     stars = {row["regime"]: row["n_test"] for row in rows}
     strategies = in_order([row["strategy"] for row in rows])

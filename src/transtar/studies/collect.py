@@ -13,7 +13,7 @@ import pyarrow as pa
 import yaml
 
 from ..datasets import PreparedSet, read_set
-from ..errors import InputError
+from ..errors import TooFew
 from ..evaluate import evaluate, regimes, write_results
 from ..files import write_text
 from ..glossary import LABELS, POOR_BELOW
@@ -22,7 +22,7 @@ from .element_check import compare_element
 from .experiments import MATCHED, SIZES, experiment_studies
 from .explaining import explain_networks
 from .job import Job
-from .layout import PREDICTIONS, REST, RESULTS, SETTINGS, SPLITS, STARS
+from .layout import CHOSEN, PREDICTIONS, REST, RESULTS, SETTINGS, SPLITS, STARS
 from .pipeline import PIPELINE, pipeline_values, rows_of
 from .planes import collect_plane
 from .predictions import Predicted, select, to_table, write_stars
@@ -31,9 +31,6 @@ from .spec import Study, adapters, of_subset, of_subset_plane
 from .stored import read_rest, read_run
 from .study_files import locate, selection_folder, selection_title
 from .study_record import write_record
-
-CHOSEN = "chosen"
-"""Variant of rows that repeat, for each size, the adapter that was chosen beforehand."""
 
 ENSEMBLE_SEED = -1
 """Seed of rows that average the predictions of all seeds."""
@@ -69,8 +66,19 @@ def collect(studies: Mapping[str, Study], jobs: list[Job], out: Path, say: Say =
         predictions.append(one)
         tables.append(to_table(one, prepared))
     further = list(_pipeline(study, predictions, target, out, "default"))
+    few: dict[str, str] = {}
+
+    def unless_few(what: str, make: Callable[[], Any], otherwise: Any = None) -> Any:
+        """What `make` gives, unless it lacks stars: nobody loses a study of hours for that."""
+        try:
+            return make()
+        except TooFew as error:
+            few[what] = str(error)
+            return otherwise
+
     if study.subset is not None:
-        further += _on_subset(study, [*predictions, *further], target, out)
+        judged = [*predictions, *further]
+        further += unless_few(f"subset {study.subset.name}", lambda: _on_subset(study, judged, target, out), [])
     predictions += further
     write_stars([*tables, *(to_table(one, target) for one in further)], out / PREDICTIONS)
     scores = [row for one in predictions for row in _scores(one)]
@@ -81,10 +89,14 @@ def collect(studies: Mapping[str, Study], jobs: list[Job], out: Path, say: Say =
     _collect_rest(studies, jobs, sets, out)
     _collect_splits(jobs, target, out)
     if study.plane is not None:
-        collect_plane(study, with_experiments, out, out / STARS)
+        unless_few("plane", lambda: collect_plane(study, with_experiments, out, out / STARS))
         if study.subset is not None and (stricter := of_subset_plane(study)) is not None:
-            collect_plane(stricter, with_experiments, out, out / STARS, study.subset.name)
-    element, element_stars = (None, None) if study.element is None else compare_element(study, out)
+            ending = study.subset.name
+            unless_few(f"plane {ending}", lambda: collect_plane(stricter, with_experiments, out, out / STARS, ending))
+    nothing = (None, None)
+    element, element_stars = (
+        nothing if study.element is None else unless_few("element", lambda: compare_element(study, out), nothing)
+    )
     write_record(
         out,
         {
@@ -93,6 +105,7 @@ def collect(studies: Mapping[str, Study], jobs: list[Job], out: Path, say: Say =
             "element": element,
             "element_stars": element_stars,
             "explained": None if study.explain is None else explain_networks(study, of_study, out, say),
+            "too_few": few or None,
         },
     )
     for variant, deviation in studies.items():
@@ -179,7 +192,7 @@ def _on_subset(study: Study, predictions: list[Predicted], target: PreparedSet, 
         if one.strategy != PIPELINE:
             mask = listed[one.row]
             if not mask.any():
-                raise InputError(f"subset: no {study.split} star is listed in {study.subset.stars}")
+                raise TooFew(f"no {study.split} star is listed in {study.subset.stars}")
             reference = {name: values[mask] for name, values in one.reference.items()}
             stars = {"row": one.row[mask], "predicted": one.predicted[mask], "reference": reference}
             inside.append(replace(one, **stars, variant=study.subset.name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from ..errors import TooFew
 from ..evaluate import Results, r2, summarise
 from ..report import FigureFile, save
 from .experiments import experiment_studies
-from .layout import PREDICTIONS, REST, SPLITS, STARS
+from .layout import CHOSEN, PREDICTIONS, REST, RESULTS, SPLITS, STARS
 from .pipeline import PIPELINE, shown
 from .planes import PlaneLabels, read_mmd, read_planes, with_ending
 from .predictions import IN_RESULTS, Predicted, of_results, read_predictions, read_stars
@@ -46,6 +47,8 @@ class Context:
         What was done and learnt, from `closing_lines`.
     missing : dict of str to list of str
         What reporters have left out, by the file that it needs; `left_out` fills it.
+    few : dict of str to str
+        What reporters have left out for want of stars, and why; `too_few` fills it.
     """
 
     studies: Mapping[str, Study]
@@ -54,6 +57,7 @@ class Context:
     reporters: tuple[str, ...] = ()
     lines: list[str] = field(default_factory=list)
     missing: dict[str, list[str]] = field(default_factory=dict)
+    few: dict[str, str] = field(default_factory=dict)
     _planes: dict[str, dict[str, PlaneLabels] | None] = field(default_factory=dict, repr=False)
 
     @property
@@ -166,6 +170,18 @@ class Context:
         """
         return FigureFile(save(figure, self.out / "figures", name)["png"], caption)
 
+    def drawn(self, draw: Callable[[], Figure], name: str, caption: str) -> tuple[list[str], list[FigureFile]]:
+        """As `figure`, of what `draw` gives; or a paragraph in its place where there are too few stars for it."""
+        try:
+            return [], [self.figure(draw(), name, caption)]
+        except TooFew as error:
+            return self.too_few(name, error), []
+
+    def too_few(self, what: str, why: object) -> list[str]:
+        """Note that something is left out for want of stars; returns a paragraph that says so."""
+        self.few[what] = str(why)
+        return [f"Left out: {what}; {why}."]
+
     def left_out(self, file: str, *what: str) -> list[str]:
         """Note that something is not drawn because a file is missing.
 
@@ -184,6 +200,24 @@ class Context:
         self.missing.setdefault(file, []).extend(what)
         because = "is not in the folder of the study, or of an older version"
         return [f"Left out: {', '.join(what)}; {file}, which that is drawn from, {because}."]
+
+    def doubts(self) -> list[str]:
+        """Lines on what does not fit together: results of another study, and predictions of other runs or other values."""
+        target, table = self.study.target.survey, self.results
+        lines = []
+        # Models of several labels have a variant of their own.
+        if not len(table.select(target=target, variant=("default", "joint"))):
+            lines.append(
+                f"{RESULTS} has no row of variant default or joint and target {target}: is it that of another study?"
+            )
+        if self.predictions is not None:
+            rows = table.select(regime="all")
+            runs = {tuple(row[name] for name in IN_RESULTS) for row in rows if row["variant"] != CHOSEN}
+            lacking = len(runs - {tuple(getattr(one, name) for name in IN_RESULTS) for one in self.predictions})
+            if lacking:
+                lost = f"{PREDICTIONS} lacks {lacking} of {len(runs)} runs of {RESULTS}"
+                lines.append(f"{lost}: what is drawn star by star is without them")
+        return [*lines, *filter(None, [self.disagreement()])]
 
     def disagreement(self) -> str:
         """One line if results.csv says something else than predictions.parquet, because one was edited; empty if not."""

@@ -9,15 +9,16 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from .. import __version__
-from ..errors import InputError
+from ..errors import InputError, TooFew, TranstarError, said
 from ..evaluate import read_results
 from ..files import atomic_path, write_text
 from ..report import Section, write_report
+from ..report.page import check_sections
 from .closing import closing_lines
 from .context import Context
 from .layout import CLOSING, DRAWN, REPORT, RESULTS, SETTINGS, TYPED_RESULTS, check_out
 from .load import load_study
-from .reporters import get_reporter, reporters_of
+from .reporters import Draw, get_reporter, reporters_of
 from .spec import Study
 
 DECISIVE = tuple(
@@ -46,24 +47,51 @@ def draw(studies: Mapping[str, Study], out: Path, say: Callable[[str], None] = l
     Raises
     ------
     TranstarError
-        If ``results.csv`` is missing or damaged, as may be what lies beside it; or a reporter does not exist.
+        If ``results.csv`` is missing or damaged, as may be what lies beside it; if a reporter does not exist; or if one
+        fails, after all others have drawn and the report is written.
     """
     study = studies["default"]
     names = reporters_of(study)
-    reporters = [get_reporter(name) for name in names]
+    reporters = {name: get_reporter(name) for name in names}
     results = read_results(out / RESULTS)
     with atomic_path(out / TYPED_RESULTS) as temporary:
         pq.write_table(results.table, temporary, compression="zstd", write_page_checksum=True)
     context = Context(studies, results, out, names)
-    context.lines.extend(closing_lines(study, results, context.predictions, context.mmd()))
+    mmd = context.mmd() if study.plane is not None else []
+    context.lines.extend(closing_lines(study, results, context.predictions, mmd))
     write_text(out / CLOSING, "\n".join(context.lines) + "\n")
-    sections: list[Section] = [section for reporter in reporters for section in reporter(results, context)]
+    sections: list[Section] = []
+    failed: list[TranstarError] = []
+    for name, reporter in reporters.items():
+        sections += _sections(name, reporter, context, failed)
     for file, what in context.missing.items():
         say(f"{out / file}: not there, or of an older version; left out: {', '.join(dict.fromkeys(what))}")
-    if text := context.disagreement():
-        say(text)
+    for name, why in context.few.items():
+        say(f"left out: {name}; {why}")
+    for doubt in context.doubts():
+        say(doubt)
     write_report(out / REPORT, study.title, sections, study.description, f"transtar {__version__}")
+    for error in failed[1:]:
+        say(f"left out: {error}")
+    if failed:
+        raise failed[0]
     return out / REPORT
+
+
+def _sections(name: str, reporter: Draw, context: Context, failed: list[TranstarError]) -> list[Section]:
+    """What one reporter has to show; if it fails the others go on, and the report says what is missing."""
+    try:
+        made = list(reporter(context.results, context))
+        check_sections(made)
+        return made
+    except TooFew as error:
+        return [Section(name, context.too_few(name, error))]
+    except TranstarError as error:
+        failed.append(error)
+    except Exception as error:  # whatever a reporter of somebody else may raise
+        failed.append(InputError(f"reporter '{name}' failed ({said(error)}); all else is in {context.out / REPORT}"))
+        failed[-1].__cause__ = error
+    return [Section(name, [f"Left out: {failed[-1]}."], caveat=True)]
 
 
 def redraw(

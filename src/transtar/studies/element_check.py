@@ -8,7 +8,7 @@ import numpy as np
 
 from ..catalog.trained import trained_on
 from ..datasets import read_set, usable
-from ..errors import InputError
+from ..errors import InputError, TooFew
 from ..evaluate.element import (
     bootstrap_interval,
     cross_validated_sigma,
@@ -23,6 +23,9 @@ from .spec import Study
 from .study_files import set_folder
 
 LABEL = "alphafe"
+
+FEWEST = 25
+"""Stars that the largest of the fits needs."""
 
 
 Row = tuple[str, float, float | None, float | None]
@@ -41,7 +44,8 @@ def compare_element(study: Study, out: Path) -> tuple[list[Row], int]:
     Raises
     ------
     InputError
-        If the target has no such column, or the model does not predict [alpha/Fe].
+        If the target has no such column, or the model does not predict [alpha/Fe]; `TooFew` if fewer than `FEWEST` stars
+        have all that is compared.
     """
     check = study.element
     assert check is not None
@@ -50,6 +54,8 @@ def compare_element(study: Study, out: Path) -> tuple[list[Row], int]:
     model = element_model(check.model, prepared.preprocessing)
     seen = trained_on(prepared.columns, [model.trained_on])
     rows = np.flatnonzero(usable(prepared) & np.isfinite(truth) & np.isfinite(feh) & np.isfinite(teff) & ~seen)
+    if len(rows) < FEWEST:
+        raise TooFew(f"{len(rows)} usable stars have {check.column}, feh and teff, where {FEWEST} are needed")
     predicted = model.predict(prepared.input(model.input)[rows])[:, 0].astype(float)
     truth, feh, teff = truth[rows], feh[rows], teff[rows]
     name = plain(check.column)

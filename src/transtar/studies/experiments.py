@@ -54,16 +54,19 @@ def experiment_studies(study: Study) -> dict[str, Study]:
     if wanted.sizes:
         studies[SIZES] = replace(plain, rest=True, sizes=sorted(wanted.sizes))
     # The plane stays everywhere: what the pre-training labels is part of its key, and all are to begin with the same one.
-    weights = replace(plain, sizes=largest, models=_models(study, [wanted.weights_of]))
+    of_weights = [wanted.weights_of] if wanted.hidden or wanted.ranks else []
+    weights = replace(plain, sizes=largest, models=_models(study, of_weights, "weights_of"))
     for hidden in wanted.hidden:
         studies[hidden_name(hidden)] = _with(weights, "residual", head={"hidden": hidden})
     for rank in wanted.ranks:
         studies[rank_name(rank)] = _with(weights, "lora", adapter={"rank": rank, "alpha": 2.0 * rank})
     for rate in wanted.rates:
+        if rate_name(rate) in studies:
+            raise SettingsError(f"study, experiments.rates: two rates are {rate:g} to six digits; give one of them")
         studies[rate_name(rate)] = _with(replace(plain, sizes=largest), "scratch", learning_rate=float(rate))
     if wanted.matched:
         # Zero-shot is judged on stars of both parts of the study's own split.
-        models = _models(study, wanted.matched)
+        models = _models(study, wanted.matched, "matched")
         studies[MATCHED] = replace(plain, split="matched", rest=True, sizes=largest, models=models, seeds=study.seeds)
     taken = sorted(set(studies) & set(study.variants))
     if taken:
@@ -94,6 +97,6 @@ def _with(study: Study, strategy: str, **changes: Any) -> Study:
     return replace(study, strategies={strategy: settings | changes})
 
 
-def _models(study: Study, names: list[str]) -> dict[str, list[str]]:
-    check_keys(names, study.models, "study, experiments, models")
+def _models(study: Study, names: list[str], key: str) -> dict[str, list[str]]:
+    check_keys(names, study.models, f"study, experiments.{key}")
     return {name: study.models[name] for name in names}

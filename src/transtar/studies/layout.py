@@ -21,6 +21,9 @@ REST, SPLITS = "rest.parquet", "splits.parquet"
 TYPED_RESULTS = "results.parquet"
 """The same table as results.csv with typed columns, for programs."""
 
+CHOSEN = "chosen"
+"""Variant of rows of results that repeat, for each size, the adapter that was chosen beforehand."""
+
 CLOSING, REPORT = "summary.txt", "report.html"
 """What was done and learnt in a few lines, and the report."""
 

@@ -179,8 +179,24 @@ def _check_together(study: Study, where: str) -> None:
         raise SettingsError(
             f"{where}: seeds, sizes, strategies and models make {n_runs} runs; more than {MOST_RUNS} are too many"
         )
+    judged: dict[tuple[str, bool], str] = {}
+    for model, names in study.models.items():
+        for label in names:
+            other = judged.setdefault((label, len(names) > 1), model)
+            if other != model:
+                how = "with other labels" if len(names) > 1 else "alone"
+                raise SettingsError(
+                    f"{where}: models {other} and {model} both predict {label} {how}, which results.csv does not tell apart; "
+                    "make one of them part of a variant"
+                )
+    try:
+        Quality.from_dict(study.quality)
+    except SettingsError as error:
+        raise SettingsError(f"{where}: {error}") from None
     for name in ("prior", "sources"):
         check_keys(getattr(study, name), study.models, f"{where}: {name}")
+    for strategy, settings in study.strategies.items():
+        check_keys((settings or {}).get("by_model") or (), study.models, f"{where}: strategies.{strategy}.by_model")
     if study.subset is not None and study.subset.name in study.variants:
         raise SettingsError(f"{where}: subset: name '{study.subset.name}' is that of a variant")
     if study.selections and not study.catalogs:
@@ -206,19 +222,32 @@ def _find(name: str) -> Path:
     return Path(name)
 
 
-def _set(content: dict, keys: list[str], value: Any, name: str) -> None:
-    where = f"study {name}, --set {'.'.join(keys)}"
-    check_keys(keys[:1], (f.name for f in fields(Study)), f"study {name}, --set")
-    if keys == ["models"] and isinstance(value, str):
+def _of_models(settings: Any, names: list[str]) -> Any:
+    """Settings of a strategy without those for models that are not among `names`."""
+    if not isinstance(settings, dict) or not isinstance(settings.get("by_model"), dict):
+        return settings
+    return settings | {"by_model": {name: entry for name, entry in settings["by_model"].items() if name in names}}
+
+
+def _set(content: dict, dotted: list[str], value: Any, name: str) -> None:
+    where = f"study {name}, --set {'.'.join(dotted)}"
+    check_keys(dotted[:1], (f.name for f in fields(Study)), f"study {name}, --set")
+    if dotted == ["models"] and isinstance(value, str):
         names = [part.strip() for part in value.split(",")]
         check_keys(names, content.get("models") or {}, where)
         value = {key: content["models"][key] for key in names}
         for each in ("prior", "sources"):
-            content[each] = {key: entry for key, entry in (content.get(each) or {}).items() if key in names}
+            if isinstance(by_model := content.get(each), dict):
+                content[each] = {key: entry for key, entry in by_model.items() if key in names}
+        if isinstance(strategies := content.get("strategies"), dict):
+            content["strategies"] = {name: _of_models(settings, names) for name, settings in strategies.items()}
+    # Numbers of stars are keys, too, and no text.
+    sized = [False, *(before in ("by_size", "adapter") for before in dotted[:-1])]
+    keys = [int(key) if is_size and key.isdecimal() else key for key, is_size in zip(dotted, sized, strict=True)]
     for number, key in enumerate(keys[:-1], 1):
         inner = content.get(key) or {}
         if not isinstance(inner, dict):
-            raise SettingsError(f"{where}: {'.'.join(keys[:number])} is no settings by name, but '{shown(inner)}'")
+            raise SettingsError(f"{where}: {'.'.join(dotted[:number])} is no settings by name, but '{shown(inner)}'")
         content[key] = dict(inner)
         content = content[key]
     content[keys[-1]] = value

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ..datasets import read_set, usable
-from ..errors import InputError
+from ..datasets import PreparedSet, read_set, usable
+from ..errors import InputError, TooFew
 from ..evaluate import GAMMA, GAMMAS, Discrepancy, halves_floor, select, squared_mmds
 from ..files import write_text
 from ..labels import read_labels
@@ -98,13 +98,20 @@ def collect_plane(study: Study, jobs: Iterable[Job], out: Path, stars: Path, nam
     Raises
     ------
     InputError
-        If a table lacks labels, or no star of the sample is among the spectra.
+        If a table lacks labels; `TooFew` if too few stars of the sample are among the spectra, or too few have both labels.
+        Files of an earlier run are removed then.
     """
-    planes = plane_labels(study, jobs, out)
-    tables = [table for variant, plane in planes.items() for table in _to_tables(variant, plane)]
-    write_stars(tables, stars / f"{with_ending('plane', name)}.parquet")
-    default = planes[DEFAULT]
-    _write_mmd(_rows(list(default.planes()), default.reference), out / f"{with_ending('mmd', name)}.csv")
+    file, scores = stars / f"{with_ending('plane', name)}.parquet", out / f"{with_ending('mmd', name)}.csv"
+    try:
+        planes = plane_labels(study, jobs, out)
+        default = planes[DEFAULT]
+        rows = list(_rows(list(default.planes()), default.reference))
+    except TooFew:
+        for path in (file, scores):
+            path.unlink(missing_ok=True)
+        raise
+    write_stars([table for variant, plane in planes.items() for table in _to_tables(variant, plane)], file)
+    _write_mmd(rows, scores)
 
 
 def _to_tables(variant: str, plane: PlaneLabels) -> Iterator[pa.Table]:
@@ -168,22 +175,11 @@ def plane_labels(study: Study, jobs: Iterable[Job], out: Path) -> dict[str, Plan
     Raises
     ------
     InputError
-        If a table lacks labels, or no star of the sample is among the spectra.
+        If a table lacks labels; `TooFew` if no star of the sample is among the spectra.
     """
-    sample, jobs = study.plane, [job for job in jobs if job.plane]
-    assert sample is not None
+    jobs = [job for job in jobs if job.plane]
     prepared = read_set(jobs[0].plane)
-    table = read_table(locate(sample.labels, study, out), study.pipeline)
-    place = rows_of(table, prepared)
-    chosen = usable(prepared) & (place >= 0)
-    if not chosen.any():
-        raise InputError(f"plane: none of {len(prepared)} spectra is usable and listed in {sample.labels}")
-    truth = pipeline = None
-    if sample.truth is not None:
-        truth = _truth(read_labels(locate(sample.truth, study, out)), table, place[chosen], sample.truth)
-    if set(AXES) <= set(study.pipeline):
-        pipeline = _both(table, [study.pipeline[name].lower() for name in AXES], sample.labels)[place[chosen]]
-    reference = _finite(_both(read_labels(locate(sample.reference, study, out)), AXES, sample.reference))
+    chosen, truth, pipeline, reference = plane_tables(study, prepared, out)
     runs: dict[str, dict[tuple, dict[str, np.ndarray]]] = {}
     for job in jobs:
         predicted = read_plane(job, out / "runs")
@@ -193,6 +189,42 @@ def plane_labels(study: Study, jobs: Iterable[Job], out: Path) -> dict[str, Plan
             values[predicted["row"]] = predicted[label]
             runs.setdefault(job.variant, {}).setdefault(key, {}).setdefault(label, values[chosen])
     return {variant: PlaneLabels(labels, truth, pipeline, reference) for variant, labels in runs.items()}
+
+
+def plane_tables(
+    study: Study, prepared: PreparedSet, out: Path
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None, np.ndarray]:
+    """What the tables of a plane say, which no run is needed for.
+
+    Returns
+    -------
+    ndarray, shape (n_spectra,), bool
+        Which spectra of the prepared set of the plane are the n stars that count.
+    ndarray, shape (n, 2), or None
+        True labels.
+    ndarray, shape (n, 2), or None
+        Labels of the survey's pipeline.
+    ndarray, shape (n_reference, 2)
+
+    Raises
+    ------
+    InputError
+        If a table lacks labels; `TooFew` if no star of the sample is among the spectra.
+    """
+    sample = study.plane
+    assert sample is not None
+    table = read_table(locate(sample.labels, study, out), study.pipeline)
+    place = rows_of(table, prepared)
+    chosen = usable(prepared) & (place >= 0)
+    if not chosen.any():
+        raise TooFew(f"none of {len(prepared)} spectra is usable and listed in {sample.labels}")
+    truth = pipeline = None
+    if sample.truth is not None:
+        truth = _truth(read_labels(locate(sample.truth, study, out)), table, place[chosen], sample.truth)
+    if set(AXES) <= set(study.pipeline):
+        pipeline = _both(table, [study.pipeline[name].lower() for name in AXES], sample.labels)[place[chosen]]
+    reference = _finite(_both(read_labels(locate(sample.reference, study, out)), AXES, sample.reference))
+    return chosen, truth, pipeline, reference
 
 
 def _rows(planes: list[tuple], reference: np.ndarray) -> Iterator[dict]:

@@ -135,11 +135,27 @@ def read_predictions(path: Path) -> list[Predicted] | None:
     table = read_stars(path)
     if table is None or set(table.column_names) == _FIRST_VERSION:
         return None
-    needed = {"row", "predicted", "reference", *RUN, *(f"reference_{name}" for name in REGIME_LABELS)}
-    absent = sorted(needed - set(table.column_names))
+    absent = sorted(set(_types()) - set(table.column_names))
     if absent:
         raise InputError(f"{path}: no column {', '.join(absent)}; delete it and run the study again")
+    try:
+        table = pa.table({name: table[name].cast(kind) for name, kind in _types().items()})
+    except pa.ArrowException as error:
+        raise InputError(f"{path}: damaged ({error}); delete it and run the study again") from None
+    empty = [name for name in ("row", *RUN) if table[name].null_count]
+    if empty:
+        raise InputError(f"{path}: damaged ({empty[0]} has no value in some rows); delete it and run the study again")
     return [_predicted(table.slice(start, stop - start)) for start, stop in _runs(table)]
+
+
+def _types() -> dict[str, pa.DataType]:
+    """Columns that are read, and their types."""
+    numbers = ("predicted", "reference", *(f"reference_{name}" for name in REGIME_LABELS))
+    return (
+        dict.fromkeys(_TEXT, pa.string())
+        | dict.fromkeys((*_WHOLE, "row"), pa.int64())
+        | dict.fromkeys(numbers, pa.float64())
+    )
 
 
 def _runs(table: pa.Table) -> list[tuple[int, int]]:

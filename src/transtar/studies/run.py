@@ -27,11 +27,12 @@ from .experiments import experiment_studies
 from .job import Job
 from .jobs import further_training, load_prior, prior_hash
 from .layout import check_out
-from .reporters import check_reporters
+from .reporters import check_reporters, get_reporter
 from .sizes import check_sizes
 from .spec import Study, adapters, settings_for
 from .stored import is_done
 from .study_files import SELECTIONS, SETS, check_inputs, make_inputs, prepared_set, samples_of, set_folder
+from .table_checks import check_tables
 from .workers import train_jobs
 
 
@@ -68,7 +69,12 @@ def run_study(
     jobs: list[Job] = []
     content = cache(content_of)
     for variant, study in studies.items():
-        check_settings(study, variant)
+        try:
+            check_settings(study, variant)
+        except SettingsError as error:
+            if variant == "default" or str(error).startswith("study, variant"):
+                raise
+            raise SettingsError(f"study, variant {variant}: {error}") from error
         check_inputs(study, out)
     made: list[tuple] = []
     for variant, study in studies.items():
@@ -87,6 +93,8 @@ def run_study(
                 prepared_set(sample, study, out, say)
             _check_labels(study, out)
         check_sizes(study, variant, out, say)
+        if variant == "default":
+            check_tables(study, out)
         jobs += list(plan(study, variant, out, content))
     started = time.monotonic()
     runs = out / "runs"
@@ -154,11 +162,13 @@ def check_settings(study: Study, variant: str) -> None:
     check_reporters(
         study.reporters, "study, reporters" if variant == "default" else f"study, variant {variant}, reporters"
     )
+    for name in study.reporters:
+        # A package that offers one and is broken is found now, not after the training.
+        get_reporter(name)
     for sample in samples_of(study):
         if sample.mock is None:
             get_survey(sample.survey)
     Preprocessing.from_dict(study.preprocessing)
-    Quality.from_dict(study.quality)
     check_device(study.pretrain.get("device", "cpu"))
     for model, labels in study.models.items():
         if model in study.prior:

@@ -215,7 +215,9 @@ class Experiments(Section):
         one distribution of Teff, with the seeds of the study; see `transtar.train.matched_split`.
     """
 
-    seeds: Seeds = field(default_factory=lambda: [0, 1, 2, 3, 4])
+    seeds: Annotated[Seeds, listed("a list of whole numbers", fewest=1)] = field(
+        default_factory=lambda: [0, 1, 2, 3, 4]
+    )
     sizes: Sizes = field(default_factory=list)
     hidden: Widths = field(default_factory=list)
     ranks: Widths = field(default_factory=list)

@@ -10,9 +10,10 @@ import pytest
 
 import transtar
 from transtar import load_study, redraw
-from transtar.errors import SettingsError
+from transtar.errors import SettingsError, TranstarError
 from transtar.report import Section
 from transtar.studies import reporters
+from transtar.studies.load import build_study
 from transtar.studies.reporters import (
     DEFAULT,
     OF_EXPERIMENTS,
@@ -24,8 +25,9 @@ from transtar.studies.reporters import (
     reporter_names,
     reporters_of,
 )
+from transtar.studies.run import check_settings
 
-from ..finished import made_study
+from ..finished import STUDY, made_study
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -80,6 +82,20 @@ def test_a_reporter_of_another_package(tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
     assert "Plugged in" in redraw(made_study(tmp_path / "out", reporters=["plugged"])).read_text()
     sys.modules.pop("drawplug")
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_broken_package_is_found_before_the_training(tmp_path, monkeypatch):
+    (tmp_path / "brokenplug.py").write_text("import no_such_package_at_all\n")
+    info = tmp_path / "brokenplug-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: brokenplug\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[transtar.reporters]\nbrokenplug = brokenplug:REPORTER\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.invalidate_caches()
+    study = build_study(STUDY | {"reporters": ["brokenplug"]}, "study s")
+    with pytest.raises(TranstarError, match="brokenplug"):
+        check_settings(study, "default")
 
 
 def imported(path: Path, source: Path) -> set[str]:

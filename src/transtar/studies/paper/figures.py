@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import zip_longest
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from ...evaluate import Results, select
 from ...glossary import COLUMNS, plain
@@ -122,7 +124,7 @@ def weights(results: Results, context: Context) -> list[Section]:
             f"R2 of {plain(label)} against the number of weights that train, {size} fine-tuning stars: residual heads by hidden "
             "size (H), LoRA by rank (R, alpha twice the rank); bars are standard deviations over seeds."
         )
-        section.add(against_trainable_weights(rows, label), "figure-a3", caption)
+        section.add(partial(against_trainable_weights, rows, label), "figure-a3", caption)
     return section.made()
 
 
@@ -157,21 +159,23 @@ class _Figures:
     def left_out(self, file: str, *names: str) -> None:
         self.paragraphs += self.context.left_out(file, *names)
 
-    def add(self, figure, name: str, caption: str) -> None:
+    def add(self, draw: Callable[[], Figure], name: str, caption: str) -> None:
         number = f"Figure {name.removeprefix('figure-').upper()}. "
         text = caption if caption.startswith(number) else number + caption
-        self.figures.append(self.context.figure(figure, name, text))
+        few, figures = self.context.drawn(draw, name, text)
+        self.paragraphs += few
+        self.figures += figures
 
     def one_to_one(self, rows: Sequence[Sequence[Panel | None]], name: str, caption: str) -> None:
         columns = max(map(len, rows), default=0)
         placed = [panel for row in rows for panel, _ in zip_longest(row, range(columns))]
         if any(placed):
-            self.add(one_to_one(placed, columns), name, caption)
+            self.add(lambda: one_to_one(placed, columns), name, caption)
 
     def planes(self, shown: list[Plane], reference: np.ndarray, name: str, caption: str) -> None:
         if shown:
             last = Plane("reference", reference[:, 0], reference[:, 1])
-            self.add(normalised_plane(last, shown), name, caption)
+            self.add(lambda: normalised_plane(last, shown), name, caption)
 
     def made(self) -> list[Section]:
         empty = not (self.paragraphs or self.figures)
@@ -192,7 +196,7 @@ def _curve(section: _Figures, study: Study, summary: list[dict]) -> None:
         f"R2 and sigma of test stars against the number of fine-tuning stars, 0 being zero-shot; {by}; bars are standard "
         "deviations over seeds."
     )
-    section.add(learning_curve(of_sizes, chosen), "figure-4", caption)
+    section.add(lambda: learning_curve(of_sizes, chosen), "figure-4", caption)
 
 
 def trainable_weights(study: Study, strategy: str, width: int) -> int:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from ...errors import InputError
+from ...errors import InputError, TooFew
 from ...evaluate import select
 from ...glossary import COLUMNS, display
 from ...report.sample_size import REGIME_NAMES
@@ -77,7 +77,7 @@ def _curve(summary: list[Mapping], label: str, strategy: str, regime: str) -> li
     of_label = select(summary, label=label, regime=regime)
     rows = [r for r in of_label if r["strategy"] == ("zero-shot" if r["n_finetune"] == 0 else strategy)]
     if not any(row["n_finetune"] for row in rows):
-        raise InputError(f"no results for label '{label}' by strategy '{strategy}' of {regime} stars")
+        raise TooFew(f"no results for label '{label}' by strategy '{strategy}' of {regime} stars")
     sizes = [row["n_finetune"] for row in rows]
     twice = [size for size in sizes if sizes.count(size) > 1]
     if twice:

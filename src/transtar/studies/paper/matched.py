@@ -60,7 +60,8 @@ def matched(results: Results, context: Context) -> list[Section]:
         "half of those of each bin below -0.7, which more metal-rich ones make up for. The metal-poor test stars are not the "
         "same ones, nor is the spread of their [Fe/H], by which R2 is measured: sigma and bias can be compared, R2 with care.",
     ]
-    return [Section(heading, paragraphs, [comparison_html(rows)], _figure(context, both))]
+    few, figures = _figure(context, both)
+    return [Section(heading, [*paragraphs, *few], [comparison_html(rows)], figures)]
 
 
 def splits(table: pa.Table) -> tuple[Split, Split]:
@@ -75,13 +76,13 @@ def splits(table: pa.Table) -> tuple[Split, Split]:
     return of_study, matched_in_teff
 
 
-def _figure(context: Context, both: Sequence[Split]) -> list[FigureFile]:
+def _figure(context: Context, both: Sequence[Split]) -> tuple[list[str], list[FigureFile]]:
     """How cool the metal-poor stars are on both sides of each split; none where there are no such stars."""
     if not all((split.feh < POOR_BELOW).any() for split in both):
-        return []
+        return context.too_few("teff-matched", "a split has no star with [Fe/H] < -1"), []
     cut = FINE_TUNING_FROM if "desi-finetuning" in context.study.selections else None
     caption = "Effective temperatures of stars with [Fe/H] < -1 to learn from and to be judged on, on both splits."
-    return [context.figure(poor_temperatures(both, cut=cut), "teff-matched", caption)]
+    return context.drawn(lambda: poor_temperatures(both, cut=cut), "teff-matched", caption)
 
 
 def counted(split: Split) -> str:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
-from ...errors import InputError
+from ...errors import InputError, TooFew
 from ...glossary import display
 from ...report import Plane
 from ...report.plane_figure import DENSITY, LABELS, count_in_cells, discrepancy_lines, finite_stars, write_lines
@@ -53,7 +53,7 @@ def normalised_plane(
     points = [finite_stars(panel) for panel in everyone]
     counted = [count_in_cells(stars, box) for stars in points]
     if not counted[-1][0].any():
-        raise InputError("the plane: no star of the reference has both labels inside the limits")
+        raise TooFew("the plane: no star of the reference has both labels inside the limits")
     most = max(float(counts.max()) for counts, _, _ in counted)
     width = PAGE_WIDTH * min(1.0, (len(everyone) + 0.5) / 4.5)
     side = (width - 1.0) / len(everyone)

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...errors import InputError
+from ...errors import InputError, TooFew
 from ...glossary import POOR_BELOW, display
 from ...report.style import BLUE, GREY, PAGE_WIDTH, VERMILION, new_figure, paper_style
 
@@ -72,7 +72,7 @@ def poor_temperatures(splits: Sequence[Split], poor_below: float = POOR_BELOW, c
     chosen = [_poor(split, poor_below) for split in splits]
     everyone = np.concatenate([teff for stars in chosen for teff, _ in stars.values()])
     if not len(everyone):
-        raise InputError(f"temperatures: no star of a split has [Fe/H] < {poor_below:g} and a Teff")
+        raise TooFew(f"temperatures: no star of a split has [Fe/H] < {poor_below:g} and a Teff")
     edges = np.arange(np.floor(everyone.min() / BIN), np.floor(everyone.max() / BIN) + 2) * BIN
     with paper_style():
         figure = new_figure(PAGE_WIDTH * min(1.0, (len(splits) + 1) / 3), 3.6)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from ...errors import InputError
+from ...errors import InputError, TooFew
 from ...evaluate import select
 from ...glossary import display
 from ...report.sample_size import REGIME_NAMES
@@ -50,7 +50,7 @@ def against_trainable_weights(
     adapters = in_order([row["strategy"] for row in rows if row["strategy"] not in REFERENCES])
     for regime in regimes:
         if not select(rows, regime=regime, strategy=set(adapters)):
-            raise InputError(f"no adapter has results of {regime} stars to be drawn against its trainable weights")
+            raise TooFew(f"no adapter has results of {regime} stars to be drawn against its trainable weights")
     wrong = [row for row in select(rows, strategy=set(adapters)) if not row["n_weights"] > 0]
     if wrong:
         raise InputError(f"{wrong[0]['strategy']} {wrong[0]['name']}: {wrong[0]['n_weights']} trainable weights")

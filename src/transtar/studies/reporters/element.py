@@ -21,6 +21,8 @@ def element(results: Results, context: Context) -> list[Section]:
         return []
     name = plain(check.column)
     heading = f"{name} against {check.model}"
+    if why := context.record.get("too_few", {}).get("element"):
+        return [Section(heading, context.too_few("element", why))]
     if "element" not in context.record:
         return [Section(heading, context.left_out("study.json", f"the comparison with {name}"))]
     rows, n_stars = context.record["element"], context.record["element_stars"]

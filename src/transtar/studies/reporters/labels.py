@@ -20,8 +20,8 @@ from ...report import (
 )
 from ...train import get_strategy, trained_strategies
 from .. import predictions as stars
-from ..collect import CHOSEN
 from ..context import Context
+from ..layout import CHOSEN
 from ..paired import score_strategies
 from ..pipeline import PIPELINE
 from ..spec import Study, adapters
@@ -70,7 +70,8 @@ def _default(context: Context, label: str, rows: list[Row], of_label: list[Row])
     text = f"{plain(label)} by kind of star ({' / '.join(kinds)})."
     write_table(table, context.out / "tables", f"table-{label}-kinds", text)
     tables.append(to_html(table, text))
-    return Section(plain(label), paragraphs, tables, [*figures, *_curves(context, label, rows)])
+    further, curves = _curves(context, label, rows)
+    return Section(plain(label), [*paragraphs, *further], tables, [*figures, *curves])
 
 
 def _scores(context: Context, label: str, rows: list[Row], ending: str) -> str:
@@ -168,10 +169,11 @@ def _columns(study: Study, label: str) -> list[tuple[str, int]]:
     return [*first, *((name, largest) for name in trained)]
 
 
-def _curves(context: Context, label: str, rows: Sequence[Mapping[str, Any]]) -> list[FigureFile]:
-    """Scores against the number of fine-tuning stars, and by kind of star."""
+def _curves(context: Context, label: str, rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[FigureFile]]:
+    """Scores against the number of fine-tuning stars, and by kind of star, and what could not be drawn of that."""
     sizes = sorted({row["n_finetune"] for row in rows} - {0})
-    figures = []
+    paragraphs: list[str] = []
+    figures: list[FigureFile] = []
     if len(sizes) > 1:
         adapted = [row for row in rows if row["strategy"] not in _unranked(context)]
         caption = (
@@ -181,5 +183,6 @@ def _curves(context: Context, label: str, rows: Sequence[Mapping[str, Any]]) -> 
         figures.append(context.figure(against_sample_size(adapted, label), f"sample-size-{label}", caption))
     if sizes:
         caption = f"{plain(label)} by kind of star, fine-tuned on {sizes[-1]} stars."
-        figures.append(context.figure(regime_dots(rows, label, sizes[-1]), f"kinds-{label}", caption))
-    return figures
+        paragraphs, dots = context.drawn(lambda: regime_dots(rows, label, sizes[-1]), f"kinds-{label}", caption)
+        figures += dots
+    return paragraphs, figures

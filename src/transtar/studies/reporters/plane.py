@@ -25,6 +25,9 @@ def _section(context: Context, name: str) -> Section:
     study = context.study
     assert study.plane is not None
     heading = f"The [alpha/Fe]-[Fe/H] plane{f', {name} stars' if name else ''}"
+    what = f"plane {name}".strip()
+    if why := context.record.get("too_few", {}).get(what):
+        return Section(heading, context.too_few(what, why))
     rows = context.mmd(name)
     if not rows:
         absent = ("discrepancies from the reference", with_ending("abundance-plane", name))
@@ -38,10 +41,13 @@ def _section(context: Context, name: str) -> Section:
     if planes is None:
         paragraphs += context.left_out(f"stars/{with_ending('plane', name)}.parquet", file)
         return Section(heading, paragraphs, [table])
-    return Section(heading, paragraphs, [table], [_figure(context, planes[DEFAULT], rows, strategies, file)])
+    few, figures = _figure(context, planes[DEFAULT], rows, strategies, file)
+    return Section(heading, [*paragraphs, *few], [table], figures)
 
 
-def _figure(context: Context, labels: PlaneLabels, rows: list[dict], strategies: list[str], file: str) -> FigureFile:
+def _figure(
+    context: Context, labels: PlaneLabels, rows: list[dict], strategies: list[str], file: str
+) -> tuple[list[str], list[FigureFile]]:
     study, seed = context.study, context.study.seeds[0]
     assert study.plane is not None
     planes, reference = list(labels.planes()), labels.reference
@@ -55,14 +61,13 @@ def _figure(context: Context, labels: PlaneLabels, rows: list[dict], strategies:
         mmd = next(((row["mmd2"], row["mmd2_err"]) for row in of_strategy if row["seed"] in (seed, 0)), (None, None))
         title = context.title(strategy) + (f", n = {size}" if size else "")
         panels.append(Plane(title, stars[:, 0], stars[:, 1], *mmd))
-    figure = abundance_plane(
-        Plane("reference", reference[:, 0], reference[:, 1]), panels, columns=3 if len(panels) < 9 else 4
-    )
     caption = (
         f"[alpha/Fe] against [Fe/H] of the same {len(planes[-1][3])} stars of {study.plane.survey} by every strategy, one seed "
         f"({seed}), and of the {len(reference)} reference stars, whose contours are in all panels. MMD^2 is from the reference."
     )
-    return context.figure(figure, file, caption)
+    all_reference = Plane("reference", reference[:, 0], reference[:, 1])
+    columns = 3 if len(panels) < 9 else 4
+    return context.drawn(lambda: abundance_plane(all_reference, panels, columns=columns), file, caption)
 
 
 def _table(context: Context, rows: list[dict], strategies: list[str]) -> str:

@@ -15,7 +15,8 @@ def summary(results: Results, context: Context) -> list[Section]:
         lines += context.left_out("predictions.parquet", "paired comparisons of strategies")
     if lines:
         sections.append(Section("In short", paragraphs=lines))
-    notes = [*context.study.notes, *([f"{text[:1].upper()}{text[1:]}."] if (text := context.disagreement()) else [])]
+    few = [line for what, why in context.record.get("too_few", {}).items() for line in context.too_few(what, why)]
+    notes = [*context.study.notes, *few, *(f"{text[:1].upper()}{text[1:]}." for text in context.doubts())]
     if notes:
         sections.append(Section("What to bear in mind", paragraphs=notes, caveat=True))
     return sections

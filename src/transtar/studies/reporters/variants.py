@@ -12,8 +12,8 @@ from ...files import write_text
 from ...glossary import decimals, plain
 from ...report import Section, rows_html
 from .. import predictions as stars
-from ..collect import CHOSEN
 from ..context import Context
+from ..layout import CHOSEN
 from ..paired import score_strategies
 from ..predictions import Predicted
 from .formatting import with_error
