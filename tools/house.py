@@ -148,7 +148,8 @@ def draw(graph: Graph, path: Path) -> None:
     arrows = without_implied(graph)
     places = _places(rows)
     width, height = 1.5, 0.5
-    with plt.rc_context({"svg.hashsalt": "house", "svg.fonttype": "none", "font.size": 9}):
+    # Whatever the settings of whoever draws it.
+    with plt.style.context(["default", {"svg.hashsalt": "house", "svg.fonttype": "none", "font.size": 9}]):
         figure, axes = plt.subplots(figsize=(9, 0.85 * len(rows) + 0.4))
         for upper, lower in ((room, below) for room in arrows for below in sorted(arrows[room])):
             (x, y), (to_x, to_y) = places[upper], places[lower]
