@@ -63,7 +63,7 @@ def to_grid(survey, paths):
 
 def plain_chain(wave, flux, ivar, mask, velocity):
     """One spectrum, with numpy as a user would: bad pixels, rest frame, continuum, grid."""
-    good = (mask == 0) & (ivar > 0) & np.isfinite(flux) & ~((wave > 5570) & (wave < 5590))
+    good = (mask == 0) & (ivar > 0) & np.isfinite(flux) & (flux != 0) & ~((wave > 5570) & (wave < 5590))
     filled = np.interp(wave, wave[good], flux[good])
     rest = wave / (1 + velocity / SPEED_OF_LIGHT)
     inside, continuum = envelope(rest, filled, median_pixels(wave, 8.0))
