@@ -14,10 +14,9 @@ from astropy import constants, units
 
 from transtar.explain.lines import read_lines
 from transtar.grids import SPEED_OF_LIGHT
-from transtar.labels import positions
-from transtar.selections import apogee_catalog as apogee
-from transtar.selections import catalogs
-from transtar.selections import mws_catalog as mws
+from transtar.labels import apogee_catalog as apogee
+from transtar.labels import catalogs, positions
+from transtar.labels import mws_catalog as mws
 from transtar.simulate.emulator.grid_range import vmic_relation
 from transtar.simulate.instruments import xp
 from transtar.simulate.instruments.instrument import DESI, SKY_LINES

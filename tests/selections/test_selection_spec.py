@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 from transtar.errors import InputError, SettingsError
+from transtar.labels.kinds import KINDS
 from transtar.selections import load_selection
 from transtar.selections import selection_spec as selection
 from transtar.selections.cuts import CutEntry
-from transtar.selections.kinds import KINDS
 
 from ..hostile import try_hostile_values, try_wrong_kinds
 

@@ -11,9 +11,9 @@ from transtar.catalog import read_catalog
 from transtar.errors import InputError
 from transtar.fetch.ask import from_table
 from transtar.labels import read_labels, read_split, read_stars, read_velocities, table_positions
+from transtar.labels.kinds import open_catalog
 from transtar.schema import parse
 from transtar.selections.cuts import FromFile, passes
-from transtar.selections.kinds import open_catalog
 from transtar.tables import Column, read_table
 
 BIG = 2**62 + 1

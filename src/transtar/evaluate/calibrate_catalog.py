@@ -12,7 +12,7 @@ from ..errors import InputError, SettingsError
 from ..files import check_files
 from ..labels.calibration import Calibration, calibrate, fit_calibration, write_calibration
 from ..labels.join import match_ids
-from ..selections.kinds import read_measured
+from ..labels.kinds import read_measured
 from ..tables import Choice
 
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from ..errors import InputError, TranstarError, missing_package
 from ..labels.label_tables import read_stars
-from ..selections.lamost_catalog import FILE_PARTS
-from ..selections.lamost_catalog import file_names as lamost_files
+from ..labels.lamost_catalog import FILE_PARTS
+from ..labels.lamost_catalog import file_names as lamost_files
 from ..surveys import find_files, get_survey, read
 from ..surveys.gaia_xp import source_ids
 from ..tables import read_table

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..labels import kinds
 from ..labels.calibration import calibrate, load_calibration
+from ..labels.catalog_places import Place, changed_place, read_positions
+from ..labels.catalogs import Catalog
 from ..labels.join import match_ids
 from ..labels.positions import Positions, common_epoch, match_positions
 from ..tables import meaning
-from . import kinds
-from .catalog_places import Place, changed_place, read_positions
-from .catalogs import Catalog
 from .cuts import Cut, passes
 from .selection_spec import Exclude, Match, Selection, TableCuts
 
@@ -100,7 +100,7 @@ def select(
     selection : Selection
         As from `load_selection`.
     paths : iterable of path
-        Files or folders, each file told apart by content (see `transtar.selections.kinds.open_catalogs`).
+        Files or folders, each file told apart by content (see `transtar.labels.kinds.open_catalogs`).
     on_step : callable
         Called with a few words on what is done next.
     columns : mapping of str to str, optional

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import numpy as np
 
 from ..errors import InputError, unknown_text
+from ..labels.catalogs import SMALLEST_GAIA_ID
+from ..labels.kinds import BITS
 from ..schema import Section, Switch, Text, fault, must, real, stands_as
 from ..tables import Column, meaning
 from ..tables.quantities import FREE
-from .catalogs import SMALLEST_GAIA_ID
-from .kinds import BITS
 
 _LIMITS = {"above": (">", np.greater), "at_least": (">=", np.greater_equal),
            "below": ("<", np.less), "at_most": ("<=", np.less_equal)}  # fmt: skip

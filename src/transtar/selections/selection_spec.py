@@ -11,6 +11,8 @@ from typing import Annotated, Any
 from ..checks import check_mapping
 from ..editor_schema import editor_schema
 from ..errors import InputError, SettingsError, check_keys, shown
+from ..labels.catalog_places import PLACE_COLUMNS, PLACES, changed_place
+from ..labels.kinds import KINDS
 from ..labels.label_tables import SPLITS
 from ..labels.positions import AMBIGUOUS
 from ..plain_yaml import merge, read_extending
@@ -29,9 +31,7 @@ from ..schema import (
     real,
     whole,
 )
-from .catalog_places import PLACE_COLUMNS, PLACES, changed_place
 from .cuts import FromFile
-from .kinds import KINDS
 
 BY = ("source_id", "targetid", "spectrum", "position")
 
@@ -55,7 +55,7 @@ class TableCuts(Section):
     Parameters
     ----------
     kind : str
-        Kind of catalog, a key of `transtar.selections.kinds.KINDS`.
+        Kind of catalog, a key of `transtar.labels.kinds.KINDS`.
     cuts : tuple of Cut
         Which of its rows count.
     one_per : str
@@ -67,7 +67,7 @@ class TableCuts(Section):
     columns : tuple of str
         Native columns that are written with the selected rows, as ``column_table`` in lower case.
     position : dict
-        Columns of position and motion, or an epoch, other than those of `transtar.selections.catalog_places.PLACES`.
+        Columns of position and motion, or an epoch, other than those of `transtar.labels.catalog_places.PLACES`.
     """
 
     kind: Annotated[str, one_of(KINDS, "kind")]
@@ -92,7 +92,7 @@ class Match(Section):
     tables : tuple of str
         Names of catalogs, among `tables` of the selection.
     by : str
-        'source_id', 'targetid' or 'spectrum' (see `transtar.selections.kinds.keys`), or 'position'.
+        'source_id', 'targetid' or 'spectrum' (see `transtar.labels.kinds.keys`), or 'position'.
     source : str
         Where the match comes from.
     last : bool

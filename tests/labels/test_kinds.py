@@ -8,8 +8,8 @@ from astropy.io import fits
 from astropy.table import Table
 
 from transtar.errors import InputError
-from transtar.selections import kinds
-from transtar.selections.catalogs import find_files
+from transtar.labels import kinds
+from transtar.labels.catalogs import find_files
 
 BIG = 2**62 + 1
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, missing_package
-from ..labels.positions import Positions, near_pairs
 from ..tables import Column, from_arrow
 from . import gaia_catalog as gaia
 from .catalog_places import Place, read_positions
 from .catalogs import Catalog, from_memory
+from .positions import Positions, near_pairs
 
 FASTEST = 11.0
 """No star moves faster; arcsec a year (Barnard's star: 10.4)."""

@@ -29,7 +29,7 @@ class Catalog:
     Parameters
     ----------
     kind : str
-        Such as 'apogee-dr17' or 'desi-edr'; see `transtar.selections.kinds`.
+        Such as 'apogee-dr17' or 'desi-edr'; see `transtar.labels.kinds`.
     paths : tuple of Path
         One, or several parts of the same kind.
     rows : int

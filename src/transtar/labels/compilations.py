@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..labels.label_tables import blank_stars
-from ..labels.places import named_places
 from ..tables import Column, canonical_label, find
 from ..tables.column_names import two_columns
 from .catalogs import Catalog, from_memory, to_gaia_ids
+from .label_tables import blank_stars
+from .places import named_places
 
 KIND = "compilation"
 GAIA_ID = ("source_id",)
@@ -50,7 +50,7 @@ def open_catalog(
     columns : dict of str to Column
         Of the file.
     position : mapping, optional
-        Columns of positions that the user names (see `transtar.selections.catalog_places.changed_place`).
+        Columns of positions that the user names (see `transtar.labels.catalog_places.changed_place`).
     also : collection of str
         Further columns, in lower case, that are kept: the value of the first entry of each star.
 

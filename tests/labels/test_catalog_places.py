@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from transtar.errors import SettingsError
-from transtar.selections.catalog_places import PLACE_COLUMNS, PLACES, changed_place
-from transtar.selections.kinds import KINDS
+from transtar.labels.catalog_places import PLACE_COLUMNS, PLACES, changed_place
+from transtar.labels.kinds import KINDS
 
 
 def test_kinds_with_positions_are_kinds_of_catalogs():

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import SettingsError
-from ..labels.positions import Positions
 from .catalogs import Catalog
+from .positions import Positions
 
 
 @dataclass(frozen=True)
