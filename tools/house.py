@@ -88,7 +88,7 @@ def rooms(modules: Graph) -> Graph:
 
     graph: defaultdict[str, set[str]] = defaultdict(set)
     for name, imported in modules.items():
-        graph[room(name)] |= {room(other) for other in imported} - {room(name), FACE}
+        graph[room(name)] |= {room(other) for other in imported} - {room(name)}
     graph.pop(FACE, None)
     return dict(graph)
 

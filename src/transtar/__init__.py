@@ -6,7 +6,7 @@ The public names below are loaded when they are first used, so that ``import tra
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from .version import __version__ as __version__
 
 # `preprocess` and `evaluate` are subpackages: their functions go by other names here, for one name cannot be both.
 _MODULES = {

@@ -1,4 +1,4 @@
-"""What other packages offer through entry points: surveys, wavelength grids, reporters of studies."""
+"""What other packages offer through entry points: surveys, grids, inputs, strategies, reporters."""
 
 from __future__ import annotations
 

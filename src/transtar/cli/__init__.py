@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from .. import __version__
 from ..errors import SettingsError, TranstarError, shown
 from ..processes import Ended, ending_cleanly
 from ..telling import shown_on_stderr
+from ..version import __version__
 from .arguments import HelpWithDefaults, Parser, plain_output
 
 VERBS = (

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..errors import InputError, SettingsError
 from ..flags import count
 from ..labels import LABELS, join, look_up, match_spectra, read_labels, read_split, table_positions
@@ -19,6 +18,7 @@ from ..preprocess import GridSpectra, Preprocessing
 from ..quality import Quality
 from ..spectra import SpectrumBatch
 from ..surveys import Stated, Survey, get_survey
+from ..version import __version__
 from .defaults import tell_no_velocities
 from .flow import Report
 from .flow_opening import open_flow

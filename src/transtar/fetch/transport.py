@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from .. import __version__
 from ..errors import SettingsError, TranstarError
+from ..version import __version__
 
 PIECE = 1 << 20
 """Bytes read at a time, between looks at the clock."""

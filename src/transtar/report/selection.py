@@ -7,10 +7,10 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import __version__
 from ..catalog.writers import check_suffix, write_catalog
 from ..files import write_text
 from ..selections import Selected, Step
+from ..version import __version__
 from .latex import escape
 
 

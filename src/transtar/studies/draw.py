@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from .. import __version__
 from ..errors import InputError, TooFew, TranstarError, said
 from ..evaluate import read_results
 from ..files import atomic_path, write_text
 from ..report import Section, write_report
 from ..report.page import check_sections
+from ..version import __version__
 from .closing import closing_lines
 from .context import Context
 from .layout import CLOSING, DRAWN, REPORT, RESULTS, SETTINGS, TYPED_RESULTS, check_out

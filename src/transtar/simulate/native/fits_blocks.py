@@ -11,9 +11,9 @@ from typing import BinaryIO
 import numpy as np
 from astropy.io import fits
 
-from ... import __version__
 from ...errors import InputError
 from ...files import atomic_path
+from ...version import __version__
 
 BLOCK = 2880
 ROWS = 20_000

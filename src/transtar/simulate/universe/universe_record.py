@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
 from ...errors import InputError, MismatchError
 from ...files import discard_temporaries, read_json, write_json
 from ...seal import SEAL, check_seal, sealed
+from ...version import __version__
 from .universe_settings import UniverseSettings
 
 RECORD = "universe.json"
