@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from transtar import read_catalog, read_set
+from transtar.errors import MismatchError
 
 OUTSIDE = '''
 """A survey of text files, a short grid, the depths of lines as an input, and a strategy with a loss of its own."""
@@ -128,10 +129,6 @@ def test_all_four_in_one_chain(outside):
     model = json.loads((outside.folder / "model" / "config.json").read_text())
     assert (model["input"], model["n_inputs"]) == ("flux+depths", 440)
     assert [step["strategy"] for step in model["provenance"]] == ["mlp", "log-cosh"]
-
-
-def test_where_the_package_is_missing_that_is_said(outside):
-    from transtar.errors import MismatchError
-
+    # Where the package is missing, that is said.
     with pytest.raises(MismatchError, match="no wavelength grid 'short'"):
         read_set(outside.folder / "set")
