@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
 
 def test_everything_the_page_shows_runs(folder):
     shown = blocks(PAGE, "bash", "python")
-    assert [language for language, _ in shown] == ["bash"] * 4 + ["python"]
+    assert [language for language, _ in shown] == ["bash"] * 5 + ["python"]
     for language, content in shown:
         command = ["bash", "-euc", content] if language == "bash" else ["python", "-c", content]
         printed = run(command, folder)
@@ -63,6 +63,12 @@ def test_everything_the_page_shows_runs(folder):
 
     np.testing.assert_allclose(found["text.csv"], found["nameless.csv"], atol=1e-4)
     np.testing.assert_allclose(read_catalog(folder / "images.parquet")["feh"], found["text.csv"], atol=0.02)
+    with open(folder / "measured.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    # The library's own velocities are off by a few km/s.
+    np.testing.assert_allclose([float(row["velocity"]) for row in rows], 100, atol=15)
+    assert all(0 < float(row["velocity_err"]) < 10 for row in rows)
+    np.testing.assert_allclose([float(row["feh"]) for row in rows], found["text.csv"], atol=0.05)
     sets = [read_set(folder / name) for name in ("set", "set-of-text")]
     np.testing.assert_allclose(sets[0].flux, sets[1].flux, atol=1e-4)
 

@@ -50,6 +50,13 @@ _KEYS = (
     Column("ra", "float64", "deg", "right ascension, ICRS", r"$\alpha$"),
     Column("dec", "float64", "deg", "declination, ICRS", r"$\delta$"),
     Column("velocity", "float32", "km/s", "radial velocity used for the rest frame", r"$v_\mathrm{r}$"),
+    Column(
+        "velocity_err",
+        "float32",
+        "km/s",
+        "1 sigma uncertainty of a measured radial velocity",
+        r"$\sigma(v_\mathrm{r})$",
+    ),
     Column("snr", "float32", "", "median signal-to-noise ratio per pixel on the wavelength grid", "S/N"),
     Column("good_fraction", "float32", "", "fraction of good pixels on the wavelength grid", "good fraction"),
     Column("flags", "int32", "", "quality flags, one bit each", "flags"),

@@ -91,7 +91,10 @@ def test_what_is_missing_is_asked_for(tmp_path, spectra, transtar, fails):
         "--out",
         tmp_path / "set",
     )
-    line = "no spectrum has a velocity, which the rest frame needs: give --velocities FILE:COLUMN or, if the wavelengths are at"
+    line = (
+        "no spectrum has a velocity, which the rest frame needs: give --velocities FILE:COLUMN, or have them measured: "
+        "--velocities measure; if the wavelengths are at rest, say --frame rest"
+    )
     assert line in done.err
 
 

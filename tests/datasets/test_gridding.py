@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from transtar.datasets import grid_spectra, preprocess_batch
+from transtar.datasets.velocity_source import FromTable
 from transtar.errors import InputError, SettingsError
 from transtar.labels import VelocityReport, read_velocities
 from transtar.preprocess import Preprocessing
@@ -69,7 +70,8 @@ def test_velocities_are_looked_up_once(folder, monkeypatch):
 
     monkeypatch.setattr("transtar.datasets.gridding.preprocess_batch", odd)
     report = VelocityReport()
-    pairs = list(grid_spectra(stream(LAMOST, folder), LAMOST, SETTINGS, velocity_table=table, velocity_report=report))
+    source = FromTable(table, report=report)
+    pairs = list(grid_spectra(stream(LAMOST, folder), LAMOST, SETTINGS, velocities=source))
     assert calls == [4, 1, 1, 1, 1]
     np.testing.assert_array_equal([batch.meta["velocity"][0] for batch, _ in pairs], [10, 20, 30, np.nan])
     assert "3 of 4" in str(report) or "3 spectra" in str(report)

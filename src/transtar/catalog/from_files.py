@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets import Report, describe_set, open_flow, stream_set, tell_no_velocities
+from ..datasets import Report, describe_set, given_table, open_flow, stream_set, tell_no_velocities
 from ..errors import InputError, MismatchError
 from ..files import check_files
 from ..flags import count
@@ -75,7 +75,8 @@ def predict_files(
     stars : path, optional
         Table of the stars that are wanted; others are passed over.
     velocities : str, optional
-        ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's.
+        ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's; or ``measure``, to have them measured
+        in the spectra (see `transtar.velocity.measure_velocities`).
     columns : mapping of str to str, optional
         Which column of the tables is which, where names do not tell: ``{"id": "TARGETID"}``.
     stated : Stated, optional
@@ -109,7 +110,7 @@ def predict_files(
     >>> catalog.columns["feh"]  # doctest: +SKIP
     """
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    estimators, names = _models(models, out, [*paths, stars, velocities])
+    estimators, names = _models(models, out, [*paths, stars, given_table(velocities)])
     settings = estimators[0].preprocessing
     if settings is None:
         raise MismatchError(
@@ -128,7 +129,7 @@ def predict_files(
         closing(flow.batches(result, on_skip=on_skip, progress=progress)) as batches,
     ):
         _predict(estimators, names, batches, out, flow.quality, result)
-    tell_no_velocities(flow.survey, result.flags, result.n_spectra)
+    tell_no_velocities(flow.survey, result.flags, result.n_spectra, velocities)
     return result
 
 

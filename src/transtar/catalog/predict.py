@@ -20,6 +20,9 @@ from .trained import trained_on
 KEY_COLUMNS = ("file", "id", "survey", "star", "ra", "dec", "velocity")
 """Columns that lead every catalog, filled with '', -1 or NaN where the survey does not know them."""
 
+MEASURED_COLUMNS = ("velocity_err",)
+"""Columns that stand beside them where a run measured them."""
+
 
 class EstimatorLike(Protocol):
     """What a model must offer; see `transtar.models`."""
@@ -108,7 +111,8 @@ def key_columns(keys: SpectrumBatch | Mapping[str, np.ndarray], n: int, extra: S
         extra = (*keys.keys, *extra)
         keys = {**keys.meta, "id": keys.ids, "survey": np.full(len(keys), keys.survey)}
     columns = {}
-    for name in dict.fromkeys((*KEY_COLUMNS, *extra)):
+    measured = [name for name in MEASURED_COLUMNS if name in keys]
+    for name in dict.fromkeys((*KEY_COLUMNS, *measured, *extra)):
         if name in keys:
             array = np.asarray(keys[name])
             columns[name] = np.full(n, array) if array.ndim == 0 else array

@@ -75,6 +75,15 @@ def parse_assignments(texts: Iterable[str], option: str = "--set") -> dict[str, 
     return settings
 
 
+def add_velocities(parser: argparse.ArgumentParser) -> None:
+    """The argument of every verb that brings native spectra to the rest frame."""
+    parser.add_argument(
+        "--velocities",
+        metavar="FILE[:COLUMN]|measure",
+        help="radial velocities in km/s to use instead of the survey's; measure: find them in the spectra",
+    )
+
+
 def add_columns(parser: argparse.ArgumentParser) -> None:
     """The argument of every verb that reads a table."""
     parser.add_argument(

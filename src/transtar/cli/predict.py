@@ -6,7 +6,17 @@ import argparse
 
 from ..skipped import Skipped
 from . import arguments as values
-from .common import add_columns, add_quality, add_stated, advance, parse_assignments, read_stated, say, say_left_out
+from .common import (
+    add_columns,
+    add_quality,
+    add_stated,
+    add_velocities,
+    advance,
+    parse_assignments,
+    read_stated,
+    say,
+    say_left_out,
+)
 
 HELP = "spectra to a catalog of labels"
 
@@ -19,9 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--survey", help="survey of the native spectra")
     parser.add_argument("--spectra", nargs="+", help="files, folders or quoted patterns")
     parser.add_argument("--data", type=values.path, help="prepared set, instead of native spectra")
-    parser.add_argument(
-        "--velocities", metavar="FILE[:COLUMN]", help="radial velocities in km/s to use instead of the survey's"
-    )
+    add_velocities(parser)
     parser.add_argument(
         "--stars", type=values.path, metavar="FILE", help="only native spectra of the stars in this table"
     )

@@ -6,7 +6,17 @@ import argparse
 
 from ..skipped import Skipped
 from . import arguments as values
-from .common import add_columns, add_quality, add_stated, advance, parse_assignments, read_stated, say, say_left_out
+from .common import (
+    add_columns,
+    add_quality,
+    add_stated,
+    add_velocities,
+    advance,
+    parse_assignments,
+    read_stated,
+    say,
+    say_left_out,
+)
 
 HELP = "native spectra to a prepared set"
 
@@ -32,9 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=values.path,
         help="settings as YAML or JSON, or a model or prepared set to take them from; else the survey's own",
     )
-    parser.add_argument(
-        "--velocities", metavar="FILE[:COLUMN]", help="radial velocities in km/s to use instead of the survey's"
-    )
+    add_velocities(parser)
     parser.add_argument("--stars", type=values.path, metavar="FILE", help="only spectra of the stars in this table")
     add_stated(parser)
     add_columns(parser)
@@ -46,15 +54,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from tqdm import tqdm
 
-    from ..datasets import prepare
+    from ..datasets import given_table, prepare
     from ..datasets.set_files import SET
     from ..files import check_replaceable
     from ..models import read_preprocessing
     from ..surveys import get_survey
     from ..tables import Choice
 
-    tables = [getattr(arguments, name) for name in ("labels", "split", "velocities", "stars", "preprocessing")]
-    check_replaceable(arguments.out, SET, [*arguments.spectra, *tables])
+    tables = [getattr(arguments, name) for name in ("labels", "split", "stars", "preprocessing")]
+    check_replaceable(arguments.out, SET, [*arguments.spectra, *tables, given_table(arguments.velocities)])
     survey = get_survey(arguments.survey)
     settings, thresholds = read_preprocessing(arguments.preprocessing, survey)
     quality = thresholds | parse_assignments(arguments.quality, "--quality")

@@ -12,6 +12,7 @@ from .prepared import PreparedSet, join_sets, star_names, usable
 from .set_files import SetWriter, describe_set, read_set, stream_set
 from .split import folds, matched_split, nested_subsets, regime, validation_split
 from .stars import Stars
+from .velocity_source import given_table
 
 __all__ = [
     "Flow",
@@ -25,6 +26,7 @@ __all__ = [
     "describe_set",
     "folds",
     "gather_input",
+    "given_table",
     "grid_spectra",
     "input_names",
     "join_sets",

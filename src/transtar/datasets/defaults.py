@@ -13,6 +13,7 @@ from ..preprocess import Preprocessing
 from ..quality import Quality, take_thresholds
 from ..surveys import Stated, Survey
 from ..telling import tell
+from .velocity_source import MEASURE
 
 
 def default_settings(survey: Survey, changes: Mapping[str, Any] | None = None) -> Preprocessing:
@@ -89,8 +90,9 @@ def fast_line(n: int) -> list[str]:
     ]
 
 
-def tell_no_velocities(survey: Survey, flags: Mapping[str, int], n: int) -> None:
-    """Tell what to do where none of `n` spectra has a velocity, by the counts of flags."""
+def tell_no_velocities(survey: Survey, flags: Mapping[str, int], n: int, velocities: str | None) -> None:
+    """Tell what to do where none of `n` spectra has a velocity, by the counts of flags and what was said of velocities."""
     if n and flags.get("NO_VELOCITY", 0) == n:
-        rest = " or, if the wavelengths are at rest, --frame rest" if survey.read_stated is not None else ""
-        tell(f"no spectrum has a velocity, which the rest frame needs: give --velocities FILE:COLUMN{rest}")
+        rest = "; if the wavelengths are at rest, say --frame rest" if survey.read_stated is not None else ""
+        measured = "" if velocities == MEASURE else ", or have them measured: --velocities measure"
+        tell(f"no spectrum has a velocity, which the rest frame needs: give --velocities FILE:COLUMN{measured}{rest}")

@@ -10,9 +10,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-import numpy as np
-
-from ..labels import StarList, VelocityReport
+from ..labels import StarList
 from ..preprocess import GridSpectra, Preprocessing, too_fast
 from ..quality import Quality
 from ..spectra import SpectrumBatch
@@ -21,6 +19,7 @@ from ..tables import Choice
 from .ahead import ahead
 from .defaults import fast_line
 from .gridding import grid_spectra
+from .velocity_source import VelocitySource
 
 
 @dataclass
@@ -61,10 +60,8 @@ class Flow:
     quality : Quality
     stars : StarList, optional
         Spectra of other stars are passed over.
-    velocities : mapping of str to ndarray, optional
-        As from `transtar.labels.read_velocities`; they take the place of the survey's.
-    velocity_source : str
-        Name of their table, for messages.
+    velocities : callable, optional
+        Makes what gives velocities in place of the survey's, anew for each run through the files.
     columns : mapping of str to str
         Which column is which; a `Choice` is refused in the end if nothing had use for it.
     tables : sequence of path
@@ -80,8 +77,7 @@ class Flow:
     settings: Preprocessing
     quality: Quality = field(default_factory=Quality)
     stars: StarList | None = None
-    velocities: Mapping[str, np.ndarray] | None = None
-    velocity_source: str = ""
+    velocities: Callable[[], VelocitySource] | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     tables: Sequence[Any] = ()
     absent: Sequence[tuple[Path, str]] = ()
@@ -135,15 +131,14 @@ class Flow:
 
         for path, message in self.absent:
             skip(path, message)
-        velocity_report = VelocityReport()
+        velocities = None if self.velocities is None else self.velocities()
         n_fast = 0
         with closing(self._read(skip, leave_out, n_ahead)) as read:
             for batch, spectra in grid_spectra(
                 read,
                 self.survey,
                 self.settings,
-                velocity_table=self.velocities,
-                velocity_report=velocity_report,
+                velocities=velocities,
                 threads=self.threads,
                 quality=self.quality,
                 on_error=skip,
@@ -160,9 +155,8 @@ class Flow:
             return
         if isinstance(self.columns, Choice):
             self.columns.require_used([*self.tables, *self.files[:1]])
-        if self.velocities is not None:
-            velocity_report.require_match(self.velocity_source)
-            report.lines.append(str(velocity_report))
+        if velocities is not None:
+            report.lines += velocities.lines()
         report.lines += fast_line(n_fast)
 
     def _read(self, skip: Callable, leave_out: Callable, n_ahead: int) -> Generator[SpectrumBatch, None, None]:

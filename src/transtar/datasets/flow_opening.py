@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..surveys import Stated, Survey, find_files, find_star_files, get_survey
 from ..tables import Choice
 from .defaults import default_quality, default_settings, require_fit, require_moving
 from .flow import Flow
+from .velocity_source import MEASURE, FromTable, Measured, given_table
 
 
 def open_flow(
@@ -46,7 +48,8 @@ def open_flow(
         Table of the stars that are wanted. Others are passed over, and so are files that hold none of them as far as the survey
         can tell (see `transtar.surveys.find_star_files`).
     velocities : str, optional
-        ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's.
+        ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's; or ``measure``, to have them measured
+        in the spectra (see `transtar.velocity.measure_velocities`).
     columns : mapping of str to str, optional
         Which column of the tables is which, where names do not tell: ``{"feh": "FE_H"}``.
     stated : Stated, optional
@@ -81,9 +84,13 @@ def open_flow(
     survey = survey.stating(replace(stated, columns=stated.columns or columns or {}))
     # Tables are read first: a misspelt column should not cost an hour of looking for files.
     how: dict[str, Any] = {"columns": columns, "ids": survey.id_columns}
-    velocity_table = None if velocities is None else read_velocities(velocities, **how)
+    source: Callable[[], FromTable | Measured] | None = None
+    if velocities == MEASURE:
+        source = partial(Measured, survey, threads)
+    elif velocities is not None:
+        source = partial(FromTable, read_velocities(velocities, **how), str(velocities))
     wanted = None if stars is None else StarList.read(stars, **how)
-    tables = [*tables, *(table for table in (velocities, stars) if table is not None)]
+    tables = [*tables, *(table for table in (given_table(velocities), stars) if table is not None)]
     if isinstance(columns, Choice):
         columns.require_used(tables, survey.columns_of_spectra)
     absent: list[tuple[Path, str]] = []
@@ -92,6 +99,5 @@ def open_flow(
     else:
         files = find_star_files(survey, paths, wanted.table, lambda *told: absent.append(told))
     return Flow(
-        survey, files, settings, thresholds, wanted, velocity_table, "" if velocities is None else str(velocities),
-        columns or {}, tables, absent, batch_size, threads,
+        survey, files, settings, thresholds, wanted, source, columns or {}, tables, absent, batch_size, threads,
     )  # fmt: skip

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from ..errors import InputError, TranstarError, said
-from ..labels import VelocityReport, find_velocities
+from ..labels import VelocityReport
 from ..preprocess import GridSpectra, Preprocessing, preprocess
 from ..quality import Quality
 from ..spectra import SpectrumBatch
 from ..surveys import Survey
-from ..telling import tell
+from .velocity_source import FromTable, VelocitySource
 
 
 def preprocess_batch(
@@ -51,7 +50,7 @@ def preprocess_batch(
         If the batch does not overlap the wavelength grid, or a resolution is needed and unknown.
     """
     if velocity_table is not None:
-        batch = _with_velocities(batch, velocity_table, velocity_report)
+        batch = FromTable(velocity_table, report=velocity_report or VelocityReport()).give(batch)
     return preprocess(
         batch, settings, sky_lines=survey.sky_lines, resolution=survey.resolution, threads=threads, quality=quality
     )
@@ -62,8 +61,7 @@ def grid_spectra(
     survey: Survey,
     settings: Preprocessing,
     *,
-    velocity_table=None,
-    velocity_report: VelocityReport | None = None,
+    velocities: VelocitySource | None = None,
     threads: int | None = None,
     quality: Quality | None = None,
     on_error: Callable[[Path, str], None] | None = None,
@@ -76,10 +74,8 @@ def grid_spectra(
         As from `transtar.surveys.stream`.
     survey : Survey
     settings : Preprocessing
-    velocity_table : dict, optional
-        As from `transtar.labels.read_velocities`; its velocities take the place of those of the batches.
-    velocity_report : VelocityReport, optional
-        Is told what the table had.
+    velocities : VelocitySource, optional
+        Gives the batches other velocities than those of their survey.
     threads : int, optional
         All processors if not given.
     quality : Quality, optional
@@ -101,8 +97,8 @@ def grid_spectra(
         For what is wrong with the settings, and so with every file.
     """
     for batch in batches:
-        if velocity_table is not None:
-            batch = _with_velocities(batch, velocity_table, velocity_report)
+        if velocities is not None:
+            batch = velocities.give(batch)
         try:
             spectra = _preprocess(batch, survey, settings, threads, quality)
         except InputError:
@@ -138,17 +134,3 @@ def _preprocess(
         raise InputError("does not fit into memory on the way to the grid; split it") from error
     except Exception as error:
         raise InputError(f"cannot be brought to the grid ({said(error)})") from error
-
-
-def _with_velocities(batch: SpectrumBatch, table, report: VelocityReport | None) -> SpectrumBatch:
-    if batch.frame == "rest":
-        tell(f"{batch.survey}: velocities are not applied to spectra whose wavelengths are at rest")
-    velocity = find_velocities(
-        table,
-        file=batch.meta["file"],
-        ids=batch.ids,
-        star=batch.meta.get("star"),
-        keys={name: batch.meta[name] for name in batch.keys},
-        report=report,
-    )
-    return replace(batch, meta={**batch.meta, "velocity": velocity})

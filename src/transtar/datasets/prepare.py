@@ -74,7 +74,8 @@ def prepare(
         Tables with ``file``, ``id`` or ``star``, and labels or ``split`` ('pool' or 'test'). Without `split` every row
         is 'pool'.
     velocities : str, optional
-        ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's.
+        ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's; or ``measure``, to have them measured
+        in the spectra (see `transtar.velocity.measure_velocities`).
     stars : path, optional
         Table of the stars that are wanted. Others are passed over, and so are files that hold none of them as far as the survey
         can tell (see `transtar.surveys.find_star_files`).
@@ -155,7 +156,7 @@ def prepare(
         known["split"] = _split(known, split_table, tuple(keys))
         writer.finish(known, names)
     report.flags = count(known["flags"])
-    tell_no_velocities(flow.survey, report.flags, report.n_spectra)
+    tell_no_velocities(flow.survey, report.flags, report.n_spectra, velocities)
     report.labels = {name: int(np.isfinite(known[name]).sum()) for name in names}
     return report
 

@@ -106,7 +106,7 @@ class Sample(Section):
     split : str, optional
         Table that says which stars are `pool` and which `test`.
     velocities : str, optional
-        ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's.
+        ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's; or ``measure``.
     stars : str, optional
         Table of the stars whose spectra are read; of all others not even the files are, where their names tell.
     mock : dict, optional

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from ..datasets import SetWriter, prepare, star_columns
+from ..datasets import SetWriter, given_table, prepare, star_columns
 from ..errors import InputError, SettingsError
 from ..files import atomic_folder, content_hash, read_json
 from ..preprocess import Preprocessing
@@ -213,6 +213,7 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
         return folder
     say(f"preparing {sample.survey} from {sample.spectra}")
     labels = None if isinstance(sample, PlaneSample) else locate(sample.labels, study, out)
+    table = given_table(sample.velocities)
     with (
         Skipped(say) as skipped,
         tqdm(unit="spectra", desc=f"prepare {sample.survey}", disable=None, leave=False) as bar,
@@ -230,7 +231,7 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
             quality=Quality.from_dict(study.quality),
             labels=labels,
             split=None if sample.split is None else locate(sample.split, study, out),
-            velocities=None if sample.velocities is None else locate(sample.velocities, study, out),
+            velocities=sample.velocities if table is None else locate(table, study, out),
             stars=None if sample.stars is None else locate(sample.stars, study, out),
             columns=Choice(sample.columns),
             stated=Stated(sample.medium or "", sample.frame or "", sample.unit or ""),
@@ -278,7 +279,7 @@ def _mock_set(settings: MockSettings, folder: Path, study: Study, say: Say) -> N
 
 def _names(sample: Sample) -> list[str]:
     """File names of a sample, in the order in which they are looked for."""
-    names = [sample.spectra, sample.labels, sample.split, sample.velocities, sample.stars]
+    names = [sample.spectra, sample.labels, sample.split, given_table(sample.velocities), sample.stars]
     if isinstance(sample, PlaneSample):
         names += [sample.reference, sample.truth]
     return [name for name in names if name]

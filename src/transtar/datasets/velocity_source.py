@@ -1,0 +1,157 @@
+"""Where the radial velocities of a run come from, if not from the survey: a table, or the spectra themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from ..grids import MOST_VELOCITY
+from ..labels import VelocityReport, find_velocities
+from ..spectra import SpectrumBatch
+from ..surveys import Survey
+from ..telling import tell
+
+MEASURE = "measure"
+"""What a user says in place of a table to have velocities measured."""
+
+NOTABLE = 10.0
+"""A median difference from the survey's velocities, in km/s, and in units of its own error, from which it is pointed at."""
+
+
+def given_table(velocities: str | None) -> str | None:
+    """What a user says of velocities, if it is a table."""
+    return None if velocities == MEASURE else velocities
+
+
+class VelocitySource(Protocol):
+    """Gives velocities to one batch after another, and says in the end how that went."""
+
+    def give(self, batch: SpectrumBatch) -> SpectrumBatch:
+        """The batch with other velocities."""
+
+    def lines(self) -> list[str]:
+        """What is to be told when all batches are through.
+
+        Raises
+        ------
+        InputError
+            If the source had nothing for any spectrum, though it should have.
+        """
+
+
+@dataclass
+class FromTable:
+    """Velocities of a table; joined as labels are.
+
+    Parameters
+    ----------
+    table : mapping of str to ndarray
+        As from `transtar.labels.read_velocities`.
+    name : str
+        Of the table, for messages.
+    report : VelocityReport
+    """
+
+    table: Mapping[str, np.ndarray]
+    name: str = "the table of velocities"
+    report: VelocityReport = field(default_factory=VelocityReport)
+
+    def give(self, batch: SpectrumBatch) -> SpectrumBatch:
+        """The batch with the velocities of the table, NaN where it has none."""
+        if batch.frame == "rest":
+            tell(f"{batch.survey}: velocities are not applied to spectra whose wavelengths are at rest")
+        velocity = find_velocities(
+            self.table,
+            file=batch.meta["file"],
+            ids=batch.ids,
+            star=batch.meta.get("star"),
+            keys={name: batch.meta[name] for name in batch.keys},
+            report=self.report,
+        )
+        return replace(batch, meta={**batch.meta, "velocity": velocity})
+
+    def lines(self) -> list[str]:
+        """How many spectra the table has; see `VelocitySource`."""
+        self.report.require_match(self.name)
+        return [str(self.report)]
+
+
+@dataclass
+class Measured:
+    """Velocities measured in the spectra, by `transtar.velocity.measure_velocities`.
+
+    Parameters
+    ----------
+    survey : Survey
+        Its sky lines and resolution are used.
+    threads : int, optional
+        All processors if not given.
+    """
+
+    survey: Survey
+    threads: int | None = None
+    n: int = 0
+    n_rest: int = 0
+    n_known: int = 0
+    errors: list[np.ndarray] = field(default_factory=list)
+    differences: list[np.ndarray] = field(default_factory=list)
+
+    def give(self, batch: SpectrumBatch) -> SpectrumBatch:
+        """The batch with measured velocities and their errors, NaN where a spectrum does not show any."""
+        from ..velocity import measure_velocities
+
+        self.n += len(batch)
+        given = batch.meta.get("velocity", np.full(len(batch), np.nan))
+        if batch.frame == "rest":
+            self.n_rest += len(batch)
+            return replace(batch, meta={**batch.meta, "velocity_err": np.full(len(batch), np.nan)})
+        measured = measure_velocities(
+            batch, sky_lines=self.survey.sky_lines, resolution=self.survey.resolution, threads=self.threads
+        )
+        velocity = np.where(measured.good, measured.velocity, np.nan)
+        error = np.where(measured.good, measured.error, np.nan)
+        known = np.isfinite(velocity)
+        self.n_known += int(known.sum())
+        self.errors.append(error[known].astype(np.float32))
+        # A survey's own "0" is often "nobody measured it", and one beyond all stars a failure: neither is an opinion.
+        both = known & (np.abs(given) <= MOST_VELOCITY) & (given != 0)
+        self.differences.append((velocity - given)[both].astype(np.float32))
+        return replace(batch, meta={**batch.meta, "velocity": velocity, "velocity_err": error})
+
+    def lines(self) -> list[str]:
+        """How many velocities were measured, how well, and how they compare with the survey's; see `VelocitySource`."""
+        lines = []
+        if self.n_rest:
+            lines.append(f"velocities: not measured for {self.n_rest} spectra whose wavelengths are at rest")
+        if self.n > self.n_rest:
+            lines.append(self._line())
+        difference = np.concatenate(self.differences or [np.empty(0)])
+        if len(difference) >= 10:
+            middle, scatter = _middle_and_scatter(difference)
+            lines.append(
+                f"velocities: measured minus the survey's: median {middle:+.1f} km/s, scatter {scatter:.1f} km/s "
+                f"(1.48 MAD of {len(difference)} spectra)"
+            )
+            if abs(middle) > NOTABLE and abs(middle) > NOTABLE * scatter / np.sqrt(len(difference)):
+                lines.append(
+                    f"velocities: an offset of {middle:+.1f} km/s speaks of wavelengths of air taken for vacuum (about 80 km/s), "
+                    "of the Earth's motion, or of another zero point; labels are taken at the measured ones"
+                )
+        return lines
+
+    def _line(self) -> str:
+        tried = self.n - self.n_rest
+        line = f"velocities: measured for {self.n_known} of {tried} spectra"
+        if self.n_known:
+            line += f", median error {np.median(np.concatenate(self.errors)):.1f} km/s"
+        if self.n_known < tried:
+            line += f"; {tried - self.n_known} show no clear one (flag NO_VELOCITY)"
+        return line
+
+
+def _middle_and_scatter(values: np.ndarray) -> tuple[float, float]:
+    middle = float(np.median(values))
+    return middle, 1.4826 * float(np.median(np.abs(values - middle)))
