@@ -1,0 +1,216 @@
+"""The search: which template fits best, and about which velocity.
+
+Spectra and templates are brought to one grid even in log wavelength, divided by a running mean in the same way, and
+correlated at every velocity of the search. All templates at all velocities are one matrix, so that a block of spectra costs one
+matrix product; that is the cross-correlation of Tonry & Davis (1979, AJ 84, 1511) with weights, at the lags that stars can have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+from scipy.sparse import csr_matrix
+
+from ..grids import SPEED_OF_LIGHT
+from .templates import Templates
+
+STEP = 1e-4 * np.log(10)
+"""Of ln(wavelength) on the grid of the search: 69 km/s."""
+
+LAGS = 15
+"""Steps of the grid searched to either side: 1,036 km/s."""
+
+RANGE = (3905.0, 5695.0)
+"""Angstrom, observed frame: what stays within the templates at any lag."""
+
+WIDTH = 151
+"""Points of the running mean that spectra and templates are divided by, 10,400 km/s or 170 A; it is taken twice."""
+
+LEAST_POINTS = 150
+"""Points of the grid that a spectrum must cover, about 50 A at each of three places or 200 A at one."""
+
+MISMATCH = 0.03
+"""Added in quadrature to the relative error of a point: no template is better than that."""
+
+SPIKE = 0.35
+"""What rises above the running mean by more than this, and by five times the scatter, is left out: emission, cosmic rays."""
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What the search of all blocks of a batch shares.
+
+    Parameters
+    ----------
+    pixels : slice
+        The native pixels that are used.
+    onto : csr_matrix, shape (n_grid, n_used)
+        Weights of native pixels at points of the grid.
+    shifted : ndarray, shape (n_grid, n_templates * n_lags), float32
+        Templates over their running means, minus one, at each lag.
+    squared : ndarray, shape (n_grid, n_templates), float32
+        Their squares at lag 0.
+    """
+
+    pixels: slice
+    onto: csr_matrix
+    shifted: np.ndarray
+    squared: np.ndarray
+
+    @classmethod
+    def on(cls, wave: np.ndarray, templates: Templates) -> Search | None:
+        """Prepare for spectra on `wave` (Angstrom); None where they have too few pixels in the range of the templates."""
+        low, high = max(RANGE[0], wave[0]), min(RANGE[1], wave[-1])
+        n = int(np.log(high / low) / STEP) + 1 if high > low else 0
+        if n < LEAST_POINTS:
+            return None
+        grid = np.log(low) + STEP * np.arange(n)
+        first, last = np.searchsorted(wave, [low * (1 - 2e-3), high * (1 + 2e-3)])
+        pixels = slice(max(int(first) - 1, 0), min(int(last) + 1, len(wave)))
+        onto = triangles(np.log(wave[pixels]), grid)
+        if np.count_nonzero(np.diff(onto.indptr)) < LEAST_POINTS:
+            return None
+        lags = np.arange(-LAGS, LAGS + 1)
+        flat = np.empty((len(templates.flux), len(lags), n), np.float32)
+        everywhere = np.ones((1, n), np.float32)
+        for k, flux in enumerate(templates.flux):
+            values = np.interp(grid[None, :] - STEP * lags[:, None], templates.log_wave, flux)
+            flat[k] = values / running_mean(values, everywhere) - 1
+        shifted = np.ascontiguousarray(flat.reshape(-1, n).T)
+        squared = np.ascontiguousarray(flat[:, LAGS].T) ** 2
+        return cls(pixels, onto, shifted, squared)
+
+    def run(self, flux: np.ndarray, variance: np.ndarray | None, good: np.ndarray) -> Peaks:
+        """Correlate a block of spectra.
+
+        Parameters
+        ----------
+        flux : ndarray, shape (n, n_used), float32
+            0 where not good.
+        variance : ndarray of the shape of `flux`, or None
+            0 where not good.
+        good : ndarray of the shape of `flux`, bool
+        """
+        values, weight = self._flat(flux, variance, good)
+        n = len(values)
+        product = ((weight * values) @ self.shifted).reshape(n, -1, 2 * LAGS + 1)
+        norm = np.sqrt(weight @ self.squared)
+        power = (weight * values**2).sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            correlation = product / (norm * np.sqrt(power)[:, None])[:, :, None]
+        correlation[~np.isfinite(correlation)] = -1
+        best = correlation.reshape(n, -1).argmax(axis=1)
+        template, lag = best // (2 * LAGS + 1), best % (2 * LAGS + 1)
+        rows = np.arange(n)
+        curve = correlation[rows, template]
+        velocity = SPEED_OF_LIGHT * np.expm1(STEP * (lag - LAGS + _vertex(curve, lag)))
+        usable = np.count_nonzero(weight, axis=1) >= LEAST_POINTS
+        return Peaks(template, velocity, curve[rows, lag], lag, curve, usable)
+
+    def _flat(self, flux, variance, good) -> tuple[np.ndarray, np.ndarray]:
+        """Flux over running mean minus one on the grid, and weights; shape (n, n_grid), float32."""
+        share = (self.onto @ good.astype(np.float32).T).T
+        whole = np.asarray(self.onto.sum(axis=1)).ravel()
+        covered = (share > 0.5 * whole) & (whole > 0)
+        total = np.where(covered, share, 1)
+        values = np.where(covered, (self.onto @ flux.T).T / total, 0)
+        used = covered.astype(np.float32)
+        level = running_mean(values, used)
+        values = np.clip(np.where(covered, values / level - 1, 0), -1.5, 3)
+        scatter = np.sqrt((used * values**2).sum(axis=1) / np.maximum(used.sum(axis=1), 1))[:, None]
+        spike = values > np.maximum(SPIKE, 5 * scatter)
+        used[spike] = 0
+        values[spike] = 0
+        if variance is None:
+            return values.astype(np.float32), used
+        squares = self.onto.multiply(self.onto).tocsr()
+        relative = (squares @ variance.T).T / (total * level) ** 2
+        return values.astype(np.float32), (used / (relative + MISMATCH**2)).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Peaks:
+    """Outcome of the search for n spectra.
+
+    Parameters
+    ----------
+    template, lag : ndarray, shape (n,), int
+    velocity : ndarray, shape (n,), float64
+        km/s, by a parabola through the peak.
+    height : ndarray, shape (n,)
+        Correlation coefficient at the peak.
+    curve : ndarray, shape (n, 2 * LAGS + 1)
+        Correlation coefficients of the best template.
+    usable : ndarray, shape (n,), bool
+        Whether enough points are good.
+    """
+
+    template: np.ndarray
+    velocity: np.ndarray
+    height: np.ndarray
+    lag: np.ndarray
+    curve: np.ndarray
+    usable: np.ndarray
+
+
+def running_mean(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Weighted mean of each spectrum over `WIDTH` points, taken twice, and not below a tenth of its overall mean.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, n_grid)
+    weight : ndarray, shape (n, n_grid) or (1, n_grid)
+
+    Returns
+    -------
+    ndarray, shape (n, n_grid)
+    """
+
+    def twice(array):
+        once = uniform_filter1d(array, WIDTH, axis=1, mode="reflect")
+        return uniform_filter1d(once, WIDTH, axis=1, mode="reflect")
+
+    share = twice(weight)
+    level = twice(weight * values) / np.maximum(share, 1e-3)
+    mean = (weight * values).sum(axis=1) / np.maximum(weight.sum(axis=1), 1)
+    return np.maximum(level, np.where(mean > 0, 0.1 * mean, 1)[:, None])
+
+
+def triangles(log_wave: np.ndarray, grid: np.ndarray) -> csr_matrix:
+    """Weights by which pixels are averaged at the points of a grid.
+
+    Each pixel has a triangle about it whose half width is the step of the grid or the pixel's own, whichever is wider. So coarse
+    pixels are interpolated linearly and fine ones averaged, and neither moves a line.
+
+    Parameters
+    ----------
+    log_wave : ndarray, shape (n_pixels,)
+        ln of the wavelength, increasing.
+    grid : ndarray, shape (n_grid,)
+        Evenly spaced.
+
+    Returns
+    -------
+    csr_matrix, shape (n_grid, n_pixels), float32
+    """
+    step = np.diff(log_wave)
+    width = np.minimum(np.append(step, step[-1]), np.insert(step, 0, step[0]))
+    half = np.maximum(width, grid[1] - grid[0])
+    first = np.searchsorted(grid, log_wave - half)
+    last = np.searchsorted(grid, log_wave + half)
+    counts = last - first
+    column = np.repeat(np.arange(len(log_wave)), counts)
+    row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
+    weight = (1 - np.abs(grid[row] - log_wave[column]) / half[column]) * width[column] / (grid[1] - grid[0])
+    return csr_matrix((weight.astype(np.float32), (row, column)), shape=(len(grid), len(log_wave)))
+
+
+def _vertex(curve: np.ndarray, peak: np.ndarray) -> np.ndarray:
+    """Vertex of the parabola through a peak and its neighbours, in steps from the peak; 0 at the ends of the search."""
+    rows, inside = np.arange(len(curve)), np.clip(peak, 1, curve.shape[1] - 2)
+    left, middle, right = (curve[rows, inside + k] for k in (-1, 0, 1))
+    bend = left - 2 * middle + right
+    vertex = np.divide(left - right, 2 * bend, out=np.zeros(len(curve)), where=bend < 0)
+    return np.where(inside == peak, np.clip(vertex, -0.5, 0.5), 0)
