@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from transtar.velocity import MeasuredVelocities
 
 from transtar import velocity
 from transtar.datasets import open_flow, read_set
@@ -15,6 +14,9 @@ from transtar.errors import SettingsError
 from transtar.flags import Flag
 from transtar.spectra import SpectrumBatch
 from transtar.surveys import Stated, get_survey
+from transtar.velocity import MeasuredVelocities
+
+from ..made_surveys import made_lamost
 
 LAMOST = get_survey("lamost")
 
