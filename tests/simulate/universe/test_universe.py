@@ -306,11 +306,31 @@ def test_settings():
         ({"xp_continuous": 1.5}, "xp_continuous must be a whole number"),
         ({"resolution": 1}, "resolution must be true or false"),
         ({"blanketing": "much"}, "blanketing must be a number"),
+        ({"lines": "miles"}, "lines must be null or one of lamost-dr10, not miles"),
+        ({"lines": False}, "lines must be null or one of lamost-dr10, not False"),
     ):
         with pytest.raises(SettingsError, match=message):
             universe_settings("small", 0, changes)
     with pytest.raises(SettingsError, match="no scale 'huge'"):
         universe_settings("huge")
+
+
+def test_lines_of_real_stars_are_a_setting_and_on(plan, tmp_path):
+    """They are in the record; without them the spectra are those of the emulator, and nothing else changes."""
+    assert SETTINGS.to_dict()["lines"] == "lamost-dr10"
+    without = universe_settings("small", 7, {**CHANGES, "lines": None})
+    assert without.to_dict() == {**SETTINGS.to_dict(), "lines": None}
+    fluxes = []
+    for settings in (SETTINGS, without):
+        folder = tmp_path / str(settings.lines)
+        spectrum_groups.write_group(spectrum_groups.group_of(plan, "miles/spectra", 0, np.arange(5), folder, settings))
+        batch = next(stream(get_survey("miles"), folder / "miles/spectra"))
+        fluxes.append(batch.flux)
+    lines = (batch.wave > 4000) & (batch.wave < 5595)
+    apart = (batch.wave < 3980) | (batch.wave > 5620)
+    real, synthetic = fluxes
+    np.testing.assert_allclose(real[:, apart], synthetic[:, apart], rtol=0.005)
+    assert np.std(real[:, lines] / synthetic[:, lines]) > 0.01
 
 
 def test_smooth_blanketing_has_no_say_in_the_blue_grid_of_desi(plan):

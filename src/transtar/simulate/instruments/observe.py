@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -29,6 +30,10 @@ V_ZERO = 3.63e8
 V_WAVE = 5500.0
 """Angstrom."""
 
+Change = Callable[[slice, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""Takes which of the stars (a slice), pixels (n_pixels,) in Angstrom, their spectra (n, n_pixels) and velocities (n,) in km/s,
+and gives other spectra (n, n_pixels)."""
+
 REQUIRED = ("source_id", "teff", "feh", "vsini", "radial_velocity", "ebv", "v_mag", "ra", "dec")
 """Columns that stars must have."""
 
@@ -43,12 +48,13 @@ def observe(
     arm: str | None = None,
     blanketing: float = 1.0,
     snr: np.ndarray | None = None,
+    change: Change | None = None,
 ) -> SpectrumBatch:
     """Observe stars.
 
-    In order: rotation, line spread, velocity and pixels; extinction; errors of throughput and flux calibration; residuals of
-    sky lines; noise to the survey's S/N; cosmic rays, dead pixels, missing arms. Every star has its own random streams, so that
-    the result does not depend on which other stars are observed with it.
+    In order: rotation, line spread, velocity and pixels; `change`; extinction; errors of throughput and flux calibration;
+    residuals of sky lines; noise to the survey's S/N; cosmic rays, dead pixels, missing arms. Every star has its own random
+    streams, so that the result does not depend on which other stars are observed with it.
 
     Parameters
     ----------
@@ -67,6 +73,8 @@ def observe(
         Factor on the smooth blanketing outside the emulator's range.
     snr : ndarray, shape (n_stars,), optional
         Wanted S/N per pixel instead of draws from the survey's distribution.
+    change : Change, optional
+        What is to be done to the spectra on their pixels before extinction, errors and noise.
 
     Returns
     -------
@@ -104,6 +112,8 @@ def observe(
         rows = slice(start, min(start + BLOCK, n))
         part = {name: column[rows] for name, column in columns.items()}
         ideal = ideal_flux(chosen, model.select(rows), part, velocity[rows], effects, blanketing)
+        if change is not None:
+            ideal = change(rows, pixels, ideal, velocity[rows])
         if effects.extinction and not instrument.dereddened:
             ideal *= 10 ** (-0.4 * R_V * part["ebv"][:, None] * _reddening(chosen))
         flux[rows], ivar[rows], bits[rows] = detect(

@@ -16,8 +16,10 @@ from ..emulator.emulator_storage import load_emulator
 from ..emulator.model_spectra import ModelSpectra
 from ..instruments.instrument import DESI, LAMOST, MILES
 from ..instruments.lsf import FWHM_PER_SIGMA
-from ..instruments.observe import observe
+from ..instruments.observe import Change, observe
 from ..instruments.xp import observe_xp
+from ..mocks.line_correction import LineCorrection, load_lines
+from ..mocks.observed_lines import real_lines
 from ..native import desi, gaia, lamost, miles, mws
 from ..stars.truth import spectrum_labels
 from .samples import Plan
@@ -107,6 +109,12 @@ def shipped_emulator() -> Emulator:
     return load_emulator()
 
 
+@lru_cache(maxsize=1)
+def shipped_correction(name: str) -> LineCorrection:
+    """A line correction that ships with transtar, read once a process."""
+    return load_lines(name)
+
+
 def _models(rows: Table) -> ModelSpectra:
     emulator = shipped_emulator()
     return ModelSpectra.from_emulator(emulator, spectrum_labels(rows, emulator.label_names))
@@ -114,8 +122,17 @@ def _models(rows: Table) -> ModelSpectra:
 
 def _observe(group: Group, instrument, model: ModelSpectra, **options) -> SpectrumBatch:
     settings = group.settings
-    options = {"effects": settings.effects, "blanketing": settings.blanketing, **options}
+    options = {"effects": settings.effects, "blanketing": settings.blanketing, "change": _change(group), **options}
     return observe(instrument, model, group.rows, seed=settings.seed, **options)
+
+
+def _change(group: Group) -> Change | None:
+    """The lines of real stars, put in by the labels of which the spectra are made."""
+    if group.settings.lines is None:
+        return None
+    emulator = shipped_emulator()
+    labels = emulator.clip(spectrum_labels(group.rows, emulator.label_names))
+    return real_lines(shipped_correction(group.settings.lines), dict(zip(emulator.label_names, labels.T, strict=True)))
 
 
 def _lamost(group: Group) -> list[Path]:

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from ...checks import MOST_SEED, check_mapping, check_real, check_whole
-from ...errors import SettingsError, check_keys
+from ...errors import SettingsError, check_keys, shown
 from ..instruments.effects import EFFECTS, Effects
+from ..mocks.line_correction import shipped_lines
 from ..stars.population import draw_stars
 from ..stars.population_settings import DESI_LIKE, LAMOST_LIKE, MILES_LIKE, Population
 from .samples import Draw
@@ -37,6 +38,8 @@ class UniverseSettings:
         Greatest number of Gaia XP spectra that are written as coefficients, too (which GaiaXPy must make).
     blanketing : float
         Factor on the smooth blanketing where spectra have no lines.
+    lines : str or None
+        Name of the shipped `LineCorrection` that gives the stars the lines of real ones; None leaves the synthetic ones.
 
     Raises
     ------
@@ -52,6 +55,7 @@ class UniverseSettings:
     desi_declination: Range = DESI_LIKE.declination
     xp_continuous: int = 100
     blanketing: float = 1.0
+    lines: str | None = "lamost-dr10"
 
     def __post_init__(self) -> None:
         check_whole(self.seed, "seed", 0, MOST_SEED)
@@ -59,6 +63,8 @@ class UniverseSettings:
         if not isinstance(self.resolution, bool):
             raise SettingsError(f"resolution must be true or false, not {self.resolution}")
         check_real(self.blanketing, "blanketing", 0, 1000)
+        if self.lines is not None and self.lines not in shipped_lines():
+            raise SettingsError(f"lines must be null or one of {', '.join(shipped_lines())}, not {shown(self.lines)}")
         for name, least, most in (("desi_right_ascension", 0, 360), ("desi_declination", -90, 90)):
             value = getattr(self, name)
             try:
