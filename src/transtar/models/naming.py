@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import shown
@@ -39,10 +39,28 @@ def name_models(names: Sequence[str | Path], models: Sequence[Estimator], survey
 def describe_last_step(model: Estimator) -> str:
     """One line on how the last step of a model's training went."""
     step = model.provenance[-1] if model.provenance else {}
-    text = f"{', '.join(model.label_names)} by {step.get('strategy')} on {step.get('n_train')} stars"
+    text = f"{', '.join(model.label_names)} by {step.get('strategy')}{learnt_from(step)} on {step.get('n_train')} stars"
     if step.get("n_validation"):
         text += f", {step['n_validation']} held out"
     if step.get("best_epoch") is not None:
         loss = step["validation_loss"][step["best_epoch"]]
         text += f"; best validation loss {loss:.4f} after epoch {step['best_epoch']} of {step['epochs_run']}"
     return text
+
+
+def learnt_from(step: Mapping) -> str:
+    """Which label a step of the provenance learnt in the place of which: ', mg_fe from alphafe'; empty for most steps.
+
+    Parameters
+    ----------
+    step : mapping
+
+    Returns
+    -------
+    str
+    """
+    old, new = (step.get(name) for name in ("from_label", "label"))
+    if not isinstance(old, list) or not isinstance(new, list):
+        return ""
+    changed = [f", {shown(b, 60)} from {shown(a, 60)}" for a, b in zip(old, new, strict=False) if a != b]
+    return "".join(changed)
