@@ -3,7 +3,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from transtar.catalog import read_catalog
+from transtar.catalog import read_columns
 from transtar.models import load_estimator
 from transtar.train import Recalibrate, Residual, ZeroShot
 
@@ -26,7 +26,7 @@ def test_a_new_label_is_learnt_from_an_old_one(world, transtar, tmp_path, strate
     assert ", teff from feh on" in transtar("models", "show", tmp_path / "new").out
     done = transtar("predict", "--model", tmp_path / "new", "--data", world.target, "--out", tmp_path / "c.parquet")
     assert done.code == 0, done.err
-    catalog = read_catalog(tmp_path / "c.parquet")
+    catalog = read_columns(tmp_path / "c.parquet")
     assert np.isfinite(catalog["teff"]).any()
     assert "teff_err" not in catalog
     assert "feh" not in catalog

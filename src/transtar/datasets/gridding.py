@@ -11,13 +11,13 @@ from ..labels import VelocityReport, find_velocities
 from ..preprocess import GridSpectra, Preprocessing, preprocess
 from ..quality import Quality
 from ..spectra import SpectrumBatch
-from ..surveys import Survey
+from ..surveys import Survey, get_survey
 from ..telling import tell
 
 
 def preprocess_batch(
     batch: SpectrumBatch,
-    survey: Survey,
+    survey: Survey | str,
     settings: Preprocessing,
     velocity_table=None,
     threads: int | None = None,
@@ -29,7 +29,7 @@ def preprocess_batch(
     Parameters
     ----------
     batch : SpectrumBatch
-    survey : Survey
+    survey : Survey or str
         Its sky lines and resolution are used.
     settings : Preprocessing
     velocity_table : dict, optional
@@ -50,6 +50,7 @@ def preprocess_batch(
     InputError
         If the batch does not overlap the wavelength grid, or a resolution is needed and unknown.
     """
+    survey = get_survey(survey)
     if velocity_table is not None:
         batch = _with_velocities(batch, velocity_table, velocity_report)
     return preprocess(
@@ -59,7 +60,7 @@ def preprocess_batch(
 
 def grid_spectra(
     batches: Iterable[SpectrumBatch],
-    survey: Survey,
+    survey: Survey | str,
     settings: Preprocessing,
     *,
     velocity_table=None,
@@ -74,7 +75,7 @@ def grid_spectra(
     ----------
     batches : iterable of SpectrumBatch
         As from `transtar.surveys.stream`.
-    survey : Survey
+    survey : Survey or str
     settings : Preprocessing
     velocity_table : dict, optional
         As from `transtar.labels.read_velocities`; its velocities take the place of those of the batches.
@@ -100,6 +101,7 @@ def grid_spectra(
     SettingsError, MismatchError
         For what is wrong with the settings, and so with every file.
     """
+    survey = get_survey(survey)
     for batch in batches:
         if velocity_table is not None:
             batch = _with_velocities(batch, velocity_table, velocity_report)
