@@ -18,7 +18,7 @@ import pytest
 from astropy.table import Table
 from safetensors.numpy import load_file
 
-from transtar.catalog import read_catalog
+from transtar.catalog import read_columns
 from transtar.cli import main
 from transtar.datasets import read_set
 from transtar.flags import Flag
@@ -94,7 +94,7 @@ def test_models(version):
 @pytest.mark.parametrize("ending", ["parquet", "fits", "csv"])
 def test_catalogs(version, ending):
     path = DATA / version / f"catalog.{ending}"
-    catalog = read_catalog(path)
+    catalog = read_columns(path)
     plain = Table.read(path)
     assert len(catalog["feh"]) == len(plain) == 24
     assert catalog["id"].tolist() == [2**62 + 1 + number for number in range(24)]
@@ -108,7 +108,7 @@ def test_predictions_are_what_they_were(version, ending, tmp_path, capsys):
     out = tmp_path / f"catalog.{ending}"
     folder = DATA / version
     assert main(["predict", "--model", str(folder / "model"), "--data", str(set_of(version)), "--out", str(out)]) == 0
-    now, before = read_catalog(out), read_catalog(folder / f"catalog.{ending}")
+    now, before = read_columns(out), read_columns(folder / f"catalog.{ending}")
     assert set(now) == set(before)
     for name, column in before.items():
         if column.dtype.kind == "f":
@@ -144,7 +144,7 @@ def test_predictions_by_an_input_of_a_set_are_what_they_were(ending, tmp_path, c
     out, folder = tmp_path / "catalog.parquet", DATA / "format-3"
     assert main(["predict", "--model", str(folder / "model"), "--data", str(folder / "set"), "--out", str(out)]) == 0
     assert "1 of 12 spectra are without the input 'flux+depths'" in capsys.readouterr().err
-    now, before = read_catalog(out), read_catalog(folder / f"catalog.{ending}")
+    now, before = read_columns(out), read_columns(folder / f"catalog.{ending}")
     assert set(now) == set(before)
     for name, column in before.items():
         if column.dtype.kind == "f":
@@ -180,7 +180,7 @@ def test_the_shipped_models_say_of_real_stars_what_they_said(survey, data, tmp_p
     models = ["mock-feh", "mock-alphafe", "mock-teff", "mock-logg"]
     arguments = ["predict", "--survey", survey, "--spectra", *files, "--model", *models, "--out", str(out)]
     assert main(arguments) == 0
-    now = read_catalog(out)
+    now = read_columns(out)
     place = {Path(name).name: row for row, name in enumerate(now["file"])}
     rows = [place[Path(row["file"]).name] for row in before]
     assert now["flags"][rows].tolist() == [int(row["flags"]) for row in before]

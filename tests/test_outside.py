@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from transtar import read_catalog, read_set
+from transtar import read_columns, read_set
 from transtar.errors import MismatchError
 
 OUTSIDE = '''
@@ -118,7 +118,7 @@ def test_all_four_in_one_chain(outside):
     assert "feh by log-cosh on" in adapted
     # Native spectra of the survey, on the grid, with the input computed on the way.
     outside("predict", "--model", "model", "--survey", "pages", "--spectra", "spectra", "--out", "catalog.parquet")
-    catalog = read_catalog(outside.folder / "catalog.parquet")
+    catalog = read_columns(outside.folder / "catalog.parquet")
     feh = {
         int(row.split(",")[0]): float(row.split(",")[1])
         for row in (outside.folder / "labels.csv").read_text().split()[1:]

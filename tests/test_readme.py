@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from transtar.catalog import read_catalog
+from transtar.catalog import read_columns
 from transtar.flags import BAD, DESCRIPTIONS, NO_LABEL, Flag
 from transtar.glossary import as_markdown
 from transtar.studies import load_study
@@ -95,7 +95,7 @@ def test_everything_the_readme_shows_runs_in_order(small_data, tmp_path):
         assert any(f"transtar {verb} " in content for _, content in shown), verb
     assert "R2" in printed
     assert ".fits" in printed
-    catalog = read_catalog(tmp_path / "catalog.parquet")
+    catalog = read_columns(tmp_path / "catalog.parquet")
     assert len(catalog["feh"]) == 250
     assert (tmp_path / "scores" / "metrics.json").is_file()
 

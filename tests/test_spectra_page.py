@@ -72,10 +72,10 @@ def test_everything_the_page_shows_runs(folder):
         with open(folder / name, newline="") as file:
             found[name] = [float(row["feh"]) for row in csv.DictReader(file)]
     from transtar import read_set
-    from transtar.catalog import read_catalog
+    from transtar.catalog import read_columns
 
     np.testing.assert_allclose(found["text.csv"], found["nameless.csv"], atol=1e-4)
-    np.testing.assert_allclose(read_catalog(folder / "images.parquet")["feh"], found["text.csv"], atol=0.02)
+    np.testing.assert_allclose(read_columns(folder / "images.parquet")["feh"], found["text.csv"], atol=0.02)
     with open(folder / "measured.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     np.testing.assert_allclose([float(row["velocity"]) for row in rows], 100, atol=2)

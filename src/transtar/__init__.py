@@ -36,6 +36,10 @@ _MODULES = {
     "predict_files": "catalog",
     "predict_set": "catalog",
     "read_catalog": "catalog",
+    "flag_names": "flags",
+    "from_spectrum": "surveys.specutils_bridge",
+    "plot_spectrum": "report",
+    "predict_spectra": "catalog",
     "write_catalog": "catalog",
     "evaluate_catalog": "evaluate",
     "Flag": "flags",
@@ -46,20 +50,22 @@ _MODULES = {
 }
 
 if TYPE_CHECKING:
-    from .catalog import predict_batches, predict_files, predict_set, read_catalog, write_catalog
+    from .catalog import predict_batches, predict_files, predict_set, predict_spectra, read_catalog, write_catalog
     from .datasets import PreparedSet, Stars, add_input, read_set
     from .datasets.gridding import preprocess_batch
     from .datasets.prepare import prepare
     from .errors import TranstarError
     from .evaluate import evaluate_catalog
-    from .flags import Flag
+    from .flags import Flag, flag_names
     from .labels import read_labels
     from .models import Estimator
     from .preprocess import Preprocessing
     from .quality import Quality
+    from .report import plot_spectrum
     from .spectra import SpectrumBatch
     from .studies import load_study, redraw, run_study
     from .surveys import Stated, Survey, get_survey, register, stream
+    from .surveys.specutils_bridge import from_spectrum
     from .train import Augmentation, TrainSettings, finetune, make_strategy, pretrain
     from .train.choose import choose
 
@@ -80,12 +86,16 @@ __all__ = [
     "choose",
     "evaluate_catalog",
     "finetune",
+    "flag_names",
+    "from_spectrum",
     "get_survey",
     "load_study",
     "make_strategy",
+    "plot_spectrum",
     "predict_batches",
     "predict_files",
     "predict_set",
+    "predict_spectra",
     "prepare",
     "preprocess_batch",
     "pretrain",
@@ -109,4 +119,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted([*__all__, "__version__"])

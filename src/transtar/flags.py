@@ -6,6 +6,8 @@ from enum import IntFlag
 
 import numpy as np
 
+from .errors import InputError
+
 
 class Flag(IntFlag):
     """Quality bits; see `DESCRIPTIONS` for their meaning and `BAD` / `NO_LABEL` for their weight."""
@@ -66,3 +68,41 @@ def count(flags: np.ndarray) -> dict[str, int]:
     """Count the rows that carry each flag; only flags that occur, in bit order."""
     counts = {flag.name: int(has(flags, flag).sum()) for flag in Flag}
     return {name: n for name, n in counts.items() if n and name}
+
+
+def flag_names(value):
+    """Quality flags in words.
+
+    Parameters
+    ----------
+    value : int, or array_like of int, shape (n,)
+        As in the column `flags` of a catalog.
+
+    Returns
+    -------
+    str, or ndarray of str, shape (n,)
+        Names in the order of the bits, separated by blanks: 'LOW_SNR TRAINED_ON'; '' where nothing is set. A bit that this
+        version of transtar does not know is 'BIT_20'.
+
+    Raises
+    ------
+    InputError
+        If the flags are no integers.
+
+    Examples
+    --------
+    >>> flag_names(6)
+    'LOW_SNR NO_IVAR'
+    """
+    flags = np.asarray(value)
+    if flags.dtype.kind not in "iu":
+        raise InputError(f"flags are integers, not {flags.dtype}; give the column 'flags' of a catalog")
+    words = {int(one): _in_words(int(one)) for one in np.unique(flags)}
+    named = np.array([words[int(one)] for one in flags.ravel()], dtype=str).reshape(flags.shape)
+    return str(named) if flags.ndim == 0 else named
+
+
+def _in_words(value: int) -> str:
+    known = {flag.bit_length() - 1: str(flag.name) for flag in Flag}
+    # A negative number is no set of flags: the bits of an int32 are those below 31.
+    return " ".join(known.get(bit, f"BIT_{bit}") for bit in range(32) if value >> bit & 1)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .errors import InputError
+from .summary import counted, span, summary
 from .telling import tell
 
 FRAMES = ("observed", "rest")
@@ -18,7 +19,7 @@ ORDINARY = 40
 fit into single precision, too."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SpectrumBatch:
     """Spectra that share one wavelength array, as they come from a survey.
 
@@ -90,6 +91,18 @@ class SpectrumBatch:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __repr__(self) -> str:
+        return summary(
+            f"SpectrumBatch: {len(self):,} spectra of {self.survey}",
+            {
+                "wavelengths": f"{span(self.wave)}, {self.frame} frame; native medium {self.medium}",
+                "errors": "none" if self.ivar is None else "inverse variances",
+                "bad pixels": f"{self.mask.mean():.1%}" if self.mask.size else None,
+                "columns": ", ".join(self.meta),
+                "left out": counted(self.left_out),
+            },
+        )
 
     def select(self, rows) -> SpectrumBatch:
         """The spectra at `rows` (slice, index or bool array) as a new batch."""

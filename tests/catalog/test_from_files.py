@@ -4,7 +4,7 @@ import threading
 import numpy as np
 import pytest
 
-from transtar.catalog import predict_files, predict_set, read_catalog, read_metadata
+from transtar.catalog import predict_files, predict_set, read_columns, read_metadata
 from transtar.datasets import prepare, read_set
 from transtar.errors import InputError, MismatchError, SettingsError
 from transtar.flags import Flag, has
@@ -48,7 +48,7 @@ def test_what_is_given_is_what_is_written(spectra, tmp_path, ending):
     written = predict_files(MODELS, "lamost", spectra, out, batch_size=2)
     given = predict_files(MODELS, LAMOST, [str(spectra)], batch_size=2)
     assert written.columns is None
-    read = read_catalog(out)
+    read = read_columns(out)
     assert_same({name: given.columns[name] for name in read}, read)
     assert list(read) == list(given.columns)
     assert (given.n_spectra, given.flags, given.skipped) == (written.n_spectra, written.flags, written.skipped)
@@ -139,7 +139,7 @@ def test_a_set_keeps_its_flags_unless_other_thresholds_are_given(target, tmp_pat
     assert (good >= 0.8).all()
     strict = predict_set("mock-feh", target, tmp_path / "c.parquet")
     assert strict.flags["LOW_GOOD_FRACTION"] == 6
-    assert np.isnan(read_catalog(tmp_path / "c.parquet")["feh"]).all()
+    assert np.isnan(read_columns(tmp_path / "c.parquet")["feh"]).all()
     assert not caplog.records
     loose = predict_set("mock-feh", target, quality={"good_fraction": 0.8})
     assert "LOW_GOOD_FRACTION" not in loose.flags
@@ -178,7 +178,7 @@ def get_files(target):
 
 def test_models_may_come_from_an_iterator(spectra, tmp_path):
     predict_files(iter(MODELS), "lamost", spectra, tmp_path / "c.csv")
-    assert {"feh", "teff"} <= set(read_catalog(tmp_path / "c.csv"))
+    assert {"feh", "teff"} <= set(read_columns(tmp_path / "c.csv"))
 
 
 @pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"batch_size": 1.5}, {"threads": 0}])

@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from transtar.catalog import CatalogWriter, predict_batches, read_catalog
+from transtar.catalog import CatalogWriter, predict_batches, read_columns
 from transtar.errors import InputError
 from transtar.flags import Flag, has
 from transtar.preprocess import GridSpectra, Preprocessing
@@ -134,7 +134,7 @@ def test_spectrum_batches_bring_their_keys_and_stream_into_a_catalog(tmp_path):
     with CatalogWriter(tmp_path / "c.fits") as writer:
         for columns in predict_batches([Fake()], stream()):
             writer.append(columns)
-    read = read_catalog(tmp_path / "c.fits")
+    read = read_columns(tmp_path / "c.fits")
     np.testing.assert_array_equal(read["id"], 2**62 + 1 + np.arange(6))
     assert set(read["PROGRAM"]) == {"bright"}
     assert set(read["survey"]) == {"desi"}

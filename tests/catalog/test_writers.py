@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from transtar.catalog import CatalogWriter, read_catalog, read_metadata, write_catalog, writers
+from transtar.catalog import CatalogWriter, read_columns, read_metadata, write_catalog, writers
 from transtar.errors import InputError, SettingsError
 
 BIG = 2**62 + 1
@@ -37,7 +37,7 @@ def columns(n=5, start=0):
 def test_round_trip(tmp_path, suffix):
     path = tmp_path / f"catalog.{suffix}"
     write_catalog(path, columns(), METADATA)
-    read = read_catalog(path)
+    read = read_columns(path)
     assert list(read) == list(columns())
     for name, array in columns().items():
         if name == "file" and suffix == "fits":
@@ -58,7 +58,7 @@ def test_batches_make_the_same_table_as_one_write(tmp_path, suffix):
             writer.append(columns(4, start))
         assert not (tmp_path / f"stream.{suffix}").exists()
     write_catalog(tmp_path / f"whole.{suffix}", columns(20), METADATA)
-    streamed, whole = (read_catalog(tmp_path / f"{name}.{suffix}") for name in ("stream", "whole"))
+    streamed, whole = (read_columns(tmp_path / f"{name}.{suffix}") for name in ("stream", "whole"))
     for name in whole:
         np.testing.assert_array_equal(streamed[name], whole[name])
 
@@ -68,7 +68,7 @@ def test_many_rows_in_fits(tmp_path):
     with CatalogWriter(tmp_path / "c.fits") as writer:
         for start in range(0, rows, 50_000):
             writer.append({"id": BIG + np.arange(start, start + 50_000), "feh": np.full(50_000, 0.5)})
-    np.testing.assert_array_equal(read_catalog(tmp_path / "c.fits")["id"], BIG + np.arange(rows))
+    np.testing.assert_array_equal(read_columns(tmp_path / "c.fits")["id"], BIG + np.arange(rows))
     assert (tmp_path / "c.fits").stat().st_size % 2880 == 0
 
 
@@ -108,13 +108,13 @@ def test_csv_is_plain_unless_header_lines_are_asked_for(tmp_path):
     text = (tmp_path / "told.csv").read_text()
     assert text.startswith("# model: mock-feh\n")
     assert "# column teff [K]: effective temperature\n" in text
-    np.testing.assert_array_equal(read_catalog(tmp_path / "told.csv")["id"], columns()["id"])
+    np.testing.assert_array_equal(read_columns(tmp_path / "told.csv")["id"], columns()["id"])
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_no_rows(tmp_path, suffix):
     write_catalog(tmp_path / f"c.{suffix}", columns(0))
-    read = read_catalog(tmp_path / f"c.{suffix}")
+    read = read_columns(tmp_path / f"c.{suffix}")
     assert list(read) == list(columns())
     assert len(read["id"]) == 0
     assert read["id"].dtype == np.int64
@@ -122,13 +122,13 @@ def test_no_rows(tmp_path, suffix):
 
 def test_foreign_tables(tmp_path):
     Table({"ID": np.array([BIG, 2]), "TEFF": [5000.0, 6000.0], "Other": ["a", "b"]}).write(tmp_path / "t.fits")
-    assert list(read_catalog(tmp_path / "t.fits")) == ["id", "teff", "Other"]
+    assert list(read_columns(tmp_path / "t.fits")) == ["id", "teff", "Other"]
     pq.write_table(pa.table({"id": [BIG, None], "feh": [None, 0.1]}), tmp_path / "t.parquet")
-    read = read_catalog(tmp_path / "t.parquet")
+    read = read_columns(tmp_path / "t.parquet")
     np.testing.assert_array_equal(read["id"], [BIG, -1])
     np.testing.assert_array_equal(read["feh"], [np.nan, 0.1])
     (tmp_path / "t.csv").write_text(f"# a comment\nid,feh,note\n{BIG},,x\n,0.5,y\n")
-    read = read_catalog(tmp_path / "t.csv")
+    read = read_columns(tmp_path / "t.csv")
     np.testing.assert_array_equal(read["id"], [BIG, -1])
     np.testing.assert_array_equal(read["feh"], np.array([np.nan, 0.5], np.float32))
 
@@ -143,13 +143,13 @@ def test_unknown_suffix(tmp_path, name):
 def test_unreadable_files(tmp_path, suffix):
     path = tmp_path / f"c.{suffix}"
     with pytest.raises(InputError, match="no such file"):
-        read_catalog(path)
+        read_columns(path)
     path.write_bytes(b"")
     with pytest.raises(InputError, match="empty file"):
-        read_catalog(path)
+        read_columns(path)
     path.write_bytes(b"\x80\x81nonsense\x00" * 50)
     with pytest.raises(InputError, match="cannot be read") as caught:
-        read_catalog(path)
+        read_columns(path)
     assert "\n" not in str(caught.value)
 
 
@@ -159,7 +159,7 @@ def test_truncated_files(tmp_path):
         write_catalog(path, columns(2000))
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with pytest.raises(InputError, match=r"cannot be read|truncated FITS file|damaged or not a parquet file"):
-            read_catalog(path)
+            read_columns(path)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_flipped_bit_of_the_data_is_told(tmp_path, place):
     content[place] ^= 4
     path.write_bytes(content)
     with pytest.raises(InputError, match="damaged data"):
-        read_catalog(path)
+        read_columns(path)
 
 
 def test_a_flipped_bit_of_the_header_is_told(tmp_path):
@@ -226,9 +226,9 @@ def test_a_flipped_bit_of_the_header_is_told(tmp_path):
         assert content.count(old) == 1
         path.write_bytes(content.replace(old, new))
         with pytest.raises(InputError, match="damaged header"):
-            read_catalog(path)
+            read_columns(path)
     path.write_bytes(content.replace(b"'teff    '", b"'tefg    '").replace(b"'transtar'", b"'nobody  '"))
-    assert "tefg" in read_catalog(path)
+    assert "tefg" in read_columns(path)
 
 
 def test_a_format_that_is_added_is_written_by_its_own_code(tmp_path, monkeypatch):

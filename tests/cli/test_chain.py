@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
-from transtar.catalog import read_catalog
+from transtar.catalog import read_columns
 from transtar.flags import Flag
 from transtar.models import load_estimator
 from transtar.train import Recalibrate, Residual, ZeroShot
@@ -58,7 +58,7 @@ def test_each_strategy(world, transtar, tmp_path, strategy):
     assert len(model.trained_on["id"]) == 40 + 12
     done = transtar("predict", "--model", tmp_path / "adapted", "--data", world.target, "--out", tmp_path / "c.parquet")
     assert done.code == 0, done.err
-    catalog = read_catalog(tmp_path / "c.parquet")
+    catalog = read_columns(tmp_path / "c.parquet")
     seen = (catalog["flags"] & int(Flag.TRAINED_ON)) != 0
     assert seen.sum() == 12
     done = transtar(
@@ -89,13 +89,13 @@ def test_catalogs_of_native_spectra(world, transtar, tmp_path, suffix):
     assert done.code == 0, done.err
     assert done.out.startswith(f"{out}: 40 rows; flags: ")
     assert "40 TRAINED_ON" in done.out
-    catalog = read_catalog(out)
+    catalog = read_columns(out)
     assert catalog["id"].tolist() == [FIRST_ID + i for i in range(40)]
     assert np.isfinite(catalog["feh"]).all()
     assert {"file", "snr", "good_fraction", "flags", "velocity"} <= set(catalog)
     # The same stars, prepared before, get the same labels.
     assert transtar("predict", "--model", world.model, "--data", world.source, "--out", tmp_path / "b.csv").code == 0
-    np.testing.assert_allclose(read_catalog(tmp_path / "b.csv")["feh"], catalog["feh"], atol=1e-4)
+    np.testing.assert_allclose(read_columns(tmp_path / "b.csv")["feh"], catalog["feh"], atol=1e-4)
     if suffix == "fits":
         assert str(Table.read(out)["velocity"].unit) == "km / s"
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".transtar-")]
@@ -111,7 +111,7 @@ def test_an_ensemble(world, transtar, tmp_path):
     for number, models in enumerate(([world.model], [second], [world.model, second])):
         out = tmp_path / f"{number}.parquet"
         assert transtar("predict", "--model", *models, "--data", world.target, "--out", out).code == 0
-        single.append(read_catalog(out))
+        single.append(read_columns(out))
     values = np.stack([single[0]["feh"], single[1]["feh"]])
     np.testing.assert_allclose(single[2]["feh"], values.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(single[2]["feh_ens_std"], values.std(axis=0, ddof=1), rtol=1e-4, atol=1e-6)
@@ -143,7 +143,7 @@ def test_a_missing_velocity_is_a_flag_and_no_label(world, transtar, tmp_path):
     (tmp_path / "v.csv").write_text("obsid,rv\n" + "\n".join(f"{FIRST_ID + i},1.0" for i in range(39)) + "\n")
     spectra = ("--survey", "lamost", "--spectra", world.lamost / "spectra", "--velocities", f"{tmp_path / 'v.csv'}:rv")
     assert transtar("predict", "--model", world.model, *spectra, "--out", tmp_path / "c.csv").code == 0
-    catalog = read_catalog(tmp_path / "c.csv")
+    catalog = read_columns(tmp_path / "c.csv")
     assert np.flatnonzero(np.isnan(catalog["feh"])).tolist() == [39]
     assert catalog["flags"][39] & Flag.NO_VELOCITY
 
@@ -177,7 +177,7 @@ def test_a_bad_file_is_told_and_left_out(world, transtar, tmp_path):
     assert done.code == 0
     assert f"skipped: {tmp_path / 'bad.fits'}: not a FITS file" in done.err
     assert "bad.fits" not in done.out
-    assert len(read_catalog(tmp_path / "c.csv")["id"]) == 1
+    assert len(read_columns(tmp_path / "c.csv")["id"]) == 1
 
 
 def test_preprocessing_of_a_model_or_a_file(world, transtar, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from transtar.catalog import read_catalog
+from transtar.catalog import read_columns
 
 from ..made_surveys import line_spectrum, write_csv
 from ..surveys.desi_files import FIRST, WAVES, fibermap, write_coadd, write_redrock
@@ -45,7 +45,7 @@ def test_predict_and_evaluate(world, transtar, coadds, tmp_path, suffix):
     assert done.code == 0, done.err
     assert "4 rows left out" in done.err
     assert "8 rows; flags: 4 NO_VELOCITY" in done.out
-    catalog = read_catalog(out)
+    catalog = read_columns(out)
     assert catalog["survey"].tolist() == ["desi"] * 8
     assert catalog["SURVEY"].tolist() == ["main"] * 8
     assert catalog["PROGRAM"].tolist() == ["bright"] * 4 + ["dark"] * 4
@@ -72,6 +72,6 @@ def test_predict_for_some_stars(world, transtar, coadds, tmp_path):
     done = transtar("predict", "--model", world.model, "--survey", "desi", "--spectra", coadds, "--stars",
                     tmp_path / "stars.csv", "--out", tmp_path / "c.csv")  # fmt: skip
     assert done.code == 0, done.err
-    assert read_catalog(tmp_path / "c.csv")["id"].tolist() == [FIRST, FIRST + 2]
+    assert read_columns(tmp_path / "c.csv")["id"].tolist() == [FIRST, FIRST + 2]
     assert "skipped: sv3/dark/0/5/coadd-sv3-dark-5.fits: not found in" in done.err
     assert "stars: 2 of 3 in stars.csv have spectra here; 1 have none, the first of them id 1" in done.err

@@ -94,11 +94,11 @@ def test_tables_and_figures(explained, target, adapted):
     unseen = ~trained_on({"survey": np.full(len(prepared), "miles"), **prepared.columns}, [model.trained_on])
     assert unseen.sum() == found.n_stars == 24
     own = gradients(model, prepared.flux[unseen], "feh")
-    np.testing.assert_allclose(found.models["lora"].absolute.median, np.median(np.abs(own), axis=0), rtol=1e-5)
-    assert list(found.models) == ["zero-shot", "lora"]
+    np.testing.assert_allclose(found.models["adapted"].absolute.median, np.median(np.abs(own), axis=0), rtol=1e-5)
+    assert list(found.models) == ["model", "adapted"]
     columns = pq.read_table(explained / "saliency.parquet").column_names
-    assert {"wavelength", "lora_signed_median", "zero-shot_absolute_upper", "lora_mean"} <= set(columns)
-    assert {row["model"] for row in table(explained / "lines.csv")} == {"zero-shot", "lora"}
+    assert {"wavelength", "adapted_signed_median", "model_absolute_upper", "adapted_mean"} <= set(columns)
+    assert {row["model"] for row in table(explained / "lines.csv")} == {"model", "adapted"}
     rows = table(explained / "response.csv")
     assert {row["moved"] for row in rows} == {"feh", "teff", "logg", "alphafe"}
     test = read_test(explained)

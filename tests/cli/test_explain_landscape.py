@@ -68,7 +68,7 @@ def test_stars_the_model_has_seen_are_left_out_and_counted(world, adapted, trans
     done = transtar(*common, "--split", "all", "--model", world.model)
     assert done.code == 0, done.err
     assert "36 spectra of 36" in done.err
-    assert done.out.splitlines()[2].split()[:2] == ["zero-shot", "all"]
+    assert done.out.splitlines()[2].split()[:2] == ["model", "all"]
     line = fails(*common, "--split", "pool", "--model", adapted / "full")
     assert "no star to compute the loss on" in line
     assert "24 seen by a model in training (TRAINED_ON)" in line

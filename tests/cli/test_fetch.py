@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from transtar.catalog import read_catalog
+from transtar.catalog import read_columns
 from transtar.datasets import read_set
 from transtar.simulate.native import gaia
 from transtar.surveys.gaia_xp import SAMPLING_NM
@@ -73,7 +73,7 @@ def test_what_was_fetched_is_prepared_and_predicted(transtar, service, tmp_path)
         tmp_path / "c.parquet",
     )
     assert done.code == 0, done.err
-    catalog = read_catalog(tmp_path / "c.parquet")
+    catalog = read_columns(tmp_path / "c.parquet")
     assert np.isfinite(catalog["feh"]).all()
     assert {"SURVEY", "PROGRAM", "HEALPIX"} <= set(catalog)
     # The list of what was found is a list of stars like any other.

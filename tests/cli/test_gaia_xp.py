@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from transtar.catalog import read_catalog
+from transtar.catalog import read_columns
 from transtar.flags import Flag
 from transtar.surveys.gaia_xp import SAMPLING_NM
 
@@ -51,7 +51,7 @@ def test_from_files_to_scores(xp, transtar, tmp_path):
     native = ("--survey", "gaia-xp", "--spectra", xp)
     for name, data in (("native", native), ("set", ("--data", source))):
         assert transtar("predict", "--model", model, *data, "--out", tmp_path / f"{name}.parquet").code == 0
-    one, other = (read_catalog(tmp_path / f"{name}.parquet") for name in ("native", "set"))
+    one, other = (read_columns(tmp_path / f"{name}.parquet") for name in ("native", "set"))
     np.testing.assert_allclose(one["teff"], other["teff"], rtol=1e-5)
     np.testing.assert_array_equal(one["flags"], other["flags"])
     done = transtar(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from transtar.catalog import read_catalog
+from transtar.catalog import read_columns
 from transtar.datasets import add_input, read_set
 from transtar.datasets import inputs as inputs_module
 from transtar.flags import Flag, has
@@ -92,8 +92,8 @@ def test_an_encoder_runs_on_the_fly(world, transtar, tmp_path):
         assert done.code == 0, done.err
     prepared = read_set(world.source)
     expected = estimator.predict(np.hstack([prepared.flux, prepared.flux.reshape(-1, 34, 43).min(axis=2)]))[:, 0]
-    np.testing.assert_allclose(read_catalog(tmp_path / "1.parquet")["feh"], expected, rtol=1e-5)
-    np.testing.assert_allclose(read_catalog(tmp_path / "0.parquet")["feh"], expected, atol=1e-4)
+    np.testing.assert_allclose(read_columns(tmp_path / "1.parquet")["feh"], expected, rtol=1e-5)
+    np.testing.assert_allclose(read_columns(tmp_path / "0.parquet")["feh"], expected, atol=1e-4)
 
 
 def test_inputs_of_a_set(world, transtar, fails, tmp_path):
@@ -120,13 +120,13 @@ def test_inputs_of_a_set(world, transtar, fails, tmp_path):
     done = transtar("predict", "--model", adapted, "--data", target, "--out", out)
     assert done.code == 0, done.err
     assert "1 of 36 spectra are without the input 'embedding'" in done.err
-    catalog = read_catalog(out)
+    catalog = read_columns(out)
     assert np.flatnonzero(~np.isfinite(catalog["feh"])).tolist() == [3]
     assert np.flatnonzero(has(catalog["flags"], Flag.NO_INPUT)).tolist() == [3]
     # A model of the flux beside it: each takes its own, and the label is missing where one of them has none.
     done = transtar("predict", "--model", adapted, world.model, "--data", target, "--out", tmp_path / "both.parquet")
     assert done.code == 0, done.err
-    assert np.isfinite(read_catalog(tmp_path / "both.parquet")["feh"]).sum() == 35
+    assert np.isfinite(read_columns(tmp_path / "both.parquet")["feh"]).sum() == 35
     said = fails("predict", "--model", adapted, "--data", world.target, "--out", tmp_path / "d.csv")
     assert "no input 'embedding': the spectra bring flux" in said
     said = fails(

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 
-from transtar.catalog import read_catalog
+from transtar.catalog import read_columns
 from transtar.flags import Flag, has
 
 
@@ -25,11 +25,11 @@ def test_thresholds_of_a_run(world, transtar, tmp_path):
         done = transtar("predict", "--model", world.model, *arguments, "--out", out)
         assert done.code == 0, done.err
         assert ("set anew" in done.err) == (name == "anew")
-        assert has(read_catalog(out)["flags"], Flag.LOW_SNR).all() == low
-    kept = has(read_catalog(tmp_path / "own.parquet")["flags"], Flag.LOW_GOOD_FRACTION)
+        assert has(read_columns(out)["flags"], Flag.LOW_SNR).all() == low
+    kept = has(read_columns(tmp_path / "own.parquet")["flags"], Flag.LOW_GOOD_FRACTION)
     assert kept.any()
-    np.testing.assert_array_equal(np.isnan(read_catalog(tmp_path / "own.parquet")["feh"]), kept)
-    assert np.isfinite(read_catalog(tmp_path / "anew.parquet")["feh"]).all()
+    np.testing.assert_array_equal(np.isnan(read_columns(tmp_path / "own.parquet")["feh"]), kept)
+    assert np.isfinite(read_columns(tmp_path / "anew.parquet")["feh"]).all()
 
 
 def test_impossible_thresholds(world, fails, tmp_path):

@@ -1,21 +1,31 @@
 from pathlib import Path
 
-from transtar.models import describe_last_step, name_models
+import numpy as np
+
+from transtar.grids import get_grid
+from transtar.models import Estimator, describe_last_step, name_models
 
 from .examples import small_estimator
 
 
-def test_short_names():
-    model = small_estimator(provenance=({"step": "pretrain", "strategy": "mlp", "survey": "lamost"},))
-    lora = small_estimator(provenance=({"step": "finetune", "strategy": "lora"},))
-    assert name_models(["m", "adapted"], [model, lora], "miles") == ["zero-shot", "lora"]
-    assert name_models(["m"], [model], "lamost") == ["scratch"]
-    assert name_models(["w/adapted", Path("w/second"), "m"], [lora, lora, model], "miles") == [
-        "adapted", "second", "zero-shot",
-    ]  # fmt: skip
-    # Where nothing is known, and where not even the folders differ in name.
-    assert name_models(["w/plain"], [small_estimator(provenance=())], "miles") == ["plain"]
-    assert name_models(["a/x", Path("b/x")], [lora, lora], "miles") == ["a/x", "b/x"]
+def test_models_go_by_the_names_that_the_user_gave():
+    assert name_models(["mock-feh", "models/lamost-feh"]) == ["mock-feh", "lamost-feh"]
+    assert name_models([Path("w/adapted"), "."]) == ["adapted", "."]
+    # Where not even the folders differ in name.
+    assert name_models(["a/x", Path("b/x")]) == ["a/x", "b/x"]
+
+
+def test_a_model_in_a_few_lines():
+    model = Estimator.load("mock-feh")
+    text = repr(model)
+    assert str(model) == text
+    assert len(text.splitlines()) < 10
+    assert max(map(len, text.splitlines())) < 130
+    assert text.startswith("Estimator of feh\n")
+    for part in ("error 0.18 dex", "grid 'blue', 3999 to 5599 A (vacuum)", "rest frame", "109339 of mock (mlp)"):
+        assert part in text
+    assert "error not measured" in repr(small_estimator(provenance=()))
+    np.testing.assert_array_equal(model.wave, get_grid("blue").wave)
 
 
 def test_the_last_step_in_a_line():

@@ -104,3 +104,16 @@ def test_a_grid_on_which_the_windows_are_not():
     found = made_saliency("lora")
     for wave in (np.linspace(8200, 9000, len(WAVE)), np.linspace(3000, 20 * len(WAVE), len(WAVE))):
         assert len(panels(saliency_maps(replace(found, wave=wave), ()))) == 2
+
+
+def test_models_without_a_strategy_have_a_panel_and_a_colour_each():
+    found = made_saliency("mock-feh", "lamost-feh")
+    spectra, *others = panels(saliency_maps(found, read_lines(), ["lamost-feh", "mock-feh"]))
+    for axes, name in zip(others[:2], ("lamost-feh", "mock-feh"), strict=True):
+        assert axes.texts[0].get_text() == name
+        np.testing.assert_array_equal(axes.lines[0].get_ydata(), found.models[name].absolute.median)
+    assert len({axes.lines[0].get_color() for axes in others[:2]}) == 2
+    marked = [
+        [line.get_xdata()[0] for line in axes.lines if len(line.get_xdata()) == 2] for axes in (spectra, *others[:2])
+    ]
+    assert marked[0] == marked[1] == marked[2]

@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from transtar.catalog import read_catalog
+from transtar.catalog import read_columns
 from transtar.errors import InputError
 from transtar.fetch.ask import from_table
 from transtar.labels import read_labels, read_split, read_stars, read_velocities, table_positions
@@ -256,7 +256,7 @@ def test_one_label_in_two_units(tmp_path):
 def test_catalogs_of_others_that_look_like_ours(tmp_path, caplog):
     """Columns survey and flags do not make a catalog of transtar: -9999 is no prediction, and negative flags are none."""
     rows = "".join(f"{i},lamost,{-9999 if i == 7 else -0.5},{-9999 if i == 3 else 0}\n" for i in range(1, 13))
-    catalog = read_catalog(written(tmp_path / "a.csv", "id,survey,feh,flags\n" + rows))
+    catalog = read_columns(written(tmp_path / "a.csv", "id,survey,feh,flags\n" + rows))
     assert np.isnan(catalog["feh"][6])
     assert not catalog["flags"].any()
 

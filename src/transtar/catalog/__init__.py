@@ -1,8 +1,10 @@
 """Catalogs: predicting for whole surveys, writing and reading the tables."""
 
+from .astropy_table import plain_columns, read_catalog, to_table
 from .from_files import Prediction, predict_files, predict_set
+from .from_spectra import predict_spectra
 from .predict import GridSpectraLike, predict_batches
-from .readers import read_catalog, read_metadata
+from .readers import read_columns, read_metadata
 from .trained import trained_on
 from .writers import SUFFIXES, CatalogWriter, check_suffix, write_catalog
 
@@ -12,11 +14,15 @@ __all__ = [
     "GridSpectraLike",
     "Prediction",
     "check_suffix",
+    "plain_columns",
     "predict_batches",
     "predict_files",
     "predict_set",
+    "predict_spectra",
     "read_catalog",
+    "read_columns",
     "read_metadata",
+    "to_table",
     "trained_on",
     "write_catalog",
 ]

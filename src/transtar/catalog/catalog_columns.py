@@ -8,11 +8,14 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from ..errors import InputError
+from ..errors import InputError, said
 from ..glossary import Column, describe, is_known
 
 METADATA_KEY = b"transtar"
 """Key of a parquet file's schema metadata under which the catalog's own metadata stand, as JSON."""
+
+ASTROPY_KEY = b"table_meta_yaml"
+"""Key under which `astropy.table.Table.read` looks for units and descriptions."""
 
 
 def column_of(name: str, array: np.ndarray) -> Column:
@@ -21,6 +24,46 @@ def column_of(name: str, array: np.ndarray) -> Column:
         return describe(name)
     kind = "str" if array.dtype.kind in "UOST" else array.dtype.name
     return Column(name, kind, "", "")
+
+
+def column_unit(name: str) -> str:
+    """Unit of a column of a catalog, as the glossary has it; empty for a survey's own column."""
+    return describe(name).unit if is_known(name) else ""
+
+
+def plain_array(values, unit: str = "") -> np.ndarray:
+    """An array without mask and unit, of a column of an astropy table, say.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        A Quantity, or a column with a unit, is converted to `unit`, if there is one. What is masked becomes NaN, -1, False or ''.
+    unit : str
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Raises
+    ------
+    InputError
+        If the unit of the values cannot be converted.
+    """
+    given = getattr(values, "unit", None)
+    if given is not None and unit and str(given) != unit:
+        from astropy import units
+
+        try:
+            values = units.Quantity(values).to(unit)
+        except (units.UnitsError, TypeError, ValueError) as error:
+            raise InputError(f"a column in {given} cannot be one in {unit} ({said(error)})") from None
+    mask = getattr(values, "mask", None)
+    values = getattr(values, "unmasked", values)
+    array = np.asarray(getattr(values, "value", values))
+    if mask is None or not np.any(mask):
+        return array
+    filler = {"f": np.nan, "i": -1, "u": 0, "b": False}.get(array.dtype.kind, "")
+    return np.where(mask, filler, array).astype(array.dtype)
 
 
 def check_columns(columns: Mapping[str, np.ndarray], where: str) -> dict[str, np.ndarray]:
@@ -46,7 +89,7 @@ def check_columns(columns: Mapping[str, np.ndarray], where: str) -> dict[str, np
         raise InputError(f"{where}: a catalog needs at least one column")
     checked: dict[str, np.ndarray] = {}
     for name, values in columns.items():
-        array = np.asarray(values)
+        array = plain_array(values, column_unit(name))
         if array.ndim != 1:
             raise InputError(f"{where}: column {name} has shape {array.shape}; catalogs hold one value per row")
         target = column_of(name, array).dtype
@@ -103,7 +146,20 @@ def arrow_schema(columns: Mapping[str, np.ndarray], metadata: Mapping) -> pa.Sch
         kind = pa.string() if array.dtype.kind == "U" else pa.from_numpy_dtype(array.dtype)
         about = {"unit": column.unit, "description": column.description}
         fields.append(pa.field(name, kind, metadata={key: text for key, text in about.items() if text}))
-    return pa.schema(fields, metadata={METADATA_KEY: json.dumps(dict(metadata))})
+    return pa.schema(fields, metadata={METADATA_KEY: json.dumps(dict(metadata)), ASTROPY_KEY: _for_astropy(columns)})
+
+
+def _for_astropy(columns: Mapping[str, np.ndarray]) -> bytes:
+    """Units and descriptions as astropy's own reader of parquet takes them."""
+    from astropy.table import Table
+    from astropy.table.meta import get_yaml_from_table
+
+    table = Table()
+    for name, array in columns.items():
+        column = column_of(name, array)
+        table[name] = array[:0]
+        table[name].unit, table[name].description = column.unit or None, column.description or None
+    return "\n".join(get_yaml_from_table(table)).encode()
 
 
 def to_arrow(columns: Mapping[str, np.ndarray], schema: pa.Schema, where: str) -> pa.Table:

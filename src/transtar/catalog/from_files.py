@@ -6,8 +6,9 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,27 +20,64 @@ from ..models import Estimator, check_ensemble, load_models
 from ..preprocess import GridSpectra, require_same
 from ..quality import Quality
 from ..spectra import SpectrumBatch
+from ..summary import counted, summary
 from ..surveys import Stated, Survey
 from ..telling import tell
+from .astropy_table import to_table
 from .memory import CatalogInMemory
 from .predict import predict_batches
 from .writers import CatalogWriter, check_suffix
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
 
 ModelLike = Estimator | str | Path
 PathLike = str | os.PathLike
 
 
-@dataclass
+@dataclass(repr=False)
 class Prediction(Report):
     """A catalog, and what became of the spectra; the other fields are those of `transtar.datasets.Report`.
 
     Parameters
     ----------
     columns : dict of str to ndarray, shape (n_spectra,), or None
-        The catalog, as `read_catalog` gives it; None where it was written to a file.
+        The catalog, as `read_columns` gives it; None where it was written to a file.
+    metadata : dict
+        Models, their provenance, and thresholds, as a catalog in a file has them.
     """
 
     columns: dict[str, np.ndarray] | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return summary(
+            f"Prediction: {self.n_spectra:,} spectra",
+            {
+                "columns": "in a file" if self.columns is None else ", ".join(self.columns),
+                "flags": counted(self.flags) or "none",
+                "left out": counted(self.left_out),
+                "skipped": None
+                if not self.skipped
+                else f"{len(self.skipped):,} files; the first: {': '.join(self.skipped[0])}",
+            },
+        )
+
+    def to_table(self) -> QTable:
+        """The catalog as an astropy table, with units and descriptions; see `transtar.read_columns`.
+
+        Returns
+        -------
+        astropy.table.QTable
+
+        Raises
+        ------
+        InputError
+            If the catalog was written to a file; `transtar.read_columns` reads it.
+        """
+        if self.columns is None:
+            raise InputError("the catalog was written to a file; transtar.read_columns reads it")
+        return to_table(self.columns, self.metadata)
 
 
 def predict_files(
@@ -110,7 +148,7 @@ def predict_files(
     >>> catalog.columns["feh"]  # doctest: +SKIP
     """
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    estimators, names = _models(models, out, [*paths, stars, given_table(velocities)])
+    estimators, names = load_agreeing(models, out, [*paths, stars, given_table(velocities)])
     settings = estimators[0].preprocessing
     if settings is None:
         raise MismatchError(
@@ -128,7 +166,7 @@ def predict_files(
         warnings.catch_warnings(),
         closing(flow.batches(result, on_skip=on_skip, progress=progress)) as batches,
     ):
-        _predict(estimators, names, batches, out, flow.quality, result)
+        predict_into(result, estimators, names, batches, out, flow.quality)
     tell_no_velocities(flow.survey, result.flags, result.n_spectra, velocities)
     return result
 
@@ -167,7 +205,7 @@ def predict_set(
     SettingsError
         If a threshold is impossible.
     """
-    estimators, names = _models(models, out, [path])
+    estimators, names = load_agreeing(models, out, [path])
     recorded = Quality.recorded(describe_set(path))
     wanted = quality if isinstance(quality, Quality) else recorded.changed(quality or {})
     anew = (wanted.snr, wanted.good_fraction) != (recorded.snr, recorded.good_fraction)
@@ -184,11 +222,11 @@ def predict_set(
             yield part.columns, spectra
 
     result = Prediction()
-    _predict(estimators, names, parts(), out, wanted, result)
+    predict_into(result, estimators, names, parts(), out, wanted)
     return result
 
 
-def _models(models, out: PathLike | None, inputs: Sequence) -> tuple[list[Estimator], list[str]]:
+def load_agreeing(models, out: PathLike | None = None, inputs: Sequence = ()) -> tuple[list[Estimator], list[str]]:
     """The models, which agree, and their names; `out` is checked before they are loaded."""
     given = [models] if isinstance(models, Estimator | str | Path) else list(models)
     if out is not None:
@@ -200,13 +238,13 @@ def _models(models, out: PathLike | None, inputs: Sequence) -> tuple[list[Estima
     return estimators, names
 
 
-def _predict(
+def predict_into(
+    result: Prediction,
     estimators: Sequence[Estimator],
     names: Sequence[str],
     batches: Iterable[tuple[SpectrumBatch | Mapping[str, np.ndarray], GridSpectra]],
     out: PathLike | None,
     quality: Quality,
-    result: Prediction,
 ) -> None:
     """Predict batch by batch, write or gather the rows, and tell the result of them."""
     metadata = {
@@ -225,6 +263,6 @@ def _predict(
                 result.flags[name] = result.flags.get(name, 0) + some
         if not n:
             raise InputError(f"no spectrum could be used, so no catalog was {'made' if out is None else 'written'}")
-    result.n_spectra = n
+    result.n_spectra, result.metadata = n, metadata
     if isinstance(catalog, CatalogInMemory):
         result.columns = catalog.columns()

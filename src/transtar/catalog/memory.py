@@ -29,6 +29,6 @@ class CatalogInMemory:
         self._batches.append(to_arrow(checked, schema, "the catalog"))
 
     def columns(self) -> dict[str, np.ndarray]:
-        """All columns so far, as `read_catalog` gives them: dict of str to ndarray, shape (n,)."""
+        """All columns so far, as `read_columns` gives them: dict of str to ndarray, shape (n,)."""
         table = pa.concat_tables(self._batches)
         return {name: as_numpy(table.column(name)) for name in table.column_names}

@@ -195,7 +195,7 @@ def _inputs(estimators, spectra: GridSpectraLike, flux: np.ndarray, usable: np.n
             parts = Inputs({part: given[part][rows] for part in input_parts(name) if part in given})
             chosen = GridSpectra(
                 known[FLUX.name], None if (ivar := getattr(spectra, "ivar", None)) is None else ivar[rows],
-                spectra.good_fraction[rows], spectra.snr[rows], spectra.flags[rows], parts,
+                spectra.good_fraction[rows], spectra.snr[rows], spectra.flags[rows], parts, getattr(spectra, "grid", None),
             )  # fmt: skip
             known[name] = gather_input(name, chosen, estimator.preprocessing)[0]
             n_without = int((~np.isfinite(known[name]).all(axis=1)).sum())

@@ -21,7 +21,7 @@ from .catalog_columns import METADATA_KEY
 from .writers import check_suffix
 
 
-def read_catalog(path: str | os.PathLike, columns: Mapping[str, str] | None = None) -> dict[str, np.ndarray]:
+def read_columns(path: str | os.PathLike, columns: Mapping[str, str] | None = None) -> dict[str, np.ndarray]:
     """Read a table of one row per spectrum.
 
     Parameters
@@ -44,6 +44,13 @@ def read_catalog(path: str | os.PathLike, columns: Mapping[str, str] | None = No
     InputError
         If the file is missing, is no such table, holds a column twice, or its ids are not integers.
     """
+    return read_with_units(path, columns)[0]
+
+
+def read_with_units(
+    path: str | os.PathLike, columns: Mapping[str, str] | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Do what `read_columns` does, and give the units, of the glossary or as the file states them: dict of str to str."""
     table, table_columns = read_table(path, columns, empty=True)
     # Transtar's own catalogs have an id beside whatever their survey calls it.
     by_transtar = {"survey", "flags"} <= set(table.names)
@@ -65,6 +72,7 @@ def read_catalog(path: str | os.PathLike, columns: Mapping[str, str] | None = No
             tell(f"{error}; it is passed over")
             del keys[name]
     out: dict[str, np.ndarray] = {}
+    units: dict[str, str] = {}
     for given, column in table_columns.items():
         lower = given.rpartition("#")[0].lower() or given.lower()
         label = canonical_label(lower)
@@ -80,7 +88,10 @@ def read_catalog(path: str | os.PathLike, columns: Mapping[str, str] | None = No
             first = next(other for other in table_columns if other != given and _means(other, name, keys))
             raise two_columns(str(path), first, given, name)
         out[name] = _values(column, name, label, is_key=given in keys)
-    return out
+        # Labels and angles have been converted; of anything else the file knows best.
+        converted = label is not None or name in ("ra", "dec") or not column.unit
+        units[name] = describe(name).unit if is_known(name) and converted else column.unit
+    return out, units
 
 
 def _means(given: str, name: str, keys: Mapping[str, str]) -> bool:

@@ -22,6 +22,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     # After the argument was added, which would look at them: the registry takes a second to load.
     strategy.choices = _Strategies()
+    parser.add_argument(
+        "--label",
+        type=values.labels,
+        help="labels of the set to learn in the places of the model's, one for one in its order, such as mg_fe from a model of "
+        "alphafe; by default the model's",
+    )
     parser.add_argument("--n", type=values.count, default="all", help="number of stars to use, or all")
     parser.add_argument("--out", required=True, type=values.path, help="folder of the adapted model")
     add_training(parser)
@@ -51,19 +57,24 @@ def run(arguments: argparse.Namespace) -> int:
     from ..errors import SettingsError
     from ..models import check_replaceable, describe_last_step, load_estimator
     from ..preprocess import require_same
-    from ..train import TrainSettings, choose, finetune, get_strategy, make_strategy
+    from ..train import TrainSettings, check_new_labels, choose, finetune, get_strategy, make_strategy
 
     check_replaceable(arguments.out, [arguments.model, arguments.data])
     model = load_estimator(arguments.model)
     prepared = read_set(arguments.data)
     require_same(model.preprocessing, str(arguments.model), prepared.preprocessing, str(arguments.data))
-    stars, counts = pool_stars(prepared, model.label_names, arguments.n, arguments.seed, model.input)
+    labels = model.label_names if arguments.label is None else tuple(arguments.label)
+    new_label = labels != model.label_names
+    if new_label:
+        check_new_labels(model, labels)
+        say(f"{', '.join(labels)} learnt from what {arguments.model} knows of {', '.join(model.label_names)}")
+    stars, counts = pool_stars(prepared, labels, arguments.n, arguments.seed, model.input)
     say(counts)
     given = given_training(arguments)
     if arguments.strategy == "auto":
         if given:
             raise SettingsError(f"--strategy auto uses each strategy's own settings; leave out {', '.join(given)}")
-        model, table = choose(model, stars, seed=arguments.seed)
+        model, table = choose(model, stars, seed=arguments.seed, new_label=new_label)
         for row in table:
             mark = "  <- chosen" if row["chosen"] else ""
             say(f"{row['strategy']:12s} cross-validated loss {row['score']:.4f} +- {row['score_err']:.4f}{mark}")
@@ -71,7 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
         if issubclass(get_strategy(arguments.strategy), TrainSettings):
             given |= {"device": arguments.device}
         strategy = make_strategy(arguments.strategy, **given)
-        model = finetune(model, stars, strategy=strategy, seed=arguments.seed, progress=epoch_bar(arguments.strategy))
+        bar = epoch_bar(arguments.strategy)
+        model = finetune(model, stars, strategy=strategy, seed=arguments.seed, progress=bar, new_label=new_label)
     model.save(arguments.out)
     print(f"{arguments.out}: {describe_last_step(model)}")
     return 0

@@ -11,17 +11,17 @@ from ..errors import SettingsError
 from ..grids import MOST_VELOCITY, Grid, get_grid
 from ..preprocess import Preprocessing
 from ..quality import Quality, take_thresholds
-from ..surveys import Stated, Survey
+from ..surveys import Stated, Survey, get_survey
 from ..telling import tell
 from .velocity_source import MEASURE
 
 
-def default_settings(survey: Survey, changes: Mapping[str, Any] | None = None) -> Preprocessing:
+def default_settings(survey: Survey | str, changes: Mapping[str, Any] | None = None) -> Preprocessing:
     """The preprocessing of a survey where nobody wants another: the defaults, with what the survey itself names.
 
     Parameters
     ----------
-    survey : Survey
+    survey : Survey or str
     changes : mapping of str to value, optional
         Settings that go before the survey's.
 
@@ -34,13 +34,13 @@ def default_settings(survey: Survey, changes: Mapping[str, Any] | None = None) -
     SettingsError
         On an unknown key or an impossible value.
     """
-    settings, _ = take_thresholds(survey.preprocessing)
+    settings, _ = take_thresholds(get_survey(survey).preprocessing)
     return Preprocessing.from_dict({**settings, **(changes or {})})
 
 
-def default_quality(survey: Survey) -> Quality:
+def default_quality(survey: Survey | str) -> Quality:
     """The thresholds of a survey where nobody wants others: the defaults, but for those among its own settings."""
-    return Quality.from_dict(take_thresholds(survey.preprocessing)[1])
+    return Quality.from_dict(take_thresholds(get_survey(survey).preprocessing)[1])
 
 
 def require_fit(survey: Survey, settings: Preprocessing) -> None:

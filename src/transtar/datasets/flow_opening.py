@@ -75,7 +75,7 @@ def open_flow(
     check_whole(batch_size, "batch_size")
     if threads is not None:
         check_whole(threads, "threads", 1, MOST_WORKERS)
-    survey = survey if isinstance(survey, Survey) else get_survey(survey)
+    survey = get_survey(survey)
     settings = settings or default_settings(survey)
     require_fit(survey, settings)
     thresholds = quality if isinstance(quality, Quality) else default_quality(survey).changed(quality or {})

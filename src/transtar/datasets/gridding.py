@@ -10,13 +10,13 @@ from ..labels import VelocityReport
 from ..preprocess import GridSpectra, Preprocessing, preprocess
 from ..quality import Quality
 from ..spectra import SpectrumBatch
-from ..surveys import Survey
+from ..surveys import Survey, get_survey
 from .velocity_source import FromTable, VelocitySource
 
 
 def preprocess_batch(
     batch: SpectrumBatch,
-    survey: Survey,
+    survey: Survey | str,
     settings: Preprocessing,
     velocity_table=None,
     threads: int | None = None,
@@ -28,7 +28,7 @@ def preprocess_batch(
     Parameters
     ----------
     batch : SpectrumBatch
-    survey : Survey
+    survey : Survey or str
         Its sky lines and resolution are used.
     settings : Preprocessing
     velocity_table : dict, optional
@@ -49,6 +49,7 @@ def preprocess_batch(
     InputError
         If the batch does not overlap the wavelength grid, or a resolution is needed and unknown.
     """
+    survey = get_survey(survey)
     if velocity_table is not None:
         batch = FromTable(velocity_table, report=velocity_report or VelocityReport()).give(batch)
     return preprocess(
@@ -58,7 +59,7 @@ def preprocess_batch(
 
 def grid_spectra(
     batches: Iterable[SpectrumBatch],
-    survey: Survey,
+    survey: Survey | str,
     settings: Preprocessing,
     *,
     velocities: VelocitySource | None = None,
@@ -72,7 +73,7 @@ def grid_spectra(
     ----------
     batches : iterable of SpectrumBatch
         As from `transtar.surveys.stream`.
-    survey : Survey
+    survey : Survey or str
     settings : Preprocessing
     velocities : VelocitySource, optional
         Gives the batches other velocities than those of their survey.
@@ -96,6 +97,7 @@ def grid_spectra(
     SettingsError, MismatchError
         For what is wrong with the settings, and so with every file.
     """
+    survey = get_survey(survey)
     for batch in batches:
         if velocities is not None:
             batch = velocities.give(batch)

@@ -106,7 +106,7 @@ def prepare(
     SettingsError
         If the radius is none, or the survey's spectra are too coarse for the grid.
     """
-    survey = survey if isinstance(survey, Survey) else get_survey(survey)
+    survey = get_survey(survey)
     # Tables are read first: a misspelt column should not cost an hour of reading spectra.
     if match_radius is not None and labels is None:
         raise SettingsError("match_radius: there are no labels to match")

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..errors import InputError, said
-from ..flags import NO_LABEL, has
+from ..flags import NO_LABEL, count, has
+from ..grids import Grid
 from ..preprocess import GridSpectra, Preprocessing, require_same
+from ..summary import counted, span, summary
 from ..telling import tell
 from .inputs import FLUX, Inputs, gather_input, input_parts
 from .stars import Stars
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PreparedSet:
     """Spectra on the grid, with everything known about each star.
 
@@ -50,10 +52,36 @@ class PreparedSet:
     def __len__(self) -> int:
         return len(self.flux)
 
+    def __repr__(self) -> str:
+        labels = {name: int(np.isfinite(self.columns[name]).sum()) for name in self.labels}
+        parts, rows = np.unique(self.columns["split"], return_counts=True)
+        return summary(
+            f"PreparedSet: {len(self):,} spectra of {self.survey}",
+            {
+                "labels": counted(labels) or "none",
+                "split": counted(dict(zip(parts.tolist(), rows.tolist(), strict=True))),
+                "grid": f"'{self.grid.name}', {span(self.wave)}, {self.preprocessing.frame} frame",
+                "errors": "none" if self.ivar is None else "inverse variances",
+                "inputs": ", ".join(self.further),
+                "flags": counted(count(self.columns["flags"])) or "none",
+                "columns": ", ".join(self.columns),
+            },
+        )
+
     @property
     def survey(self) -> str:
         """Name of the survey, or of several joined by '+'."""
         return "+".join(np.unique(self.columns["survey"]).tolist())
+
+    @property
+    def grid(self) -> Grid:
+        """The wavelength grid, whose name is `grid.name`."""
+        return self.preprocessing.wavelengths
+
+    @property
+    def wave(self) -> np.ndarray:
+        """Vacuum wavelength in Angstrom, shape (grid.size,), float64."""
+        return self.grid.wave
 
     @property
     def inputs(self) -> Inputs:
@@ -177,7 +205,7 @@ class PreparedSet:
         """The spectra, their inputs and what is known of their quality, without the rest."""
         column = self.columns
         return GridSpectra(
-            self.flux, self.ivar, column["good_fraction"], column["snr"], column["flags"], inputs=self.further
+            self.flux, self.ivar, column["good_fraction"], column["snr"], column["flags"], self.further, self.grid
         )
 
 

@@ -14,6 +14,7 @@ from ..errors import InputError, SettingsError, shown
 from ..glossary import POOR_BELOW, check_label
 from ..names import check_name, check_names
 from ..preprocess import Preprocessing
+from ..summary import counted, summary
 from ..tables.ids import to_int64
 from .inputs import input_parts
 from .split import validation_split
@@ -21,7 +22,7 @@ from .split import validation_split
 _BY_ROW = ("inputs", "labels", "names", "ids", "files", "survey", "weights", "feh")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Stars:
     """Stars to learn from, checked once; rows that cannot be used are left out.
 
@@ -142,6 +143,22 @@ class Stars:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def __repr__(self) -> str:
+        known = np.isfinite(self.labels).sum(axis=0).tolist()
+        return summary(
+            f"Stars: {len(self):,} spectra of {len(set(self.names.tolist())):,} stars",
+            {
+                "labels": counted(dict(zip(self.label_names, known, strict=True))),
+                "input": f"{self.input}, {self.inputs.shape[1]:,} values per star",
+                "survey": "+".join(np.unique(self.survey).tolist()),
+                "weights": None if self.weights is None else "given",
+                "prepared": None
+                if self.preprocessing is None
+                else f"grid '{self.preprocessing.grid}', {self.preprocessing.frame} frame",
+                "left out": self.n_left_out or None,
+            },
+        )
 
     def select(self, rows: np.ndarray) -> Stars:
         """Some of the stars, or none.

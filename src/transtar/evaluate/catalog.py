@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..catalog import read_catalog
+from ..catalog import plain_columns, read_columns
 from ..errors import InputError
 from ..files import write_json
 from ..flags import NO_LABEL, Flag, count, has
@@ -57,8 +57,8 @@ def evaluate_catalog(
 
     Parameters
     ----------
-    catalog : mapping of str to ndarray
-        As from `transtar.catalog.read_catalog`.
+    catalog : astropy.table.QTable, or mapping of str to ndarray
+        As from `transtar.read_catalog`, or `transtar.catalog.read_columns`.
     reference : mapping of str to ndarray
         Label table, as from `transtar.labels.read_labels`. Regimes are told by its labels.
     labels : sequence of str, optional
@@ -75,6 +75,7 @@ def evaluate_catalog(
     InputError
         If a label is missing in either table, no label is in both, or the tables cannot be joined (see `match`).
     """
+    catalog, reference = plain_columns(catalog), plain_columns(reference)
     chosen = list(labels) if labels else [name for name in LABELS if name in catalog and name in reference]
     for name in chosen:
         for table, what in ((catalog, "catalog"), (reference, "label table")):
@@ -214,7 +215,7 @@ def evaluate_files(
     InputError
         If a file cannot be read; else as `evaluate_catalog`.
     """
-    table = read_catalog(catalog, columns)
+    table = read_columns(catalog, columns)
     surveys = set(np.asarray(table.get("survey", ())).astype(str).tolist())
     name = surveys.pop() if len(surveys) == 1 else ""
     id_columns = get_survey(name).id_columns if name in survey_names() else None

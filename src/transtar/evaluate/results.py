@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from ..errors import InputError, SettingsError, shown
 from ..files import write_text
 from ..names import check_name
+from ..summary import summary
 from ..telling import tell
 from .metrics import METRICS
 
@@ -51,7 +52,7 @@ SCHEMA = pa.schema([pa.field(name, _ARROW[kind], nullable=False) for name, kind 
 """The same, as Arrow and parquet have them."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Results:
     """Scores of runs, one row for each run, label and regime.
 
@@ -64,6 +65,13 @@ class Results:
     """
 
     table: pa.Table
+
+    def __repr__(self) -> str:
+        known = {
+            name: ", ".join(map(str, self.distinct(name)))
+            for name in ("label", "strategy", "n_finetune", "regime", "variant")
+        }
+        return summary(f"Results: {len(self):,} rows", known)
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Results:

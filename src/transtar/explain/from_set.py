@@ -111,7 +111,7 @@ def explain_saliency(
         # A misspelt name is told before anything is computed.
         load_lines(lines)
     estimators, prepared = _read(models, data)
-    named = dict(zip(name_models(models, estimators, prepared.survey), estimators, strict=True))
+    named = dict(zip(name_models(models), estimators, strict=True))
     stars, by_regime = unseen_stars(prepared, estimators, split, str(data), say)
     if regime not in by_regime or not by_regime[regime].any():
         raise InputError(f"{data}: no star of the regime '{regime}' among the {len(stars)} chosen")
@@ -231,7 +231,7 @@ def explain_landscape(
     estimators, prepared = _read(paths, data, label)
     stars = labelled_stars(prepared, estimators, label, split, regime, str(data), say)
     before = estimators.pop() if base else None
-    names = name_models(models, estimators, prepared.survey)
+    names = name_models(models)
     landscapes = {}
     with tqdm(total=len(names) * n_seeds, unit="plane", desc="landscape", disable=None, leave=False) as bar:
         for name, path, model in zip(names, models, estimators, strict=True):

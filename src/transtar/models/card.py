@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from .naming import learnt_from
+
 
 def model_card(config: dict) -> str:
     """Write the model card of a model.
@@ -40,7 +42,7 @@ def model_card(config: dict) -> str:
     lines += ["", f"Network: `{json.dumps(config['network'])}`", "", "## Training", ""]
     for number, step in enumerate(config["provenance"], start=1):
         lines.append(
-            f"{number}. {step.get('step')} ({step.get('strategy', 'mlp')}) on {step.get('n_train')} stars of "
+            f"{number}. {step.get('step')} ({step.get('strategy', 'mlp')}){learnt_from(step)} on {step.get('n_train')} stars of "
             f"{step.get('survey')}, {step.get('n_validation')} held out for validation, seed {step.get('seed')}"
         )
     lines += [

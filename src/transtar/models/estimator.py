@@ -36,7 +36,7 @@ DOMAIN_FACTOR = 2.0
 _BLOCK = 128
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Estimator:
     """A trained model of stellar labels.
 
@@ -99,6 +99,24 @@ class Estimator:
         if len(self.label_names) != n_labels:
             raise InputError(f"model: {len(self.label_names)} label names for a network of {n_labels} outputs")
         self.network.eval()
+
+    def __repr__(self) -> str:
+        from .naming import in_lines
+
+        return in_lines(self)
+
+    @property
+    def wave(self) -> np.ndarray:
+        """Vacuum wavelength in Angstrom of the spectra that it takes, shape (grid.size,), float64.
+
+        Raises
+        ------
+        InputError
+            If its inputs are no prepared spectra.
+        """
+        if self.preprocessing is None:
+            raise InputError("the inputs of this model are no prepared spectra, so they have no wavelengths")
+        return self.preprocessing.wavelengths.wave
 
     @property
     def n_inputs(self) -> int:

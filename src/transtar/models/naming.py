@@ -2,47 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import shown
+from ..glossary import COLUMNS
+from ..summary import span, summary
 from .estimator import Estimator
 
 
-def name_models(names: Sequence[str | Path], models: Sequence[Estimator], survey: str) -> list[str]:
-    """Short names of models for tables: by the strategy of their last step; by their folders where that tells none apart.
+def name_models(names: Sequence[str | Path]) -> list[str]:
+    """Names of models for tables and figures: what the user called them.
 
     Parameters
     ----------
     names : sequence of str or path
-        Their folders, or names, as from `load_models`.
-    models : sequence of Estimator
-    survey : str
-        Of the prepared set: what was pre-trained on it is 'scratch', what was pre-trained elsewhere 'zero-shot'.
+        Names, or folders, of which the last part is enough where it tells them apart.
 
     Returns
     -------
     list of str
         All different, unless `names` are not.
     """
-    short = []
-    for name, model in zip(names, models, strict=True):
-        step = model.provenance[-1] if model.provenance else {}
-        strategy = shown(step.get("strategy") or Path(name).name, 60)
-        if step.get("step") == "pretrain" and strategy == "mlp":
-            strategy = "scratch" if step.get("survey") == survey else "zero-shot"
-        short.append(strategy)
-    final = [one if short.count(one) == 1 else Path(name).name for one, name in zip(short, names, strict=True)]
-    return final if len(set(final)) == len(final) else [str(name) for name in names]
+    short = [Path(name).name or str(name) for name in names]
+    return short if len(set(short)) == len(short) else [str(name) for name in names]
 
 
 def describe_last_step(model: Estimator) -> str:
     """One line on how the last step of a model's training went."""
     step = model.provenance[-1] if model.provenance else {}
-    text = f"{', '.join(model.label_names)} by {step.get('strategy')} on {step.get('n_train')} stars"
+    text = f"{', '.join(model.label_names)} by {step.get('strategy')}{learnt_from(step)} on {step.get('n_train')} stars"
     if step.get("n_validation"):
         text += f", {step['n_validation']} held out"
     if step.get("best_epoch") is not None:
         loss = step["validation_loss"][step["best_epoch"]]
         text += f"; best validation loss {loss:.4f} after epoch {step['best_epoch']} of {step['epochs_run']}"
     return text
+
+
+def in_lines(model: Estimator) -> str:
+    """What a model is in a few lines: labels, input, network, the stars it learnt from, and its last step.
+
+    Parameters
+    ----------
+    model : Estimator
+
+    Returns
+    -------
+    str
+    """
+    labels = {}
+    for index, name in enumerate(model.label_names):
+        unit = COLUMNS[name].unit if name in COLUMNS else ""
+        error = np.nan if model.label_error is None else model.label_error[index]
+        stated = f"error {error:.3g} {unit}".rstrip() if np.isfinite(error) else "error not measured"
+        labels[name] = f"{model.label_min[index]:.4g} to {model.label_max[index]:.4g} {unit}".rstrip() + f"; {stated}"
+    settings = model.preprocessing
+    prepared = "" if settings is None else f"; grid '{settings.grid}', {span(model.wave)}, {settings.frame} frame"
+    steps = [
+        f"{step.get('n_train')} of {shown(step.get('survey'), 40)} ({shown(step.get('strategy'), 40)})"
+        for step in model.provenance
+    ]
+    weights = sum(parameter.numel() for parameter in model.network.parameters())
+    return summary(
+        f"Estimator of {', '.join(model.label_names)}",
+        {
+            **labels,
+            "input": f"{model.input}, {model.n_inputs:,} values per star{prepared}",
+            "network": f"{type(model.network).__name__}, {weights:,} weights",
+            "surveys": ", ".join(model.surveys),
+            "trained on": ", then ".join(steps),
+            "remembers": f"{len(model.trained_on.get('id', ())):,} spectra that it has seen",
+            "last step": describe_last_step(model) if model.provenance else None,
+        },
+    )
+
+
+def learnt_from(step: Mapping) -> str:
+    """Which label a step of the provenance learnt in the place of which: ', mg_fe from alphafe'; empty for most steps.
+
+    Parameters
+    ----------
+    step : mapping
+
+    Returns
+    -------
+    str
+    """
+    old, new = (step.get(name) for name in ("from_label", "label"))
+    if not isinstance(old, list) or not isinstance(new, list):
+        return ""
+    changed = [f", {shown(b, 60)} from {shown(a, 60)}" for a, b in zip(old, new, strict=False) if a != b]
+    return "".join(changed)

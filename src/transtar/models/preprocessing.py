@@ -17,13 +17,13 @@ from ..telling import tell
 from .storage import read_config
 
 
-def read_preprocessing(path: str | Path | None, survey: Survey) -> tuple[Preprocessing, dict[str, Any]]:
+def read_preprocessing(path: str | Path | None, survey: Survey | str) -> tuple[Preprocessing, dict[str, Any]]:
     """Settings from a YAML or JSON file, from a model folder or a prepared set; the survey's own for what is not named there.
 
     Parameters
     ----------
     path : path or None
-    survey : Survey
+    survey : Survey or str
 
     Returns
     -------

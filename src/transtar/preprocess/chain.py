@@ -139,6 +139,7 @@ def _empty(batch: SpectrumBatch, settings: Preprocessing, flags: np.ndarray) -> 
         np.empty(n, np.float32),
         np.full(n, np.nan, np.float32),
         flags.copy(),
+        grid=settings.wavelengths,
     )
 
 

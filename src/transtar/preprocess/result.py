@@ -7,8 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..errors import InputError
+from ..flags import count
+from ..grids import Grid
+from ..summary import counted, span, summary
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class GridSpectra:
     """Spectra on the wavelength grid, ready for a network.
 
@@ -26,6 +31,8 @@ class GridSpectra:
         Bits of `transtar.flags.Flag`.
     inputs : mapping of str to ndarray, shape (n_spectra, n), float32
         What a network may take beside the flux, by name; a prepared set brings its own.
+    grid : Grid, optional
+        The wavelength grid, whose name is `grid.name`.
     """
 
     flux: np.ndarray
@@ -34,9 +41,37 @@ class GridSpectra:
     snr: np.ndarray
     flags: np.ndarray
     inputs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    grid: Grid | None = None
 
     def __len__(self) -> int:
         return len(self.flux)
+
+    def __repr__(self) -> str:
+        grid = self.grid
+        return summary(
+            f"GridSpectra: {len(self):,} spectra",
+            {
+                "grid": f"{self.flux.shape[1]:,} points" if grid is None else f"'{grid.name}', {span(grid.wave)}",
+                "errors": "none" if self.ivar is None else "inverse variances",
+                "inputs": ", ".join(self.inputs),
+                "flags": counted(count(self.flags)) or "none",
+            },
+        )
+
+    @property
+    def wave(self) -> np.ndarray:
+        """Vacuum wavelength in Angstrom, shape (grid.size,), float64.
+
+        Raises
+        ------
+        InputError
+            If nobody has said on which grid these spectra are.
+        """
+        if self.grid is None:
+            raise InputError(
+                "these spectra do not say on which grid they are; make them with grid=transtar.grids.get_grid('blue')"
+            )
+        return self.grid.wave
 
     def select(self, rows) -> GridSpectra:
         """Some of the spectra, without further inputs.
@@ -55,4 +90,5 @@ class GridSpectra:
             self.good_fraction[rows],
             self.snr[rows],
             self.flags[rows],
+            grid=self.grid,
         )

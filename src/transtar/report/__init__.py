@@ -7,7 +7,9 @@ from .figures import Panel, one_to_one
 from .landscape_figure import draw_landscapes
 from .page import FigureFile, Section, write_report
 from .plane_figure import Plane, abundance_plane
+from .saliency_figure import saliency_maps
 from .sample_size import against_sample_size, regime_dots
+from .spectrum_figure import plot_spectrum
 from .style import in_order, save
 from .tables import rows_html, settings_html, to_csv, to_html, to_latex, write_table, write_tables
 
@@ -23,8 +25,10 @@ __all__ = [
     "in_order",
     "one_to_one",
     "paper_table",
+    "plot_spectrum",
     "regime_dots",
     "rows_html",
+    "saliency_maps",
     "save",
     "settings_html",
     "to_csv",

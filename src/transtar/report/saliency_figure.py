@@ -18,7 +18,23 @@ from ..explain.saliency import Band, Saliency
 from ..glossary import display
 from ..train import find_strategy
 from .response_figure import response_matrix
-from .style import BLACK, GREY, PAGE_WIDTH, VERMILION, as_text, in_order, new_figure, paper_style, save, strategy_style
+from .style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAGE_WIDTH,
+    PURPLE,
+    SKY,
+    VERMILION,
+    as_text,
+    in_order,
+    new_figure,
+    paper_style,
+    save,
+    strategy_style,
+)
 
 WINDOWS = {
     "Fe I 4065, 4073": (4054.0, 4083.0),
@@ -34,20 +50,26 @@ GREEK = {"H beta": r"H$\beta$", "H gamma": r"H$\gamma$", "H delta": r"H$\delta$"
 IRON, OTHER = GREY, VERMILION
 """Colours of the marks of lines of iron, and of all others."""
 
-LABEL_ROOM = 25.0
-"""Angstrom that the label of a line takes."""
+PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY)
+"""Colours of models that are no strategies of a study; vermilion, grey and black mark something else."""
+
+FURTHER = 1.5
+"""Inches of the panel of each further model."""
+
+LABEL_ROOM, FULL_RANGE = 25.0, 1600.0
+"""Angstrom that the label of a line takes where a panel shows so many."""
 
 
 def saliency_maps(
     saliency: Saliency,
     lines: Sequence[Line],
-    shown: str | None = None,
+    shown: str | Sequence[str] | None = None,
     weights: np.ndarray | None = None,
     marked: int = 26,
 ) -> Figure:
-    """Draw spectra, the saliency of one model, and enlarged windows with all of them.
+    """Draw spectra, the saliency of one model or several, and enlarged windows with all of them.
 
-    From above: normalised spectra; the absolute gradient of one model, both as median and 1 sigma over the stars, with the
+    From above: normalised spectra; the absolute gradient of each model shown, both as median and 1 sigma over the stars, with the
     lines of the largest effect (gradient times spread of the flux) marked; windows with the median absolute gradient of every
     model; the same windows with the signed mean gradients and the weights of the unbiased linear estimator of least variance.
     Windows that are not on the grid, or hold few of its pixels, are left out.
@@ -57,8 +79,8 @@ def saliency_maps(
     saliency : Saliency
     lines : sequence of Line
         As from `transtar.explain.lines.read_lines`.
-    shown : str, optional
-        The model of the second panel; 'residual' if there is one, as in the paper, else the first.
+    shown : str or sequence of str, optional
+        The models with a panel over all wavelengths; 'residual' if there is one, as in the paper, else the first.
     weights : ndarray, shape (n_pixels,), optional
         As from `transtar.explain.weights.best_weights`.
     marked : int
@@ -75,31 +97,33 @@ def saliency_maps(
     """
     names = in_order(list(saliency.models))
     shown = shown or ("residual" if "residual" in names else next(iter(names), ""))
-    if shown not in saliency.models:
-        raise InputError(f"no saliency of '{shown}'; there is: {', '.join(names) or 'none'}")
+    shown = (shown,) if isinstance(shown, str) else tuple(shown)
+    for name in shown:
+        if name not in saliency.models:
+            raise InputError(f"no saliency of '{name}'; there is: {', '.join(names) or 'none'}")
     # Where the stars do not differ a gradient may be anything: it is the lines that matter among these stars that are marked.
-    marks = prominent_lines(
-        saliency.wave, saliency.models[shown].absolute.median * saliency.spectra.spread, lines, marked, 8.0
-    )
+    largest = np.max([saliency.models[name].absolute.median for name in shown], axis=0)
+    marks = prominent_lines(saliency.wave, largest * saliency.spectra.spread, lines, marked, 8.0)
     windows = {name: limits for name, limits in WINDOWS.items() if _shows(saliency.wave, *limits)}
     unit = _unit(saliency.label)
     with paper_style():
-        figure = new_figure(PAGE_WIDTH, 7.6 if windows else 4.2)
-        heights = (1.12, 1) if windows else (1,)
+        further = FURTHER * (len(shown) - 1)
+        figure = new_figure(PAGE_WIDTH, (7.6 if windows else 4.2) + further)
+        heights = (4.015 + further, 3.585) if windows else (1,)
         upper, *below = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
-        spectra, one = upper.subplots(2, 1, sharex=True, height_ratios=(1, 1.15))
+        spectra, *ones = upper.subplots(1 + len(shown), 1, sharex=True, height_ratios=(1, *[1.15] * len(shown)))
         _draw_band(spectra, saliency.wave, saliency.spectra, BLACK)
         spectra.set_ylabel("normalised flux")
         _place(spectra, f"{_stars(saliency.stars)}, $N$ = {saliency.n_stars}", 0.012, 0.06, "bottom")
-        _draw_band(one, saliency.wave, saliency.models[shown].absolute, strategy_style(shown)["color"])
-        one.set(
-            ylabel=_gradient(saliency.label, absolute=True) + f"\n({unit})",
-            xlabel=r"vacuum wavelength ($\mathrm{\AA}$)",
-        )
-        one.set_ylim(0, None)
-        _place(one, as_text(shown), 0.988, 0.93, "top")
+        for one, name in zip(ones, shown, strict=True):
+            color = _line_style(name, names.index(name))["color"]
+            _draw_band(one, saliency.wave, saliency.models[name].absolute, color)
+            one.set_ylabel(_gradient(saliency.label, absolute=True) + f"\n({unit})")
+            one.set_ylim(0, None)
+            _place(one, as_text(name), 0.988, 0.93, "top")
+        ones[-1].set_xlabel(r"vacuum wavelength ($\mathrm{\AA}$)")
         spectra.set_xlim(saliency.wave[0], saliency.wave[-1])
-        _mark(spectra, one, marks)
+        mark_lines(spectra, marks, ones)
         for lower in below:
             grid = lower.subplots(2, len(windows), squeeze=False, sharey="row", sharex="col")
             for column, (title, limits) in enumerate(windows.items()):
@@ -143,7 +167,8 @@ def draw_saliency(
     """
     folder = Path(folder) / "figures"
     weights = None if test is None else test.weights.get(saliency.stars)
-    files = {"saliency": save(saliency_maps(saliency, lines, weights=weights), folder, "saliency")}
+    drawn = saliency_maps(saliency, lines, in_order(list(saliency.models)), weights=weights)
+    files = {"saliency": save(drawn, folder, "saliency")}
     if test is not None and test.responses:
         files["response"] = save(response_matrix(test.responses), folder, "response")
     return files
@@ -176,7 +201,7 @@ def _line_style(name: str, position: int) -> dict[str, Any]:
     kind = find_strategy(name)
     compared = kind is not None and (kind.null or not kind.fits)
     return {
-        "color": strategy_style(name, position)["color"],
+        "color": PALETTE[position % len(PALETTE)] if kind is None else strategy_style(name, position)["color"],
         "lw": 1.1,
         "ls": (0, (4, 1)) if compared else "-",
         "zorder": 2 if compared else 3,
@@ -198,12 +223,22 @@ def _draw_band(axes: Axes, wave: np.ndarray, band: Band, color: str) -> None:
     axes.plot(wave, band.median, color=color, lw=0.7)
 
 
-def _mark(top: Axes, bottom: Axes, marks: Sequence[Line]) -> None:
-    """Vertical lines through both panels; labels above the upper one, moved apart where lines crowd."""
-    places = spread(np.array([line.wavelength for line in marks]), LABEL_ROOM, *top.get_xlim())
+def mark_lines(top: Axes, marks: Sequence[Line], others: Sequence[Axes] = ()) -> None:
+    """Draw vertical lines through all panels, with names above the upper one, moved apart where lines crowd.
+
+    Parameters
+    ----------
+    top : Axes
+        Its limits are set already.
+    marks : sequence of Line
+        In the order of wavelength.
+    others : sequence of Axes
+    """
+    low, high = top.get_xlim()
+    places = spread(np.array([line.wavelength for line in marks]), LABEL_ROOM * (high - low) / FULL_RANGE, low, high)
     for line, place in zip(marks, places, strict=True):
         color = _color(line)
-        for axes in (top, bottom):
+        for axes in (top, *others):
             axes.axvline(line.wavelength, color=color, lw=0.6, alpha=0.55, zorder=0)
         arrow = {"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 0, "shrinkB": 0, "relpos": (0.5, 0)}
         top.annotate(

@@ -26,6 +26,7 @@ from ..schema import (
     stands_as,
     whole,
 )  # fmt: skip
+from ..summary import summary
 from ..tables import CHOOSABLE
 
 DATA_VARIABLE = "TRANSTAR_DATA"
@@ -263,7 +264,7 @@ class StrategySettings(Section):
     by_model: dict[Text, Options] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study(Section):
     """One study: a source, a target, and the grid of runs between them.
 
@@ -365,6 +366,21 @@ class Study(Section):
     reporters: Annotated[list[Name], listed("a list of reporters", once=True)] = field(default_factory=list)
     variants: dict[Variant, Settings | None] = field(default_factory=dict)
     scales: ByName = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return summary(
+            f"Study: {self.title}",
+            {
+                "source": self.source.survey,
+                "target": self.target.survey,
+                "models": ", ".join(self.models),
+                "strategies": ", ".join(self.strategies),
+                "sizes": ", ".join(map(str, self.sizes)),
+                "seeds": ", ".join(map(str, self.seeds)),
+                "variants": ", ".join(self.variants),
+                "scales": ", ".join(self.scales),
+            },
+        )
 
 
 def of_subset(study: Study) -> Study:

@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ..errors import InputError
-from .base import Survey
+from .base import Survey, get_survey
 from .stream import PathLike, find_files
 
 
 def find_star_files(
-    survey: Survey,
+    survey: Survey | str,
     paths: PathLike | Iterable[PathLike],
     stars: Mapping[str, np.ndarray],
     on_absent: Callable[[Path, str], None] | None = None,
@@ -26,7 +26,7 @@ def find_star_files(
 
     Parameters
     ----------
-    survey : Survey
+    survey : Survey or str
         Its `file_names` are asked; one that has none goes by the column ``file`` of the list, if there is one.
     paths : path or iterable of paths
         Files, folders and patterns as in `find_files`. A folder may be the root of the archive or any folder below it.
@@ -45,6 +45,7 @@ def find_star_files(
     InputError
         If a path does not exist, or no file is there.
     """
+    survey = get_survey(survey)
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     names = stars.get("file") if survey.file_names is None else survey.file_names(stars)
     if names is None:

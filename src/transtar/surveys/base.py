@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SettingsError
+from ..errors import SettingsError, shown
 from ..plugins import load_offered, offered
 from ..spectra import SpectrumBatch
 from ..tables import OF_SPECTRA
@@ -136,12 +136,15 @@ def survey_names() -> list[str]:
     return sorted({*_REGISTERED, *offered(ENTRY_POINT_GROUP)})
 
 
-def get_survey(name: str) -> Survey:
+def get_survey(name: Survey | str) -> Survey:
     """Look a survey up by name, loading the package that offers it if need be.
+
+    Every function that is given a survey asks here, so that a name serves wherever a `Survey` does.
 
     Parameters
     ----------
-    name : str
+    name : Survey or str
+        A `Survey` is returned as it is.
 
     Returns
     -------
@@ -152,6 +155,10 @@ def get_survey(name: str) -> Survey:
     SettingsError
         If no survey has that name (the message lists those that exist), or the package that offers it is broken.
     """
+    if isinstance(name, Survey):
+        return name
+    if not isinstance(name, str):
+        raise SettingsError(f"not a survey: {shown(repr(name))}; give a name, one of {', '.join(survey_names())}")
     if name in _REGISTERED:
         return _REGISTERED[name]
     survey = load_offered(ENTRY_POINT_GROUP, name, "survey", Survey)

@@ -15,7 +15,7 @@ from ..errors import InputError, SettingsError, TranstarError, said
 from ..fits_behind import BLOCK, truncated
 from ..fits_headers import Source, check_sum, heads
 from ..spectra import SpectrumBatch
-from .base import Survey
+from .base import Survey, get_survey
 from .fits_parts import check_compressed
 from .header_cards import identifier, number, text
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["identifier", "number", "read", "read_all", "read_bytes", "read_fits", "text"]
 
 
-def read(survey: Survey, path: Path) -> SpectrumBatch:
+def read(survey: Survey | str, path: Path) -> SpectrumBatch:
     """Read one native file whose spectra share their wavelengths.
 
     Parameters
     ----------
-    survey : Survey
+    survey : Survey or str
     path : Path
 
     Returns
@@ -49,12 +49,12 @@ def read(survey: Survey, path: Path) -> SpectrumBatch:
     return batches[0]
 
 
-def read_all(survey: Survey, path: Path) -> list[SpectrumBatch]:
+def read_all(survey: Survey | str, path: Path) -> list[SpectrumBatch]:
     """Read one native file.
 
     Parameters
     ----------
-    survey : Survey
+    survey : Survey or str
     path : Path
 
     Returns
@@ -67,6 +67,7 @@ def read_all(survey: Survey, path: Path) -> list[SpectrumBatch]:
     InputError
         For anything at all that is wrong with the file, in one line.
     """
+    survey = get_survey(survey)
     # Whatever a reader or the libraries under it raise on a broken file, the user needs the name and a next step.
     try:
         with warnings.catch_warnings():

@@ -15,18 +15,18 @@ from ..content import SUFFIXES
 from ..errors import InputError
 from ..spectra import SpectrumBatch
 from ..telling import tell
-from .base import Survey
+from .base import Survey, get_survey
 from .native import read_all
 
 PathLike = str | os.PathLike
 
 
-def find_files(survey: Survey, paths: PathLike | Iterable[PathLike]) -> list[Path]:
+def find_files(survey: Survey | str, paths: PathLike | Iterable[PathLike]) -> list[Path]:
     """List the native files meant by files, folders and glob patterns.
 
     Parameters
     ----------
-    survey : Survey
+    survey : Survey or str
         Its `patterns` say what counts within folders, which are searched recursively: in capitals or not, compressed or not.
         Hidden folders and files are passed over; a folder that cannot be read is told.
     paths : path or iterable of paths
@@ -42,6 +42,7 @@ def find_files(survey: Survey, paths: PathLike | Iterable[PathLike]) -> list[Pat
     InputError
         If a path does not exist, or a folder or pattern yields no file.
     """
+    survey = get_survey(survey)
     if isinstance(paths, str | os.PathLike):
         paths = [paths]
     files: dict[str, Path] = {}
@@ -102,7 +103,7 @@ def is_named(survey: Survey, name: str) -> bool:
 
 
 def stream(
-    survey: Survey,
+    survey: Survey | str,
     paths: PathLike | Iterable[PathLike],
     batch_size: int = 512,
     on_error: Callable[[Path, str], None] | None = None,
@@ -116,7 +117,7 @@ def stream(
 
     Parameters
     ----------
-    survey : Survey
+    survey : Survey or str
     paths : path or iterable of paths
         As in `find_files`.
     batch_size : int
@@ -144,7 +145,7 @@ def stream(
 
 
 def stream_files(
-    survey: Survey,
+    survey: Survey | str,
     files: Iterable[Path],
     batch_size: int = 512,
     on_error: Callable[[Path, str], None] | None = None,
@@ -155,7 +156,7 @@ def stream_files(
 
     Parameters
     ----------
-    survey : Survey
+    survey : Survey or str
     files : iterable of Path
         Each is asked for when the one before it has been read.
     batch_size, on_error, on_left_out, keep
@@ -170,6 +171,7 @@ def stream_files(
     InputError
         If a file cannot be read and there is no `on_error`.
     """
+    survey = get_survey(survey)
     packed: _Packed | None = None
     for path in files:
         try:

@@ -6,6 +6,7 @@ from .finetuning import finetune, pretrain
 from .fleet import Member, finetune_fleet
 from .grouping import group_members
 from .loop import History, train
+from .new_label import check_new_labels
 from .settings import Pretrain, TrainSettings, default_learning_rate, settings_from_dict
 from .strategies import (
     FineTuning,
@@ -46,6 +47,7 @@ __all__ = [
     "ZeroShot",
     "augment_flux",
     "candidates_of_auto",
+    "check_new_labels",
     "choose",
     "command_strategies",
     "default_learning_rate",

@@ -30,6 +30,7 @@ def choose(
     n_folds: int = 5,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    new_label: bool = False,
 ) -> tuple[Estimator, list[dict[str, Any]]]:
     """Fine-tune with the strategy that does best in cross-validation.
 
@@ -47,6 +48,8 @@ def choose(
         Decides the folds, and is the seed of every fine-tuning.
     progress : callable, optional
         Called after each fit of the cross-validation with its number and the number of all.
+    new_label : bool
+        As in `finetune`. The model itself does not predict such labels, so that leaving it as it is is no candidate.
 
     Returns
     -------
@@ -54,8 +57,8 @@ def choose(
         The best candidate, fine-tuned on all stars; its last provenance step holds the table.
     table : list of dict
         Per candidate ``strategy``, ``settings``, ``score`` (mean over all stars and labels of the squared error, in
-        squared standard deviations of the model's label scalers, stars weighted equally), ``score_err`` (standard error
-        over stars, which ignores that folds share training stars) and ``chosen``.
+        squared standard deviations of the model's label scalers, or of the stars for a new label; stars weighted equally),
+        ``score_err`` (standard error over stars, which ignores that folds share training stars) and ``chosen``.
 
     Raises
     ------
@@ -65,19 +68,23 @@ def choose(
         If there is no candidate.
     """
     candidates = (candidates,) if isinstance(candidates, Strategy) else candidates
-    candidates = candidates_of_auto() if candidates is None else tuple(candidates)
+    if candidates is None:
+        candidates = tuple(one for one in candidates_of_auto() if one.fits or not new_label)
+    candidates = tuple(candidates)
     if not candidates:
         raise SettingsError("auto: no strategy to choose from")
-    check_fit(model, stars)
+    check_fit(model, stars, new_label)
+    # Errors of labels that the model does not know are in units of what the stars have of them.
+    scale = np.nanstd(stars.labels, axis=0) if new_label else model.label_std
     fold = folds(stars.names, stars.feh, n_folds, seed)
     table: list[dict[str, Any]] = []
     for number, strategy in enumerate(candidates):
         squared = np.full(stars.labels.shape, np.nan)
         for held_out in range(n_folds):
             rows = fold == held_out
-            adapted = finetune(model, stars.select(~rows), strategy=strategy, seed=seed)
+            adapted = finetune(model, stars.select(~rows), strategy=strategy, seed=seed, new_label=new_label)
             difference = adapted.predict(stars.inputs[rows]) - stars.labels[rows]
-            squared[rows] = (difference / model.label_std) ** 2
+            squared[rows] = (difference / scale) ** 2
             if progress is not None:
                 progress(number * n_folds + held_out + 1, len(candidates) * n_folds)
         per_star = np.nanmean(squared, axis=1)
@@ -95,7 +102,7 @@ def choose(
     scores = [row["score"] if np.isfinite(row["score"]) else np.inf for row in table]
     best = int(np.argmin(scores))
     table[best]["chosen"] = True
-    chosen = finetune(model, stars, strategy=candidates[best], seed=seed)
+    chosen = finetune(model, stars, strategy=candidates[best], seed=seed, new_label=new_label)
     return _remember(chosen, stars, table, n_folds), table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ..datasets.stars import Stars
 from ..errors import InputError, SettingsError, shown
@@ -10,7 +11,8 @@ from ..models.estimator import Estimator
 from ..models.mlp import MLPSettings, build_mlp
 from ..preprocess import require_same
 from .fit import Fit, begin_fresh, carry_out
-from .loop import Progress
+from .loop import History, Progress
+from .new_label import begin_new_label, check_new_labels
 from .settings import Pretrain, TrainSettings, plain
 from .shared import Shared
 from .strategies import Strategy
@@ -69,8 +71,9 @@ def finetune(
     strategy: Strategy,
     seed: int | None = None,
     progress: Progress | None = None,
+    new_label: bool = False,
 ) -> Estimator:
-    """Adapt a model to the stars of another survey.
+    """Adapt a model to the stars of another survey, or to another label.
 
     Parameters
     ----------
@@ -84,12 +87,15 @@ def finetune(
         In place of the seed in the settings.
     progress : callable, optional
         See `transtar.train.loop.train`.
+    new_label : bool
+        True if labels of the stars are to take the places of others that the model predicts: what the network knows of
+        [alpha/Fe], say, is the start from which it learns [Mg/Fe] (see `transtar.train.new_label.begin_new_label`).
 
     Returns
     -------
     Estimator
         Keeps the scalers of `model` (but for scratch and ridge, which have their own), the union of the label
-        ranges, and the memory of all stars that any step saw.
+        ranges, and the memory of all stars that any step saw. A new label has scalers and a range of its own.
 
     Raises
     ------
@@ -102,7 +108,7 @@ def finetune(
     TranstarError
         If the training diverges.
     """
-    begun = begin_finetuning(model, stars, strategy, seed, progress)
+    begun = begin_finetuning(model, stars, strategy, seed, progress, new_label=new_label)
     return carry_out(begun) if isinstance(begun, Fit) else begun
 
 
@@ -113,16 +119,43 @@ def begin_finetuning(
     seed: int | None = None,
     progress: Progress | None = None,
     shared: Shared | None = None,
+    new_label: bool = False,
 ) -> Fit | Estimator:
     """Do all of `finetune` that comes before the training, or all of it where nothing is trained step by step."""
     if not isinstance(strategy, Strategy):
         raise SettingsError(
             f"not a fine-tuning strategy: {shown(repr(strategy))}; give settings, as of transtar.make_strategy('full')"
         )
-    check_fit(model, stars)
+    check_fit(model, stars, new_label)
     if seed is not None and isinstance(strategy, TrainSettings):
         strategy = replace(strategy, seed=seed)
-    return strategy.begin(model, stars, progress, shared)
+    if not new_label or not strategy.uses_model:
+        return strategy.begin(model, stars, progress, shared)
+    if not strategy.fits:
+        raise SettingsError(
+            f"{strategy.name} leaves the model as it is, which predicts {', '.join(model.label_names)} and nothing of "
+            f"{', '.join(stars.label_names)}; choose a strategy that learns"
+        )
+    # Stars held out for validation have no say in the start either.
+    known = (
+        stars.split(strategy.validation_fraction, strategy.seed)[0] if isinstance(strategy, TrainSettings) else stars
+    )
+    model, note = begin_new_label(model, known)
+    begun = strategy.begin(model, stars, progress, shared)
+    return _noted(begun, note)
+
+
+def _noted(begun: Fit | Estimator, note: dict[str, Any]) -> Fit | Estimator:
+    """The same, with a note in the last step of its provenance."""
+    if isinstance(begun, Estimator):
+        return replace(begun, provenance=(*begun.provenance[:-1], begun.provenance[-1] | note))
+
+    def finish(history: History) -> Estimator:
+        noted = _noted(begun.finish(history), note)
+        assert isinstance(noted, Estimator)
+        return noted
+
+    return replace(begun, finish=finish)
 
 
 def _check_stars(stars: Stars) -> None:
@@ -133,8 +166,15 @@ def _check_stars(stars: Stars) -> None:
         )
 
 
-def check_fit(model: Estimator, stars: Stars) -> None:
+def check_fit(model: Estimator, stars: Stars, new_label: bool = False) -> None:
     """Refuse stars that a model cannot learn from.
+
+    Parameters
+    ----------
+    model : Estimator
+    stars : Stars
+    new_label : bool
+        Whether they have new labels in the places of the model's.
 
     Raises
     ------
@@ -148,10 +188,13 @@ def check_fit(model: Estimator, stars: Stars) -> None:
         raise InputError(
             f"not a model: {shown(repr(model))}; load it first, as transtar.Estimator.load('mock-feh') does"
         )
-    if stars.label_names != model.label_names:
+    if new_label:
+        check_new_labels(model, stars.label_names)
+    elif stars.label_names != model.label_names:
         names, given = (", ".join(one.label_names) for one in (model, stars))
         raise InputError(
-            f"the model predicts {names}, the stars have the labels {given}; give those of the model, in its order"
+            f"the model predicts {names}, the stars have the labels {given}; give those of the model, in its order, or "
+            "new_label=True if it is to learn others in their places"
         )
     if stars.input != model.input:
         raise InputError(

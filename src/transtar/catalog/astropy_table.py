@@ -1,0 +1,124 @@
+"""Catalogs as tables of astropy, with units and descriptions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..glossary import describe, is_known
+from .catalog_columns import column_unit, plain_array
+from .readers import read_metadata, read_with_units
+from .writers import SUFFIXES
+
+if TYPE_CHECKING:
+    from astropy.table import QTable
+
+
+def read_catalog(path: str | os.PathLike, columns: Mapping[str, str] | None = None) -> QTable:
+    """Read a catalog, of transtar or of others, as a table of astropy.
+
+    Parameters
+    ----------
+    path : path
+        A table that transtar wrote (parquet, FITS or CSV), or any other that `transtar.tables.open_table` reads.
+    columns : mapping of str to str, optional
+        Which column is which, where names do not tell, or tell it twice: ``{"feh": "FE_H"}``.
+
+    Returns
+    -------
+    astropy.table.QTable
+        One row per spectrum; columns are those of `to_table`. ``meta`` holds how the catalog was made, in short: `models`,
+        `steps` (how each was trained) and `quality`; `transtar.catalog.read_metadata` gives all that a parquet or FITS
+        catalog knows.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is no such table, holds a column twice, or its ids are not integers.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> catalog = ts.read_catalog("catalog.parquet")  # doctest: +SKIP
+    >>> catalog["feh"].to_value("dex").mean()  # doctest: +SKIP
+    """
+    values, units = read_with_units(path, columns)
+    metadata = read_metadata(path) if Path(path).suffix.lower() in SUFFIXES else {}
+    return to_table(values, metadata, units)
+
+
+def to_table(
+    columns: Mapping[str, np.ndarray], metadata: Mapping[str, Any] | None = None, units: Mapping[str, str] | None = None
+) -> QTable:
+    """Columns of a catalog as a table of astropy.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray, shape (n,) or (n, ...)
+        As from `read_columns`, or those of a `Prediction`.
+    metadata : mapping, optional
+        As from `read_metadata`.
+    units : mapping of str to str, optional
+        Of columns that the glossary does not have, or has in another unit.
+
+    Returns
+    -------
+    astropy.table.QTable
+        Columns with a unit are Quantities (K, dex, km/s, deg); each that the glossary knows has its description. As in the file,
+        a real number that is missing is NaN, an `id` -1, a text empty, and nothing is masked; `id` is int64, exactly.
+        `transtar.flag_names` puts `flags` into words.
+    """
+    from astropy.table import QTable
+    from astropy.units import Unit
+
+    table = QTable()
+    for name, values in columns.items():
+        text = (units or {}).get(name, column_unit(name))
+        unit = Unit(text, parse_strict="silent") if text else None
+        known = unit is not None and not str(type(unit).__name__).startswith("Unrecognized")
+        table[name] = (
+            np.asarray(values) * unit if known and np.asarray(values).dtype.kind in "fiu" else np.asarray(values)
+        )
+        about = describe(name).description if is_known(name) else ""
+        table[name].info.description = (
+            " ".join(filter(None, [about, f"[{text}]" if text and not known else ""])) or None
+        )
+    table.meta.update(_in_short(metadata or {}))
+    return table
+
+
+def plain_columns(table: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Columns of a table of astropy, or of anything else by name, as functions of transtar calculate with them.
+
+    Parameters
+    ----------
+    table : astropy.table.Table, or mapping of str to array_like, shape (n,)
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,)
+        In the units of the glossary; what is masked is NaN, -1, False or ''.
+
+    Raises
+    ------
+    InputError
+        If a column has a unit that cannot be converted.
+    """
+    return {name: plain_array(values, column_unit(name)) for name, values in table.items()}
+
+
+def _in_short(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata with a line for each step of a training instead of all its losses and settings."""
+    short = {name: value for name, value in metadata.items() if name != "provenance"}
+    if isinstance(provenance := metadata.get("provenance"), list):
+        short["steps"] = [[_step(step) for step in steps] for steps in provenance if isinstance(steps, list)]
+    return short
+
+
+def _step(step: Any) -> str:
+    known = step if isinstance(step, dict) else {}
+    return f"{known.get('step')} ({known.get('strategy')}) on {known.get('n_train')} stars of {known.get('survey')}"

@@ -1,0 +1,114 @@
+"""Normalised spectra with lines marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..errors import InputError
+from ..explain.lines import Line, read_lines, resolved
+from .saliency_figure import PALETTE, mark_lines
+from .style import BLACK, PAGE_WIDTH, as_text, new_figure, paper_style
+
+if TYPE_CHECKING:
+    from ..datasets import PreparedSet
+    from ..preprocess import GridSpectra
+
+MOST_ROWS = len(PALETTE)
+"""Spectra that can be told apart in one figure."""
+
+
+def plot_spectrum(
+    spectra: GridSpectra | PreparedSet,
+    rows: int | Sequence[int] = 0,
+    *,
+    lines: Sequence[Line] | None = None,
+    titles: Sequence[str] | str | None = None,
+    limits: tuple[float, float] | None = None,
+    marked: int = 20,
+) -> Figure:
+    """Draw normalised spectra on the wavelength grid, with their errors and the strongest lines.
+
+    Parameters
+    ----------
+    spectra : GridSpectra or PreparedSet
+    rows : int or sequence of int
+        Which of them, up to five; they are drawn one over the other.
+    lines : sequence of Line, optional
+        As from `transtar.explain.lines.read_lines`, which is what is drawn if not given; an empty one marks none.
+    titles : str or sequence of str, optional
+        In the legend; of a set, the stars or files by default.
+    limits : (float, float), optional
+        Vacuum wavelengths in Angstrom; the whole grid if not given.
+    marked : int
+        Lines marked at most: those where the flux of the first spectrum is lowest.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        ``figure.savefig("spectrum.pdf")`` writes it.
+
+    Raises
+    ------
+    InputError
+        If a row is not there or has no flux, there are too many, or the limits lie outside of the grid.
+    """
+    chosen = np.atleast_1d(np.asarray(rows))
+    if chosen.dtype.kind not in "iu" or not 0 < len(chosen) <= MOST_ROWS:
+        raise InputError(f"rows must be one to {MOST_ROWS} whole numbers, not {rows!r}")
+    for row in chosen.tolist():
+        if not -len(spectra) <= row < len(spectra):
+            raise InputError(f"there is no row {row} among {len(spectra)} spectra")
+        if not np.isfinite(spectra.flux[row]).any():
+            raise InputError(f"row {row} has no flux; its flags say why (transtar.flag_names)")
+    wave = spectra.wave
+    low, high = (float(wave[0]), float(wave[-1])) if limits is None else limits
+    inside = (wave >= low) & (wave <= high)
+    if inside.sum() < 2:
+        raise InputError(
+            f"no two points of the grid lie between {low:g} and {high:g} A; it runs from {wave[0]:.0f} to {wave[-1]:.0f} A"
+        )
+    names = [titles] if isinstance(titles, str) else list(titles or _names(spectra, chosen))
+    if len(names) != len(chosen):
+        raise InputError(f"{len(names)} titles for {len(chosen)} spectra")
+    with paper_style():
+        figure = new_figure(PAGE_WIDTH, 3.0)
+        axes = figure.subplots()
+        for row, name, color in zip(chosen.tolist(), names, (BLACK, *PALETTE[1:]), strict=False):
+            flux = spectra.flux[row][inside]
+            if spectra.ivar is not None:
+                known = spectra.ivar[row][inside] > 0
+                error = np.where(known, 1 / np.sqrt(np.where(known, spectra.ivar[row][inside], 1)), np.nan)
+                axes.fill_between(wave[inside], flux - error, flux + error, color=color, alpha=0.25, lw=0)
+            axes.plot(wave[inside], flux, color=color, lw=0.8, label=as_text(str(name)))
+        axes.set(
+            xlim=(wave[inside][0], wave[inside][-1]),
+            xlabel=r"vacuum wavelength ($\mathrm{\AA}$)",
+            ylabel="flux / continuum",
+        )
+        if any(str(name) for name in names):
+            axes.legend(loc="lower right", ncols=len(names))
+        listed = resolved(read_lines() if lines is None else lines, wave)
+        mark_lines(axes, _strongest(listed, wave, spectra.flux[chosen[0]], inside, marked))
+    return figure
+
+
+def _names(spectra: Any, rows: np.ndarray) -> list[str]:
+    columns = getattr(spectra, "columns", {})
+    return [str(columns["star"][row] or columns["file"][row]) if columns else "" for row in rows]
+
+
+def _strongest(
+    lines: Sequence[Line], wave: np.ndarray, flux: np.ndarray, inside: np.ndarray, marked: int
+) -> list[Line]:
+    """The lines within the figure at which the flux is lowest, in the order of wavelength; one of several in the same pixels."""
+    within = [line for line in lines if wave[inside][0] < line.wavelength < wave[inside][-1]]
+    depth = {line: float(np.interp(line.wavelength, wave, np.nan_to_num(flux, nan=1.0))) for line in within}
+    kept: list[Line] = []
+    for line in sorted(within, key=lambda one: depth[one]):
+        if len(kept) < marked and all(abs(line.wavelength - other.wavelength) > 4 for other in kept):
+            kept.append(line)
+    return sorted(kept, key=lambda line: line.wavelength)
