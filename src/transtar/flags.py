@@ -39,7 +39,7 @@ DESCRIPTIONS = {
     Flag.TRAINED_ON: "the model was trained or validated on this star",
     Flag.CONTINUUM_FAILED: "continuum not positive and finite over the whole grid",
     Flag.BAD_FIBER: "the survey marks the fibre as bad",
-    Flag.DUPLICATE: "another row holds the same star",
+    Flag.DUPLICATE: "another row is of the same star of the survey: of the same star, or id where star is empty",
     Flag.NO_INPUT: "a model takes an input other than the flux that the spectrum does not have",
 }
 

@@ -3,6 +3,7 @@ import threading
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from transtar.catalog import predict_files, predict_set, read_columns, read_metadata
 from transtar.datasets import prepare, read_set
@@ -197,3 +198,23 @@ def test_who_keeps_the_traceback_of_an_interrupt_keeps_no_thread(spectra):
         predict_files("mock-feh", "lamost", spectra, batch_size=1, progress=stop)
     assert threading.active_count() == before
     assert kept.traceback
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 50])
+@pytest.mark.parametrize("ending", ["parquet", "fits", "csv", ""])
+def test_rows_of_one_star_are_flagged_whatever_the_batches(tmp_path, ending, batch_size):
+    folder = made_lamost(tmp_path / "lamost", n=5) / "spectra"
+    for number in (2, 4):
+        with fits.open(folder / f"spec-{number:03d}.fits", mode="update") as hdus:
+            hdus[0].header["DESIG"] = "LAMOST J000000"
+    out = tmp_path / f"c.{ending}" if ending else None
+    result = predict_files("mock-feh", LAMOST, folder, out, batch_size=batch_size)
+    columns = result.columns if out is None else read_catalog(out)
+    wanted = [True, False, True, False, True]
+    assert has(columns["flags"], Flag.DUPLICATE).tolist() == wanted
+    assert result.flags["DUPLICATE"] == 3
+    assert columns["id"].tolist() == [FIRST_ID + row for row in range(5)]
+    report = prepare(LAMOST, folder, tmp_path / "set", batch_size=batch_size)
+    assert has(read_set(tmp_path / "set").columns["flags"], Flag.DUPLICATE).tolist() == wanted
+    assert report.flags["DUPLICATE"] == 3
+    assert_same(predict_set("mock-feh", tmp_path / "set").columns, predict_files("mock-feh", LAMOST, folder).columns)

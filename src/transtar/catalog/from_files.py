@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..datasets import Report, describe_set, given_table, open_flow, stream_set, tell_no_velocities
+from ..datasets import Repeats, Report, describe_set, given_table, open_flow, stream_set, tell_no_velocities
 from ..errors import InputError, MismatchError
 from ..files import check_files
-from ..flags import count
+from ..flags import Flag, count, has
 from ..models import Estimator, check_ensemble, load_models
 from ..preprocess import GridSpectra, require_same
 from ..quality import Quality
@@ -255,14 +255,24 @@ def predict_into(
     sink: AbstractContextManager[CatalogWriter | CatalogInMemory]
     sink = CatalogInMemory() if out is None else CatalogWriter(out, metadata)
     n = 0
+    repeats = Repeats()
+
+    def mark_late(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        late = repeats.mark_late(columns) & ~has(columns["flags"], Flag.DUPLICATE)
+        result.flags[str(Flag.DUPLICATE.name)] += int(late.sum())
+        columns["flags"][late] |= Flag.DUPLICATE
+        return columns
+
     with sink as catalog:
-        for columns in predict_batches(estimators, batches, quality=quality):
+        for columns in predict_batches(estimators, batches, quality=quality, repeats=repeats):
             catalog.append(columns)
             n += len(columns["flags"])
             for name, some in count(columns["flags"]).items():
                 result.flags[name] = result.flags.get(name, 0) + some
         if not n:
             raise InputError(f"no spectrum could be used, so no catalog was {'made' if out is None else 'written'}")
+        if repeats.came_again:
+            catalog.revise(mark_late)
     result.n_spectra, result.metadata = n, metadata
     if isinstance(catalog, CatalogInMemory):
         result.columns = catalog.columns()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,14 @@ class CatalogInMemory:
         checked = check_columns(columns, "the catalog")
         schema = self._batches[0].schema if self._batches else arrow_schema(checked, {})
         self._batches.append(to_arrow(checked, schema, "the catalog"))
+
+    def revise(self, change: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]) -> None:
+        """Change rows that were appended; see `CatalogWriter.revise`."""
+        batches = [{name: as_numpy(table.column(name)) for name in table.column_names} for table in self._batches]
+        self._batches = [
+            to_arrow(change(columns), table.schema, "the catalog")
+            for columns, table in zip(batches, self._batches, strict=True)
+        ]
 
     def columns(self) -> dict[str, np.ndarray]:
         """All columns so far, as `read_columns` gives them: dict of str to ndarray, shape (n,)."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..datasets import Repeats
 from ..datasets.inputs import FLUX, Inputs, gather_input, input_parts
 from ..errors import InputError
 from ..flags import NO_LABEL, Flag, has
@@ -131,6 +132,7 @@ def predict_batches(
     prepared: Iterable[tuple[SpectrumBatch | Mapping[str, np.ndarray], GridSpectraLike]],
     extra: Sequence[str] = (),
     quality: Quality | None = None,
+    repeats: Repeats | None = None,
 ) -> Iterator[dict[str, np.ndarray]]:
     """Predict labels batch by batch.
 
@@ -147,13 +149,15 @@ def predict_batches(
         Further columns to carry.
     quality : Quality, optional
         Its `hot` decides HOT_STAR; the default if not given. Flags of S/N and of good pixels come with the spectra.
+    repeats : Repeats, optional
+        Decides DUPLICATE. Rows of a star that comes again in a later batch can be told at the end only, by its `mark_late`.
 
     Yields
     ------
     dict of str to ndarray, shape (n,)
         The key columns, `snr`, `good_fraction`, labels (float32), ensemble spreads, and `flags` (int32), to which
-        LABEL_EXTRAPOLATED, OUT_OF_DOMAIN, HOT_STAR, NO_INPUT and TRAINED_ON are added. LABEL_EXTRAPOLATED and OUT_OF_DOMAIN are
-        set if they hold for any of the models.
+        LABEL_EXTRAPOLATED, OUT_OF_DOMAIN, HOT_STAR, NO_INPUT, TRAINED_ON and DUPLICATE are added. LABEL_EXTRAPOLATED and
+        OUT_OF_DOMAIN are set if they hold for any of the models.
 
     Raises
     ------
@@ -163,9 +167,12 @@ def predict_batches(
     if not estimators:
         raise InputError("predicting needs at least one model")
     tables = [estimator.trained_on for estimator in estimators]
+    repeats = Repeats() if repeats is None else repeats
     for keys, spectra in prepared:
         columns = key_columns(keys, len(spectra.flags), extra)
-        flags = np.array(spectra.flags, np.int32)
+        # Whether another row holds the star depends on the rows of this catalog, not on those of a set that they may be from.
+        flags = np.array(spectra.flags, np.int32) & np.int32(~int(Flag.DUPLICATE))
+        flags[repeats.mark(columns)] |= Flag.DUPLICATE
         flux = np.asarray(spectra.flux)
         usable = ~has(flags, NO_LABEL) & np.isfinite(flux).all(axis=1)
         labels, new_flags = _predict(estimators, _inputs(estimators, spectra, flux, usable), quality or Quality())

@@ -34,8 +34,7 @@ class _Format:
         Takes the open file, its schema (with units and descriptions), the metadata, and whether header lines are wanted; returns
         what has `write_table` and `close`.
     finish : callable, optional
-        For a format whose head must know all rows: `open` writes another file, and this one, of which it is given the path and
-        the writer, is made from that at the end.
+        Instead of it, for a format whose head must know all rows: takes the path and the writer, which has the rows.
     """
 
     open: Callable[[IO[bytes], pa.Schema, Mapping, bool], pq.ParquetWriter | pa.csv.CSVWriter]
@@ -53,8 +52,7 @@ def _open_csv(file: IO[bytes], schema: pa.Schema, metadata: Mapping, header_line
 
 
 def _finish_fits(target: Path, writer: CatalogWriter) -> None:
-    batches = _read_batches(writer.spool)
-    write_fits(target, batches, writer.example, writer.widths, writer.rows, writer.metadata)
+    write_fits(target, writer.batches(), writer.example, writer.widths, writer.rows, writer.metadata)
 
 
 _FORMATS = {
@@ -117,13 +115,16 @@ class CatalogWriter:
         self.example: dict[str, np.ndarray] = {}
         self._format = _FORMATS[check_suffix(path)]
         self._waiting: list[pa.Table] = []
-        self._sink: pq.ParquetWriter | pa.csv.CSVWriter | None = None
+        self._sink: pq.ParquetWriter | None = None
+        self._change: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
 
     def __enter__(self) -> CatalogWriter:
         self._stack = ExitStack()
         self._target = self._stack.enter_context(atomic_path(self.path))
-        # The header of a FITS table needs the number of rows and the widths of strings: batches wait in a spool file.
-        self.spool = self._target if self._format.finish is None else self._target.with_name("spool.parquet")
+        # The header of a FITS table needs the number of rows and the widths of strings, and text cannot be revised: rows wait in
+        # a spool file.
+        direct = self._format is _FORMATS[".parquet"]
+        self._spool = self._target if direct else self._target.with_name("spool.parquet")
         return self
 
     def append(self, columns: Mapping[str, np.ndarray]) -> None:
@@ -151,6 +152,21 @@ class CatalogWriter:
                 if array.dtype.kind == "U":
                     self.widths[name] = max(self.widths.get(name, 1), text_width(array))
 
+    def revise(self, change: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]) -> None:
+        """Change rows that were appended, when all have been.
+
+        Parameters
+        ----------
+        change : callable
+            Is given the rows in parts, in their order, each as a dict of columns, and returns the columns to be written instead.
+        """
+        self._change = change
+
+    def batches(self) -> Iterator[dict[str, np.ndarray]]:
+        """The rows in parts, as revised; while the block ends."""
+        for columns in _read_batches(self._spool):
+            yield columns if self._change is None else self._change(columns)
+
     def _flush(self) -> None:
         if self._sink is not None and self._waiting:
             self._sink.write_table(pa.concat_tables(self._waiting).combine_chunks())
@@ -160,9 +176,8 @@ class CatalogWriter:
         self.example = {name: array[:0] for name, array in example.items()}
         self._schema = arrow_schema(example, self.metadata)
         # A Python file object reports a full disk as a plain OSError, which atomic_path turns into a clear line.
-        file: IO[bytes] = self._stack.enter_context(self.spool.open("wb"))
-        self._sink = self._format.open(file, self._schema, self.metadata, self.header_lines)
-        self._file = file
+        self._file: IO[bytes] = self._stack.enter_context(self._spool.open("wb"))
+        self._sink = _open_parquet(self._file, self._schema, self.metadata, self.header_lines)
 
     def _finish(self) -> None:
         if self._sink is None:
@@ -170,8 +185,19 @@ class CatalogWriter:
         self._flush()
         self._sink.close()
         self._file.close()
+        if self._spool == self._target and self._change is not None:
+            self._spool = self._target.rename(self._target.with_name("spool.parquet"))
         if self._format.finish is not None:
             self._format.finish(self._target, self)
+        elif self._spool != self._target:
+            self._rewrite()
+
+    def _rewrite(self) -> None:
+        with self._target.open("wb") as file:
+            sink = self._format.open(file, self._schema, self.metadata, self.header_lines)
+            for columns in self.batches():
+                sink.write_table(to_arrow(columns, self._schema, str(self.path)))
+            sink.close()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

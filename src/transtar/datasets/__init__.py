@@ -9,6 +9,7 @@ from .inputs import Input, gather_input, input_names, register_input
 from .pool import pool_stars
 from .prepare import PrepareReport, prepare, star_columns
 from .prepared import PreparedSet, join_sets, star_names, usable
+from .repeats import Repeats
 from .set_files import SetWriter, describe_set, read_set, stream_set
 from .split import folds, matched_split, nested_subsets, regime, validation_split
 from .stars import Stars
@@ -19,6 +20,7 @@ __all__ = [
     "Input",
     "PrepareReport",
     "PreparedSet",
+    "Repeats",
     "Report",
     "SetWriter",
     "Stars",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, SettingsError
-from ..flags import count
+from ..flags import Flag, count
 from ..labels import LABELS, join, look_up, match_spectra, read_labels, read_split, table_positions
 from ..labels.positions import check_radius
 from ..preprocess import GridSpectra, Preprocessing
@@ -22,6 +22,7 @@ from ..version import __version__
 from .defaults import tell_no_velocities
 from .flow import Report
 from .flow_opening import open_flow
+from .repeats import Repeats
 from .set_files import SPLITS, SetWriter
 
 
@@ -147,6 +148,7 @@ def prepare(
                 why += f"; rows left out: {', '.join(f'{n} {reason}' for reason, n in report.left_out.items())}"
             raise InputError(f"none of the {len(flow.files)} files could be used{why}")
         known = writer.columns()
+        known["flags"][Repeats().mark(known)] |= Flag.DUPLICATE
         if positions is not None and match_radius is not None:
             rows, line = match_spectra(positions, known, survey.name, match_radius, Path(labels).name)
             known.update(_labels_at(table, names, rows))
