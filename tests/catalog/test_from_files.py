@@ -209,7 +209,7 @@ def test_rows_of_one_star_are_flagged_whatever_the_batches(tmp_path, ending, bat
             hdus[0].header["DESIG"] = "LAMOST J000000"
     out = tmp_path / f"c.{ending}" if ending else None
     result = predict_files("mock-feh", LAMOST, folder, out, batch_size=batch_size)
-    columns = result.columns if out is None else read_catalog(out)
+    columns = result.columns if out is None else read_columns(out)
     wanted = [True, False, True, False, True]
     assert has(columns["flags"], Flag.DUPLICATE).tolist() == wanted
     assert result.flags["DUPLICATE"] == 3

@@ -4,10 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 
 import transtar
 from transtar.catalog import predict_files, predict_spectra
 from transtar.errors import InputError, SettingsError
+from transtar.grids import SPEED_OF_LIGHT
+from transtar.simulate import load_emulator
+from transtar.spectra import SpectrumBatch
 from transtar.surveys.air import vacuum_to_air
 
 from ..made_surveys import made_miles
@@ -102,3 +106,19 @@ def test_what_a_spectrum_says_is_not_overridden(batch):
         transtar.from_spectrum(spectrum, medium="air")
     spectrum.meta["frame"] = "rest"
     assert transtar.from_spectrum(spectrum).frame == "rest"
+
+
+def test_velocities_are_measured_where_that_is_asked_for():
+    emulator = load_emulator()
+    lines = gaussian_filter1d(emulator.flux(np.array([[5600.0, 4.2, -0.4, 0.1, 1.1, 0.0]]))[0], 14)
+    wave = np.arange(3900.0, 5700.0, 0.9)
+    flux = np.stack([np.interp(wave / (1 + v / SPEED_OF_LIGHT), emulator.wave, lines) for v in (0.0, 150.0)])
+    batch = SpectrumBatch(wave, flux, None, np.zeros(flux.shape, bool), np.arange(2), "generic")
+    without = predict_spectra("mock-feh", batch)
+    assert np.isnan(without.columns["feh"]).all()
+    measured = predict_spectra("mock-feh", batch, velocities="measure")
+    np.testing.assert_allclose(measured.columns["velocity"], [0, 150], atol=2)
+    np.testing.assert_allclose(*measured.columns["feh"], atol=0.05)
+    assert measured.lines[0].startswith("velocities: measured for 2 of 2 spectra")
+    with pytest.raises(SettingsError, match="velocities must be 'measure'"):
+        predict_spectra("mock-feh", batch, velocities="rv.csv")

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..datasets import preprocess_batch, tell_no_velocities
-from ..errors import InputError, MismatchError
+from ..datasets.velocity_source import MEASURE, Measured
+from ..errors import InputError, MismatchError, SettingsError, shown
 from ..preprocess import GridSpectra
 from ..quality import Quality
 from ..spectra import SpectrumBatch
@@ -21,6 +22,7 @@ def predict_spectra(
     spectra: Any,
     survey: Survey | str | None = None,
     *,
+    velocities: str | None = None,
     quality: Quality | Mapping[str, float] | None = None,
     threads: int | None = None,
     **stated: Any,
@@ -35,6 +37,8 @@ def predict_spectra(
         On whatever wavelengths each.
     survey : Survey or str, optional
         By default that of each `SpectrumBatch`, and 'generic' for `specutils.Spectrum`.
+    velocities : 'measure', optional
+        To have velocities measured in the spectra, in place of those that they bring along.
     quality : Quality, or mapping of str to float, optional
         Thresholds of the flags; those that a mapping does not name are the defaults.
     threads : int, optional
@@ -55,8 +59,12 @@ def predict_spectra(
     MismatchError
         If the models want different inputs, or those are no prepared spectra.
     SettingsError
-        If the survey is unknown, or a threshold is impossible.
+        If the survey is unknown, a threshold is impossible, or `velocities` is something else.
     """
+    if velocities not in (None, MEASURE):
+        raise SettingsError(
+            f"velocities must be '{MEASURE}', not {shown(repr(velocities))}; known ones are stated with the spectra"
+        )
     estimators, names = load_agreeing(models)
     settings = estimators[0].preprocessing
     if settings is None:
@@ -67,11 +75,16 @@ def predict_spectra(
     def prepared() -> Iterator[tuple[SpectrumBatch, GridSpectra]]:
         for batch in batches:
             known = get_survey(batch.survey if survey is None else survey)
+            if velocities is not None:
+                batch = sources.setdefault(known.name, Measured(known, threads)).give(batch)
             yield batch, preprocess_batch(batch, known, settings, threads=threads, quality=thresholds)
 
     result = Prediction()
+    sources: dict[str, Measured] = {}
     predict_into(result, estimators, names, prepared(), None, thresholds)
-    tell_no_velocities(get_survey(batches[0].survey if survey is None else survey), result.flags, result.n_spectra)
+    result.lines += [line for source in sources.values() for line in source.lines()]
+    known = get_survey(batches[0].survey if survey is None else survey)
+    tell_no_velocities(known, result.flags, result.n_spectra, velocities)
     return result
 
 
