@@ -113,6 +113,7 @@ def test_models_without_a_strategy_have_a_panel_and_a_colour_each():
         assert axes.texts[0].get_text() == name
         np.testing.assert_array_equal(axes.lines[0].get_ydata(), found.models[name].absolute.median)
     assert len({axes.lines[0].get_color() for axes in others[:2]}) == 2
+    assert others[0].get_ylim() == others[1].get_ylim()
     marked = [
         [line.get_xdata()[0] for line in axes.lines if len(line.get_xdata()) == 2] for axes in (spectra, *others[:2])
     ]

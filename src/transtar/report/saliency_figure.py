@@ -119,8 +119,11 @@ def saliency_maps(
             color = _line_style(name, names.index(name))["color"]
             _draw_band(one, saliency.wave, saliency.models[name].absolute, color)
             one.set_ylabel(_gradient(saliency.label, absolute=True) + f"\n({unit})")
-            one.set_ylim(0, None)
             _place(one, as_text(name), 0.988, 0.93, "top")
+        # One scale for all, or they could not be compared.
+        highest = max(one.get_ylim()[1] for one in ones)
+        for one in ones:
+            one.set_ylim(0, highest)
         ones[-1].set_xlabel(r"vacuum wavelength ($\mathrm{\AA}$)")
         spectra.set_xlim(saliency.wave[0], saliency.wave[-1])
         mark_lines(spectra, marks, ones)
