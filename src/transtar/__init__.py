@@ -25,6 +25,7 @@ _MODULES = {
     "Stars": "datasets",
     "add_input": "datasets",
     "read_labels": "labels",
+    "measure_velocities": "velocity",
     "Estimator": "models",
     "Augmentation": "train",
     "TrainSettings": "train",
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from .surveys.specutils_bridge import from_spectrum
     from .train import Augmentation, TrainSettings, finetune, make_strategy, pretrain
     from .train.choose import choose
+    from .velocity import measure_velocities
 
 __all__ = [
     "Augmentation",
@@ -91,6 +93,7 @@ __all__ = [
     "get_survey",
     "load_study",
     "make_strategy",
+    "measure_velocities",
     "plot_spectrum",
     "predict_batches",
     "predict_files",
