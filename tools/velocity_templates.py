@@ -2,7 +2,7 @@
 
     python -m tools.velocity_templates --out src/transtar/velocity/data/templates.safetensors
 
-They are stars of the shipped emulator at fixed nodes. Nothing is drawn at random:
+Cool stars are those of the shipped emulator at fixed nodes, hot ones come from `tools.hot_stars`. Nothing is drawn at random:
 the same emulator gives the same file.
 """
 
@@ -15,15 +15,19 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from transtar.files import check_files
+from tools.hot_stars import HOT_NODES, hot_spectrum
 from transtar.simulate import load_emulator, vmic_relation
 from transtar.simulate.stars.abundances import birth_carbon, carbon_depletion, mean_alpha
 from transtar.velocity.templates import FORMAT, RESOLUTION, STEP, WINDOW
 
 TEFF = (4000.0, 4250.0, 4500.0, 4750.0, 5000.0, 5500.0, 6000.0, 6500.0, 7000.0)
-FEH = (0.3, -0.3, -1.0, -2.0, -3.0)
+FEH = (0.2, -0.6, -1.5, -2.5)
 DWARF = 4.5
 GIANT = 2.5
+WARMEST = 7000.0
+METALS = ((7000.0, 8000.0, 9000.0, 10_000.0, 12_000.0, 16_000.0), (1.0, 0.55, 0.3, 0.18, 0.08, 0.0))
+"""Teff in K, and the share of the lines at 7000 K that a star has; roughly the blue iron lines of dwarfs of solar metallicity."""
+
 EVERY = 2
 """Points of the emulator's wavelengths for one of the templates."""
 
@@ -53,6 +57,24 @@ def cool_spectra(nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return emulator.wave[::EVERY], smooth[:, ::EVERY]
 
 
+def hot_spectra(wave: np.ndarray) -> np.ndarray:
+    """Flux over continuum (n, n_pixels) of `HOT_NODES`.
+
+    `hot_spectrum` knows no iron. What the warmest stars of the emulator have beyond it are the lines of iron and other metals;
+    they are lent to hotter stars of a gravity that those have, the weaker the hotter.
+    """
+    gravities = {logg for _, logg in HOT_NODES if logg < 5}
+    metals = {}
+    for logg in gravities:
+        _, cool = cool_spectra(np.array([(WARMEST, logg, 0.0)]))
+        metals[logg] = np.log(np.clip(cool[0] / hot_spectrum(WARMEST, logg, wave, RESOLUTION), 0.2, 1))
+    spectra = []
+    for teff, logg in HOT_NODES:
+        share = np.interp(teff, *METALS) if logg in metals else 0.0
+        spectra.append(hot_spectrum(teff, logg, wave, RESOLUTION) * np.exp(share * metals.get(logg, 0.0)))
+    return np.array(spectra)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Make and write the templates."""
     from safetensors.numpy import save
@@ -60,14 +82,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="file to write, NAME.safetensors")
     given = parser.parse_args(arguments)
-    check_files([given.out], [])
     nodes = cool_nodes()
     wave, flux = cool_spectra(nodes)
     log_wave = np.log(wave[0]) + STEP * np.arange(len(wave))
     assert np.abs(np.exp(log_wave) / wave - 1).max() < 1e-9
     assert WINDOW[0] - 1 < wave[0] < wave[-1] < WINDOW[1] + 1
     names = [f"teff={teff:.0f} logg={logg:.1f} feh={feh:.1f}" for teff, logg, feh in nodes]
-    labels, depth = nodes, 1 - flux
+    hot = hot_spectra(wave)
+    names += [f"hot {teff:.0f} logg={logg:.1f}" for teff, logg in HOT_NODES]
+    labels = np.concatenate([nodes, [(teff, logg, 0.0) for teff, logg in HOT_NODES]])
+    depth = 1 - np.concatenate([flux, hot])
     content: dict[str, np.ndarray] = {
         "depth": depth.astype(np.float16),
         "labels": labels.astype(np.float64),

@@ -44,8 +44,6 @@ class Search:
 
     Parameters
     ----------
-    pixels : slice
-        The native pixels that are used.
     onto : csr_matrix, shape (n_grid, n_used)
         Weights of native pixels at points of the grid.
     shifted : ndarray, shape (n_grid, n_templates * n_lags), float32
@@ -54,7 +52,6 @@ class Search:
         Their squares at lag 0.
     """
 
-    pixels: slice
     onto: csr_matrix
     shifted: np.ndarray
     squared: np.ndarray
@@ -67,9 +64,7 @@ class Search:
         if n < LEAST_POINTS:
             return None
         grid = np.log(low) + STEP * np.arange(n)
-        first, last = np.searchsorted(wave, [low * (1 - 2e-3), high * (1 + 2e-3)])
-        pixels = slice(max(int(first) - 1, 0), min(int(last) + 1, len(wave)))
-        onto = triangles(np.log(wave[pixels]), grid)
+        onto = triangles(np.log(wave), grid)
         if np.count_nonzero(np.diff(onto.indptr)) < LEAST_POINTS:
             return None
         lags = np.arange(-LAGS, LAGS + 1)
@@ -80,7 +75,7 @@ class Search:
             flat[k] = values / running_mean(values, everywhere) - 1
         shifted = np.ascontiguousarray(flat.reshape(-1, n).T)
         squared = np.ascontiguousarray(flat[:, LAGS].T) ** 2
-        return cls(pixels, onto, shifted, squared)
+        return cls(onto, shifted, squared)
 
     def run(self, flux: np.ndarray, variance: np.ndarray | None, good: np.ndarray) -> Peaks:
         """Correlate a block of spectra.
@@ -107,7 +102,7 @@ class Search:
         curve = correlation[rows, template]
         velocity = SPEED_OF_LIGHT * np.expm1(STEP * (lag - LAGS + _vertex(curve, lag)))
         usable = np.count_nonzero(weight, axis=1) >= LEAST_POINTS
-        return Peaks(template, velocity, curve[rows, lag], lag, curve, usable)
+        return Peaks(template, velocity, curve[rows, lag], lag, curve, usable, _noise(values, weight, power))
 
     def _flat(self, flux, variance, good) -> tuple[np.ndarray, np.ndarray]:
         """Flux over running mean minus one on the grid, and weights; shape (n, n_grid), float32."""
@@ -145,6 +140,8 @@ class Peaks:
         Correlation coefficients of the best template.
     usable : ndarray, shape (n,), bool
         Whether enough points are good.
+    noise : ndarray, shape (n,)
+        Share of noise in what the spectra vary by.
     """
 
     template: np.ndarray
@@ -153,6 +150,15 @@ class Peaks:
     lag: np.ndarray
     curve: np.ndarray
     usable: np.ndarray
+    noise: np.ndarray
+
+
+def _noise(values: np.ndarray, weight: np.ndarray, power: np.ndarray) -> np.ndarray:
+    """Share of noise in the power of spectra, from what points differ by from the mean of their neighbours, shape (n,)."""
+    rough = values[:, 1:-1] - 0.5 * (values[:, :-2] + values[:, 2:])
+    whole = weight[:, 1:-1] * (weight[:, :-2] > 0) * (weight[:, 2:] > 0)
+    # The variance of such a difference is 1.5 times that of a point.
+    return (whole * rough**2).sum(axis=1) / 1.5 / np.maximum(power, 1e-30)
 
 
 def running_mean(values: np.ndarray, weight: np.ndarray) -> np.ndarray:

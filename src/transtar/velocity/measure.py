@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.polynomial.legendre import legvander
 from threadpoolctl import threadpool_limits
 
 from ..grids import SPEED_OF_LIGHT
 from ..spectra import SpectrumBatch
-from .correlate import Search
-from .refine import refine
-from .templates import WINDOW, Templates, load_templates
+from .correlate import LAGS, Peaks, Search
+from .pixels import native
+from .refine import Fit
+from .templates import load_templates
 
 BLOCK = 128
 """Spectra handled at a time by one thread."""
@@ -22,13 +22,34 @@ BLOCK = 128
 NOMINAL = 1800.0
 """Resolving power where none is known."""
 
-DEGREE = 9
-"""Of the polynomial that multiplies the template in the fit."""
+FASTEST = 1000.0
+"""km/s: what is measured beyond is no star of the Galaxy but a chance."""
 
-MISMATCH = 0.02
+LEAST_HEIGHT = 0.2
+"""Of the correlation coefficient. Noise and smooth spectra stay below 0.17."""
 
-MARGIN = 8.0
-"""Angstrom at the ends of the templates that are not used."""
+LEAST_GAIN = 50.0
+"""By so much a template must lower chi square, errors of pixels scaled so that the best fit has one for each; chance gains 16."""
+
+MOST_STEP = 60.0
+"""km/s from the peak of the search to the best fit: further away than a step of the grid lies another peak."""
+
+MOST_ERROR = 30.0
+"""km/s, half a pixel of the wavelength grid: worse velocities are given but not called good."""
+
+LEAST_LIKENESS = 0.5
+"""Of the correlation coefficient over that which a perfect template would have with so much noise: below is no star of the kinds
+that there are templates for. Of quasars and white dwarfs without hydrogen most are, and some M dwarfs."""
+
+MOST_SECOND = 0.9
+"""Height of another peak, over that of the highest."""
+
+APART = 2
+"""Steps of the search by which another peak is away at the least."""
+
+ERROR_SCALE = 0.95
+"""Errors from chi square times this have 68 % of mock spectra of DESI within: they allow for wavelengths that lean, which those
+of the mock do not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +61,16 @@ class MeasuredVelocities:
     velocity : ndarray, shape (n,), float64
         Radial velocity in km/s in the frame of the wavelengths, positive away from us; NaN where none could be measured.
     error : ndarray, shape (n,), float64
-        1 sigma in km/s, NaN where there is no velocity.
+        1 sigma in km/s from the noise and the misfit of the spectrum, NaN where there is no velocity. What the wavelengths of a
+        survey themselves are off by is not in it.
     good : ndarray, shape (n,), bool
-        Whether the velocity is to be trusted.
+        Whether the velocity is to be trusted: a clear peak, no other one as high, a spectrum like its
+        template, an error below 30 km/s.
     peak : ndarray, shape (n,), float64
-        Correlation coefficient with the best template, 0 to 1; NaN where nothing could be correlated.
+        Correlation coefficient with the best template, up to 1; NaN where nothing could be correlated.
     template : ndarray, shape (n,), str
-        Name of the best template, empty where nothing could be correlated.
+        Name of the best template, as ``teff=5500 logg=4.5 feh=-0.6`` or ``hot 12000 logg=4.2``; empty where nothing could be
+        correlated.
     """
 
     velocity: np.ndarray
@@ -68,6 +92,10 @@ def measure_velocities(
 ) -> MeasuredVelocities:
     """Measure radial velocities by correlation with templates and a fit at the peak.
 
+    Templates and search cover 3850 to 5750 A and velocities up to 1000 km/s. The search (`correlate`) finds template and velocity
+    to a fraction of a pixel, the fit (`refine`) the velocity itself. A spectrum without a clear peak, of noise, of a quasar, of
+    too few pixels, gets NaN and is never an error.
+
     Parameters
     ----------
     batch : SpectrumBatch
@@ -83,6 +111,11 @@ def measure_velocities(
     -------
     MeasuredVelocities
         In the order of the batch.
+
+    Raises
+    ------
+    InputError
+        If the templates that ship with transtar are damaged.
     """
     n = len(batch)
     templates = load_templates(resolution or NOMINAL)
@@ -90,20 +123,32 @@ def measure_velocities(
         np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, bool), np.full(n, np.nan),
         np.full(n, "", dtype=f"U{max(len(name) for name in templates.names)}"),
     )  # fmt: skip
-    search = Search.on(batch.wave, templates)
-    if search is None or n == 0:
+    pixels = native(batch.wave, sky_lines)
+    search = None if pixels is None else Search.on(pixels.wave, templates)
+    if pixels is None or search is None or n == 0:
         return result
-    sky = np.zeros(len(batch.wave), bool)
-    for low, high in sky_lines:
-        sky |= (batch.wave >= low) & (batch.wave <= high)
-    fit = _Fit.on(batch.wave[search.pixels], templates)
-    blocks = [slice(i, min(i + BLOCK, n)) for i in range(0, n, BLOCK)]
+    fit = Fit.on(pixels.wave, templates)
+    names = np.array(templates.names)
 
     def run(rows: slice) -> None:
-        _measure(batch, rows, sky, search, fit, result)
+        flux, variance, weight, positive = pixels.take(batch, rows)
+        peaks = search.run(flux, variance, weight > 0)
+        log_stretch, error, gain = fit.run(flux, weight, peaks.template, peaks.velocity)
+        velocity = SPEED_OF_LIGHT * np.expm1(log_stretch)
+        usable = positive & peaks.usable
+        with np.errstate(invalid="ignore"):
+            clear = usable & (peaks.height > LEAST_HEIGHT) & (gain > LEAST_GAIN) & np.isfinite(error)
+            clear &= (np.abs(velocity) < FASTEST) & (np.abs(velocity - peaks.velocity) < MOST_STEP)
+            result.velocity[rows] = np.where(clear, velocity, np.nan)
+            result.error[rows] = np.where(clear, ERROR_SCALE * SPEED_OF_LIGHT * error, np.nan)
+            alike = peaks.height > LEAST_LIKENESS * np.sqrt(np.clip(1 - peaks.noise, 0, 1))
+            result.good[rows] = clear & alike & (result.error[rows] < MOST_ERROR) & (second(peaks) < MOST_SECOND)
+        result.peak[rows] = np.where(usable, peaks.height, np.nan)
+        result.template[rows] = np.where(usable, names[peaks.template], "")
 
+    blocks = [slice(i, min(i + BLOCK, n)) for i in range(0, n, BLOCK)]
+    count = min(threads or os.cpu_count() or 1, len(blocks))
     with threadpool_limits(1, user_api="blas"):
-        count = min(threads or os.cpu_count() or 1, len(blocks))
         if count == 1:
             for rows in blocks:
                 run(rows)
@@ -113,67 +158,14 @@ def measure_velocities(
     return result
 
 
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """What the fits of all blocks share."""
+def second(peaks: Peaks) -> np.ndarray:
+    """Height of the next peak of the best template over that of the highest, shape (n,).
 
-    templates: Templates
-    log_wave: np.ndarray
-    basis: np.ndarray
-    neighbours: np.ndarray
-
-    @classmethod
-    def on(cls, wave: np.ndarray, templates: Templates) -> _Fit:
-        log_wave = np.log(wave)
-        x = 2 * (log_wave - log_wave[0]) / (log_wave[-1] - log_wave[0]) - 1
-        basis = np.ascontiguousarray(legvander(x, DEGREE).T)
-        return cls(templates, log_wave, basis, _neighbours(templates.labels))
-
-
-def _neighbours(labels: np.ndarray, count: int = 5) -> np.ndarray:
-    """The nearest templates of each one in Teff, log g and [Fe/H], shape (n, count), int64."""
-    scaled = labels / (400.0, 1.5, 0.8)
-    distance = np.linalg.norm(scaled[:, None] - scaled[None], axis=2)
-    return np.argsort(distance, axis=1)[:, 1 : count + 1].astype(np.int64)
-
-
-def _measure(batch: SpectrumBatch, rows: slice, sky: np.ndarray, search: Search, fit: _Fit, result) -> None:
-    """Fill `rows` of `result`."""
-    flux = np.ascontiguousarray(batch.flux[rows, search.pixels], np.float32)
-    good = np.isfinite(flux) & (flux != 0) & ~batch.mask[rows, search.pixels] & ~sky[search.pixels]
-    variance = weight = None
-    if batch.ivar is not None:
-        ivar = batch.ivar[rows, search.pixels]
-        without = np.isnan(ivar).all(axis=1)
-        with np.errstate(invalid="ignore"):
-            sound = (ivar > 0) & (ivar < np.inf)
-        good &= sound | without[:, None]
-        variance = np.divide(1, ivar, out=np.zeros_like(flux), where=good & sound)
-        weight = np.where(good & sound, ivar, 0)
-    flux = np.where(good, flux, 0).astype(np.float32)
-    scale = np.array([np.median(row[keep]) if keep.any() else 0 for row, keep in zip(flux, good, strict=True)])
-    positive = scale > 0
-    scale = np.where(positive, scale, 1)[:, None].astype(np.float32)
-    flux /= scale
-    if variance is not None and weight is not None:
-        variance /= scale**2
-        weight = weight * scale**2
-        weight[without] = good[without] * np.float32(1e4)
-    else:
-        weight = good * np.float32(1e4)
-    seen = search.run(flux, variance, good)
-    log_stretch = np.log1p(seen.velocity / SPEED_OF_LIGHT)
-    out = np.empty((len(flux), 5))
-    refine(
-        fit.log_wave, fit.basis, flux, weight.astype(np.float32), fit.templates.start, fit.templates.step,
-        fit.templates.flux, fit.neighbours, seen.template, log_stretch, MISMATCH,
-        np.log(WINDOW[0] + MARGIN), np.log(WINDOW[1] - MARGIN), out,
-    )  # fmt: skip
-    velocity = SPEED_OF_LIGHT * np.expm1(log_stretch)
-    error = SPEED_OF_LIGHT * np.sqrt(out[:, 0] * np.maximum(out[:, 1], 1))
-    clear = positive & seen.usable & np.isfinite(error) & (np.abs(velocity) < 1000) & (seen.height > 0.2)
-    result.velocity[rows] = np.where(clear, velocity, np.nan)
-    result.error[rows] = np.where(clear, error, np.nan)
-    result.good[rows] = clear & (error < 50)
-    result.peak[rows] = seen.height
-    result.template[rows] = np.array(fit.templates.names)[seen.template]
+    Only what rises from both sides is another peak: that of broad lines may be as wide as the search.
+    """
+    curve = peaks.curve
+    other = np.full(curve.shape, -1.0)
+    top = (curve[:, 1:-1] >= curve[:, :-2]) & (curve[:, 1:-1] > curve[:, 2:])
+    other[:, 1:-1] = np.where(top, curve[:, 1:-1], -1)
+    other[np.abs(np.arange(2 * LAGS + 1) - peaks.lag[:, None]) <= APART] = -1
+    return other.max(axis=1) / np.maximum(peaks.height, 1e-6)
