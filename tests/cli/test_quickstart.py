@@ -59,7 +59,7 @@ def test_the_scores_are_what_they_were(said, out):
 
 def test_all_strategies_stand_in_the_results(said, out):
     rows = [row for row in rows_of(out / "results.csv") if row["variant"] == "default" and row["regime"] == "all"]
-    expected = {"zero-shot", "residual", "lora", "full", "scratch", "recalibrate", "ridge", "pipeline"}
+    expected = {"zero-shot", "residual", "lora", "full", "scratch", "recalibrate", "ridge", "pipeline", "shipped"}
     for label in ("feh", "alphafe"):
         assert {row["strategy"] for row in rows if row["label"] == label} == expected
     counts = {row["n_train"] for row in rows if row["n_finetune"] == "24"}
@@ -94,6 +94,42 @@ def test_the_pipelines_labels_are_those_of_its_catalog(said, out):
     residuals = [value - reference[gaia] for value, gaia in known]
     assert float(row["bias"]) == pytest.approx(np.mean(residuals), abs=0.02)
     assert row["source"] == "none"
+
+
+def test_shipped_models_say_what_predict_says(said, out, tmp_path):
+    """The row of each shipped model is the catalog that `predict` writes of the same spectra."""
+    (prepared,) = (
+        path for path in out.glob("sets/desi-*") if "test" in set(columns_of(path / "stars.parquet")["split"])
+    )
+    assert (
+        main(
+            [
+                "predict",
+                "--model",
+                "mock-feh",
+                "mock-alphafe",
+                "--data",
+                str(prepared),
+                "--out",
+                str(tmp_path / "c.parquet"),
+            ]
+        )
+        == 0
+    )
+    catalog, predictions = columns_of(tmp_path / "c.parquet"), columns_of(out / "predictions.parquet")
+    for label in ("feh", "alphafe"):
+        of_label = (predictions["strategy"] == "shipped") & (predictions["label"] == label)
+        rows = predictions["row"][of_label]
+        assert len(rows) > 70
+        np.testing.assert_array_equal(catalog["id"][rows], predictions["id"][of_label])
+        np.testing.assert_allclose(predictions["predicted"][of_label], catalog[label][rows], rtol=0, atol=1e-4)
+    shown = [row for row in rows_of(out / "results.csv") if row["strategy"] == "shipped" and row["regime"] == "all"]
+    assert {(row["source"], row["n_train"], row["n_finetune"], row["variant"]) for row in shown} == {
+        ("mock", "109339", "0", "default")
+    }
+    # Of the same universe as the models are, and better here than networks of 150 spectra.
+    assert min(float(row["r2"]) for row in shown) > 0.7
+    assert "shipped is mock-feh as it is" in (out / "report.html").read_text()
 
 
 def test_no_star_is_judged_that_was_learnt_from(said, out):

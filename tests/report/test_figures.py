@@ -105,6 +105,15 @@ def test_sample_size_panels():
     assert any(text.get_text().startswith("−2.") for text in figure.axes[1].texts)
 
 
+def test_what_needs_no_star_of_the_target_is_a_line_for_all_sizes():
+    rows = summary()
+    beside = [row | {"strategy": "shipped", "r2": 0.95} for row in rows if row["strategy"] == "zero-shot"]
+    figure = against_sample_size([*rows, *beside], "feh")
+    assert [text.get_text() for text in figure.legends[0].get_texts()][-2:] == ["zero-shot", "shipped"]
+    dotted = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    assert [list(line.get_ydata()) for line in dotted] == [[0.95, 0.95]]
+
+
 def test_regimes_that_have_results_are_shown_with_their_stars():
     figure = regime_dots(summary(), "feh", 50)
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import r2_score
 
 from transtar.evaluate import Results
-from transtar.studies.closing import closing_lines
+from transtar.studies.closing import BESIDE, closing_lines
 from transtar.studies.collect import _scores
 from transtar.studies.load import build_study
 from transtar.studies.paired import score_strategies
@@ -31,11 +31,11 @@ def predictions(noise=NOISE, n=400):
     common = rng.normal(size=n)
     made = []
     for strategy, width in noise.items():
-        for seed in [0] if strategy == "pipeline" else [0, 1]:
+        for seed in [0] if strategy in BESIDE else [0, 1]:
             # Most of the scatter is common to all strategies: the same stars are hard for each.
             predicted = reference + width * (common + 0.2 * rng.normal(size=n))
             predicted[1] = np.nan if strategy == "pipeline" else predicted[1]
-            size = 0 if strategy in ("zero-shot", "pipeline") else 300
+            size = 0 if strategy in ("zero-shot", *BESIDE) else 300
             made.append(
                 Predicted(
                     source="lamost", target="desi", label="feh", input="flux", strategy=strategy, n_finetune=size, seed=seed,
@@ -123,6 +123,15 @@ def test_without_truth_the_reference_is_all_there_is():
 def test_verdicts(lora, verdict):
     line = lines(study(), predictions(NOISE | {"lora": lora}), [])[1]
     assert f"lora is {verdict} the best that needs no adapter" in line
+
+
+def test_a_shipped_model_is_told_and_not_compared():
+    """It has one seed and the best R2, and is no rival of the adapter; a study that names none says nothing of it."""
+    made = predictions(NOISE | {"shipped": 0.02})
+    of_shipped = study(shipped={"feh": "mock-feh"})
+    line = lines(of_shipped, made, [])[1]
+    value = r2_score(made[-1].reference["feh"][1:], made[-1].predicted[1:])
+    assert line == lines(study(), predictions(), [])[1] + f"; mock-feh as it is {value:.3f}"
 
 
 def test_no_adapter_was_chosen():

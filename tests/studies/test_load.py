@@ -25,6 +25,7 @@ FULL = MINIMAL | {
     "subset": {"stars": "clean.csv", "name": "clean", "pipeline": {"feh": "F"}},
     "element": {"model": "mock-alphafe", "column": "mg_fe"},
     "pipeline": {"feh": "FEH"},
+    "shipped": {"feh": "mock-feh"},
     "preprocessing": {"frame": "rest"},
     "quality": {"snr": 20, "good_fraction": 0.7},
     "reporters": ["summary", "labels"],

@@ -99,6 +99,8 @@ def test_settings_for(tmp_path):
         ({"plane": SIDE}, r"s\.yaml: plane: needs 'reference'"),
         ({"plane": "desi"}, r"plane: must be settings by name \(survey, spectra, labels, .*, not 'desi'"),
         ({"plane": SIDE | {"truht": "t"}}, "plane: unknown key truht"),
+        ({"shipped": {"alphafe": "mock-alphafe"}}, "shipped: unknown key alphafe; known keys: feh"),
+        ({"shipped": {"feh": "mock-feh"}, "models": {"both": ["feh", "teff"]}}, "shipped: unknown key feh"),
         ({"pipeline": {"alphafe": "A"}}, "pipeline: unknown key alphafe; known keys: feh"),
         ({"adapter": {50: 3}}, r"adapter\.50: must be a strategy, or one for each label, not 3"),
         ({"adapter": {50: {"teff": "lora"}}}, r"adapter\.50: unknown key teff"),

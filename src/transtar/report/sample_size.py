@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +19,8 @@ from .style import GREY, PAGE_WIDTH, in_order, new_figure, paper_style, strategy
 LOWEST_R2 = -1.0
 """R2 axes go no lower; what lies below is drawn as an arrow on the edge with its value."""
 
+ZERO_SHOT = "zero-shot"
+
 REGIME_NAMES = {"all": "all stars", "poor": "metal-poor, [Fe/H] < −1", "rich": "metal-rich, [Fe/H] ≥ −1"}
 
 
@@ -27,6 +30,11 @@ def _metric_name(metric: str, label: str, of: str = "") -> str:
     unit = COLUMNS[label].unit if label in COLUMNS else ""
     symbol = r"$\sigma$" if metric == "sigma" else metric
     return f"{symbol}{of} [{unit}]" if unit else f"{symbol}{of}"
+
+
+def _line(strategy: str) -> dict[str, Any]:
+    """Look of a strategy that has one value for all numbers of stars."""
+    return {"color": strategy_style(strategy)["color"], "lw": 1.2, "ls": ":"}
 
 
 def _spread(row: Mapping, metric: str) -> float:
@@ -40,7 +48,8 @@ def against_sample_size(
 ) -> Figure:
     """Draw R2 in each regime and sigma of all stars against the number of fine-tuning stars.
 
-    Points are means and bars standard deviations over seeds; the grey band is zero-shot.
+    Points are means and bars standard deviations over seeds; the grey band is zero-shot, a dotted line what else has learnt
+    from no star of the target.
 
     Parameters
     ----------
@@ -64,6 +73,7 @@ def against_sample_size(
     if not rows:
         raise TooFew(f"no results for label '{label}'")
     strategies = in_order([row["strategy"] for row in rows if row["n_finetune"] > 0])
+    unadapted = in_order([row["strategy"] for row in rows if row["n_finetune"] == 0])
     sizes = sorted({row["n_finetune"] for row in rows if row["n_finetune"] > 0})
     panels = [("r2", regime) for regime in regimes] + [("sigma", "all")]
     with paper_style():
@@ -78,8 +88,9 @@ def against_sample_size(
         for axes in list(grid)[len(panels) :]:
             axes.set_axis_off()
         handles = [Line2D([], [], ms=4.5, label=s, **strategy_style(s, k)) for k, s in enumerate(strategies)]
-        if any(row["n_finetune"] == 0 for row in rows):
-            handles.append(Line2D([], [], color=GREY, lw=5, alpha=0.5, label="zero-shot"))
+        for name in unadapted:
+            band = {"color": GREY, "lw": 5, "alpha": 0.5}
+            handles.append(Line2D([], [], label=name, **(band if name == ZERO_SHOT else _line(name))))
         figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 7), columnspacing=1.2)
     return figure
 
@@ -94,7 +105,9 @@ def _draw_sizes(axes: Axes, rows: list[dict], metric: str, strategies: list[str]
     room = max(high - low, 1e-3)
     axes.set_ylim(low - 0.08 * room, high + 0.08 * room)
     for row in rows:
-        if row["n_finetune"] == 0 and np.isfinite(row[metric]):
+        if row["n_finetune"] == 0 and np.isfinite(row[metric]) and row["strategy"] != ZERO_SHOT:
+            axes.axhline(row[metric], **_line(row["strategy"]))
+        elif row["n_finetune"] == 0 and np.isfinite(row[metric]):
             value, error = row[metric], _spread(row, metric)
             axes.axhspan(value - error, value + error, color=GREY, alpha=0.25, lw=0)
             axes.axhline(value, color=GREY, lw=1)

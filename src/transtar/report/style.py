@@ -21,9 +21,10 @@ BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = (
 )  # fmt: skip
 """Of the palette of Okabe and Ito (2008, https://jfly.uni-koeln.de/color/), and a grey."""
 
-PIPELINES: dict[str, dict[str, Any]] = {
+BESIDE: dict[str, dict[str, Any]] = {
     "pipeline": {"color": BLACK, "marker": "*"},
     "simulated pipeline": {"color": BLACK, "marker": "*"},
+    "shipped": {"color": "#882255", "marker": "p"},
 }
 """Colour and marker of what stands beside the strategies, which have their own (`transtar.train.Strategy`)."""
 
@@ -74,7 +75,7 @@ def strategy_style(name: str, position: int = 0) -> dict[str, Any]:
 
     kind, spare = find_strategy(name), _SPARE[position % len(_SPARE)]
     if kind is None:
-        return PIPELINES.get(name, spare)
+        return BESIDE.get(name, spare)
     return {"color": kind.colour or spare["color"], "marker": kind.marker or spare["marker"]}
 
 
@@ -92,10 +93,10 @@ def as_text(name: str) -> str:
 
 
 def in_order(names: list[str]) -> list[str]:
-    """Strategies once each in the order in which they are registered, then pipelines, then the others as they came."""
+    """Strategies once each as they are registered, then what stands beside them, then the others as they came."""
     from ..train import strategy_names
 
-    known = [name for name in (*strategy_names(), *PIPELINES) if name in names]
+    known = [name for name in (*strategy_names(), *BESIDE) if name in names]
     return known + [name for name in dict.fromkeys(names) if name not in known]
 
 

@@ -14,7 +14,11 @@ from .paired import score_strategies
 from .pipeline import PIPELINE
 from .planes import AXES, REFERENCE, TRUE, TRUTH, mean_mmd
 from .predictions import Predicted, select
+from .shipped import SHIPPED
 from .spec import Study, adapters
+
+BESIDE = (PIPELINE, SHIPPED)
+"""What has learnt neither from the source nor from stars of the target that the study names."""
 
 
 def needs_no_adapter(name: str) -> bool:
@@ -77,22 +81,31 @@ def _learnt(study: Study, label: str, scores: Results, judged: list[Predicted] |
     size = max(scores.distinct("n_finetune"))
     values: dict[str, list[float]] = {}
     for row in scores.select(n_finetune=(0, size)):
-        if row["strategy"] != PIPELINE:
+        if row["strategy"] not in BESIDE:
             values.setdefault(row["strategy"], []).append(row["r2"])
     means = {name: float(np.mean(values[name])) for name in in_order(list(values))}
     text = f"{plain(label)}: R2 " + ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
-    if judged is None:
-        return text
-    compared = [one for one in select(judged, n_finetune=(0, size)) if one.strategy != PIPELINE]
+    return text + _verdict(study, label, size, judged) + _as_it_is(study, label, scores)
+
+
+def _as_it_is(study: Study, label: str, scores: Results) -> str:
+    """What a model has that stands beside the networks."""
+    row = next(iter(scores.select(strategy=SHIPPED)), None)
+    return "" if row is None else f"; {study.shipped.get(label, SHIPPED)} as it is {row['r2']:.3f}"
+
+
+def _verdict(study: Study, label: str, size: int, judged: list[Predicted] | None) -> str:
+    """Whether the adapter that was chosen beforehand beats the best that needs none, star by star."""
+    compared = [one for one in select(judged or (), n_finetune=(0, size)) if one.strategy not in BESIDE]
     scored = score_strategies(compared)
     adapter = adapters(study, size).get(label)
     rivals = [name for name in in_order(list(scored)) if needs_no_adapter(name)]
     if adapter not in scored or not rivals:
-        return text
+        return ""
     rival = max(rivals, key=lambda name: scored[name].r2.mean())
     gain, error = scored[adapter].minus(scored[rival])
     verdict = "better than" if gain > 2 * error else "worse than" if gain < -2 * error else "not told apart from"
-    return f"{text}; {adapter} is {verdict} the best that needs no adapter, {rival} ({gain:+.3f} ± {error:.3f})"
+    return f"; {adapter} is {verdict} the best that needs no adapter, {rival} ({gain:+.3f} ± {error:.3f})"
 
 
 def _plane(study: Study, mmd: list[dict]) -> str:

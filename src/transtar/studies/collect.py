@@ -27,6 +27,7 @@ from .pipeline import PIPELINE, pipeline_values, rows_of
 from .planes import collect_plane
 from .predictions import Predicted, select, to_table, write_stars
 from .rows import finetuning_rows, rows_of_job
+from .shipped import shipped_predictions
 from .spec import Study, adapters, of_subset, of_subset_plane
 from .stored import read_rest, read_run
 from .study_files import locate, selection_folder, selection_title
@@ -65,7 +66,10 @@ def collect(studies: Mapping[str, Study], jobs: list[Job], out: Path, say: Say =
     for one, prepared in _predictions(studies, jobs, sets, out / "runs"):
         predictions.append(one)
         tables.append(to_table(one, prepared))
-    further = list(_pipeline(study, predictions, target, out, "default"))
+    further = [
+        *_pipeline(study, predictions, target, out, "default"),
+        *shipped_predictions(study, predictions, target),
+    ]
     few: dict[str, str] = {}
 
     def unless_few(what: str, make: Callable[[], Any], otherwise: Any = None) -> Any:

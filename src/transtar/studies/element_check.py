@@ -8,7 +8,7 @@ import numpy as np
 
 from ..catalog.trained import trained_on
 from ..datasets import read_set, usable
-from ..errors import InputError, TooFew
+from ..errors import TooFew
 from ..evaluate.element import (
     bootstrap_interval,
     cross_validated_sigma,
@@ -17,8 +17,7 @@ from ..evaluate.element import (
     rank_correlation,
 )
 from ..glossary import plain
-from ..models import Estimator, find_model, load_estimator
-from ..preprocess import Preprocessing, require_same
+from .shipped import named_model
 from .spec import Study
 from .study_files import set_folder
 
@@ -51,7 +50,7 @@ def compare_element(study: Study, out: Path) -> tuple[list[Row], int]:
     assert check is not None
     prepared = read_set(set_folder(study.target, study, out))
     truth, feh, teff = prepared.targets([check.column, "feh", "teff"]).T
-    model = element_model(check.model, prepared.preprocessing)
+    model = named_model(check.model, LABEL, prepared.preprocessing, "element")
     seen = trained_on(prepared.columns, [model.trained_on])
     rows = np.flatnonzero(usable(prepared) & np.isfinite(truth) & np.isfinite(feh) & np.isfinite(teff) & ~seen)
     if len(rows) < FEWEST:
@@ -79,20 +78,3 @@ def compare_element(study: Study, out: Path) -> tuple[list[Row], int]:
     table.append(("sigma of a quadratic in [Fe/H] and Teff and a line in the model [dex]", value, None, None))
     table.append(("scatter of the truth [dex]", float(np.std(truth)), None, None))
     return table, len(rows)
-
-
-def element_model(name: str, preprocessing: Preprocessing) -> Estimator:
-    """The model of [alpha/Fe] by that name.
-
-    Raises
-    ------
-    InputError
-        If there is none, or it does not predict [alpha/Fe].
-    MismatchError
-        If it was trained on spectra prepared otherwise.
-    """
-    model = load_estimator(find_model(name))
-    if LABEL not in model.label_names:
-        raise InputError(f"study, element: {name} predicts {', '.join(model.label_names)}, not {LABEL}")
-    require_same(model.preprocessing, name, preprocessing, "the study")
-    return model.only(LABEL)

@@ -47,6 +47,7 @@ def experiment_studies(study: Study) -> dict[str, Study]:
         variants={},
         subset=None,
         pipeline={},
+        shipped={},
         element=None,
         seeds=wanted.seeds,
     )

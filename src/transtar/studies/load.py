@@ -23,7 +23,7 @@ from .spec import ByName, PlaneSample, Sample, Study
 MOST_RUNS = 100_000
 """Of one study: seeds, sizes, strategies, models and variants multiply."""
 
-WHOLE = ("models", "sources", "prior")
+WHOLE = ("models", "sources", "prior", "shipped")
 """Keys that are replaced as a whole by a file that extends another, by a scale and by a variant."""
 
 merge = partial(merge_all, whole=WHOLE)
@@ -207,6 +207,9 @@ def _check_together(study: Study, where: str) -> None:
     if study.plane is not None and not {"feh", "alphafe"} <= labels:
         raise SettingsError(f"{where}: plane needs models of feh and alphafe, not {', '.join(sorted(labels))}")
     check_keys(study.pipeline, labels, f"{where}: pipeline")
+    # Rows of models of several labels are a variant, beside which nothing stands.
+    alone = {names[0] for names in study.models.values() if len(names) == 1}
+    check_keys(study.shipped, alone, f"{where}: shipped")
     if study.subset is not None:
         check_keys([*study.subset.pipeline, *study.subset.plane_pipeline], labels, f"{where}: subset")
     for size, chosen in study.adapter.items():

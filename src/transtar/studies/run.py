@@ -22,12 +22,13 @@ from ..surveys import get_survey
 from ..train import Pretrain, get_strategy, make_strategy, settings_from_dict
 from .collect import collect
 from .draw import draw
-from .element_check import element_model
+from .element_check import LABEL
 from .experiments import experiment_studies
 from .job import Job
 from .jobs import further_training, load_prior, prior_hash
 from .layout import check_out
 from .reporters import check_reporters, get_reporter
+from .shipped import SHIPPED, named_model
 from .sizes import check_sizes
 from .spec import Study, adapters, settings_for
 from .stored import is_done
@@ -182,7 +183,9 @@ def check_settings(study: Study, variant: str) -> None:
                 made = make_strategy(strategy, **settings_for(study, strategy, model, size))
                 check_device(getattr(made, "device", "cpu"))
     if study.element is not None:
-        element_model(study.element.model, Preprocessing.from_dict(study.preprocessing))
+        named_model(study.element.model, LABEL, Preprocessing.from_dict(study.preprocessing), "element")
+    for label, name in study.shipped.items():
+        named_model(name, label, Preprocessing.from_dict(study.preprocessing), SHIPPED)
     for size in study.adapter:
         for adapter in adapters(study, size).values():
             if adapter not in study.strategies:

@@ -299,6 +299,8 @@ class Study(Section):
         Stars on which the same runs are judged once more.
     pipeline : dict of str to str
         For a label the column, of the label tables of target and plane, with the value of the survey's own pipeline.
+    shipped : dict of str to str
+        For a label the model, by name or folder, that is shown as it is beside the networks of the study.
     preprocessing : dict
         Settings of `transtar.preprocess.Preprocessing`.
     quality : dict
@@ -351,6 +353,7 @@ class Study(Section):
     plane: PlaneSample | None = None
     subset: Subset | None = None
     pipeline: Columns = field(default_factory=dict)
+    shipped: dict[Label, Text] = field(default_factory=dict)
     preprocessing: Settings = field(default_factory=dict)
     quality: Settings = field(default_factory=dict)
     seeds: Seeds = field(default_factory=lambda: [0, 1, 2, 3, 4])

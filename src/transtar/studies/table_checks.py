@@ -10,12 +10,13 @@ from ..errors import TooFew
 from ..labels import read_labels
 from .pipeline import pipeline_values
 from .planes import plane_tables
+from .shipped import check_shipped
 from .spec import Study, of_subset, of_subset_plane
 from .study_files import locate, set_folder
 
 
 def check_tables(study: Study, out: Path) -> None:
-    """Read the tables of pipeline, subset, element and plane; too few stars in them are no fault here.
+    """Read the tables of pipeline, subset, element and plane, and see shipped models; too few stars in them are no fault here.
 
     Parameters
     ----------
@@ -30,6 +31,7 @@ def check_tables(study: Study, out: Path) -> None:
     """
     target = read_set(set_folder(study.target, study, out))
     pipeline_values(study, out, target)
+    check_shipped(study, target)
     if study.subset is not None:
         read_labels(locate(study.subset.stars, study, out))
         pipeline_values(of_subset(study), out, target)

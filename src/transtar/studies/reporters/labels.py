@@ -24,6 +24,7 @@ from ..context import Context
 from ..layout import CHOSEN
 from ..paired import score_strategies
 from ..pipeline import PIPELINE
+from ..shipped import SHIPPED
 from ..spec import Study, adapters
 from .formatting import panel, with_error
 
@@ -71,7 +72,19 @@ def _default(context: Context, label: str, rows: list[Row], of_label: list[Row])
     write_table(table, context.out / "tables", f"table-{label}-kinds", text)
     tables.append(to_html(table, text))
     further, curves = _curves(context, label, rows)
-    return Section(plain(label), [*paragraphs, *further], tables, [*figures, *curves])
+    return Section(plain(label), [*_of_shipped(context, label), *paragraphs, *further], tables, [*figures, *curves])
+
+
+def _of_shipped(context: Context, label: str) -> list[str]:
+    """Which model stands beside the networks, and where it has its labels from."""
+    row = next(iter(context.results.select(label=label, strategy=SHIPPED, regime="all", variant="default")), None)
+    if row is None:
+        return []
+    name = context.study.shipped.get(label, "a model")
+    return [
+        f"{SHIPPED} is {name} as it is. It has learnt from {row['n_train']} spectra of {row['source']} and from no star of "
+        f"{row['target']}; it is shown and not ranked."
+    ]
 
 
 def _scores(context: Context, label: str, rows: list[Row], ending: str) -> str:
@@ -94,8 +107,9 @@ def _averaged(study: Study) -> str:
 
 
 def _unranked(context: Context) -> tuple[str, ...]:
-    """The survey's pipeline is shown and not ranked."""
-    return (context.title(PIPELINE),) if context.study.pipeline else ()
+    """The survey's pipeline and shipped models are shown and not ranked."""
+    beside = {PIPELINE: context.study.pipeline, SHIPPED: context.study.shipped}
+    return tuple(context.title(name) for name, given in beside.items() if given)
 
 
 def _further(context: Context, label: str, of_label: list[Row]) -> list[str]:
@@ -158,15 +172,18 @@ def _one_to_one(context: Context, label: str, variant: str) -> tuple[list[str], 
 def _columns(study: Study, label: str) -> list[tuple[str, int]]:
     """Strategies and numbers of fine-tuning stars that are shown beside each other."""
     largest = max(study.sizes, default=0)
+    beside = {PIPELINE: study.pipeline, SHIPPED: study.shipped}
+    first = [(name, 0) for name, given in beside.items() if label in given]
     if study.pipeline:
-        first = [(PIPELINE, 0), ("zero-shot", 0), ("recalibrate", largest), ("ridge", largest)]
+        first += [("zero-shot", 0), ("recalibrate", largest), ("ridge", largest)]
     else:
         size = 100 if 100 in study.sizes else largest
         adapter = adapters(study, size).get(label, "lora")
-        first = [("zero-shot", 0), ("recalibrate", size), ("scratch", size), (adapter, size)]
+        first += [("zero-shot", 0), ("recalibrate", size), ("scratch", size), (adapter, size)]
     # Networks from scratch first, then the adapters.
     trained = sorted(trained_strategies(), key=lambda name: get_strategy(name).uses_model)
-    return [*first, *((name, largest) for name in trained)]
+    # The first four fill a row.
+    return [*first[:4], *((name, largest) for name in trained)]
 
 
 def _curves(context: Context, label: str, rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[FigureFile]]:
@@ -175,7 +192,7 @@ def _curves(context: Context, label: str, rows: Sequence[Mapping[str, Any]]) -> 
     paragraphs: list[str] = []
     figures: list[FigureFile] = []
     if len(sizes) > 1:
-        adapted = [row for row in rows if row["strategy"] not in _unranked(context)]
+        adapted = [row for row in rows if row["strategy"] != context.title(PIPELINE)]
         caption = (
             f"{plain(label)}: R2 and sigma against the number of fine-tuning stars; bars are the standard "
             "deviation over seeds."
