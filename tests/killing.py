@@ -34,7 +34,7 @@ from .studies.test_run import STUDY
 
 PREFIX = ".transtar-"
 MARK = "TRANSTAR_KILLING"
-DATES = rb"DATE    = '[^']*'|[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{5} UTC"
+DATES = rb"DATE    = '[^']*'|CHECKSUM= '[^']*'|[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{5} UTC"
 USERS = {"notes.txt": "mine", "plots/a.txt": "mine, too"}
 
 

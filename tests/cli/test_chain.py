@@ -68,7 +68,7 @@ def test_each_strategy(world, transtar, tmp_path, strategy):
     assert "left out:      12  seen by a model (TRAINED_ON)" in done.out
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["feh"]["all"]["n"] == 24
-    assert set(metrics["feh"]["all"]) == {"r2", "r2_err", "sigma", "bias", "n"}
+    assert set(metrics["feh"]["all"]) == {"r2", "r2_err", "sigma", "bias", "n", "n_clipped"}
 
 
 def test_auto_compares_and_says_so(world, transtar, tmp_path, monkeypatch):

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from transtar.catalog import write_catalog
-from transtar.errors import InputError
+from transtar.errors import InputError, SettingsError
 from transtar.evaluate import evaluate_catalog, evaluate_files, format_table, write_metrics
 from transtar.evaluate.catalog import match
-from transtar.flags import Flag
+from transtar.flags import BAD, Flag
+from transtar.labels import read_labels
 
 BIG = 2**62 + 1
 
@@ -27,7 +28,9 @@ def test_rows_the_model_saw_and_rows_without_label_are_left_out_and_counted():
     catalog["flags"][:5] = Flag.TRAINED_ON
     catalog["flags"][5:8] = Flag.NO_VELOCITY
     catalog["feh"][5:9] = np.nan
-    catalog["flags"][20:22] = Flag.OUT_OF_DOMAIN
+    catalog["flags"][20:22] = Flag.OUT_OF_DOMAIN | Flag.DUPLICATE
+    catalog["flags"][21:24] |= Flag.HOT_STAR
+    catalog["flags"][23:26] |= Flag.LOW_SNR
     catalog["id"][30] = 7
     reference["feh"][reference["id"] == catalog["id"][31]] = np.nan
     result = evaluate_catalog(catalog, reference, n_boot=50)
@@ -37,13 +40,29 @@ def test_rows_the_model_saw_and_rows_without_label_are_left_out_and_counted():
         "no predicted value": 1,
         "no entry in the label table": 1,
         "no reference value": 1,
+        "flagged bad": 4,
     }
-    assert result.metrics["feh"]["all"]["n"] == 60 - 11
-    assert result.scored_flags["feh"] == {"OUT_OF_DOMAIN": 2}
+    assert result.bad_flags["feh"] == {"HOT_STAR": 3, "OUT_OF_DOMAIN": 2}
+    assert result.metrics["feh"]["all"]["n"] == 60 - 15
+    assert result.scored_flags["feh"] == {"LOW_SNR": 2}
     assert result.metrics["feh"]["all"]["r2"] > 0.9
     text = format_table(result)
-    assert "49 of 60 rows scored, 11 left out" in text
+    assert "45 of 60 rows scored, 15 left out" in text
     assert "5  seen by a model (TRAINED_ON)" in text
+    assert "4  flagged bad: 3 HOT_STAR, 2 OUT_OF_DOMAIN" in text
+    every = evaluate_catalog(catalog, reference, n_boot=50, keep_bad=True)
+    assert every.metrics["feh"]["all"]["n"] == 60 - 11
+    assert every.scored_flags["feh"] == {"LOW_SNR": 3, "HOT_STAR": 3, "OUT_OF_DOMAIN": 2, "DUPLICATE": 2}
+
+
+@pytest.mark.parametrize("flag", [flag for flag in Flag if flag in BAD])
+def test_predictions_of_bad_rows_cannot_change_the_score_unless_asked_for(flag):
+    catalog, reference = tables()
+    catalog["flags"][:10] = flag
+    honest = evaluate_catalog(catalog, reference, n_boot=20).metrics
+    catalog["feh"][:10] += 100
+    assert evaluate_catalog(catalog, reference, n_boot=20).metrics == honest
+    assert evaluate_catalog(catalog, reference, n_boot=20, keep_bad=True).metrics["feh"]["all"]["r2"] < 0
 
 
 def test_predictions_of_seen_stars_cannot_change_the_score():
@@ -103,7 +122,7 @@ def test_files_to_metrics_json(tmp_path, suffix):
     result = evaluate_files(tmp_path / f"catalog.{suffix}", tmp_path / "labels.csv", tmp_path / "out", ["feh"])
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["feh"]["all"]["n"] == 60
-    assert set(metrics["feh"]["poor"]) == {"r2", "r2_err", "sigma", "bias", "n"}
+    assert set(metrics["feh"]["poor"]) == {"r2", "r2_err", "sigma", "bias", "n", "n_clipped"}
     assert "60 of 60 rows scored, 0 left out" in format_table(result)
 
 
@@ -122,3 +141,73 @@ def test_rows_of_two_programs_are_scored_by_their_own_labels():
         "feh": np.array([1.0, 2.0]),
     }  # fmt: skip
     assert match(catalog, reference, ["feh"]).tolist() == [1, 0, -1]
+
+
+def test_hot_stars_that_no_flag_told_are_told():
+    catalog, reference = tables()
+    reference["teff"][:7] = 9000
+    catalog["feh"][np.isin(catalog["id"], reference["id"][:7])] = -3
+    result = evaluate_catalog(catalog, reference, n_boot=0)
+    (note,) = result.notes
+    assert note.startswith(
+        "[Fe/H]: 7 scored rows are hotter than 7500 K by the label table, which no flag told; without them R2"
+    )
+    catalog["flags"][np.isin(catalog["id"], reference["id"][:7])] = Flag.HOT_STAR
+    without = evaluate_catalog(catalog, reference, n_boot=0)
+    assert not without.notes
+    assert f"R2 is {without.metrics['feh']['all']['r2']:.3f}" in note
+
+
+def with_second(n=200):
+    rng = np.random.default_rng(3)
+    catalog, reference = tables(n)
+    second = {"id": reference["id"][::2], "feh": reference["feh"][::2] + rng.normal(0, 0.05, len(reference["id"][::2]))}
+    reference["feh"] = reference["feh"] + rng.normal(0, 0.08, n)
+    return catalog, reference, second
+
+
+def test_a_second_catalog_tells_the_noise_of_the_stars_that_are_scored_each_once():
+    catalog, reference, second = with_second()
+    catalog["flags"][:20] = Flag.OUT_OF_DOMAIN
+    n = np.isin(catalog["id"][20:], second["id"]).sum()
+    noise = evaluate_catalog(catalog, reference, second=second).noise["feh"]
+    assert noise.n == n
+    for one, sigma in ((noise.reference, 0.08), (noise.second, 0.05), (noise.predicted, 0.1)):
+        assert abs(one.sigma - sigma) < 3 * one.sigma_err
+    twice = {name: np.concatenate([column, column]) for name, column in catalog.items()}
+    assert evaluate_catalog(twice, reference, second=second).noise["feh"] == noise
+    assert "noise by the three-cornered hat" in format_table(evaluate_catalog(catalog, reference, second=second))
+
+
+def test_a_second_catalog_that_cannot_serve_is_refused_or_told():
+    catalog, reference, second = with_second()
+    with pytest.raises(InputError, match=r"the second table has none of the labels that are scored \(feh\)"):
+        evaluate_catalog(catalog, reference, second={"id": second["id"], "logg": second["feh"]})
+    with pytest.raises(InputError, match="the second table: no spectrum matches"):
+        evaluate_catalog(catalog, reference, second=second | {"id": np.arange(100)})
+    with pytest.raises(InputError, match="both catalogs have the same labels for all 200 stars"):
+        evaluate_catalog(catalog, reference, second=reference)
+    few = {name: column[:9] for name, column in second.items()}
+    result = evaluate_catalog(catalog, reference, second=few)
+    assert not result.noise
+    assert "[Fe/H]: 9 stars have all three labels, and 10 are needed" in format_table(result)
+
+
+def test_a_column_of_the_second_catalog_is_named(tmp_path):
+    catalog, reference, second = with_second()
+    reference["other"] = np.full(200, np.nan)
+    reference["other"][::2] = second["feh"]
+    for table, name in ((catalog, "catalog"), (reference, "labels")):
+        write_catalog(tmp_path / f"{name}.csv", table)
+    given = (tmp_path / "catalog.csv", tmp_path / "labels.csv", tmp_path / "out")
+    result = evaluate_files(*given, ["feh"], second=f"{tmp_path / 'labels.csv'}:other")
+    wanted = evaluate_catalog(catalog, reference, ["feh"], second=second).noise["feh"]
+    assert result.noise["feh"].n == wanted.n == 100
+    assert result.noise["feh"].reference.variance == pytest.approx(wanted.reference.variance, rel=1e-4)
+    assert "feh" in read_labels(tmp_path / "labels.csv")
+    with pytest.raises(InputError, match="no column others; columns found: id"):
+        evaluate_files(*given, ["feh"], second=f"{tmp_path / 'labels.csv'}:others")
+    catalog["teff"] = np.full(200, 5000.0)
+    write_catalog(tmp_path / "catalog.csv", catalog)
+    with pytest.raises(SettingsError, match=r"one column is of one label, and 2 are scored \(teff, feh\)"):
+        evaluate_files(*given, second=f"{tmp_path / 'labels.csv'}:other")

@@ -9,7 +9,7 @@ from sklearn.metrics import r2_score
 from transtar.errors import InputError
 from transtar.evaluate import RESULT_COLUMNS, bias, evaluate, r2, sigma
 from transtar.evaluate.catalog import Evaluation, format_table
-from transtar.evaluate.metrics import METRICS
+from transtar.evaluate.metrics import METRICS, n_clipped
 from transtar.evaluate.summaries import AVERAGED
 
 LABEL = st.floats(-5, 5, allow_nan=False, width=32)
@@ -27,6 +27,12 @@ def test_r2_agrees_with_scikit_learn(pair):
 def test_sigma_agrees_with_astropy(pair):
     reference, predicted = pair
     assert sigma(reference, predicted) == pytest.approx(np.std(sigma_clip(predicted - reference, sigma=3)), abs=1e-12)
+
+
+@given(st.integers(0, 60).flatmap(lambda n: arrays(np.float64, (2, n), elements=LABEL)))
+def test_stars_clipped_are_those_that_astropy_masks(pair):
+    reference, predicted = pair
+    assert n_clipped(reference, predicted) == int(np.ma.getmaskarray(sigma_clip(predicted - reference, sigma=3)).sum())
 
 
 def test_sigma_ignores_an_outlier_and_bias_does_not():

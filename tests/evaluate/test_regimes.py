@@ -47,7 +47,7 @@ def test_each_regime_is_scored_on_its_own_stars_without_the_missing_ones():
     assert scores["poor"]["n"] == poor.sum()
     assert scores["poor"]["r2"] == pytest.approx(r2_score(feh[poor], predicted[poor]))
     assert 0 < scores["poor"]["r2_err"] < 0.2
-    assert set(scores["rich"]) == {"r2", "r2_err", "sigma", "bias", "n"}
+    assert set(scores["rich"]) == {"r2", "r2_err", "sigma", "bias", "n", "n_clipped"}
 
 
 def test_empty_main_regime_is_nan_and_a_regime_emptied_by_missing_predictions_goes():

@@ -1,4 +1,4 @@
-"""Score a catalog against reference labels, never on stars its model saw."""
+"""Score a catalog against reference labels, never on stars its model saw nor on rows flagged bad."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import argparse
 from . import arguments as values
 from .common import add_columns
 
-HELP = "R2, sigma and bias of a catalog, by regime"
+HELP = "R2, sigma and bias of a catalog, by regime, beside null models"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,20 +19,44 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--labels", required=True, type=values.path, help="reference labels: CSV, FITS, VOTable or parquet"
     )
     parser.add_argument("--label", type=values.labels, help="labels to score; all that both tables have if not given")
+    parser.add_argument(
+        "--all", action="store_true", help="score rows with a bad flag, too; they are left out otherwise"
+    )
+    parser.add_argument(
+        "--second",
+        metavar="FILE[:COLUMN]",
+        help="labels of the same stars by other hands, perhaps another column of --labels: tells the noise of both catalogs and "
+        "of the prediction (three-cornered hat)",
+    )
     add_columns(parser)
-    parser.add_argument("--out", required=True, type=values.path, help="folder for metrics.json")
+    parser.add_argument(
+        "--out",
+        required=True,
+        type=values.path,
+        help="folder for metrics.json, tables (CSV, LaTeX) and the one-to-one figure",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..evaluate import evaluate_files, format_table
     from ..files import check_files
+    from ..report import EVALUATION_FILES, write_evaluation
     from ..tables import Choice
 
-    check_files([arguments.out / "metrics.json"], [arguments.catalog, arguments.labels])
+    outputs = [arguments.out / name for name in ("metrics.json", *EVALUATION_FILES)]
+    check_files(outputs, [arguments.catalog, arguments.labels, arguments.second])
     result = evaluate_files(
-        arguments.catalog, arguments.labels, arguments.out, arguments.label, Choice.parse(arguments.columns)
+        arguments.catalog,
+        arguments.labels,
+        arguments.out,
+        arguments.label,
+        Choice.parse(arguments.columns),
+        keep_bad=arguments.all,
+        second=arguments.second,
     )
+    written = write_evaluation(result, arguments.out)
     print(format_table(result))
-    print(f"{arguments.out / 'metrics.json'}")
+    for path in (outputs[0], *written):
+        print(path)
     return 0

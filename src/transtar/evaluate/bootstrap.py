@@ -29,7 +29,7 @@ def _from_times(reference: np.ndarray, residuals: np.ndarray, times: np.ndarray)
     return r2, shift / len(reference)
 
 
-def _stars_drawn(n: int, n_boot: int, seed: int) -> Iterator[np.ndarray]:
+def stars_drawn(n: int, n_boot: int, seed: int) -> Iterator[np.ndarray]:
     """Stars of the samples, block by block; int64, shape (n_samples, n)."""
     rng = np.random.default_rng(seed)
     step = max(1, BLOCK // n)
@@ -44,7 +44,7 @@ def _times_drawn(n: int, n_boot: int, seed: int) -> tuple[np.ndarray, ...]:
     Kept, because a study scores the same few numbers of stars hundreds of times; 11 MB for 5,539 stars.
     """
     blocks = []
-    for stars in _stars_drawn(n, n_boot, seed):
+    for stars in stars_drawn(n, n_boot, seed):
         places = stars + n * np.arange(len(stars))[:, None]
         blocks.append(np.bincount(places.ravel(), minlength=places.size).reshape(stars.shape).astype(np.uint16))
     return tuple(blocks)
@@ -95,7 +95,7 @@ def bootstrap(
             if name in draws:
                 draws[name] = values
     if "sigma" in draws:
-        blocks = _stars_drawn(n, n_boot, seed)
+        blocks = stars_drawn(n, n_boot, seed)
         draws["sigma"] = np.concatenate([clipped_std(residuals[stars]) for stars in blocks])
     return draws
 

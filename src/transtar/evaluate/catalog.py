@@ -2,23 +2,54 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from ..catalog import plain_columns, read_columns
-from ..errors import InputError
-from ..files import write_json
-from ..flags import NO_LABEL, Flag, count, has
-from ..glossary import LABELS, plain
-from ..labels import KEY_PARTS, join, read_labels
-from ..surveys import get_survey, survey_names
-from ..tables import Choice
-from .metrics import METRICS
-from .regimes import evaluate, regimes
+from ..catalog import plain_columns
+from ..errors import InputError, TooFew
+from ..flags import BAD, NO_LABEL, Flag, count, has
+from ..glossary import LABELS, decimals, plain
+from ..labels import KEY_PARTS, join
+from ..quality import Quality
+from .metrics import CLIP, METRICS, PASSES, r2, sigma
+from .nulls import Scores, null_scores
+from .regimes import ALWAYS, MIN_STARS, evaluate, regimes
+from .three_corners import Noise, ThreeCorners, three_corners
+
+FLAGGED_BAD = "flagged bad"
+"""Reason for which rows with a flag of `BAD` are left out."""
+
+HOT = Quality().hot
+"""Teff in K above which models of cool stars have nothing to say."""
+
+SIGMA_SAID = (
+    f"standard deviation of predicted minus reference, clipped at {CLIP:g} sigma about the median in at most {PASSES} passes "
+    "(as astropy does); 'clipped' counts the stars that this took"
+)
+
+WIDTH = 26
+"""Characters of the first column."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The stars that one label was scored on, for figures.
+
+    Parameters
+    ----------
+    reference, predicted : ndarray, shape (n_scored,), float64
+    poor : ndarray, shape (n_scored,), bool
+        Whether the reference [Fe/H] is below -1; False where it is not known.
+    rows : ndarray, shape (n_rows,), bool
+        Which rows of the catalog they are.
+    """
+
+    reference: np.ndarray
+    predicted: np.ndarray
+    poor: np.ndarray
+    rows: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -28,7 +59,7 @@ class Evaluation:
     Parameters
     ----------
     metrics : dict
-        {label: {regime: {r2, r2_err, sigma, bias, n}}}
+        {label: {regime: {r2, r2_err, sigma, bias, n, n_clipped}}}
     n_rows : int
         Rows of the catalog.
     left_out : dict
@@ -37,6 +68,14 @@ class Evaluation:
         {label: {flag: rows}} of rows that were scored in spite of a flag.
     notes : list of str
         What a reader of the scores should know.
+    bad_flags : dict
+        {label: {flag: rows}} of rows that were left out as `BAD`; a row may carry several of them.
+    nulls : dict
+        {label: {null model: {regime: scores}}}, see `transtar.evaluate.nulls.null_scores`.
+    noise : dict
+        {label: ThreeCorners}, where there is a second catalog of labels.
+    stars : dict
+        {label: Scored}
     """
 
     metrics: dict[str, dict[str, dict[str, float]]]
@@ -44,6 +83,10 @@ class Evaluation:
     left_out: dict[str, dict[str, int]]
     scored_flags: dict[str, dict[str, int]]
     notes: list[str] = field(default_factory=list)
+    bad_flags: dict[str, dict[str, int]] = field(default_factory=dict)
+    nulls: dict[str, dict[str, Scores]] = field(default_factory=dict)
+    noise: dict[str, ThreeCorners] = field(default_factory=dict)
+    stars: dict[str, Scored] = field(default_factory=dict)
 
 
 def evaluate_catalog(
@@ -52,8 +95,11 @@ def evaluate_catalog(
     labels: Sequence[str] | None = None,
     n_boot: int = 1000,
     seed: int = 0,
+    *,
+    keep_bad: bool = False,
+    second: Mapping[str, np.ndarray] | None = None,
 ) -> Evaluation:
-    """Score every row that has a finite label and that no model of the catalog saw.
+    """Score every row that has a finite label, that no model of the catalog saw, and that no bad flag speaks against.
 
     Parameters
     ----------
@@ -65,6 +111,10 @@ def evaluate_catalog(
         All labels that both tables have, if not given.
     n_boot, seed : int
         As for `evaluate`.
+    keep_bad : bool
+        Score rows with a flag of `transtar.flags.BAD` as well.
+    second : mapping of str to ndarray, optional
+        Another label table of the same stars, by other hands: gives `noise` (see `three_corners`) of the labels that it has.
 
     Returns
     -------
@@ -73,9 +123,11 @@ def evaluate_catalog(
     Raises
     ------
     InputError
-        If a label is missing in either table, no label is in both, or the tables cannot be joined (see `match`).
+        If a label is missing in either table, no label is in both, the tables cannot be joined (see `match`), or the second
+        table has none of the labels, or the very same ones.
     """
     catalog, reference = plain_columns(catalog), plain_columns(reference)
+    second = None if second is None else plain_columns(second)
     chosen = list(labels) if labels else [name for name in LABELS if name in catalog and name in reference]
     for name in chosen:
         for table, what in ((catalog, "catalog"), (reference, "label table")):
@@ -95,13 +147,63 @@ def evaluate_catalog(
     result = Evaluation({}, len(rows), {}, {}, notes)
     for name in chosen:
         predicted = np.asarray(catalog[name], np.float64)
-        reasons = _reasons(flags, predicted, truth[name], rows)
+        reasons = _reasons(flags, predicted, truth[name], rows, keep_bad)
         scored = reasons == ""
         values, counts = np.unique(reasons[~scored], return_counts=True)
         result.left_out[name] = dict(zip(values.tolist(), counts.tolist(), strict=True))
+        result.bad_flags[name] = count(flags[reasons == FLAGGED_BAD] & int(BAD))
         result.scored_flags[name] = count(flags[scored])
         result.metrics[name] = evaluate(np.where(scored, predicted, np.nan), truth[name], masks, n_boot, seed)
+        result.nulls[name], more = null_scores(name, truth, scored, rows, masks, n_boot, seed)
+        notes += more + _hot_note(name, predicted, truth, scored)
+        poor = masks.get("poor", np.zeros(len(rows), bool))
+        result.stars[name] = Scored(truth[name][scored], predicted[scored], poor[scored], scored)
+    if second is not None:
+        _add_noise(result, catalog, second, truth, rows, n_boot, seed)
     return result
+
+
+def _add_noise(result: Evaluation, catalog, second, truth, rows: np.ndarray, n_boot: int, seed: int) -> None:
+    """Tell the noise of the labels that a second table has, too; of each star its first row that is scored counts."""
+    if not any(name in second for name in result.metrics):
+        raise InputError(
+            f"the second table has none of the labels that are scored ({', '.join(result.metrics)}); "
+            "name its column, as with --second FILE:COLUMN and --label"
+        )
+    for name, scored in result.stars.items():
+        if name not in second:
+            result.notes.append(f"{plain(name)}: the second table has none, so that nothing is said of its noise")
+            continue
+        try:
+            second_rows = match(catalog, second, [name])
+        except InputError as error:
+            raise InputError(f"the second table: {error}") from None
+        other = np.where(second_rows >= 0, np.asarray(second[name], np.float64)[second_rows], np.nan)
+        first = np.unique(np.where(scored.rows & np.isfinite(other), rows, -1), return_index=True)
+        stars = first[1][first[0] >= 0]
+        predicted = np.asarray(catalog[name], np.float64)
+        try:
+            noise = three_corners(truth[name][stars], other[stars], predicted[stars], n_boot, seed)
+        except TooFew as error:
+            result.notes.append(f"{plain(name)}: {error}")
+        except InputError as error:
+            raise InputError(f"{plain(name)}: {error}") from None
+        else:
+            result.noise[name] = noise
+
+
+def _hot_note(name: str, predicted: np.ndarray, truth: Mapping[str, np.ndarray], scored: np.ndarray) -> list[str]:
+    """A line on stars that are hot by their reference labels, if any are scored and no flag told them."""
+    hot = scored & (truth["teff"] > HOT) if "teff" in truth else np.zeros(len(scored), bool)
+    rest = scored & ~hot
+    if not hot.any() or rest.sum() < MIN_STARS:
+        return []
+    pair = truth[name][rest], predicted[rest]
+    digits = decimals(name) or 1
+    return [
+        f"{plain(name)}: {hot.sum()} scored rows are hotter than {HOT:g} K by the label table, which no flag told; without "
+        f"them R2 is {r2(*pair):.3f}, sigma {sigma(*pair):.{digits}f} (N {rest.sum()})"
+    ]
 
 
 def match(catalog: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray], labels: Sequence[str]) -> np.ndarray:
@@ -139,12 +241,20 @@ def match(catalog: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]
 def _flags(catalog: Mapping[str, np.ndarray], n: int) -> tuple[np.ndarray, list[str]]:
     if "flags" in catalog:
         return np.asarray(catalog["flags"]).astype(np.int64), []
-    return np.zeros(n, np.int64), ["the catalog has no column 'flags': whether a model saw its stars is not known"]
+    note = (
+        "the catalog has no column 'flags': whether a model saw its stars is not known, nor which of its rows are bad"
+    )
+    return np.zeros(n, np.int64), [note]
 
 
-def _reasons(flags: np.ndarray, predicted: np.ndarray, truth: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _reasons(
+    flags: np.ndarray, predicted: np.ndarray, truth: np.ndarray, rows: np.ndarray, keep_bad: bool
+) -> np.ndarray:
     """Why each row is left out, the empty string where it is not; the first reason that holds."""
     why = np.full(len(flags), "", dtype=object)
+    if not keep_bad:
+        # Only where nothing else holds: the number is what the flags cost.
+        why[has(flags, BAD)] = FLAGGED_BAD
     why[~np.isfinite(truth)] = "no reference value"
     why[rows < 0] = "no entry in the label table"
     missing = ~np.isfinite(predicted)
@@ -156,72 +266,56 @@ def _reasons(flags: np.ndarray, predicted: np.ndarray, truth: np.ndarray, rows: 
 
 
 def format_table(evaluation: Evaluation) -> str:
-    """Print scores, and what was left out and why, as text of fixed width."""
+    """Print scores and null models, the noise, and what was left out and why, as text of fixed width."""
     lines = []
+    metrics = [name for name in METRICS if name != "r2"]
     for label, scores in evaluation.metrics.items():
-        metrics = [name for name in METRICS if name != "r2"]
-        lines.append(f"{plain(label):<14}{'N':>7}{'R2':>9}{'+-':>8}{''.join(f'{name:>10}' for name in metrics)}")
-        digits = 1 if label == "teff" else 3
-        for regime, row in scores.items():
-            numbers = f"{row['n']:>7}{row['r2']:>9.3f}{row['r2_err']:>8.3f}"
-            signed = (f"{row[name]:>{'+' if name == 'bias' else ''}10.{digits}f}" for name in metrics)
-            lines.append(f"  {regime:<12}{numbers}{''.join(signed)}")
+        head = "".join(f"{name:>10}" for name in metrics)
+        lines.append(f"{plain(label):<{WIDTH}}{'N':>7}{'clipped':>9}{'R2':>9}{'+-':>8}{head}")
+        lines += [_row(label, regime, row, metrics) for regime, row in scores.items()]
+        for null, rows in evaluation.nulls.get(label, {}).items():
+            lines += [_row(label, f"{null}, {regime}", rows[regime], metrics) for regime in ALWAYS if regime in rows]
+        if label in evaluation.noise:
+            lines += _noise_lines(label, evaluation.noise[label])
         left = evaluation.left_out[label]
         scored = evaluation.n_rows - sum(left.values())
         lines.append(f"  {scored} of {evaluation.n_rows} rows scored, {sum(left.values())} left out")
-        lines += [f"    left out: {rows:>7}  {reason}" for reason, rows in left.items()]
+        for reason, n in left.items():
+            bad = evaluation.bad_flags.get(label, {}) if reason == FLAGGED_BAD else {}
+            told = (
+                f": {', '.join(f'{some} {flag}' for flag, some in bad.items())} (--all scores them, too)" if bad else ""
+            )
+            lines.append(f"    left out: {n:>7}  {reason}{told}")
         lines += [f"    scored all the same: {n} with {flag}" for flag, n in evaluation.scored_flags[label].items()]
+    lines.append(f"sigma: {SIGMA_SAID}")
+    if any(evaluation.nulls.values()):
+        lines.append("mean, line: null models, which know the reference labels of the stars and no spectrum")
     lines += [f"note: {note}" for note in evaluation.notes]
     return "\n".join(lines)
 
 
-def write_metrics(path: str | os.PathLike, metrics: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
-    """Write {label: {regime: {r2, r2_err, sigma, bias, n}}} as JSON; what is not a number becomes null.
-
-    Raises
-    ------
-    TranstarError
-        If the disk is full.
-    """
-    plain_numbers = {
-        label: {
-            regime: {name: value if np.isfinite(value) else None for name, value in row.items()}
-            for regime, row in scores.items()
-        }
-        for label, scores in metrics.items()
-    }
-    write_json(path, plain_numbers)
+def _row(label: str, name: str, row: Mapping[str, float], metrics: Sequence[str]) -> str:
+    digits = 1 if label == "teff" else 3
+    error = f"{row['r2_err']:>8.3f}" if np.isfinite(row["r2_err"]) else f"{'':>8}"
+    numbers = f"{row['n']:>7}{row['n_clipped']:>9}{row['r2']:>9.3f}{error}"
+    # What rounds to zero has no sign.
+    values = ((metric, round(row[metric], digits) + 0.0) for metric in metrics)
+    signed = (f"{value:>{'+' if metric == 'bias' else ''}10.{digits}f}" for metric, value in values)
+    return f"  {name:<{WIDTH - 2}}{numbers}{''.join(signed)}"
 
 
-def evaluate_files(
-    catalog: str | os.PathLike,
-    labels: str | os.PathLike,
-    out: str | os.PathLike,
-    label: Sequence[str] | None = None,
-    columns: Mapping[str, str] | None = None,
-) -> Evaluation:
-    """Score a catalog file against a label file, and write ``metrics.json`` into the folder `out`.
-
-    Parameters
-    ----------
-    catalog, labels, out : path
-    label : sequence of str, optional
-        As in `evaluate_catalog`.
-    columns : mapping of str to str, optional
-        Which column of the tables is which, where names do not tell (see `transtar.labels.read_labels`).
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read; else as `evaluate_catalog`.
-    """
-    table = read_columns(catalog, columns)
-    surveys = set(np.asarray(table.get("survey", ())).astype(str).tolist())
-    name = surveys.pop() if len(surveys) == 1 else ""
-    id_columns = get_survey(name).id_columns if name in survey_names() else None
-    reference = read_labels(labels, columns=columns, ids=id_columns)
-    if isinstance(columns, Choice):
-        columns.require_used([catalog, labels])
-    evaluation = evaluate_catalog(table, reference, label)
-    write_metrics(Path(out) / "metrics.json", evaluation.metrics)
-    return evaluation
+def _noise_lines(label: str, noise: ThreeCorners) -> list[str]:
+    digits = 1 if label == "teff" else 3
+    lines = [
+        f"  noise by the three-cornered hat: {noise.n} stars, {noise.n_clipped} clipped; errors taken to be independent"
+    ]
+    for name in ("reference", "second", "predicted"):
+        one: Noise = getattr(noise, name)
+        if one.variance < 0:
+            said = f"none to be told: its variance is negative, {one.variance:.3g} +- {one.variance_err:.2g}"
+        else:
+            said = f"{one.sigma:.{digits}f} +- {one.sigma_err:.{digits}f}"
+            if one.negative > 0.005:
+                said += f"   (variance negative in {one.negative:.0%} of bootstrap samples)"
+        lines.append(f"    {name:<{WIDTH - 4}}{said}")
+    return lines

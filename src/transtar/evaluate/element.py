@@ -7,6 +7,9 @@ import numpy as np
 from ..errors import TooFew
 from .metrics import clipped_std
 
+FEWEST_FOR_LINE = 5
+"""Stars through which a line is drawn."""
+
 
 def rank_correlation(first, second) -> float:
     """Spearman's rank correlation of two samples, shape (n,)."""
@@ -95,6 +98,42 @@ def cross_validated_sigma(terms, reference, n_folds: int = 5, repeats: int = 20,
             missed[out] = reference[out] - design[out] @ solution
         scatters.append(float(clipped_std(missed[None, :])[0]))
     return float(np.mean(scatters))
+
+
+def line_of_others(x, y, star) -> np.ndarray:
+    """Predict each star by the least-squares line through all others.
+
+    Parameters
+    ----------
+    x, y : array_like, shape (n,)
+        Finite.
+    star : array_like, shape (n,)
+        Rows of equal value are one star, and are left out together.
+
+    Returns
+    -------
+    ndarray, shape (n,), float64
+        In the unit of `y`; NaN where the others have but one `x`.
+
+    Raises
+    ------
+    TooFew
+        If there are fewer than `FEWEST_FOR_LINE` stars.
+    """
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    groups = np.unique(np.asarray(star), return_inverse=True)[1].ravel()
+    n_stars = int(groups.max()) + 1 if len(groups) else 0
+    if n_stars < FEWEST_FOR_LINE:
+        raise TooFew(f"{n_stars} stars are too few for a line, which needs {FEWEST_FOR_LINE}")
+    x_mean, y_mean = x.mean(), y.mean()
+    x, y = x - x_mean, y - y_mean
+    # Sums over all stars without those over the star: no fit is done twice, and none for each star.
+    sums = np.stack([np.bincount(groups, weights) for weights in (np.ones_like(x), x, y, x * x, x * y)])
+    n, sx, sy, sxx, sxy = (sums.sum(axis=1, keepdims=True) - sums)[:, groups]
+    spread = n * sxx - sx**2
+    usable = spread > 1e-12 * n * np.sum(x * x)
+    slope = np.divide(n * sxy - sx * sy, spread, out=np.full(len(x), np.nan), where=usable)
+    return y_mean + (sy - slope * sx) / np.maximum(n, 1) + slope * x
 
 
 def polynomial(*variables, degree: int = 2) -> np.ndarray:

@@ -15,6 +15,8 @@ from ..errors import InputError
 
 CLIP = 3.0
 """Clip of `sigma` in standard deviations."""
+PASSES = 5
+"""Passes of the clip at most; it ends earlier when a pass takes nothing."""
 
 
 def check_pairs(reference, predicted) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +73,7 @@ def r2(reference, predicted) -> float:
 
 
 def sigma(reference, predicted) -> float:
-    """Compute the standard deviation (n) of the residuals after astropy's iterative 3-sigma clip about the median.
+    """Compute the standard deviation (n) of the residuals after astropy's 3-sigma clip about the median, of at most 5 passes.
 
     Parameters
     ----------
@@ -89,6 +91,26 @@ def sigma(reference, predicted) -> float:
     """
     reference, predicted = check_pairs(reference, predicted)
     return float(clipped_std((predicted - reference)[None, :])[0])
+
+
+def n_clipped(reference, predicted) -> int:
+    """Count the stars that the clip of `sigma` takes.
+
+    Parameters
+    ----------
+    reference, predicted : array_like, shape (n,)
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InputError
+        See `check_pairs`.
+    """
+    reference, predicted = check_pairs(reference, predicted)
+    return int(np.isnan(_clipped((predicted - reference)[None, :])).sum()) if len(reference) > 1 else 0
 
 
 def bias(reference, predicted) -> float:
@@ -126,7 +148,12 @@ def clipped_std(residuals: np.ndarray) -> np.ndarray:
     """
     if residuals.shape[1] < 2:
         return np.full(len(residuals), np.nan)
-    return np.nanstd(sigma_clip(residuals, sigma=CLIP, axis=1, masked=False), axis=1)
+    return np.nanstd(_clipped(residuals), axis=1)
+
+
+def _clipped(residuals: np.ndarray) -> np.ndarray:
+    """Each row with NaN for what the clip takes."""
+    return sigma_clip(residuals, sigma=CLIP, maxiters=PASSES, cenfunc="median", axis=1, masked=False)
 
 
 METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {"r2": r2, "sigma": sigma, "bias": bias}

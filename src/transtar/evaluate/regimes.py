@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError
 from ..glossary import POOR_BELOW
 from .bootstrap import bootstrap_errors
-from .metrics import METRICS
+from .metrics import METRICS, n_clipped
 
 DWARF_FROM = 3.5
 """log g from which a star counts as a dwarf."""
@@ -87,8 +87,8 @@ def evaluate(
     Returns
     -------
     dict of str to dict
-        By regime: those of `METRICS`, which are `r2`, and `sigma` and `bias` in the unit of the label; `r2_err` (bootstrap), and
-        `n` (int).
+        By regime: those of `METRICS`, which are `r2`, and `sigma` and `bias` in the unit of the label; `r2_err` (bootstrap),
+        `n` and `n_clipped` (int), the stars that the clip of sigma took.
 
     Raises
     ------
@@ -110,5 +110,5 @@ def evaluate(
         pair = reference[stars], predicted[stars]
         values = {metric: score(*pair) for metric, score in METRICS.items()}
         error = bootstrap_errors(*pair, n_boot=n_boot, seed=seed)["r2"]
-        scores[name] = {"r2": values.pop("r2"), "r2_err": error, **values, "n": n}
+        scores[name] = {"r2": values.pop("r2"), "r2_err": error, **values, "n": n, "n_clipped": n_clipped(*pair)}
     return scores

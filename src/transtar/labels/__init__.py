@@ -3,7 +3,7 @@
 from ..glossary import LABELS
 from ..tables import KEY_PARTS, canonical_label
 from .join import JoinReport, join, look_up
-from .label_tables import Keyed, read_labels, read_split, read_stars, read_velocities
+from .label_tables import Keyed, file_and_column, read_labels, read_split, read_stars, read_velocities
 from .places import match_spectra, table_positions
 from .positions import PositionReport, Positions, match_positions
 from .star_list import StarList
@@ -19,6 +19,7 @@ __all__ = [
     "StarList",
     "VelocityReport",
     "canonical_label",
+    "file_and_column",
     "find_velocities",
     "join",
     "look_up",

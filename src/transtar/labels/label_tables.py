@@ -159,6 +159,16 @@ def read_split(
     return out
 
 
+def file_and_column(source: str | os.PathLike) -> tuple[Path, str | None]:
+    """Part ``FILE:COLUMN``; of ``FILE`` alone the column is None."""
+    name = str(source)
+    if not os.path.exists(name):
+        before, colon, after = name.rpartition(":")
+        if colon and before and (os.sep not in after or os.path.exists(before)):
+            return Path(before), after
+    return Path(name), None
+
+
 def read_velocities(
     source: str | os.PathLike, *, columns: Mapping[str, str] | None = None, ids: Sequence[str] | None = None
 ) -> Keyed:
@@ -187,12 +197,7 @@ def read_velocities(
     InputError
         If the file or a column is missing, or the unit is none of a velocity.
     """
-    name, wanted = str(source), None
-    if not os.path.exists(name):
-        before, colon, after = name.rpartition(":")
-        if colon and before and (os.sep not in after or os.path.exists(before)):
-            name, wanted = before, after
-    path = Path(name)
+    path, wanted = file_and_column(source)
     table = open_table(path, columns, also=wanted)
     if wanted is not None:
         match = table.find(wanted, exact=True) or table.find(re.sub(r"\s*[\[(][^\])]*[\])]$", "", wanted), exact=True)

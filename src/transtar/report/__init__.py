@@ -3,6 +3,7 @@
 # Before anything imports matplotlib.
 from . import backend  # noqa: F401  # isort: skip
 from .arrange import Table, paper_table
+from .evaluation import EVALUATION_FILES, write_evaluation
 from .figures import Panel, one_to_one
 from .landscape_figure import draw_landscapes
 from .page import FigureFile, Section, write_report
@@ -14,6 +15,7 @@ from .style import in_order, save
 from .tables import rows_html, settings_html, to_csv, to_html, to_latex, write_table, write_tables
 
 __all__ = [
+    "EVALUATION_FILES",
     "FigureFile",
     "Panel",
     "Plane",
@@ -34,6 +36,7 @@ __all__ = [
     "to_csv",
     "to_html",
     "to_latex",
+    "write_evaluation",
     "write_report",
     "write_table",
     "write_tables",

@@ -97,7 +97,7 @@ def one_to_one(panels: Sequence[Panel | None], columns: int = 4) -> Figure:
         for number, panel in enumerate(panels):
             if panel is None:
                 continue
-            _draw(axes.flat[number], panel, limits[panel.label], corners[panel.label], small=columns > 4)
+            _draw(axes.flat[number], panel, limits[panel.label], corners[panel.label], columns)
             # Titles and labels once per row and column, unless the neighbour shows something else.
             beside = panels[number - 1] if number % columns else None
             above = panels[number - columns] if number >= columns else None
@@ -146,7 +146,8 @@ def _limits(panels: Sequence[Panel]) -> tuple[float, float]:
     return low - 0.05 * room, high + 0.05 * room
 
 
-def _draw(axes: Axes, panel: Panel, limits: tuple[float, float], corner: str, small: bool) -> None:
+def _draw(axes: Axes, panel: Panel, limits: tuple[float, float], corner: str, columns: int) -> None:
+    small = columns > 4
     x, y = panel.reference, panel.predicted
     inside = (y >= limits[0]) & (y <= limits[1])
     poor = np.zeros(len(x), bool) if panel.poor is None else np.asarray(panel.poor, bool)
@@ -176,7 +177,7 @@ def _draw(axes: Axes, panel: Panel, limits: tuple[float, float], corner: str, sm
         axes.plot(ends, ends + shift, ":", color="#555555", lw=1, zorder=4)
     axes.set(xlim=limits, ylim=limits, title=panel.title)
     axes.set_box_aspect(1)
-    axes.locator_params(nbins=4 if small else 5)
+    axes.locator_params(nbins=4 if small else 5 if columns > 2 else 7)
     axes.set_xlabel(f"reference {display(panel.label)}")
     axes.set_ylabel(f"predicted {display(panel.label)}")
     unit = COLUMNS[panel.label].unit if panel.label in COLUMNS else ""
