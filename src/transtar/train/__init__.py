@@ -8,6 +8,7 @@ from .grouping import group_members
 from .loop import History, train
 from .settings import Pretrain, TrainSettings, default_learning_rate, settings_from_dict
 from .strategies import (
+    Auto,
     FineTuning,
     Full,
     LoRA,
@@ -30,6 +31,7 @@ from .strategies import (
 
 __all__ = [
     "Augmentation",
+    "Auto",
     "FineTuning",
     "Full",
     "History",

@@ -13,7 +13,7 @@ from .fit import Fit, begin_fresh, carry_out
 from .loop import Progress
 from .settings import Pretrain, TrainSettings, plain
 from .shared import Shared
-from .strategies import Strategy
+from .strategies import Auto, Strategy
 
 
 def pretrain(
@@ -120,7 +120,7 @@ def begin_finetuning(
             f"not a fine-tuning strategy: {shown(repr(strategy))}; give settings, as of transtar.make_strategy('full')"
         )
     check_fit(model, stars)
-    if seed is not None and isinstance(strategy, TrainSettings):
+    if seed is not None and isinstance(strategy, TrainSettings | Auto):
         strategy = replace(strategy, seed=seed)
     return strategy.begin(model, stars, progress, shared)
 
