@@ -76,8 +76,14 @@ def test_auto_compares_and_says_so(world, transtar, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["transtar.train.choose"], "candidates_of_auto", lambda: few)
     done = transtar("finetune", "--model", world.model, "--data", world.target, "--out", tmp_path / "auto")
     assert done.code == 0, done.err
-    assert done.err.count("cross-validated loss") == 3
-    assert done.err.count("<- chosen") == 1
+    assert "5 folds of 24 stars" in done.err
+    lines = done.err.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("feh (dex)"))
+    assert [line.split()[0] for line in lines[start + 1 : start + 4]] == ["zero-shot", "recalibrate", "residual"]
+    # Every other one has its difference from the chosen one, with an error.
+    assert sum(line.endswith("chosen") for line in lines) == 1
+    assert sum(" +- " in line for line in lines[start + 1 : start + 4]) == 2
+    assert lines[-1].startswith("chosen: ")
     assert load_estimator(tmp_path / "auto").provenance[-1]["choice"]["n_folds"] == 5
 
 

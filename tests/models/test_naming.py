@@ -41,4 +41,8 @@ def test_the_last_step_in_a_line():
     assert describe_last_step(model) == (
         "feh, teff by lora on 90 stars, 10 held out; best validation loss 0.2500 after epoch 1 of 2"
     )
+    step |= {"n_validation": 0, "validation_loss": [None, None, None], "train_loss": [0.5, 0.125], "best_epoch": 2}
+    assert describe_last_step(small_estimator(provenance=(step,))) == (
+        "feh, teff by lora on 90 stars, nothing held out; training loss 0.1250 after 2 epochs"
+    )
     assert describe_last_step(small_estimator(provenance=())) == "feh, teff by None on None stars"

@@ -219,7 +219,7 @@ def test_unusable_rows_are_left_out_and_counted(base):
 def test_repeat_visits_stay_together(base):
     known = given()
     names_ = np.repeat([f"s{i}" for i in range(20)], 4)
-    adapted = finetune(base, Stars(**known, names=names_), strategy=Full(epochs=1))
+    adapted = finetune(base, Stars(**known, names=names_), strategy=Full(epochs=1, validation_fraction=0.1))
     seen = adapted.trained_on
     roles = {
         role: set(seen["star"][(seen["role"] == role) & (seen["survey"] == "miles")])
@@ -256,29 +256,14 @@ def test_weights_for_the_poor(base):
     finetune(only_teff, replace(teff, feh=labels[:, 0]), strategy=Full(**FAST, poor_weight=3))
 
 
-def test_cross_validation_chooses_and_says_why(base):
-    candidates = [ZeroShot(), Recalibrate(), Recalibrate(shrinkage=1e9), Ridge()]
-    best, table = choose(base, target(), candidates=candidates, n_folds=4)
-    assert [row["strategy"] for row in table] == ["zero-shot", "recalibrate", "recalibrate", "ridge"]
-    winner = min(table, key=lambda row: row["score"])
-    assert winner["chosen"]
-    assert sum(row["chosen"] for row in table) == 1
-    assert best.provenance[-1]["choice"]["table"] == table
-    same, _ = choose(base, target(), candidates=[ZeroShot()], n_folds=2)
-    np.testing.assert_array_equal(same.predict(target().inputs), base.predict(target().inputs))
-    assert len(same.trained_on["id"]) == 380
-    with pytest.raises(SettingsError, match="no strategy"):
-        choose(base, target(), candidates=[])
-
-
 def test_settings_by_name():
-    assert set(strategy_names()) == {"zero-shot", "residual", "lora", "full", "scratch", "recalibrate", "ridge"}
+    assert set(strategy_names()) == {"zero-shot", "residual", "lora", "full", "scratch", "recalibrate", "ridge", "auto"}
     made = make_strategy("lora", epochs=7, adapter={"rank": 16}, augmentation={"noise": [10, 50]})
     assert made == LoRA(epochs=7, adapter=LoRASettings(rank=16), augmentation=Augmentation(noise=(10, 50)))
     assert make_strategy("scratch", mlp={"hidden": [8]}).mlp == MLPSettings((8,))
     with pytest.raises(SettingsError, match=r"unknown key rank; known keys: .*adapter"):
         make_strategy("lora", rank=3)
-    with pytest.raises(SettingsError, match="known keys: full, lora"):
+    with pytest.raises(SettingsError, match="known keys: auto, full, lora"):
         make_strategy("magic")
     with pytest.raises(SettingsError, match="epochs must be"):
         make_strategy("full", epochs=0)
@@ -306,7 +291,7 @@ def test_bad_input_is_refused(base):
     with pytest.raises(MismatchError, match="frame is rest against observed"):
         finetune(base, Stars(**known, preprocessing=Preprocessing(frame="observed")), strategy=Full())
     with pytest.raises(InputError, match="1 star"):
-        finetune(base, Stars(flux[:1], labels[:1], BOTH), strategy=Full())
+        finetune(base, Stars(flux[:1], labels[:1], BOTH), strategy=Full(validation_fraction=0.1))
     with pytest.raises(InputError, match="no star has the label 'teff'"):
         pretrain(Stars(flux, np.where([True, False], labels, np.nan), BOTH))
     plain = Stars(flux, labels, BOTH)
@@ -346,6 +331,6 @@ def test_a_training_that_diverges_at_once_says_that_nothing_was_learnt(caplog):
     flux, labels = stars(60)
     given = Stars(flux, labels, "feh")
     model = pretrain(given, settings=TrainSettings(**FAST), mlp=MLP)
-    kept = finetune(model, given, strategy=Full(**FAST | {"learning_rate": 1e30}))
+    kept = finetune(model, given, strategy=Full(**FAST | {"learning_rate": 1e30, "validation_fraction": 0.1}))
     assert "training diverged at once (learning rate 1e+30)" in caplog.text
     assert np.array_equal(kept.predict(flux), model.predict(flux))

@@ -29,7 +29,7 @@ from transtar.train import (
 )
 
 # 20 steps: 60 stars, a tenth of them held out, batches of 16.
-SHORT = {"epochs": 5, "batch_size": 16, "learning_rate": 1e-3, "augmentation": None}
+SHORT = {"epochs": 5, "batch_size": 16, "learning_rate": 1e-3, "augmentation": None, "validation_fraction": 0.1}
 NOISE = Augmentation(noise=(20, 100), shift_kms=10, smoothing_pixels=(0, 1), continuum_amplitude=0.01)
 STRATEGIES = (
     Residual(head=ResidualSettings(7), **SHORT),
@@ -180,7 +180,9 @@ def test_only_small_networks_of_one_shape_are_stacked(bases, stacks):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", [Residual(head=ResidualSettings(16)), Scratch(mlp=MLP)], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "strategy", [Residual(head=ResidualSettings(16), learning_rate=1e-4), Scratch(mlp=MLP)], ids=lambda s: s.name
+)
 def test_after_a_whole_training_runs_are_as_good_as_single_ones(bases, strategy, stacks):
     members = team(bases, replace(strategy, epochs=100), sizes=(300, 300, 300))
     flux, labels = stars(1000, seed=99, survey=1, n_labels=2)

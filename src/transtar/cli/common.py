@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Iterable
+from math import isfinite
 from typing import Any
 
 from ..checks import MOST_EPOCHS
@@ -34,18 +36,30 @@ def advance(bar: Any) -> Callable[[int, int], None]:
     return progress
 
 
-def epoch_bar(description: str):
-    """A callback ``(epoch, n_epochs, training_loss, validation_loss)`` that draws a progress bar."""
+def epoch_bar(description: str, line_every: float | None = None):
+    """A callback ``(epoch, n_epochs, training_loss, validation_loss)`` that draws a progress bar.
+
+    Where there is no terminal nothing is shown; with `line_every` a line at most every so many seconds, for what takes minutes.
+    """
     from tqdm import tqdm
 
-    bar = tqdm(desc=description, unit="epoch", disable=not sys.stderr.isatty(), leave=False)
+    terminal = sys.stderr.isatty()
+    bar = tqdm(desc=description, unit="epoch", disable=not terminal, leave=False)
+    started = last = time.monotonic()
 
     def show(epoch: int, n_epochs: int, training_loss: float, validation_loss: float) -> None:
+        nonlocal last
         bar.total = n_epochs
-        bar.set_postfix_str(f"validation loss {validation_loss:.4f}", refresh=False)
+        losses = {"validation": validation_loss, "training": training_loss}
+        known = next((f"{name} loss {loss:.4f}" for name, loss in losses.items() if isfinite(loss)), "")
+        bar.set_postfix_str(known, refresh=False)
         bar.update(epoch - bar.n)
         if epoch >= n_epochs:
             bar.close()
+        now = time.monotonic()
+        if line_every is not None and not terminal and now - last > line_every:
+            last = now
+            say(f"{description}: {epoch} of {n_epochs} epochs in {now - started:.0f} s")
 
     return show
 
@@ -139,14 +153,16 @@ def read_stated(arguments: argparse.Namespace):
     return Stated(arguments.medium or "", arguments.frame or "", arguments.unit or "")
 
 
-def add_training(parser: argparse.ArgumentParser) -> None:
-    """Arguments of every verb that trains."""
-    default = "the strategy's own if not given"
+def add_training(parser: argparse.ArgumentParser, epochs: str, rate: str, held_out: str) -> None:
+    """Arguments of every verb that trains; the texts say what is taken where an option is not given."""
+    parser.add_argument("--epochs", type=values.Whole(1, MOST_EPOCHS), help=f"passes over the training stars; {epochs}")
+    parser.add_argument("--lr", type=values.positive, help=f"learning rate; {rate}")
+    parser.add_argument("--batch-size", type=values.many, help="stars in one step; 32 if not given")
     parser.add_argument(
-        "--epochs", type=values.Whole(1, MOST_EPOCHS), help=f"passes over the training stars; {default}"
+        "--validation-fraction",
+        type=values.Real(0, 0.9),
+        help=f"part of the stars held out to choose the best epoch, from 0 to 0.9; {held_out}",
     )
-    parser.add_argument("--lr", type=values.positive, help=f"learning rate; {default}")
-    parser.add_argument("--batch-size", type=values.many, help=f"stars in one step; {default}")
     parser.add_argument("--seed", type=values.seed, default=0, help="decides split, initialisation and order")
     parser.add_argument(
         "--device", type=values.device, default="cpu", help="torch device to train on, such as cpu or cuda"
@@ -155,7 +171,12 @@ def add_training(parser: argparse.ArgumentParser) -> None:
 
 def given_training(arguments: argparse.Namespace) -> dict[str, Any]:
     """The training settings that were given on the command line, by their names in the settings classes."""
-    names = {"epochs": "epochs", "lr": "learning_rate", "batch_size": "batch_size"}
+    names = {
+        "epochs": "epochs",
+        "lr": "learning_rate",
+        "batch_size": "batch_size",
+        "validation_fraction": "validation_fraction",
+    }
     return {
         setting: getattr(arguments, name) for name, setting in names.items() if getattr(arguments, name) is not None
     }

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection, Iterator
+from typing import Any
 
+from ..glossary import COLUMNS, LABELS, decimals
 from . import arguments as values
 from .common import add_training, epoch_bar, given_training, say
 
 HELP = "adapt a model with a few hundred stars"
+
+LINE_EVERY = 20.0
+"""Seconds between lines of a log on what takes minutes."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +23,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--data", required=True, type=values.path, help="prepared set of the new survey; only its pool is used"
     )
     strategy = parser.add_argument(
-        "--strategy", default="auto", help="auto compares them, and leaving the model alone, by cross-validation"
+        "--strategy",
+        default="auto",
+        help="auto compares them, and leaving the model alone, by cross-validation, and takes the simplest of the best",
     )
     # After the argument was added, which would look at them: the registry takes a second to load.
     strategy.choices = _Strategies()
@@ -30,7 +37,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--n", type=values.count, default="all", help="number of stars to use, or all")
     parser.add_argument("--out", required=True, type=values.path, help="folder of the adapted model")
-    add_training(parser)
+    add_training(
+        parser,
+        "200 if not given, 40 from 500 stars on",
+        "the strategy's own if not given (full 1e-5, lora and residual 3e-5), ten times that from 500 stars on",
+        "nothing if not given (the last weights are averaged), a tenth from 500 stars on",
+    )
 
 
 class _Strategies(Collection[str]):
@@ -39,10 +51,10 @@ class _Strategies(Collection[str]):
     def _names(self) -> list[str]:
         from ..train import command_strategies
 
-        return [*command_strategies(), "auto"]
+        return command_strategies()
 
     def __contains__(self, name: object) -> bool:
-        return name == "auto" or name in self._names()
+        return name == "auto" or name in self._names()  # the default, for which the registry need not be loaded
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names())
@@ -57,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..errors import SettingsError
     from ..models import check_replaceable, describe_last_step, load_estimator
     from ..preprocess import require_same
-    from ..train import TrainSettings, check_new_labels, choose, finetune, get_strategy, make_strategy
+    from ..train import Auto, TrainSettings, check_new_labels, finetune, get_strategy, make_strategy
 
     check_replaceable(arguments.out, [arguments.model, arguments.data])
     model = load_estimator(arguments.model)
@@ -71,19 +83,43 @@ def run(arguments: argparse.Namespace) -> int:
     stars, counts = pool_stars(prepared, labels, arguments.n, arguments.seed, model.input)
     say(counts)
     given = given_training(arguments)
-    if arguments.strategy == "auto":
-        if given:
-            raise SettingsError(f"--strategy auto uses each strategy's own settings; leave out {', '.join(given)}")
-        model, table = choose(model, stars, seed=arguments.seed, new_label=new_label)
-        for row in table:
-            mark = "  <- chosen" if row["chosen"] else ""
-            say(f"{row['strategy']:12s} cross-validated loss {row['score']:.4f} +- {row['score_err']:.4f}{mark}")
-    else:
-        if issubclass(get_strategy(arguments.strategy), TrainSettings):
-            given |= {"device": arguments.device}
-        strategy = make_strategy(arguments.strategy, **given)
-        bar = epoch_bar(arguments.strategy)
-        model = finetune(model, stars, strategy=strategy, seed=arguments.seed, progress=bar, new_label=new_label)
+    kind, is_auto = get_strategy(arguments.strategy), arguments.strategy == Auto.name
+    if given and is_auto:
+        raise SettingsError(f"--strategy auto uses each strategy's own settings; leave out {', '.join(given)}")
+    if issubclass(kind, TrainSettings | Auto):
+        given |= {"device": arguments.device}
+    bar = epoch_bar("cross-validation", LINE_EVERY) if is_auto else epoch_bar(arguments.strategy)
+    strategy = make_strategy(arguments.strategy, **given)
+    model = finetune(model, stars, strategy=strategy, seed=arguments.seed, progress=bar, new_label=new_label)
+    if is_auto:
+        for line in describe_choice(model.provenance[-1]["choice"]):
+            say(line)
     model.save(arguments.out)
     print(f"{arguments.out}: {describe_last_step(model)}")
     return 0
+
+
+def describe_choice(choice: dict[str, Any]) -> list[str]:
+    """Lines on how `auto` has chosen: a table for each label, and the choice."""
+    table = choice["table"]
+    chosen = next(row for row in table if row["chosen"])
+    lines = [f"{choice['n_folds']} folds of {choice['n_stars']} stars, each star judged by fits that have not seen it"]
+    for label, of_chosen in chosen["labels"].items():
+        unit, digits = COLUMNS[label].unit if label in LABELS else "", decimals(label) + 1
+        heading = f"{label} ({unit})" if unit else label
+        lines.append(f"{heading:14s} {'R2':>7s} {'rms':>9s}   rms minus that of {chosen['strategy']}, paired")
+        for row in table:
+            scores = row["labels"][label]
+            if scores["rms"] is None:
+                lines.append(f"{row['strategy']:14s} {'failed' if of_chosen['rms'] is not None else 'no label':>7s}")
+                continue
+            r2 = "" if scores["r2"] is None else f"{scores['r2']:.3f}"
+            line = f"{row['strategy']:14s} {r2:>7s} {scores['rms']:9.{digits}f}"
+            if row["chosen"]:
+                lines.append(f"{line}   chosen")
+            else:
+                error = scores["minus_chosen_err"]
+                error_text = "" if error is None else f" +- {error:.{digits}f}"
+                lines.append(f"{line}   {scores['minus_chosen']:+.{digits}f}{error_text}")
+    lines.append(f"chosen: {chosen['strategy']}, the simplest that none beats by more than the error of the difference")
+    return lines

@@ -23,7 +23,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what the network takes: flux, another input, or both as flux+NAME",
     )
     parser.add_argument("--out", required=True, type=values.path, help="folder of the model")
-    add_training(parser)
+    add_training(
+        parser,
+        "50 if not given",
+        "by the number of stars if not given",
+        "a tenth if not given; the last weights are averaged",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

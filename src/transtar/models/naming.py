@@ -36,9 +36,11 @@ def describe_last_step(model: Estimator) -> str:
     text = f"{', '.join(model.label_names)} by {step.get('strategy')}{learnt_from(step)} on {step.get('n_train')} stars"
     if step.get("n_validation"):
         text += f", {step['n_validation']} held out"
-    if step.get("best_epoch") is not None:
-        loss = step["validation_loss"][step["best_epoch"]]
-        text += f"; best validation loss {loss:.4f} after epoch {step['best_epoch']} of {step['epochs_run']}"
+    best = step.get("best_epoch")
+    if best is not None and (loss := step["validation_loss"][best]) is not None:
+        text += f"; best validation loss {loss:.4f} after epoch {best} of {step['epochs_run']}"
+    elif best is not None:
+        text += f", nothing held out; training loss {step['train_loss'][-1]:.4f} after {step['epochs_run']} epochs"
     return text
 
 

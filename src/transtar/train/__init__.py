@@ -9,6 +9,7 @@ from .loop import History, train
 from .new_label import check_new_labels
 from .settings import Pretrain, TrainSettings, default_learning_rate, settings_from_dict
 from .strategies import (
+    Auto,
     FineTuning,
     Full,
     LoRA,
@@ -31,6 +32,7 @@ from .strategies import (
 
 __all__ = [
     "Augmentation",
+    "Auto",
     "FineTuning",
     "Full",
     "History",

@@ -1,25 +1,39 @@
-"""Choosing a strategy by cross-validation inside the stars given: `--strategy auto`."""
+"""Choosing a strategy by cross-validation inside the stars given: what `--strategy auto` does."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..datasets.split import folds
 from ..datasets.stars import Stars
 from ..errors import SettingsError
 from ..models.estimator import Estimator
+from .by_number import MODERATE
+from .compare import cross_validate, rms_difference, simplest_unbeaten
 from .finetuning import check_fit, finetune
 from .settings import TrainSettings, plain
-from .strategies import Strategy, ZeroShot, strategies
+from .strategies import Strategy, strategies
+
+SIMPLEST_FIRST = ("zero-shot", "recalibrate", "full", "lora", "residual")
+"""The order of simplicity in which equal strategies are chosen: nothing; two numbers; the weights that are there already; thin
+matrices beside them, of a rank to be set, which are merged into them in the end; a second network, which has to be kept. Others
+that want to be tried come after these."""
 
 
 def candidates_of_auto() -> tuple[Strategy, ...]:
-    """What is tried where nothing else is asked for: all strategies that say so, with their own settings."""
-    return tuple(kind() for kind in strategies() if kind.candidate)
+    """What is tried where nothing else is asked for: all strategies that say so, with their own settings, simplest first."""
+    kinds = [kind for kind in strategies() if kind.candidate]
+    place = {name: number for number, name in enumerate(SIMPLEST_FIRST)}
+    return tuple(kind() for kind in sorted(kinds, key=lambda kind: place.get(kind.name, len(place))))
+
+
+def folds_of_auto(n_stars: int) -> int:
+    """Number of folds: five, and three where two thirds of the stars are enough to tell what all of them would teach."""
+    return 5 if n_stars < MODERATE else 3
 
 
 def choose(
@@ -27,38 +41,44 @@ def choose(
     stars: Stars,
     *,
     candidates: Sequence[Strategy] | None = None,
-    n_folds: int = 5,
+    n_folds: int | None = None,
     seed: int = 0,
+    device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
     new_label: bool = False,
 ) -> tuple[Estimator, list[dict[str, Any]]]:
-    """Fine-tune with the strategy that does best in cross-validation.
+    """Fine-tune with the simplest of the strategies that do best in cross-validation.
 
-    Folds keep repeat visits together and hold the regimes in proportion. In each, a candidate is fine-tuned on the
-    other folds (its own validation split inside them) and scored on the fold, which it has not seen in any way.
+    Every candidate is fine-tuned on the other folds, with the settings that it has for all the stars, and scored on the fold.
+    How they are compared, and what is a tie, says `transtar.train.compare.simplest_unbeaten`; of several labels, the
+    squared errors count in squared standard deviations of the model's label scalers, averaged over the labels of a star.
 
     Parameters
     ----------
     model, stars
         As in `finetune`.
     candidates : sequence of Strategy, optional
-        `candidates_of_auto` if not given. Several settings of one strategy are several candidates.
-    n_folds : int
+        Simplest first; `candidates_of_auto` if not given. Several settings of one strategy are several candidates.
+    n_folds : int, optional
+        `folds_of_auto` if not given.
     seed : int
         Decides the folds, and is the seed of every fine-tuning.
+    device : str
+        On which they are trained.
     progress : callable, optional
-        Called after each fit of the cross-validation with its number and the number of all.
+        Called with the number of epochs of the cross-validation done and that of all.
     new_label : bool
         As in `finetune`. The model itself does not predict such labels, so that leaving it as it is is no candidate.
 
     Returns
     -------
     model : Estimator
-        The best candidate, fine-tuned on all stars; its last provenance step holds the table.
+        The chosen candidate, fine-tuned on all stars; ``choice`` of its last provenance step holds the table, ``n_folds``,
+        ``n_stars``, and ``rms`` of the chosen candidate's cross-validated errors by label.
     table : list of dict
-        Per candidate ``strategy``, ``settings``, ``score`` (mean over all stars and labels of the squared error, in
-        squared standard deviations of the model's label scalers, or of the stars for a new label; stars weighted equally),
-        ``score_err`` (standard error over stars, which ignores that folds share training stars) and ``chosen``.
+        Per candidate ``strategy``, ``settings``, ``chosen``, ``rms`` of all labels together in their standard deviations,
+        ``minus_chosen`` and ``minus_chosen_err`` (``rms`` minus that of the chosen one, and its error), and ``labels``: by label
+        ``n`` (rows), ``r2``, and those three in the unit of the label. None where there is no such number.
 
     Raises
     ------
@@ -66,6 +86,8 @@ def choose(
         If there are fewer stars than folds.
     SettingsError
         If there is no candidate.
+    TranstarError
+        If no candidate could be trained.
     """
     candidates = (candidates,) if isinstance(candidates, Strategy) else candidates
     if candidates is None:
@@ -74,51 +96,77 @@ def choose(
     if not candidates:
         raise SettingsError("auto: no strategy to choose from")
     check_fit(model, stars, new_label)
+    n_stars = len(np.unique(stars.names))
+    n_folds = folds_of_auto(n_stars) if n_folds is None else n_folds
+    candidates = [_settled(candidate, len(stars), seed, device) for candidate in candidates]
+    errors = cross_validate(model, stars, candidates, n_folds, seed, progress, new_label)
     # Errors of labels that the model does not know are in units of what the stars have of them.
     scale = np.nanstd(stars.labels, axis=0) if new_label else model.label_std
-    fold = folds(stars.names, stars.feh, n_folds, seed)
-    table: list[dict[str, Any]] = []
-    for number, strategy in enumerate(candidates):
-        squared = np.full(stars.labels.shape, np.nan)
-        for held_out in range(n_folds):
-            rows = fold == held_out
-            adapted = finetune(model, stars.select(~rows), strategy=strategy, seed=seed, new_label=new_label)
-            difference = adapted.predict(stars.inputs[rows]) - stars.labels[rows]
-            squared[rows] = (difference / scale) ** 2
-            if progress is not None:
-                progress(number * n_folds + held_out + 1, len(candidates) * n_folds)
-        per_star = np.nanmean(squared, axis=1)
-        settings = replace(strategy, seed=seed) if isinstance(strategy, TrainSettings) else strategy
-        table.append(
-            {
-                "strategy": strategy.name,
-                "settings": plain(settings),
-                "score": float(per_star.mean()),
-                "score_err": float(per_star.std(ddof=1) / np.sqrt(len(per_star))),
-                "chosen": False,
-            }
-        )
-    # A candidate that diverged has a score of NaN and never wins.
-    scores = [row["score"] if np.isfinite(row["score"]) else np.inf for row in table]
-    best = int(np.argmin(scores))
-    table[best]["chosen"] = True
-    chosen = finetune(model, stars, strategy=candidates[best], seed=seed, new_label=new_label)
-    return _remember(chosen, stars, table, n_folds), table
+    known = np.isfinite(stars.labels)
+    weights = known / known.sum(axis=1, keepdims=True)
+    squared = np.where(known, np.square(errors / scale), 0.0)
+    per_star = (squared * weights).sum(axis=2)
+    chosen = simplest_unbeaten(per_star, stars.names)
+    table: list[dict[str, Any]] = [
+        {
+            "strategy": candidate.name,
+            "settings": plain(candidate),
+            "chosen": number == chosen,
+            **_difference(per_star[number], per_star[chosen], stars.names),
+            "labels": {
+                label: _scores(errors[number, :, index], errors[chosen, :, index], stars, index)
+                for index, label in enumerate(stars.label_names)
+            },
+        }
+        for number, candidate in enumerate(candidates)
+    ]
+    adapted = finetune(model, stars, strategy=candidates[chosen], new_label=new_label)
+    rms = {label: scores["rms"] for label, scores in table[chosen]["labels"].items()}
+    choice = {"n_folds": n_folds, "n_stars": n_stars, "rms": rms, "table": table}
+    return _remember(adapted, stars, candidates[chosen], choice), table
 
 
-def _remember(chosen: Estimator, stars: Stars, table: list[dict[str, Any]], n_folds: int) -> Estimator:
-    choice = {"n_folds": n_folds, "table": table}
-    if table and next(row for row in table if row["chosen"])["strategy"] == ZeroShot.name:
-        # Nothing was fitted, but the stars decided: they were seen in validation.
-        step = {
-            "step": "choose", "strategy": ZeroShot.name, "survey": "+".join(np.unique(stars.survey).tolist()), "n_train": 0,
-            "n_validation": len(stars), "seed": None, "choice": choice,
-        }  # fmt: skip
-        seen = stars.seen("validation")
-        parts = ([chosen.trained_on] if chosen.trained_on else []) + [seen]
-        return replace(
-            chosen,
-            provenance=(*chosen.provenance, step),
-            trained_on={name: np.concatenate([part[name] for part in parts]) for name in seen},
-        )
-    return replace(chosen, provenance=(*chosen.provenance[:-1], chosen.provenance[-1] | {"choice": choice}))
+def _settled(candidate: Strategy, n_stars: int, seed: int, device: str) -> Strategy:
+    """A candidate with the settings that it has for all stars, which the folds have fewer of."""
+    if not isinstance(candidate, TrainSettings):
+        return candidate
+    rate = candidate.rate_for(n_stars) if candidate.learning_rate is None else candidate.learning_rate
+    return replace(candidate.for_stars(n_stars), learning_rate=rate, seed=seed, device=device)
+
+
+def _scores(errors: np.ndarray, of_chosen: np.ndarray, stars: Stars, index: int) -> dict[str, Any]:
+    labels = stars.labels[:, index]
+    known = np.isfinite(labels)
+    squared, variance = np.square(errors[known]), labels[known].var() if known.any() else 0.0
+    r2 = _number(1 - squared.mean() / variance) if variance > 0 else None
+    return {"n": int(known.sum()), "r2": r2, **_difference(squared, np.square(of_chosen[known]), stars.names[known])}
+
+
+def _difference(squared: np.ndarray, of_chosen: np.ndarray, names: np.ndarray) -> dict[str, float | None]:
+    if not len(squared):
+        return dict.fromkeys(("rms", "minus_chosen", "minus_chosen_err"))
+    difference, error = rms_difference(squared, of_chosen, names)
+    rms = np.sqrt(squared.mean())
+    return {"rms": _number(rms), "minus_chosen": _number(difference), "minus_chosen_err": _number(error)}
+
+
+def _number(value: float) -> float | None:
+    # JSON has no NaN.
+    return float(value) if math.isfinite(value) else None
+
+
+def _remember(adapted: Estimator, stars: Stars, candidate: Strategy, choice: dict[str, Any]) -> Estimator:
+    if candidate.fits:
+        return replace(adapted, provenance=(*adapted.provenance[:-1], adapted.provenance[-1] | {"choice": choice}))
+    # Nothing was fitted, but the stars decided: they were seen in validation.
+    step = {
+        "step": "choose", "strategy": candidate.name, "survey": "+".join(np.unique(stars.survey).tolist()), "n_train": 0,
+        "n_validation": len(stars), "seed": None, "choice": choice,
+    }  # fmt: skip
+    seen = stars.seen("validation")
+    parts = ([adapted.trained_on] if adapted.trained_on else []) + [seen]
+    return replace(
+        adapted,
+        provenance=(*adapted.provenance, step),
+        trained_on={name: np.concatenate([part[name] for part in parts]) for name in seen},
+    )

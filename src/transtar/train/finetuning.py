@@ -15,7 +15,7 @@ from .loop import History, Progress
 from .new_label import begin_new_label, check_new_labels
 from .settings import Pretrain, TrainSettings, plain
 from .shared import Shared
-from .strategies import Strategy
+from .strategies import Auto, Strategy
 
 
 def pretrain(
@@ -127,19 +127,20 @@ def begin_finetuning(
             f"not a fine-tuning strategy: {shown(repr(strategy))}; give settings, as of transtar.make_strategy('full')"
         )
     check_fit(model, stars, new_label)
-    if seed is not None and isinstance(strategy, TrainSettings):
+    if seed is not None and isinstance(strategy, TrainSettings | Auto):
         strategy = replace(strategy, seed=seed)
-    if not new_label or not strategy.uses_model:
+    # What `Auto` compares comes back here, each by itself.
+    if not new_label or not strategy.uses_model or isinstance(strategy, Auto):
         return strategy.begin(model, stars, progress, shared)
     if not strategy.fits:
         raise SettingsError(
             f"{strategy.name} leaves the model as it is, which predicts {', '.join(model.label_names)} and nothing of "
             f"{', '.join(stars.label_names)}; choose a strategy that learns"
         )
-    # Stars held out for validation have no say in the start either.
-    known = (
-        stars.split(strategy.validation_fraction, strategy.seed)[0] if isinstance(strategy, TrainSettings) else stars
-    )
+    known = stars
+    if isinstance(strategy, TrainSettings):
+        # Stars held out for validation have no say in the start either.
+        known = stars.split(strategy.for_stars(len(stars)).validation_fraction or 0.0, strategy.seed)[0]
     model, note = begin_new_label(model, known)
     begun = strategy.begin(model, stars, progress, shared)
     return _noted(begun, note)

@@ -26,7 +26,7 @@ from .fast import accelerated
 from .loop import Augment, History, Progress, Run, to_the_end, training
 from .losses import Loss
 from .record import finished, provenance_step
-from .settings import TrainSettings, default_learning_rate, finetuning_rate
+from .settings import TrainSettings
 from .shared import Shared, digest
 from .steps import AutogradStep, Offset, StepModel
 
@@ -77,10 +77,10 @@ def begin_fresh(
     strategy: str,
 ) -> Fit:
     """Draw the weights of a network with scalers of its own; `build` takes the numbers of inputs and outputs."""
-    settings = _augmentable(settings, stars)
-    training, validation = stars.split(settings.validation_fraction, settings.seed)
+    settings = _augmentable(settings, stars).for_stars(len(stars))
+    training, validation = _split(stars, settings)
     if settings.learning_rate is None:
-        settings = replace(settings, learning_rate=default_learning_rate(len(training), settings.schedule))
+        settings = replace(settings, learning_rate=settings.rate_for(len(training)))
     with _seeded(settings):
         network = build(stars.inputs.shape[1], len(stars.label_names)).to(check_device(settings.device))
         state = torch.get_rng_state()
@@ -108,10 +108,10 @@ def begin_adaptation(
     shared: Shared | None = None,
 ) -> Fit:
     """Lay what trains on a copy of a model; see `transtar.train.strategies.FineTuning.trainable`."""
-    strategy = _augmentable(strategy, stars)
-    training, validation = stars.split(strategy.validation_fraction, strategy.seed)
+    strategy = _augmentable(strategy, stars).for_stars(len(stars))
+    training, validation = _split(stars, strategy)
     if strategy.learning_rate is None:
-        strategy = replace(strategy, learning_rate=finetuning_rate(strategy.rate, len(training)))
+        strategy = replace(strategy, learning_rate=strategy.rate_for(len(stars)))
     with _seeded(strategy):
         frozen = copy.deepcopy(model.network).requires_grad_(False).to(check_device(strategy.device))
         trainable = _checked(strategy, strategy.trainable(frozen, model.n_inputs, len(model.label_names)))
@@ -130,6 +130,12 @@ def begin_adaptation(
 
     step = _step_model(trainable.network, strategy.loss, trainable.offset, shared)
     return Fit(step, _run(model, training, validation, strategy, progress, shared), finish, state)
+
+
+def _split(stars: Stars, settings: TrainSettings) -> tuple[Stars, Stars]:
+    """Stars to train on, and those held out."""
+    assert settings.validation_fraction is not None
+    return stars.split(settings.validation_fraction, settings.seed)
 
 
 def _augmentable(settings: Settings, stars: Stars) -> Settings:

@@ -57,9 +57,8 @@ def group_members(
     weights = [strategy.weights_in_step(n_inputs, hidden) for strategy in strategies]
     costs, sizes = [], []
     for strategy, n, (trained, frozen) in zip(strategies, n_stars, weights, strict=True):
-        epochs = strategy.epochs if isinstance(strategy, TrainSettings) else 0
         # A product with a weight that trains has a gradient, too; a step costs something by itself.
-        costs.append(float(1 + epochs * n * (3 * trained + 2 * frozen + 100_000)))
+        costs.append(float(1 + strategy.passes(n) * n * (3 * trained + 2 * frozen + 100_000)))
         # Weights with two moments, gradient, best and average; spectra, augmented, standardised.
         sizes.append(4.0 * (6 * trained + frozen + 4 * n * n_inputs))
     together: dict[Hashable, list[int]] = {}

@@ -30,6 +30,13 @@ class Run:
     augment: Augment | None = None
     progress: Progress | None = None
 
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that it takes, unless it stops early."""
+        epochs = self.settings.epochs
+        assert epochs is not None
+        return epochs
+
 
 @dataclass(frozen=True)
 class History:
@@ -81,7 +88,7 @@ def train(
     targets : Tensor, shape (n, n_labels), float32
         Standardised; NaN where a label is missing.
     settings : TrainSettings
-        Its learning rate must be given here.
+        Its learning rate and epochs must be given here.
     star_weights, validation_weights : Tensor, shape (n,), optional
         Relative weights of the stars in the losses.
     validation : (inputs, targets), optional
@@ -146,10 +153,10 @@ def training(model: StepModel, runs: Sequence[Run]) -> Generator[None, None, lis
     validation = Validation(model, _held_out(runs, device), prepare)
     for course, loss in zip(courses, validation.losses(len(runs)), strict=True):
         course.validation_losses.append(loss)
-    for epoch in range(1, common.epochs + 1):
+    for epoch in range(1, runs[0].n_epochs + 1):
         if common.schedule == "cosine":
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / common.epochs))
+                group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / runs[0].n_epochs))
         if augments:
             per_run = zip(runs, inputs, noises, strict=True)
             prepared = prepare([plain if run.augment is None else run.augment(noise) for run, plain, noise in per_run])
@@ -209,7 +216,7 @@ class _Course:
         self.floats = [tensor for tensor in self.state if tensor.is_floating_point()]
         self.best = [tensor.clone() for tensor in self.state]
         self.average = [torch.zeros_like(tensor) for tensor in self.floats] if settings.average_last else []
-        self.n_last = min(settings.average_last, settings.epochs)
+        self.n_last = min(settings.average_last, self.run.n_epochs)
 
     def note(self, epoch: int, total: float, validation_loss: float) -> None:
         """Take down an epoch: `total` is the sum of its training loss over the stars."""
@@ -219,18 +226,16 @@ class _Course:
         self.train_losses.append(total / len(run.targets))
         self.validation_losses.append(validation_loss)
         if run.progress is not None:
-            run.progress(epoch, settings.epochs, self.train_losses[-1], validation_loss)
+            run.progress(epoch, run.n_epochs, self.train_losses[-1], validation_loss)
         if validation_loss < self.validation_losses[self.best_epoch]:
             self.best_epoch = epoch
             _copy(self.best, self.state)
-        if epoch > settings.epochs - self.n_last:
+        if epoch > run.n_epochs - self.n_last:
             torch._foreach_add_(self.average, self.floats)
             self.n_averaged += 1
         waited = settings.patience is not None and epoch - self.best_epoch >= settings.patience
         self.over = (
-            epoch == settings.epochs
-            or not math.isfinite(self.train_losses[-1])
-            or (waited and run.validation is not None)
+            epoch == run.n_epochs or not math.isfinite(self.train_losses[-1]) or (waited and run.validation is not None)
         )
         if self.over and run.validation is None:
             self.kept, self.best_epoch = "last", epoch

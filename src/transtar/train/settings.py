@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from importlib import metadata
-from typing import ClassVar, get_args, get_type_hints
+from typing import ClassVar, Self, get_args, get_type_hints
 
 from ..checks import MOST_EPOCHS, MOST_SEED, check_real, check_whole
 from ..devices import check_device
 from ..errors import SettingsError, check_keys, shown
 from ..models.mlp import MLPSettings
 from .augment import Augmentation
+from .by_number import PAPER_LEARNING_RATE, finetuning_epochs, held_out_fraction
 from .losses import squared
 
-PAPER_LEARNING_RATE = 1e-5
 PAPER_STARS = 90_106
 
 SCHEDULES = ("constant", "cosine")
@@ -28,11 +28,10 @@ class TrainSettings:
 
     Parameters
     ----------
-    epochs : int
-        Passes over the training stars.
+    epochs : int or None
+        Passes over the training stars. None: `transtar.train.by_number.finetuning_epochs` of the number of stars.
     learning_rate : float or None
-        Of AdamW, at the start. None: `default_learning_rate` of the number of training stars from random weights,
-        `finetuning_rate` from those of a model.
+        Of AdamW, at the start. None: `rate_for` of the number of stars, which is `default_learning_rate` from random weights.
     weight_decay : float
         Of AdamW (decoupled), on all weights that train.
     batch_size : int
@@ -40,8 +39,9 @@ class TrainSettings:
         Decides split, initialisation, order, dropout and augmentation.
     device : str
         'cpu', 'cuda', ... where the training runs; it is not stored with the model.
-    validation_fraction : float
-        Part of the stars held out to choose the checkpoint, in [0, 1); 0 keeps the last weights instead.
+    validation_fraction : float or None
+        Part of the stars held out to choose the checkpoint, in [0, 1); 0 keeps the last weights instead. None:
+        `transtar.train.by_number.held_out_fraction` of the number of stars.
     patience : int or None
         Stop after this many epochs without a better validation loss; None never stops early.
     average_last : int
@@ -66,13 +66,13 @@ class TrainSettings:
         If a value is out of range.
     """
 
-    epochs: int = 100
+    epochs: int | None = 100
     learning_rate: float | None = None
     weight_decay: float = 1e-4
     batch_size: int = 32
     seed: int = 0
     device: str = "cpu"
-    validation_fraction: float = 0.1
+    validation_fraction: float | None = 0.1
     patience: int | None = None
     average_last: int = 0
     schedule: str = "constant"
@@ -85,13 +85,15 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         what = getattr(self, "name", type(self).__name__)
-        check_whole(self.epochs, f"{what}: epochs", 1, MOST_EPOCHS)
+        if self.epochs is not None:
+            check_whole(self.epochs, f"{what}: epochs", 1, MOST_EPOCHS)
         check_whole(self.batch_size, f"{what}: batch_size")
         check_whole(self.seed, f"{what}: seed", 0, MOST_SEED)
         check_whole(self.average_last, f"{what}: average_last", 0)
         check_real(self.weight_decay, f"{what}: weight_decay", 0)
         check_real(self.poor_weight, f"{what}: poor_weight", 0, above=True)
-        check_real(self.validation_fraction, f"{what}: validation_fraction", 0, 1)
+        if self.validation_fraction is not None:
+            check_real(self.validation_fraction, f"{what}: validation_fraction", 0, 1)
         if self.learning_rate is not None:
             check_real(self.learning_rate, f"{what}: learning_rate", 0, above=True)
         if self.patience is not None:
@@ -105,6 +107,16 @@ class TrainSettings:
             value = getattr(self, name)
             if value is not None and not isinstance(value, kind):
                 raise SettingsError(f"{what}: {name}: expected settings by name, not '{shown(value)}'")
+
+    def for_stars(self, n_stars: int) -> Self:
+        """The settings for so many stars, validation stars among them: epochs and what is held out are given in them."""
+        epochs = finetuning_epochs(n_stars) if self.epochs is None else self.epochs
+        fraction = held_out_fraction(n_stars) if self.validation_fraction is None else self.validation_fraction
+        return replace(self, epochs=epochs, validation_fraction=fraction)
+
+    def rate_for(self, n_stars: int) -> float:
+        """The learning rate for so many stars, where none is given."""
+        return default_learning_rate(n_stars, self.schedule)
 
 
 def default_learning_rate(n_stars: int, schedule: str = "constant") -> float:
@@ -124,27 +136,6 @@ def default_learning_rate(n_stars: int, schedule: str = "constant") -> float:
     rate = PAPER_LEARNING_RATE * (PAPER_STARS / max(n_stars, 1)) ** 0.5
     rate = min(max(rate, PAPER_LEARNING_RATE), 1e-3)
     return 2 * rate if schedule == "cosine" else rate
-
-
-def finetuning_rate(rate: float, n_stars: int) -> float:
-    """Learning rate for fine-tuning on `n_stars` stars.
-
-    Up to a hundred stars it is that of the strategy; then it falls as the number of steps grows, to the paper's 1e-5. On 50 to
-    320 MILES stars higher rates do no better on most stars and far worse on unusual ones (docs/choose-a-strategy.md).
-
-    Parameters
-    ----------
-    rate : float
-        Of the strategy.
-    n_stars : int
-        Training stars.
-
-    Returns
-    -------
-    float
-        ``rate * 100 / n_stars``, between 1e-5 and `rate`.
-    """
-    return max(min(rate, rate * 100 / max(n_stars, 1)), PAPER_LEARNING_RATE)
 
 
 MODEST = Augmentation(

@@ -232,7 +232,7 @@ def test_a_loss_that_cannot_be_one_is_told(kind):
             return wrong(outputs, targets)
 
     with pytest.raises(TranstarError, match=message):
-        finetune(model, given, strategy=Wrong(epochs=2, augmentation=None))
+        finetune(model, given, strategy=Wrong(epochs=2, augmentation=None, validation_fraction=0.1))
 
 
 class Flat(nn.Module):
@@ -271,4 +271,4 @@ def test_a_network_that_cannot_train_is_told(kind):
             return wrong(network)
 
     with pytest.raises(SettingsError, match=message):
-        finetune(model, given, strategy=Wrong(epochs=2, augmentation=None))
+        finetune(model, given, strategy=Wrong(epochs=2, augmentation=None, validation_fraction=0.1))

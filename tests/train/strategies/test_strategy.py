@@ -25,7 +25,7 @@ from transtar.train import (
 )
 from transtar.train.strategies import strategy as registry_module
 
-OURS = ["zero-shot", "recalibrate", "ridge", "residual", "lora", "full", "scratch"]
+OURS = ["zero-shot", "recalibrate", "ridge", "residual", "lora", "full", "scratch", "auto"]
 
 
 @pytest.fixture(autouse=True)
@@ -35,20 +35,20 @@ def registry(monkeypatch):
 
 def test_what_others_ask_the_registry_for():
     assert strategy_names() == OURS
-    assert command_strategies() == ["residual", "lora", "full", "recalibrate"]
+    assert command_strategies() == ["residual", "lora", "full", "auto", "recalibrate"]
     assert [strategy.name for strategy in candidates_of_auto()] == [
         "zero-shot",
         "recalibrate",
-        "residual",
-        "lora",
         "full",
+        "lora",
+        "residual",
     ]
     assert null_models() == ("recalibrate", "ridge")
     assert trained_strategies() == ("residual", "lora", "full", "scratch")
     assert [name for name in OURS if not get_strategy(name).uses_model] == ["ridge", "scratch"]
     assert [name for name in OURS if not get_strategy(name).fits] == ["zero-shot"]
     looks = [tuple(strategy_style(name).values()) for name in (*OURS, "pipeline")]
-    assert len(set(looks)) == 8
+    assert len(set(looks)) == 9
     assert strategy_style("full") == {"color": "#009E73", "marker": "^"}
 
 
@@ -92,12 +92,12 @@ def test_a_package_offers_a_strategy(tmp_path, monkeypatch):
     assert strategy_names() == [*OURS, "broken", "huber", "wrong"]
     assert "huberplug" not in sys.modules
     huber = make_strategy("huber", delta=0.2, epochs=3)
-    assert (huber.name, huber.delta, huber.epochs, huber.rate) == ("huber", 0.2, 3, 3e-5)
+    assert (huber.name, huber.delta, huber.epochs, huber.rate) == ("huber", 0.2, 3, 1e-5)
     assert "huber" in HUBER
     assert strategy_title("huber") == "full, Huber loss"
     assert strategy_style("huber") == {"color": "#332288", "marker": "p"}
     # A package that is broken spoils nothing but its own strategy.
-    assert command_strategies() == ["residual", "lora", "full", "huber", "recalibrate"]
+    assert command_strategies() == ["residual", "lora", "full", "auto", "huber", "recalibrate"]
     assert find_strategy("broken") is None
     with pytest.raises(SettingsError, match="'broken' of package 'huberplug'"):
         make_strategy("broken")

@@ -39,6 +39,7 @@ class Reporter:
 SHIPPED = {
     "summary": "transtar.studies.reporters.summary:summary",
     "labels": "transtar.studies.reporters.labels:labels",
+    "auto": "transtar.studies.reporters.auto:auto",
     "variants": "transtar.studies.reporters.variants:variants",
     "plane": "transtar.studies.reporters.plane:plane",
     "element": "transtar.studies.reporters.element:element",

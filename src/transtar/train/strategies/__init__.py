@@ -1,5 +1,6 @@
 """Fine-tuning strategies, one file each; each says all there is to know of itself, and others register theirs."""
 
+from .auto import Auto
 from .full import Full
 from .gradient import FineTuning, Trainable, chain
 from .lora import LoRA
@@ -23,10 +24,11 @@ from .strategy import (
 from .zero_shot import ZeroShot
 
 # In the order of tables and legends.
-for _kind in (ZeroShot, Recalibrate, Ridge, Residual, LoRA, Full, Scratch):
+for _kind in (ZeroShot, Recalibrate, Ridge, Residual, LoRA, Full, Scratch, Auto):
     register_strategy(_kind)
 
 __all__ = [
+    "Auto",
     "FineTuning",
     "Full",
     "LoRA",

@@ -16,4 +16,3 @@ class Full(FineTuning):
     colour: ClassVar[str] = "#009E73"
     marker: ClassVar[str] = "^"
     candidate: ClassVar[bool] = True
-    rate: ClassVar[float] = 3e-5

@@ -11,6 +11,7 @@ import numpy as np
 from torch import nn
 
 from ..augment import Augmentation
+from ..by_number import finetuning_rate
 from ..fit import Fit, begin_adaptation
 from ..loop import Progress
 from ..settings import MODEST, TrainSettings
@@ -48,22 +49,27 @@ class Trainable:
 class FineTuning(TrainSettings, Strategy):
     """Settings of a fine-tuning by gradient descent, whose subclasses say in `trainable` what trains.
 
-    200 epochs are the paper's (Sect. 3.4); the rest was chosen by cross-validation on 50 to 320 MILES stars. A learning rate of
-    None is `finetuning_rate` of the strategy's own `rate`. The loss can be another, as `loss` of `TrainSettings`.
-    Settings are those of `TrainSettings`, with other defaults.
+    Settings are those of `TrainSettings`, with the defaults that the studies lamost-to-miles and lamost-to-miles-search found:
+    epochs, learning rate and what is held out follow from the number of stars (`transtar.train.by_number`), and the last
+    weights are averaged. The loss can be another, as `loss` of `TrainSettings`.
 
     Attributes
     ----------
     rate : float
-        Learning rate on up to a hundred stars; one for the class.
+        Learning rate on a few hundred stars, see `transtar.train.by_number.finetuning_rate`; one for the class.
     """
 
     trains: ClassVar[bool] = True
-    rate: ClassVar[float] = 3e-5
-    epochs: int = 200
+    rate: ClassVar[float] = 1e-5
+    epochs: int | None = None
+    validation_fraction: float | None = None
     average_last: int = 10
     schedule: str = "cosine"
     augmentation: Augmentation | None = MODEST
+
+    def rate_for(self, n_stars: int) -> float:
+        """The learning rate for so many stars, where none is given."""
+        return finetuning_rate(self.rate, n_stars)
 
     def trainable(self, network: nn.Module, n_inputs: int, n_labels: int) -> Trainable:
         """What trains, on a copy of the model's network: by default all of its weights.
@@ -86,6 +92,10 @@ class FineTuning(TrainSettings, Strategy):
     ) -> Fit | Estimator:
         """Lay what trains on a copy of the model."""
         return begin_adaptation(model, stars, self, progress, shared)
+
+    def passes(self, n_stars: int) -> int:
+        """Its epochs."""
+        return self.for_stars(n_stars).epochs or 0
 
     def weights_in_step(self, n_inputs: int, hidden: Sequence[int]) -> tuple[int, int]:
         """As all weights that train; biases and the last layer do not matter here."""

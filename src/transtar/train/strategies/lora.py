@@ -28,7 +28,7 @@ class LoRA(FineTuning):
     colour: ClassVar[str] = "#E69F00"
     marker: ClassVar[str] = "D"
     candidate: ClassVar[bool] = True
-    rate: ClassVar[float] = 1e-4
+    rate: ClassVar[float] = 3e-5
     adapter: LoRASettings = field(default_factory=LoRASettings)
 
     def trainable(self, network: nn.Module, n_inputs: int, n_labels: int) -> Trainable:

@@ -27,7 +27,7 @@ class Residual(FineTuning):
     colour: ClassVar[str] = "#0072B2"
     marker: ClassVar[str] = "o"
     candidate: ClassVar[bool] = True
-    rate: ClassVar[float] = 3e-4
+    rate: ClassVar[float] = 3e-5
     head: ResidualSettings = field(default_factory=ResidualSettings)
 
     def trainable(self, network: nn.Module, n_inputs: int, n_labels: int) -> Trainable:

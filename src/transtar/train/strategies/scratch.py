@@ -11,6 +11,7 @@ from torch import nn
 from ...models.mlp import MLPSettings, build_mlp
 from ..fit import Fit, begin_fresh
 from ..loop import Progress
+from ..settings import default_learning_rate
 from ..shared import Shared
 from .gradient import FineTuning
 
@@ -33,6 +34,10 @@ class Scratch(FineTuning):
     def build(self, n_inputs: int, n_labels: int) -> nn.Module:
         """The network, with freshly drawn weights, from standardised inputs to standardised labels."""
         return build_mlp(n_inputs, n_labels, self.mlp)
+
+    def rate_for(self, n_stars: int) -> float:
+        """That of random weights, which have far to go."""
+        return default_learning_rate(n_stars, self.schedule)
 
     def begin(
         self, model: Estimator, stars: Stars, progress: Progress | None = None, shared: Shared | None = None

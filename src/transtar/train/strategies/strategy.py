@@ -137,6 +137,10 @@ class Strategy:
         """
         return None
 
+    def passes(self, n_stars: int) -> int:
+        """Epochs that it goes through all of so many stars, about, to guess the cost; 0 where nothing is trained step by step."""
+        return 0
+
     def weights_in_step(self, n_inputs: int, hidden: Sequence[int]) -> tuple[int, int]:
         """Weights that train, and frozen ones that every step multiplies by, about, to guess cost and memory.
 
@@ -184,7 +188,7 @@ def register_strategy(kind: type[Strategy]) -> type[Strategy]:
     if not (isinstance(kind, type) and issubclass(kind, Strategy) and "__dataclass_fields__" in vars(kind)):
         raise SettingsError(f"a strategy is a dataclass that is a transtar.train.Strategy, not {kind!r}")
     name = check_name(getattr(kind, "name", None), f"name of the strategy {kind.__name__}")
-    if name in ("auto", "pretrain", "mlp") or _REGISTERED.get(name, kind) is not kind:
+    if name in ("pretrain", "mlp") or _REGISTERED.get(name, kind) is not kind:
         raise SettingsError(f"a strategy named '{name}' is registered already; choose another name")
     _REGISTERED[name] = kind
     return kind
