@@ -14,7 +14,7 @@ from ..errors import SettingsError
 from ..models.estimator import Estimator
 from .by_number import MODERATE
 from .compare import cross_validate, rms_difference, simplest_unbeaten
-from .finetuning import check_fit, finetune
+from .finetuning import check_fit, finetune, require_learning
 from .settings import TrainSettings, plain
 from .strategies import Strategy, strategies
 
@@ -96,6 +96,8 @@ def choose(
     if not candidates:
         raise SettingsError("auto: no strategy to choose from")
     check_fit(model, stars, new_label)
+    for candidate in candidates if new_label else ():
+        require_learning(candidate, model, stars)
     n_stars = len(np.unique(stars.names))
     n_folds = folds_of_auto(n_stars) if n_folds is None else n_folds
     candidates = [_settled(candidate, len(stars), seed, device) for candidate in candidates]

@@ -132,11 +132,7 @@ def begin_finetuning(
     # What `Auto` compares comes back here, each by itself.
     if not new_label or not strategy.uses_model or isinstance(strategy, Auto):
         return strategy.begin(model, stars, progress, shared)
-    if not strategy.fits:
-        raise SettingsError(
-            f"{strategy.name} leaves the model as it is, which predicts {', '.join(model.label_names)} and nothing of "
-            f"{', '.join(stars.label_names)}; choose a strategy that learns"
-        )
+    require_learning(strategy, model, stars)
     known = stars
     if isinstance(strategy, TrainSettings):
         # Stars held out for validation have no say in the start either.
@@ -144,6 +140,20 @@ def begin_finetuning(
     model, note = begin_new_label(model, known)
     begun = strategy.begin(model, stars, progress, shared)
     return _noted(begun, note)
+
+
+def require_learning(strategy: Strategy, model: Estimator, stars: Stars) -> None:
+    """Refuse a strategy that leaves a model as it is for labels that it does not predict.
+
+    Raises
+    ------
+    SettingsError
+    """
+    if not strategy.fits:
+        raise SettingsError(
+            f"{strategy.name} leaves the model as it is, which predicts {', '.join(model.label_names)} and nothing of "
+            f"{', '.join(stars.label_names)}; choose a strategy that learns"
+        )
 
 
 def _noted(begun: Fit | Estimator, note: dict[str, Any]) -> Fit | Estimator:
