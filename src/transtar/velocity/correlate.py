@@ -50,11 +50,14 @@ class Search:
         Templates over their running means, minus one, at each lag.
     squared : ndarray, shape (n_grid, n_templates), float32
         Their squares at lag 0.
+    roughness : float
+        Of noise on the grid: the variance of what a point differs by from the mean of its neighbours, over that of a point.
     """
 
     onto: csr_matrix
     shifted: np.ndarray
     squared: np.ndarray
+    roughness: float
 
     @classmethod
     def on(cls, wave: np.ndarray, templates: Templates) -> Search | None:
@@ -75,7 +78,7 @@ class Search:
             flat[k] = values / running_mean(values, everywhere) - 1
         shifted = np.ascontiguousarray(flat.reshape(-1, n).T)
         squared = np.ascontiguousarray(flat[:, LAGS].T) ** 2
-        return cls(onto, shifted, squared)
+        return cls(onto, shifted, squared, _roughness(onto))
 
     def run(self, flux: np.ndarray, variance: np.ndarray | None, good: np.ndarray) -> Peaks:
         """Correlate a block of spectra.
@@ -102,7 +105,9 @@ class Search:
         curve = correlation[rows, template]
         velocity = SPEED_OF_LIGHT * np.expm1(STEP * (lag - LAGS + _vertex(curve, lag)))
         usable = np.count_nonzero(weight, axis=1) >= LEAST_POINTS
-        return Peaks(template, velocity, curve[rows, lag], lag, curve, usable, _noise(values, weight, power))
+        return Peaks(
+            template, velocity, curve[rows, lag], lag, curve, usable, _noise(values, weight, power) / self.roughness
+        )
 
     def _flat(self, flux, variance, good) -> tuple[np.ndarray, np.ndarray]:
         """Flux over running mean minus one on the grid, and weights; shape (n, n_grid), float32."""
@@ -154,11 +159,18 @@ class Peaks:
 
 
 def _noise(values: np.ndarray, weight: np.ndarray, power: np.ndarray) -> np.ndarray:
-    """Share of noise in the power of spectra, from what points differ by from the mean of their neighbours, shape (n,)."""
+    """Power of what points differ by from the mean of their neighbours, over that of the spectra, shape (n,)."""
     rough = values[:, 1:-1] - 0.5 * (values[:, :-2] + values[:, 2:])
     whole = weight[:, 1:-1] * (weight[:, :-2] > 0) * (weight[:, 2:] > 0)
-    # The variance of such a difference is 1.5 times that of a point.
-    return (whole * rough**2).sum(axis=1) / 1.5 / np.maximum(power, 1e-30)
+    return (whole * rough**2).sum(axis=1) / np.maximum(power, 1e-30)
+
+
+def _roughness(onto: csr_matrix) -> float:
+    whole = np.maximum(np.asarray(onto.sum(axis=1)).ravel(), 1e-30)
+    weights = onto.multiply(1 / whole[:, None]).tocsr()
+    # Neighbouring points draw on the same pixels.
+    zero, one, two = (weights[:-2].multiply(weights[k : k - 2 or None]).sum() for k in (0, 1, 2))
+    return float(max((1.5 * zero - 2 * one + 0.5 * two) / zero, 0.05))
 
 
 def running_mean(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
