@@ -117,17 +117,18 @@ class Search:
         total = np.where(covered, share, 1)
         values = np.where(covered, (self.onto @ flux.T).T / total, 0)
         used = covered.astype(np.float32)
-        level = running_mean(values, used)
-        values = np.clip(np.where(covered, values / level - 1, 0), -1.5, 3)
-        scatter = np.sqrt((used * values**2).sum(axis=1) / np.maximum(used.sum(axis=1), 1))[:, None]
-        spike = values > np.maximum(SPIKE, 5 * scatter)
-        used[spike] = 0
-        values[spike] = 0
+        # Once to find what rises above, and once without it.
+        for _ in range(2):
+            level = running_mean(values, used)
+            relative = np.clip(np.where(used > 0, values / level - 1, 0), -1.5, 3)
+            scatter = 1.48 * np.median(np.abs(relative), axis=1, keepdims=True)
+            used[relative > np.maximum(SPIKE, 5 * scatter)] = 0
+        values = np.where(used > 0, relative, 0)
         if variance is None:
             return values.astype(np.float32), used
         squares = self.onto.multiply(self.onto).tocsr()
-        relative = (squares @ variance.T).T / (total * level) ** 2
-        return values.astype(np.float32), (used / (relative + MISMATCH**2)).astype(np.float32)
+        noise = (squares @ variance.T).T / (total * level) ** 2
+        return values.astype(np.float32), (used / (noise + MISMATCH**2)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +175,7 @@ def _roughness(onto: csr_matrix) -> float:
 
 
 def running_mean(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Weighted mean of each spectrum over `WIDTH` points, taken twice, and not below a tenth of its overall mean.
+    """Weighted mean of each spectrum over `WIDTH` points, taken twice, and not below a fiftieth of its overall mean.
 
     Parameters
     ----------
@@ -193,13 +194,13 @@ def running_mean(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     share = twice(weight)
     level = twice(weight * values) / np.maximum(share, 1e-3)
     mean = (weight * values).sum(axis=1) / np.maximum(weight.sum(axis=1), 1)
-    return np.maximum(level, np.where(mean > 0, 0.1 * mean, 1)[:, None])
+    return np.maximum(level, np.where(mean > 0, 0.02 * mean, 1)[:, None])
 
 
-def triangles(log_wave: np.ndarray, grid: np.ndarray) -> csr_matrix:
+def triangles(log_wave: np.ndarray, grid: np.ndarray, least: float = STEP) -> csr_matrix:
     """Weights by which pixels are averaged at the points of a grid.
 
-    Each pixel has a triangle about it whose half width is the step of the grid or the pixel's own, whichever is wider. So coarse
+    Each pixel has a triangle about it whose half width is `least` or the pixel's own width, whichever is more. So coarse
     pixels are interpolated linearly and fine ones averaged, and neither moves a line.
 
     Parameters
@@ -208,6 +209,8 @@ def triangles(log_wave: np.ndarray, grid: np.ndarray) -> csr_matrix:
         ln of the wavelength, increasing.
     grid : ndarray, shape (n_grid,)
         Evenly spaced.
+    least : float
+        The step of the grid, or more.
 
     Returns
     -------
@@ -215,13 +218,13 @@ def triangles(log_wave: np.ndarray, grid: np.ndarray) -> csr_matrix:
     """
     step = np.diff(log_wave)
     width = np.minimum(np.append(step, step[-1]), np.insert(step, 0, step[0]))
-    half = np.maximum(width, grid[1] - grid[0])
+    half = np.maximum(width, least)
     first = np.searchsorted(grid, log_wave - half)
     last = np.searchsorted(grid, log_wave + half)
     counts = last - first
     column = np.repeat(np.arange(len(log_wave)), counts)
     row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
-    weight = (1 - np.abs(grid[row] - log_wave[column]) / half[column]) * width[column] / (grid[1] - grid[0])
+    weight = (1 - np.abs(grid[row] - log_wave[column]) / half[column]) * width[column] / least
     return csr_matrix((weight.astype(np.float32), (row, column)), shape=(len(grid), len(log_wave)))
 
 

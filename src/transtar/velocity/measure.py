@@ -13,8 +13,8 @@ from ..grids import SPEED_OF_LIGHT
 from ..spectra import SpectrumBatch
 from .correlate import LAGS, Peaks, Search
 from .pixels import native
-from .refine import Fit
 from .templates import load_templates
+from .widths import Fits
 
 BLOCK = 128
 """Spectra handled at a time by one thread."""
@@ -47,7 +47,7 @@ MOST_SECOND = 0.9
 APART = 2
 """Steps of the search by which another peak is away at the least."""
 
-ERROR_SCALE = 0.95
+ERROR_SCALE = 0.97
 """Errors from chi square times this have 68 % of mock spectra of DESI within: they allow for wavelengths that lean, which those
 of the mock do not."""
 
@@ -118,22 +118,23 @@ def measure_velocities(
         If the templates that ship with transtar are damaged.
     """
     n = len(batch)
-    templates = load_templates(resolution or NOMINAL)
+    pixels = native(batch.wave, sky_lines)
+    power = NOMINAL if pixels is None else pixels.resolving_power(resolution) or NOMINAL
+    templates = load_templates(power)
     result = MeasuredVelocities(
         np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, bool), np.full(n, np.nan),
         np.full(n, "", dtype=f"U{max(len(name) for name in templates.names)}"),
     )  # fmt: skip
-    pixels = native(batch.wave, sky_lines)
     search = None if pixels is None else Search.on(pixels.wave, templates)
     if pixels is None or search is None or n == 0:
         return result
-    fit = Fit.on(pixels.wave, templates)
+    fits = Fits(pixels.wave, power)
     names = np.array(templates.names)
 
     def run(rows: slice) -> None:
         flux, variance, weight, positive = pixels.take(batch, rows)
         peaks = search.run(flux, variance, weight > 0)
-        log_stretch, error, gain = fit.run(flux, weight, peaks.template, peaks.velocity)
+        log_stretch, error, gain = fits.run(flux, weight, peaks.template, peaks.velocity)
         velocity = SPEED_OF_LIGHT * np.expm1(log_stretch)
         usable = positive & peaks.usable
         with np.errstate(invalid="ignore"):
