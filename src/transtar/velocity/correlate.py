@@ -19,8 +19,8 @@ from .templates import Templates
 STEP = 1e-4 * np.log(10)
 """Of ln(wavelength) on the grid of the search: 69 km/s."""
 
-LAGS = 15
-"""Steps of the grid searched to either side: 1,036 km/s."""
+LAGS = 16
+"""Steps of the grid searched to either side: 1,105 km/s."""
 
 RANGE = (3905.0, 5695.0)
 """Angstrom, observed frame: what stays within the templates at any lag."""
@@ -44,6 +44,8 @@ class Search:
 
     Parameters
     ----------
+    start : float
+        Of the grid, ln of Angstrom; its step is `STEP`.
     onto : csr_matrix, shape (n_grid, n_used)
         Weights of native pixels at points of the grid.
     shifted : ndarray, shape (n_grid, n_templates * n_lags), float32
@@ -54,6 +56,7 @@ class Search:
         Of noise on the grid: the variance of what a point differs by from the mean of its neighbours, over that of a point.
     """
 
+    start: float
     onto: csr_matrix
     shifted: np.ndarray
     squared: np.ndarray
@@ -78,7 +81,7 @@ class Search:
             flat[k] = values / running_mean(values, everywhere) - 1
         shifted = np.ascontiguousarray(flat.reshape(-1, n).T)
         squared = np.ascontiguousarray(flat[:, LAGS].T) ** 2
-        return cls(onto, shifted, squared, _roughness(onto))
+        return cls(float(grid[0]), onto, shifted, squared, _roughness(onto))
 
     def run(self, flux: np.ndarray, variance: np.ndarray | None, good: np.ndarray) -> Peaks:
         """Correlate a block of spectra.
@@ -91,7 +94,7 @@ class Search:
             0 where not good.
         good : ndarray of the shape of `flux`, bool
         """
-        values, weight = self._flat(flux, variance, good)
+        values, weight = self.flat(flux, variance, good)
         n = len(values)
         product = ((weight * values) @ self.shifted).reshape(n, -1, 2 * LAGS + 1)
         norm = np.sqrt(weight @ self.squared)
@@ -109,7 +112,7 @@ class Search:
             template, velocity, curve[rows, lag], lag, curve, usable, _noise(values, weight, power) / self.roughness
         )
 
-    def _flat(self, flux, variance, good) -> tuple[np.ndarray, np.ndarray]:
+    def flat(self, flux, variance, good) -> tuple[np.ndarray, np.ndarray]:
         """Flux over running mean minus one on the grid, and weights; shape (n, n_grid), float32."""
         share = (self.onto @ good.astype(np.float32).T).T
         whole = np.asarray(self.onto.sum(axis=1)).ravel()

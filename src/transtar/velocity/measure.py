@@ -64,8 +64,7 @@ class MeasuredVelocities:
         1 sigma in km/s from the noise and the misfit of the spectrum, NaN where there is no velocity. What the wavelengths of a
         survey themselves are off by is not in it.
     good : ndarray, shape (n,), bool
-        Whether the velocity is to be trusted: a clear peak, no other one as high, a spectrum like its
-        template, an error below 30 km/s.
+        Whether the velocity is to be trusted: no other peak as high, and an error below 30 km/s.
     peak : ndarray, shape (n,), float64
         Correlation coefficient with the best template, up to 1; NaN where nothing could be correlated.
     template : ndarray, shape (n,), str
@@ -140,10 +139,13 @@ def measure_velocities(
         with np.errstate(invalid="ignore"):
             clear = usable & (peaks.height > LEAST_HEIGHT) & (gain > LEAST_GAIN) & np.isfinite(error)
             clear &= (np.abs(velocity) < FASTEST) & (np.abs(velocity - peaks.velocity) < MOST_STEP)
+            # A curve that still rises at the end of the search has no peak.
+            clear &= (peaks.lag > 0) & (peaks.lag < 2 * LAGS)
+            # Below is no star of the kinds that there are templates for.
+            clear &= peaks.height > LEAST_LIKENESS * np.sqrt(np.clip(1 - peaks.noise, 0, 1))
             result.velocity[rows] = np.where(clear, velocity, np.nan)
             result.error[rows] = np.where(clear, ERROR_SCALE * SPEED_OF_LIGHT * error, np.nan)
-            alike = peaks.height > LEAST_LIKENESS * np.sqrt(np.clip(1 - peaks.noise, 0, 1))
-            result.good[rows] = clear & alike & (result.error[rows] < MOST_ERROR) & (second(peaks) < MOST_SECOND)
+            result.good[rows] = clear & (result.error[rows] < MOST_ERROR) & (second(peaks) < MOST_SECOND)
         result.peak[rows] = np.where(usable, peaks.height, np.nan)
         result.template[rows] = np.where(usable, names[peaks.template], "")
 
