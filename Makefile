@@ -69,6 +69,7 @@ bench: $(VENV)/.test  ## compare speed with what a user would write otherwise
 	$(BIN)/python -m benchmarks.emulator
 	$(BIN)/python -m benchmarks.mmd
 	$(BIN)/python -m benchmarks.landscape
+	$(BIN)/python -m benchmarks.velocity
 
 clean:  ## remove caches and build products; .venv and runs/ stay
 	rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -19,8 +19,8 @@ from .templates import Templates
 STEP = 1e-4 * np.log(10)
 """Of ln(wavelength) on the grid of the search: 69 km/s."""
 
-LAGS = 15
-"""Steps of the grid searched to either side: 1,036 km/s."""
+LAGS = 16
+"""Steps of the grid searched to either side: 1,105 km/s."""
 
 RANGE = (3905.0, 5695.0)
 """Angstrom, observed frame: what stays within the templates at any lag."""
@@ -44,17 +44,23 @@ class Search:
 
     Parameters
     ----------
+    start : float
+        Of the grid, ln of Angstrom; its step is `STEP`.
     onto : csr_matrix, shape (n_grid, n_used)
         Weights of native pixels at points of the grid.
     shifted : ndarray, shape (n_grid, n_templates * n_lags), float32
         Templates over their running means, minus one, at each lag.
     squared : ndarray, shape (n_grid, n_templates), float32
         Their squares at lag 0.
+    roughness : float
+        Of noise on the grid: the variance of what a point differs by from the mean of its neighbours, over that of a point.
     """
 
+    start: float
     onto: csr_matrix
     shifted: np.ndarray
     squared: np.ndarray
+    roughness: float
 
     @classmethod
     def on(cls, wave: np.ndarray, templates: Templates) -> Search | None:
@@ -75,7 +81,7 @@ class Search:
             flat[k] = values / running_mean(values, everywhere) - 1
         shifted = np.ascontiguousarray(flat.reshape(-1, n).T)
         squared = np.ascontiguousarray(flat[:, LAGS].T) ** 2
-        return cls(onto, shifted, squared)
+        return cls(float(grid[0]), onto, shifted, squared, _roughness(onto))
 
     def run(self, flux: np.ndarray, variance: np.ndarray | None, good: np.ndarray) -> Peaks:
         """Correlate a block of spectra.
@@ -88,7 +94,7 @@ class Search:
             0 where not good.
         good : ndarray of the shape of `flux`, bool
         """
-        values, weight = self._flat(flux, variance, good)
+        values, weight = self.flat(flux, variance, good)
         n = len(values)
         product = ((weight * values) @ self.shifted).reshape(n, -1, 2 * LAGS + 1)
         norm = np.sqrt(weight @ self.squared)
@@ -102,9 +108,11 @@ class Search:
         curve = correlation[rows, template]
         velocity = SPEED_OF_LIGHT * np.expm1(STEP * (lag - LAGS + _vertex(curve, lag)))
         usable = np.count_nonzero(weight, axis=1) >= LEAST_POINTS
-        return Peaks(template, velocity, curve[rows, lag], lag, curve, usable, _noise(values, weight, power))
+        return Peaks(
+            template, velocity, curve[rows, lag], lag, curve, usable, _noise(values, weight, power) / self.roughness
+        )
 
-    def _flat(self, flux, variance, good) -> tuple[np.ndarray, np.ndarray]:
+    def flat(self, flux, variance, good) -> tuple[np.ndarray, np.ndarray]:
         """Flux over running mean minus one on the grid, and weights; shape (n, n_grid), float32."""
         share = (self.onto @ good.astype(np.float32).T).T
         whole = np.asarray(self.onto.sum(axis=1)).ravel()
@@ -112,17 +120,18 @@ class Search:
         total = np.where(covered, share, 1)
         values = np.where(covered, (self.onto @ flux.T).T / total, 0)
         used = covered.astype(np.float32)
-        level = running_mean(values, used)
-        values = np.clip(np.where(covered, values / level - 1, 0), -1.5, 3)
-        scatter = np.sqrt((used * values**2).sum(axis=1) / np.maximum(used.sum(axis=1), 1))[:, None]
-        spike = values > np.maximum(SPIKE, 5 * scatter)
-        used[spike] = 0
-        values[spike] = 0
+        # Once to find what rises above, and once without it.
+        for _ in range(2):
+            level = running_mean(values, used)
+            relative = np.clip(np.where(used > 0, values / level - 1, 0), -1.5, 3)
+            scatter = 1.48 * np.median(np.abs(relative), axis=1, keepdims=True)
+            used[relative > np.maximum(SPIKE, 5 * scatter)] = 0
+        values = np.where(used > 0, relative, 0)
         if variance is None:
             return values.astype(np.float32), used
         squares = self.onto.multiply(self.onto).tocsr()
-        relative = (squares @ variance.T).T / (total * level) ** 2
-        return values.astype(np.float32), (used / (relative + MISMATCH**2)).astype(np.float32)
+        noise = (squares @ variance.T).T / (total * level) ** 2
+        return values.astype(np.float32), (used / (noise + MISMATCH**2)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,15 +163,22 @@ class Peaks:
 
 
 def _noise(values: np.ndarray, weight: np.ndarray, power: np.ndarray) -> np.ndarray:
-    """Share of noise in the power of spectra, from what points differ by from the mean of their neighbours, shape (n,)."""
+    """Power of what points differ by from the mean of their neighbours, over that of the spectra, shape (n,)."""
     rough = values[:, 1:-1] - 0.5 * (values[:, :-2] + values[:, 2:])
     whole = weight[:, 1:-1] * (weight[:, :-2] > 0) * (weight[:, 2:] > 0)
-    # The variance of such a difference is 1.5 times that of a point.
-    return (whole * rough**2).sum(axis=1) / 1.5 / np.maximum(power, 1e-30)
+    return (whole * rough**2).sum(axis=1) / np.maximum(power, 1e-30)
+
+
+def _roughness(onto: csr_matrix) -> float:
+    whole = np.maximum(np.asarray(onto.sum(axis=1)).ravel(), 1e-30)
+    weights = onto.multiply(1 / whole[:, None]).tocsr()
+    # Neighbouring points draw on the same pixels.
+    zero, one, two = (weights[:-2].multiply(weights[k : k - 2 or None]).sum() for k in (0, 1, 2))
+    return float(max((1.5 * zero - 2 * one + 0.5 * two) / zero, 0.05))
 
 
 def running_mean(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Weighted mean of each spectrum over `WIDTH` points, taken twice, and not below a tenth of its overall mean.
+    """Weighted mean of each spectrum over `WIDTH` points, taken twice, and not below a fiftieth of its overall mean.
 
     Parameters
     ----------
@@ -181,13 +197,13 @@ def running_mean(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     share = twice(weight)
     level = twice(weight * values) / np.maximum(share, 1e-3)
     mean = (weight * values).sum(axis=1) / np.maximum(weight.sum(axis=1), 1)
-    return np.maximum(level, np.where(mean > 0, 0.1 * mean, 1)[:, None])
+    return np.maximum(level, np.where(mean > 0, 0.02 * mean, 1)[:, None])
 
 
-def triangles(log_wave: np.ndarray, grid: np.ndarray) -> csr_matrix:
+def triangles(log_wave: np.ndarray, grid: np.ndarray, least: float = STEP) -> csr_matrix:
     """Weights by which pixels are averaged at the points of a grid.
 
-    Each pixel has a triangle about it whose half width is the step of the grid or the pixel's own, whichever is wider. So coarse
+    Each pixel has a triangle about it whose half width is `least` or the pixel's own width, whichever is more. So coarse
     pixels are interpolated linearly and fine ones averaged, and neither moves a line.
 
     Parameters
@@ -196,6 +212,8 @@ def triangles(log_wave: np.ndarray, grid: np.ndarray) -> csr_matrix:
         ln of the wavelength, increasing.
     grid : ndarray, shape (n_grid,)
         Evenly spaced.
+    least : float
+        The step of the grid, or more.
 
     Returns
     -------
@@ -203,13 +221,13 @@ def triangles(log_wave: np.ndarray, grid: np.ndarray) -> csr_matrix:
     """
     step = np.diff(log_wave)
     width = np.minimum(np.append(step, step[-1]), np.insert(step, 0, step[0]))
-    half = np.maximum(width, grid[1] - grid[0])
+    half = np.maximum(width, least)
     first = np.searchsorted(grid, log_wave - half)
     last = np.searchsorted(grid, log_wave + half)
     counts = last - first
     column = np.repeat(np.arange(len(log_wave)), counts)
     row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
-    weight = (1 - np.abs(grid[row] - log_wave[column]) / half[column]) * width[column] / (grid[1] - grid[0])
+    weight = (1 - np.abs(grid[row] - log_wave[column]) / half[column]) * width[column] / least
     return csr_matrix((weight.astype(np.float32), (row, column)), shape=(len(grid), len(log_wave)))
 
 

@@ -13,8 +13,8 @@ from ..grids import SPEED_OF_LIGHT
 from ..spectra import SpectrumBatch
 from .correlate import LAGS, Peaks, Search
 from .pixels import native
-from .refine import Fit
 from .templates import load_templates
+from .widths import Fits
 
 BLOCK = 128
 """Spectra handled at a time by one thread."""
@@ -47,7 +47,7 @@ MOST_SECOND = 0.9
 APART = 2
 """Steps of the search by which another peak is away at the least."""
 
-ERROR_SCALE = 0.95
+ERROR_SCALE = 0.97
 """Errors from chi square times this have 68 % of mock spectra of DESI within: they allow for wavelengths that lean, which those
 of the mock do not."""
 
@@ -64,8 +64,7 @@ class MeasuredVelocities:
         1 sigma in km/s from the noise and the misfit of the spectrum, NaN where there is no velocity. What the wavelengths of a
         survey themselves are off by is not in it.
     good : ndarray, shape (n,), bool
-        Whether the velocity is to be trusted: a clear peak, no other one as high, a spectrum like its
-        template, an error below 30 km/s.
+        Whether the velocity is to be trusted: no other peak as high, and an error below 30 km/s.
     peak : ndarray, shape (n,), float64
         Correlation coefficient with the best template, up to 1; NaN where nothing could be correlated.
     template : ndarray, shape (n,), str
@@ -118,31 +117,35 @@ def measure_velocities(
         If the templates that ship with transtar are damaged.
     """
     n = len(batch)
-    templates = load_templates(resolution or NOMINAL)
+    pixels = native(batch.wave, sky_lines)
+    power = NOMINAL if pixels is None else pixels.resolving_power(resolution) or NOMINAL
+    templates = load_templates(power)
     result = MeasuredVelocities(
         np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, bool), np.full(n, np.nan),
         np.full(n, "", dtype=f"U{max(len(name) for name in templates.names)}"),
     )  # fmt: skip
-    pixels = native(batch.wave, sky_lines)
     search = None if pixels is None else Search.on(pixels.wave, templates)
     if pixels is None or search is None or n == 0:
         return result
-    fit = Fit.on(pixels.wave, templates)
+    fits = Fits(pixels.wave, power)
     names = np.array(templates.names)
 
     def run(rows: slice) -> None:
         flux, variance, weight, positive = pixels.take(batch, rows)
         peaks = search.run(flux, variance, weight > 0)
-        log_stretch, error, gain = fit.run(flux, weight, peaks.template, peaks.velocity)
+        log_stretch, error, gain = fits.run(flux, weight, peaks.template, peaks.velocity)
         velocity = SPEED_OF_LIGHT * np.expm1(log_stretch)
         usable = positive & peaks.usable
         with np.errstate(invalid="ignore"):
             clear = usable & (peaks.height > LEAST_HEIGHT) & (gain > LEAST_GAIN) & np.isfinite(error)
             clear &= (np.abs(velocity) < FASTEST) & (np.abs(velocity - peaks.velocity) < MOST_STEP)
+            # A curve that still rises at the end of the search has no peak.
+            clear &= (peaks.lag > 0) & (peaks.lag < 2 * LAGS)
+            # Below is no star of the kinds that there are templates for.
+            clear &= peaks.height > LEAST_LIKENESS * np.sqrt(np.clip(1 - peaks.noise, 0, 1))
             result.velocity[rows] = np.where(clear, velocity, np.nan)
             result.error[rows] = np.where(clear, ERROR_SCALE * SPEED_OF_LIGHT * error, np.nan)
-            alike = peaks.height > LEAST_LIKENESS * np.sqrt(np.clip(1 - peaks.noise, 0, 1))
-            result.good[rows] = clear & alike & (result.error[rows] < MOST_ERROR) & (second(peaks) < MOST_SECOND)
+            result.good[rows] = clear & (result.error[rows] < MOST_ERROR) & (second(peaks) < MOST_SECOND)
         result.peak[rows] = np.where(usable, peaks.height, np.nan)
         result.template[rows] = np.where(usable, names[peaks.template], "")
 

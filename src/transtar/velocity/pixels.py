@@ -5,13 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from ..grids import SPEED_OF_LIGHT
 from ..spectra import SpectrumBatch
-from .templates import WINDOW
+from .correlate import triangles
+from .templates import MOST, WINDOW
 
-FINEST = 15.0
-"""km/s: finer pixels are averaged to at most this. The templates themselves are no sharper than 60 km/s."""
+FINEST = 20.0
+"""km/s: finer pixels are averaged with triangles. The templates themselves are no sharper than 60 km/s."""
+
+AVERAGED = 30.0
+"""km/s between the points that they become; the half width of the triangles is twice that."""
+
+SHARED = 1.5
+"""Factor on the variance of an averaged point: neighbours share pixels, so that they count for fewer than they are."""
 
 PLAIN = 1e4
 """Weight of a good pixel, in units of the median flux, of a spectrum without errors: they come from the residuals."""
@@ -25,8 +33,8 @@ class Pixels:
     ----------
     part : slice
         Of the pixels of the batch.
-    together : int
-        So many neighbours are averaged.
+    onto : csr_matrix, shape (n_used, n_part), or None
+        Weights by which fine pixels are averaged.
     wave : ndarray, shape (n_used,), float64
         Vacuum Angstrom, after averaging.
     sky : ndarray, shape (n_part,), bool
@@ -34,7 +42,7 @@ class Pixels:
     """
 
     part: slice
-    together: int
+    onto: csr_matrix | None
     wave: np.ndarray
     sky: np.ndarray
 
@@ -78,19 +86,24 @@ class Pixels:
         return flux, variance, weight, positive
 
     def _average(self, flux, good, variance):
-        k = self.together
-        if k == 1:
+        if self.onto is None:
             return flux, good, variance
-        shape = (len(flux), -1, k)
-        flux, good = flux[:, : len(self.wave) * k].reshape(shape), good[:, : len(self.wave) * k].reshape(shape)
-        count = good.sum(axis=2)
-        enough = 2 * count > k
-        total = np.maximum(count, 1)
-        flux = np.where(enough, flux.sum(axis=2, dtype=np.float64) / total, 0).astype(np.float32)
+        share = (self.onto @ good.astype(np.float32).T).T
+        whole = np.asarray(self.onto.sum(axis=1)).ravel()
+        enough = (2 * share > whole) & (whole > 0)
+        total = np.where(enough, share, 1)
+        flux = np.where(enough, (self.onto @ flux.T).T / total, 0).astype(np.float32)
         if variance is not None:
-            variance = variance[:, : len(self.wave) * k].reshape(shape).sum(axis=2, dtype=np.float64)
-            variance = np.where(enough, variance / total**2, 0).astype(np.float32)
+            squares = self.onto.multiply(self.onto).tocsr()
+            variance = np.where(enough, SHARED * (squares @ variance.T).T / total**2, 0).astype(np.float32)
         return flux, enough, variance
+
+    def resolving_power(self, resolution: float | None) -> float | None:
+        """What is left of a resolving power after averaging."""
+        if self.onto is None:
+            return resolution
+        fwhm = 2 * AVERAGED * np.sqrt(8 * np.log(2) / 6) / SPEED_OF_LIGHT
+        return float(((resolution or MOST) ** -2.0 + fwhm**2) ** -0.5)
 
 
 def native(wave: np.ndarray, sky_lines: tuple[tuple[float, float], ...] = ()) -> Pixels | None:
@@ -99,11 +112,14 @@ def native(wave: np.ndarray, sky_lines: tuple[tuple[float, float], ...] = ()) ->
     if last - first < 3:
         return None
     step = SPEED_OF_LIGHT * np.median(np.diff(np.log(wave[first:last])))
-    together = max(int(FINEST / step), 1)
-    last = first + (last - first) // together * together
-    inside = wave[first:last]
+    inside = np.ascontiguousarray(wave[first:last])
     sky = np.zeros(len(inside), bool)
     for low, high in sky_lines:
         sky |= (inside >= low) & (inside <= high)
-    averaged = inside.reshape(-1, together).mean(axis=1)
-    return Pixels(slice(int(first), int(last)), together, np.ascontiguousarray(averaged), sky)
+    part, onto = slice(int(first), int(last)), None
+    if step < FINEST:
+        log_wave = np.log(inside)
+        grid = np.arange(log_wave[0], log_wave[-1], AVERAGED / SPEED_OF_LIGHT)
+        onto = triangles(log_wave, grid, 2 * AVERAGED / SPEED_OF_LIGHT)
+        inside = np.exp(grid)
+    return Pixels(part, onto, inside, sky)

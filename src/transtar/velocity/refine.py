@@ -54,6 +54,9 @@ ROUNDS = 6
 CLIP = 4.5
 """Residuals beyond so many sigma are left out, after the second round and the third."""
 
+SIGNIFICANT = 4.0
+"""Sigma from which on lines are taken to be wider or narrower than those of the templates."""
+
 FURTHEST = 1.5e-3
 """In ln(wavelength), 450 km/s: a fit that strays so far is given up."""
 
@@ -86,7 +89,7 @@ class Fit:
 
     def run(
         self, flux: np.ndarray, weight: np.ndarray, template: np.ndarray, velocity: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Fit a block of spectra.
 
         Parameters
@@ -101,19 +104,25 @@ class Fit:
         log_stretch : ndarray, shape (n,)
             ln(1 + v/c).
         error : ndarray, shape (n,)
-            Of `log_stretch`, 1 sigma; the residuals say how large the errors of pixels are. NaN where nothing could be fitted.
+            Of `log_stretch`, 1 sigma; residuals tell the errors of pixels. NaN where nothing could be fitted.
         gain : ndarray, shape (n,)
             What the template lowers chi square by, against a polynomial alone, in units of the reduced chi square.
+        wider : ndarray, shape (n,)
+            Variance in ln(wavelength) by which the lines are wider than those of the template, negative where they are narrower;
+            0 where that is no more than noise.
         """
-        out, log_stretch = np.empty((len(flux), 4)), np.log1p(velocity / SPEED_OF_LIGHT)
+        out, log_stretch = np.empty((len(flux), 6)), np.log1p(velocity / SPEED_OF_LIGHT)
+        flux, weight = np.ascontiguousarray(flux), np.ascontiguousarray(weight)
+        templates = self.templates
         refine(
-            self.log_wave, self.basis, flux, weight, self.templates.start, self.templates.step, self.templates.flux,
-            self.neighbours, template, log_stretch, self.mismatch, self.lean, LEAN / SPEED_OF_LIGHT,
-            np.log(WINDOW[0] + MARGIN), np.log(WINDOW[1] - MARGIN), out,
+            self.log_wave, self.basis, flux, weight, templates.start, templates.step, templates.flux, self.neighbours, template,
+            log_stretch, self.mismatch, self.lean, LEAN / SPEED_OF_LIGHT, np.log(WINDOW[0] + MARGIN),
+            np.log(WINDOW[1] - MARGIN), out,
         )  # fmt: skip
-        variance, reduced, freedom, plain = out.T
+        variance, reduced, freedom, plain, bend, bend_variance = out.T
         with np.errstate(invalid="ignore", divide="ignore"):
-            return log_stretch, np.sqrt(variance * reduced), plain / reduced - freedom
+            wider = np.where(bend**2 > SIGNIFICANT**2 * bend_variance, 2 * bend * templates.step**2, 0)
+            return log_stretch, np.sqrt(variance * reduced), plain / reduced - freedom, wider
 
 
 @compiled()
@@ -162,9 +171,10 @@ def refine(
         Sigma of that, in ln(wavelength).
     low, high : float
         ln of the range of rest wavelengths that is fitted.
-    out : ndarray, shape (n_spectra, 4)
-        Formal variance of ln(1 + v/c), reduced chi square, degrees of freedom, and chi square of a polynomial without any line;
-        NaN where there are too few pixels or the fit goes astray.
+    out : ndarray, shape (n_spectra, 6)
+        Formal variance of ln(1 + v/c), reduced chi square, degrees of freedom, chi square of a polynomial without any line,
+        coefficient of the second derivative (that is, half the variance in points of the templates by which lines are wider), and
+        its variance; NaN where there are too few pixels or the fit goes astray.
     """
     n_pixels, n_terms = len(log_wave), len(basis)
     most = n_terms + 3 + neighbours.shape[1]
@@ -261,6 +271,8 @@ def refine(
             out[row, 0] = inverse[n_terms, n_terms]
             out[row, 1] = chi2
             out[row, 2] = max(left - m, 1)
+            out[row, 4] = solution[n_terms + 1]
+            out[row, 5] = inverse[n_terms + 1, n_terms + 1] * chi2
             if round > 0 and abs(moved) < 1e-7:
                 break
             if round in (1, 2):

@@ -79,7 +79,7 @@ def _shipped() -> tuple[float, np.ndarray, np.ndarray, tuple[str, ...]]:
         raise InputError(f"{place}: not the templates of velocities ({error}); install transtar again") from error
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def load_templates(resolution: float) -> Templates:
     """The shipped templates at a resolving power.
 
