@@ -32,6 +32,11 @@ def _metric_name(metric: str, label: str, of: str = "") -> str:
     return f"{symbol}{of} [{unit}]" if unit else f"{symbol}{of}"
 
 
+def _in_a_row(entries: int) -> int:
+    """Entries of a legend in a row: eight and more go into two full rows."""
+    return entries if entries <= 7 else -(-entries // 2)
+
+
 def _line(strategy: str) -> dict[str, Any]:
     """Look of a strategy that has one value for all numbers of stars."""
     return {"color": strategy_style(strategy)["color"], "lw": 1.2, "ls": ":"}
@@ -91,7 +96,7 @@ def against_sample_size(
         for name in unadapted:
             band = {"color": GREY, "lw": 5, "alpha": 0.5}
             handles.append(Line2D([], [], label=name, **(band if name == ZERO_SHOT else _line(name))))
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 7), columnspacing=1.2)
+        figure.legend(handles=handles, loc="outside lower center", ncols=_in_a_row(len(handles)), columnspacing=1.2)
     return figure
 
 
@@ -223,7 +228,5 @@ def regime_dots(
         axes.set_yticks(range(len(names)), [f"{name} ($N$ = {stars[name]})" for name in names])
         axes.set_ylim(len(names) - 0.5, -0.5)
         handles, texts = axes.get_legend_handles_labels()
-        # Eight and more go into two full rows.
-        in_a_row = len(texts) if len(texts) <= 7 else -(-len(texts) // 2)
-        figure.legend(handles, texts, loc="outside lower center", ncols=in_a_row, columnspacing=1.2)
+        figure.legend(handles, texts, loc="outside lower center", ncols=_in_a_row(len(texts)), columnspacing=1.2)
     return figure
