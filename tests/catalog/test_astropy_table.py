@@ -99,6 +99,7 @@ def test_a_table_is_written_again_as_it_was(path, tmp_path):
     table = transtar.read_catalog(path)
     table["velocity"] = table["velocity"].to("m/s")
     write_catalog(tmp_path / "again.fits", table)
+    assert transtar.read_catalog(tmp_path / "again.fits").meta == table.meta
     for name, values in read_columns(tmp_path / "again.fits").items():
         np.testing.assert_allclose(values, columns()[name], rtol=1e-6) if values.dtype.kind == "f" else None
         assert values.dtype.kind == "f" or values.tolist() == columns()[name].tolist()
@@ -116,6 +117,12 @@ def test_masks_and_units_of_others_are_understood(tmp_path):
     assert plain_columns(masked)["star"].tolist() == ["", "b"]
     with pytest.raises(InputError, match="a column in m cannot be one in K"):
         write_catalog(tmp_path / "c.csv", {"teff": [1, 2] * u.m})
+
+
+def test_numbers_are_shown_with_the_digits_they_have():
+    shown = "\n".join(to_table(columns())["feh", "feh_err", "teff"].pformat())
+    for text in (" 0.1 ", " 0.2 ", "6100.5"):
+        assert text in shown + " "
 
 
 def test_a_table_of_others_keeps_its_units(tmp_path):
