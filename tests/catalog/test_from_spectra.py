@@ -95,6 +95,7 @@ def test_lists_are_one_batch_where_they_can_be(batch):
         transtar.from_spectrum(list(spectra_of(batch, cut=3)), medium="air", frame="rest")
 
 
+@pytest.mark.filterwarnings("ignore:Not all spectra")
 def test_a_collection_is_taken_apart_by_the_user(batch):
     specutils = pytest.importorskip("specutils")
     spectra = list(spectra_of(batch))
