@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntFlag
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def count(flags: np.ndarray) -> dict[str, int]:
     return {name: n for name, n in counts.items() if n and name}
 
 
-def flag_names(value):
+def flag_names(value: Any) -> Any:
     """Quality flags in words.
 
     Parameters

@@ -99,6 +99,16 @@ def test_lists_are_one_batch_where_they_can_be(batch):
         transtar.from_spectrum(list(spectra_of(batch, cut=3)), medium="air", frame="rest")
 
 
+@pytest.mark.filterwarnings("ignore:Not all spectra")
+def test_a_collection_is_taken_apart_by_the_user(batch):
+    specutils = pytest.importorskip("specutils")
+    spectra = list(spectra_of(batch))
+    collection = specutils.SpectrumCollection.from_spectra(spectra)
+    with pytest.raises(InputError, match="give them as a list"):
+        transtar.from_spectrum(collection, medium="air")
+    assert len(transtar.from_spectrum(specutils.SpectrumList(spectra), medium="air")) == 5
+
+
 def test_what_a_spectrum_says_is_not_overridden(batch):
     (spectrum, *_) = spectra_of(batch)
     spectrum.meta["medium"] = "vacuum"

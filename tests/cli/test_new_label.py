@@ -32,7 +32,7 @@ def test_a_new_label_is_learnt_from_an_old_one(world, transtar, tmp_path, strate
     assert "feh" not in catalog
 
 
-def test_labels_that_cannot_take_those_places_are_refused(world, fails, tmp_path):
+def test_labels_that_cannot_take_those_places_are_refused(world, transtar, fails, tmp_path):
     same = (
         "finetune",
         "--model",
@@ -46,6 +46,13 @@ def test_labels_that_cannot_take_those_places_are_refused(world, fails, tmp_path
     )
     assert "the model predicts feh: " in fails(*same, "--label", "logg,teff")
     assert "has no label 'mg_fe'; it has:" in fails(*same, "--label", "mg_fe")
+    other = (world.folder / "unlabelled", "--spectra", world.miles / "spectra")
+    assert transtar("prepare", "--survey", "miles", *other[1:], "--out", other[0]).code == 0
+    plain = fails(
+        "finetune", "--model", world.model, "--data", other[0], "--strategy", "recalibrate", "--out", tmp_path / "m"
+    )
+    assert "has no label feh; it has: none. To learn one of these" in plain
+    assert "name it with --label" in plain
     assert not (tmp_path / "m").exists()
 
 

@@ -1,7 +1,9 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from transtar.errors import InputError
 from transtar.grids import get_grid
 from transtar.models import Estimator, describe_last_step, name_models
 
@@ -13,6 +15,8 @@ def test_models_go_by_the_names_that_the_user_gave():
     assert name_models([Path("w/adapted"), "."]) == ["adapted", "."]
     # Where not even the folders differ in name.
     assert name_models(["a/x", Path("b/x")]) == ["a/x", "b/x"]
+    with pytest.raises(InputError, match="the model a/x is given twice"):
+        name_models(["a/x", Path("b/x"), Path("a/x")])
 
 
 def test_a_model_in_a_few_lines():

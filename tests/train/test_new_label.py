@@ -12,6 +12,7 @@ from transtar.models.naming import describe_last_step
 from transtar.train import (
     Full,
     LoRA,
+    Member,
     Recalibrate,
     Residual,
     Scratch,
@@ -19,6 +20,7 @@ from transtar.train import (
     ZeroShot,
     choose,
     finetune,
+    finetune_fleet,
     pretrain,
 )
 from transtar.train.new_label import SHRINKAGE, begin_new_label
@@ -180,3 +182,11 @@ def test_several_labels_are_taken_one_for_one():
     adapted = finetune(model, kept, strategy=Full(**FAST), new_label=True)
     assert adapted.label_min[1] == min(model.label_min[1], both[:, 1].min())
     assert ", mg_fe from feh on 60 stars" in describe_last_step(adapted)
+
+
+def test_a_fleet_learns_it_as_one_run_does(model):
+    members = [Member(model, another(), strategy, seed=3, new_label=True) for strategy in STRATEGIES]
+    for strategy, trained in zip(STRATEGIES, finetune_fleet(members), strict=True):
+        alone = finetune(model, another(), strategy=strategy, new_label=True, seed=3)
+        np.testing.assert_allclose(trained.predict(another().inputs), alone.predict(another().inputs), atol=1e-4)
+        assert trained.provenance[-1]["from_label"] == ["feh"]

@@ -87,6 +87,9 @@ def to_table(
         table[name].info.description = (
             " ".join(filter(None, [about, f"[{text}]" if text and not known else ""])) or None
         )
+        if np.asarray(values).dtype == np.float32:
+            # As many digits as it has: 0.18, not 0.18000000715255737.
+            table[name].info.format = ".7g"
     table.meta.update(_in_short(metadata or {}))
     return table
 

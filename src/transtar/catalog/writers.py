@@ -241,10 +241,11 @@ def write_catalog(
     path : path
         Ends in .parquet (units and descriptions in the metadata of the fields, zstd), .fits (binary table with units,
         descriptions and provenance in its header) or .csv (one line of names; see `CatalogWriter` for header lines).
-    columns : mapping of str to array_like, shape (n,)
-        Columns the glossary knows are cast to its dtype; ids stay exact in all three formats.
+    columns : mapping of str to array_like, shape (n,), or astropy.table.QTable
+        Columns the glossary knows are cast to its dtype, and to its unit if they have another; ids stay exact in all three
+        formats.
     metadata : mapping, optional
-        Provenance that JSON can hold.
+        Provenance that JSON can hold; that of a table if not given.
     header_lines : bool
         As for `CatalogWriter`.
 
@@ -255,5 +256,7 @@ def write_catalog(
     TranstarError
         If the disk is full; what stood there before is untouched.
     """
+    if metadata is None:
+        metadata = getattr(columns, "meta", None)
     with CatalogWriter(path, metadata, header_lines) as writer:
         writer.append(columns)

@@ -66,7 +66,7 @@ class _Strategies(Collection[str]):
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..datasets import pool_stars, read_set
-    from ..errors import SettingsError
+    from ..errors import InputError, SettingsError
     from ..models import check_replaceable, describe_last_step, load_estimator
     from ..preprocess import require_same
     from ..train import Auto, TrainSettings, check_new_labels, finetune, get_strategy, make_strategy
@@ -77,6 +77,11 @@ def run(arguments: argparse.Namespace) -> int:
     require_same(model.preprocessing, str(arguments.model), prepared.preprocessing, str(arguments.data))
     labels = model.label_names if arguments.label is None else tuple(arguments.label)
     new_label = labels != model.label_names
+    if not new_label and any(name not in prepared.labels for name in labels):
+        raise InputError(
+            f"{arguments.data}: has no label {' or '.join(labels)}; it has: {', '.join(prepared.labels) or 'none'}. To learn one "
+            f"of these from what {arguments.model} knows, name it with --label"
+        )
     if new_label:
         check_new_labels(model, labels)
         say(f"{', '.join(labels)} learnt from what {arguments.model} knows of {', '.join(model.label_names)}")

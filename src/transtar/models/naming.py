@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import shown
+from ..errors import InputError, shown
 from ..glossary import COLUMNS
 from ..summary import span, summary
 from .estimator import Estimator
@@ -24,10 +24,19 @@ def name_models(names: Sequence[str | Path]) -> list[str]:
     Returns
     -------
     list of str
-        All different, unless `names` are not.
+        All different.
+
+    Raises
+    ------
+    InputError
+        If a model is given twice: tables could not tell one from the other.
     """
-    short = [Path(name).name or str(name) for name in names]
-    return short if len(set(short)) == len(short) else [str(name) for name in names]
+    for shorten in (lambda name: Path(name).name or str(name), str):
+        short = [shorten(name) for name in names]
+        if len(set(short)) == len(short):
+            return short
+    twice = next(name for name in short if short.count(name) > 1)
+    raise InputError(f"the model {shown(twice, 300)} is given twice; give each once")
 
 
 def describe_last_step(model: Estimator) -> str:

@@ -149,6 +149,8 @@ def _batch(
 
     if not all(hasattr(spectrum, name) for name in ("spectral_axis", "flux", "uncertainty", "mask")):
         raise InputError(f"not a specutils.Spectrum but {shown(type(spectrum).__name__)}")
+    if np.ndim(spectrum.spectral_axis) != 1:
+        raise InputError("its spectra have wavelengths of their own; give them as a list, one Spectrum each")
     survey = survey.name if isinstance(survey, Survey) else survey
     about = dict(getattr(spectrum, "meta", None) or {})
     medium = _stated("medium", medium, about)

@@ -22,6 +22,7 @@ class Member:
     stars: Stars
     strategy: Strategy
     seed: int | None = None
+    new_label: bool = False
 
 
 def finetune_fleet(
