@@ -98,7 +98,13 @@ def measure(data: Path) -> dict[str, list[str]]:
     noise = against["MILES, 4000 to 7000 K, against Cenarro et al. (2007)"].noise
     for label in real:
         lines[label] += ["", f"Three-cornered hat on {_hat(label, noise)}"]
-    lines["alphafe"] = [*HEAD, *_elements(of_miles, stars)]
+    lines["alphafe"] = [
+        *HEAD,
+        *_elements(of_miles, stars),
+        "",
+        "None of these is the label that the model predicts: ranks say whether it follows them, and sigma and bias hold what "
+        "sets the labels apart, too.",
+    ]
     lines["noise"] = [
         "The shipped models on MILES, Teff of 4000 to 7000 K, with labels of Cenarro et al. (2007) and, by `--second`, of the "
         "Hypatia catalogue (Hinkel et al. 2014):",
@@ -112,7 +118,16 @@ def measure(data: Path) -> dict[str, list[str]]:
         ),
         "",
         "Both catalogs compile the literature, and share some of it: their noise is rather a lower limit, that of the models an "
-        "upper one.",
+        "upper one. Scores of the same models, which hold the noise of the labels:",
+        "",
+        HEAD[0].replace("| stars |", "| label, stars |"),
+        HEAD[1],
+        *(
+            _row(label, f"{plain(label)}, {what}", one)
+            for label in real
+            for what, one in against.items()
+            if what.startswith("MILES")
+        ),
     ]
     return lines
 
@@ -147,7 +162,7 @@ def _elements(catalog: dict[str, np.ndarray], stars: dict[str, np.ndarray]) -> l
             f"(95 %: {low:.2f} to {high:.2f})"
         )
         rows.append(
-            f"| MILES, against {plain(name)} of the Hypatia catalogue | {every['n']} ({every['n_clipped']}) | "
+            f"| MILES, 4000 to 7000 K, against {plain(name)} of the Hypatia catalogue | {every['n']} ({every['n_clipped']}) | "
             f"{ranks} | {_number('alphafe', every['sigma'])} | {_number('alphafe', every['bias'], signed=True)} |"
         )
     return rows

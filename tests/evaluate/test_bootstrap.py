@@ -62,3 +62,9 @@ def test_too_few_stars_have_no_error():
 def test_unknown_metric_is_refused():
     with pytest.raises(SettingsError, match="known metrics: r2, sigma, bias"):
         bootstrap(*stars(5), metrics=("mae",))
+
+
+def test_two_stars_have_no_error():
+    for n, known in ((2, False), (3, True)):
+        errors = bootstrap_errors(np.arange(n), np.arange(n) + [0.1, -0.2, 0.1][:n], ("r2", "sigma", "bias"))
+        assert {name: bool(np.isfinite(value)) for name, value in errors.items()} == dict.fromkeys(errors, known)

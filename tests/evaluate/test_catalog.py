@@ -6,7 +6,7 @@ import pytest
 from transtar.catalog import write_catalog
 from transtar.errors import InputError, SettingsError
 from transtar.evaluate import evaluate_catalog, evaluate_files, format_table, write_metrics
-from transtar.evaluate.catalog import match
+from transtar.evaluate.catalog import _stars, match
 from transtar.flags import BAD, Flag
 from transtar.labels import read_labels
 
@@ -170,12 +170,22 @@ def test_a_second_catalog_tells_the_noise_of_the_stars_that_are_scored_each_once
     catalog, reference, second = with_second()
     catalog["flags"][:20] = Flag.OUT_OF_DOMAIN
     n = np.isin(catalog["id"][20:], second["id"]).sum()
+    names = np.array([f"star {number}" for number in range(200)])
+    by_id = names[catalog["id"] - BIG]
     noise = evaluate_catalog(catalog, reference, second=second).noise["feh"]
     assert noise.n == n
     for one, sigma in ((noise.reference, 0.08), (noise.second, 0.05), (noise.predicted, 0.1)):
         assert abs(one.sigma - sigma) < 3 * one.sigma_err
     twice = {name: np.concatenate([column, column]) for name, column in catalog.items()}
     assert evaluate_catalog(twice, reference, second=second).noise["feh"] == noise
+    # By another entry of the label table and under the same name.
+    visits = {name: np.concatenate([column, column]) for name, column in (reference | {"star": names}).items()}
+    visits["id"][200:] += 1000
+    twice = {name: np.concatenate([column, column]) for name, column in catalog.items()} | {"star": np.tile(by_id, 2)}
+    twice["id"][200:] += 1000
+    both = {name: np.concatenate([column, column]) for name, column in second.items()}
+    both["id"][100:] += 1000
+    assert evaluate_catalog(twice, visits, second=both).noise["feh"] == noise
     assert "noise by the three-cornered hat" in format_table(evaluate_catalog(catalog, reference, second=second))
 
 
@@ -211,3 +221,12 @@ def test_a_column_of_the_second_catalog_is_named(tmp_path):
     write_catalog(tmp_path / "catalog.csv", catalog)
     with pytest.raises(SettingsError, match=r"one column is of one label, and 2 are scored \(teff, feh\)"):
         evaluate_files(*given, second=f"{tmp_path / 'labels.csv'}:other")
+
+
+def test_visits_of_a_star_are_one_star_by_entry_or_by_name():
+    star, survey = np.array(["a", "a", "", "", "b", "b", "a", ""]), np.array(["x"] * 6 + ["y", "x"])
+    stars = _stars({"star": star, "survey": survey}, np.array([0, 1, 1, 2, 3, -1, 4, -1]))
+    assert [np.flatnonzero(stars == stars[row]).tolist() for row in range(8)] == [
+        [0, 1, 2], [0, 1, 2], [0, 1, 2], [3], [4, 5], [4, 5], [6], [7],
+    ]  # fmt: skip
+    assert len(np.unique(_stars({}, np.array([5, 5, -1, -1])))) == 3

@@ -158,3 +158,13 @@ def test_compound_keys_as_a_dictionary_would(data):
     keys = {"PROGRAM": columns[1], "HEALPIX": columns[2]}
     found = find_velocities(table, file=np.full(len(ours), "f"), ids=columns[0], keys=keys)
     np.testing.assert_array_equal(found, [np.nan if e < 0 else e for e in map(expected, ours)])
+
+
+def test_a_table_without_a_name_that_the_spectra_have_is_told_of_those_that_they_have():
+    table = {"star": np.array(["star00"]), "feh": np.zeros(1)}
+    spectra = {"file": np.array(["a/star00.csv"]), "ids": np.array([-1]), "star": np.array([""])}
+    with pytest.raises(
+        InputError,
+        match=r"by star \(spectra: none, table: 'star00'\); the spectra could be known by file 'star00.csv'$",
+    ):
+        join(table, **spectra, labels=["feh"])

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 from astropy.io import fits
 
 from ..fits_headers import ones_complement_sum
-from ..flags import Flag
+from ..flags import DESCRIPTIONS, Flag
 from .catalog_columns import column_of
 
 EXTENSION = "CATALOG"
@@ -44,7 +45,8 @@ def _header(columns: Mapping[str, np.ndarray], widths: Mapping[str, int], rows: 
     header["DATE"] = (datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"), "UTC date of writing")
     if "flags" in columns:
         for flag in Flag:
-            header[f"BIT{flag.bit_length() - 1}"] = (flag.name, "bit of the column flags")
+            # As much of it as a card holds beside the longest name.
+            header[f"BIT{flag.bit_length() - 1}"] = (flag.name, shorten(DESCRIPTIONS[flag], 47, placeholder="..."))
     header["TSMETA"] = (json.dumps(dict(metadata)), "provenance as JSON")
     for key, value in metadata.items():
         text = value if isinstance(value, str) else json.dumps(value)

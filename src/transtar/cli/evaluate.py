@@ -58,5 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     written = write_evaluation(result, arguments.out)
     print(format_table(result))
     for path in (outputs[0], *written):
-        print(path)
+        # Without a second catalog the table of the noise has no rows.
+        if result.noise or path.name != "noise.csv":
+            print(path)
     return 0

@@ -115,7 +115,7 @@ def bootstrap_errors(
     Returns
     -------
     dict of str to float
-        By metric, in its unit; NaN where fewer than two samples have an answer.
+        By metric, in its unit; NaN of fewer than three stars, and where fewer than two samples have an answer.
 
     Raises
     ------
@@ -124,6 +124,7 @@ def bootstrap_errors(
     """
     errors = {}
     for name, values in bootstrap(reference, predicted, metrics, n_boot, seed).items():
-        values = values[np.isfinite(values)]
+        # Of two stars every sample that has an R2 is the two themselves, and their error would come out as zero.
+        values = values[np.isfinite(values)] if len(reference) > 2 else values[:0]
         errors[name] = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
     return errors

@@ -144,6 +144,7 @@ def evaluate_catalog(
         if name in reference
     }
     masks = regimes(truth)
+    stars = _stars(catalog, rows)
     result = Evaluation({}, len(rows), {}, {}, notes)
     for name in chosen:
         predicted = np.asarray(catalog[name], np.float64)
@@ -154,16 +155,37 @@ def evaluate_catalog(
         result.bad_flags[name] = count(flags[reasons == FLAGGED_BAD] & int(BAD))
         result.scored_flags[name] = count(flags[scored])
         result.metrics[name] = evaluate(np.where(scored, predicted, np.nan), truth[name], masks, n_boot, seed)
-        result.nulls[name], more = null_scores(name, truth, scored, rows, masks, n_boot, seed)
+        result.nulls[name], more = null_scores(name, truth, scored, stars, masks, n_boot, seed)
         notes += more + _hot_note(name, predicted, truth, scored)
         poor = masks.get("poor", np.zeros(len(rows), bool))
         result.stars[name] = Scored(truth[name][scored], predicted[scored], poor[scored], scored)
     if second is not None:
-        _add_noise(result, catalog, second, truth, rows, n_boot, seed)
+        _add_noise(result, catalog, second, truth, stars, n_boot, seed)
     return result
 
 
-def _add_noise(result: Evaluation, catalog, second, truth, rows: np.ndarray, n_boot: int, seed: int) -> None:
+def _stars(catalog: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """Number the stars: rows of the catalog are of one if they share the row of the label table, or survey and `star`."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(rows)
+    star, survey = (
+        np.asarray(catalog[name]).astype(str) if name in catalog else np.full(n, "") for name in ("star", "survey")
+    )
+    # What has no name, or no entry, is one of its own.
+    names, entries = -1 - np.arange(n), np.where(rows >= 0, rows, -1 - np.arange(n))
+    named = star != ""
+    of_star, of_survey = (np.unique(values[named], return_inverse=True)[1].ravel() for values in (star, survey))
+    names[named] = of_star * (of_survey.max(initial=0) + 1) + of_survey
+    name, entry = (np.unique(values, return_inverse=True)[1].ravel() for values in (names, entries))
+    # Names and entries are the nodes of a graph, and each row ties one of either.
+    size = int(name.max(initial=-1)) + 1
+    ties = coo_array((np.ones(n), (name, size + entry)), shape=(size + n, size + n))
+    return connected_components(ties, directed=False)[1][name]
+
+
+def _add_noise(result: Evaluation, catalog, second, truth, stars: np.ndarray, n_boot: int, seed: int) -> None:
     """Tell the noise of the labels that a second table has, too; of each star its first row that is scored counts."""
     if not any(name in second for name in result.metrics):
         raise InputError(
@@ -179,11 +201,11 @@ def _add_noise(result: Evaluation, catalog, second, truth, rows: np.ndarray, n_b
         except InputError as error:
             raise InputError(f"the second table: {error}") from None
         other = np.where(second_rows >= 0, np.asarray(second[name], np.float64)[second_rows], np.nan)
-        first = np.unique(np.where(scored.rows & np.isfinite(other), rows, -1), return_index=True)
-        stars = first[1][first[0] >= 0]
+        usable = np.flatnonzero(scored.rows & np.isfinite(other))
+        chosen = np.sort(usable[np.unique(stars[usable], return_index=True)[1]])
         predicted = np.asarray(catalog[name], np.float64)
         try:
-            noise = three_corners(truth[name][stars], other[stars], predicted[stars], n_boot, seed)
+            noise = three_corners(truth[name][chosen], other[chosen], predicted[chosen], n_boot, seed)
         except TooFew as error:
             result.notes.append(f"{plain(name)}: {error}")
         except InputError as error:

@@ -132,7 +132,16 @@ def join(
         tried.append(
             f"{shown} (spectra: {example}, table: {_example(table_keys, *(values for _, values in parts.values()))})"
         )
-    raise InputError(f"no spectrum matches any row of the table by {' or '.join(tried) or 'file or id'}")
+    # Names that could be in the table: often it has the same stars under no name that the spectra know.
+    absent_keys = {"file": file, "id": ids, "star": star}
+    others = {
+        key: _example(comparable(values, key))
+        for key, values in absent_keys.items()
+        if values is not None and key not in table
+    }
+    known = ", ".join(f"{key} {example}" for key, example in others.items() if example != "none")
+    hint = f"; the spectra could be known by {known}" if known else ""
+    raise InputError(f"no spectrum matches any row of the table by {' or '.join(tried) or 'file or id'}{hint}")
 
 
 def look_up(
