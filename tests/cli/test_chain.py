@@ -9,7 +9,8 @@ from astropy.table import Table
 from transtar.catalog import read_columns
 from transtar.flags import Flag
 from transtar.models import load_estimator
-from transtar.train import Recalibrate, Residual, ZeroShot
+from transtar.train import Full, LoRA, Recalibrate, Residual, ZeroShot
+from transtar.train.by_number import MANY, finetuning_epochs, finetuning_rate
 
 from ..made_surveys import FIRST_ID
 
@@ -85,6 +86,26 @@ def test_auto_compares_and_says_so(world, transtar, tmp_path, monkeypatch):
     assert sum(" +- " in line for line in lines[start + 1 : start + 4]) == 2
     assert lines[-1].startswith("chosen: ")
     assert load_estimator(tmp_path / "auto").provenance[-1]["choice"]["n_folds"] == 5
+
+
+def test_what_is_given_wins_and_what_is_not_is_as_the_help_says(world, transtar, tmp_path):
+    given = ("finetune", "--model", world.model, "--data", world.target, "--strategy", "full", "--out", tmp_path / "m")
+    done = transtar(*given, "--epochs", 2)
+    assert done.code == 0, done.err
+    assert "on 24 stars, nothing held out; training loss " in done.out
+    assert transtar(*given, "--epochs", 2, "--validation-fraction", 0.25, "--lr", 3e-5).code == 0
+    step = load_estimator(tmp_path / "m").provenance[-1]
+    assert (step["n_train"], step["n_validation"], step["learning_rate"]) == (18, 6, 3e-5)
+    done = transtar(*given, "--validation-fraction", 1)
+    assert done.code == 2
+    assert "--validation-fraction" in done.err
+    done = transtar(*given[:-3], "auto", "--out", tmp_path / "a", "--epochs", 2)
+    assert "--strategy auto uses each strategy's own settings; leave out epochs" in done.err
+    told = " ".join(transtar("finetune", "--help").out.split())
+    assert f"{finetuning_epochs(1)} if not given, {finetuning_epochs(MANY)} from {MANY} stars on" in told
+    rates = [f"{rate:.0e}".replace("e-0", "e-") for rate in (Full.rate, LoRA.rate)]
+    assert f"(full {rates[0]}, lora and residual {rates[1]}), ten times that from {MANY} stars on" in told
+    assert (Residual.rate, finetuning_rate(1.0, MANY)) == (LoRA.rate, 10)
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "fits", "csv"])

@@ -52,6 +52,7 @@ def test_scores_are_those_of_fits_that_have_not_seen_the_star(model):
     best, table = choose(model, target, candidates=candidates, n_folds=4, seed=7)
     assert [row["strategy"] for row in table] == ["zero-shot", "recalibrate", "full", "ridge"]
     fold = folds(target.names, target.feh, 4, 7)
+    errors = []
     for strategy, row in zip(candidates, table, strict=True):
         predicted = np.full(60, np.nan)
         for number in range(4):
@@ -62,11 +63,17 @@ def test_scores_are_those_of_fits_that_have_not_seen_the_star(model):
         assert scores["r2"] == pytest.approx(r2_score(truth, predicted), abs=1e-5)
         assert scores["rms"] == pytest.approx(np.sqrt(np.mean((predicted - truth) ** 2)), abs=1e-5)
         assert scores["n"] == 60
+        errors.append(predicted - truth)
+    limit = 3 * 1.4826 * min(np.median(np.abs(error)) for error in errors)
+    assert best.provenance[-1]["choice"]["limits"]["feh"] == pytest.approx(limit, rel=1e-4)
+    for error, row in zip(errors, table, strict=True):
+        limited = np.sqrt(np.mean(np.minimum(np.abs(error), limit) ** 2))
+        assert row["labels"]["feh"]["limited_rms"] == pytest.approx(limited, rel=1e-3)
     (chosen,) = [row for row in table if row["chosen"]]
     for row in table:
         # None in the table beats the chosen one.
         assert row["minus_chosen"] >= -row["minus_chosen_err"]
-        difference = row["labels"]["feh"]["rms"] - chosen["labels"]["feh"]["rms"]
+        difference = row["labels"]["feh"]["limited_rms"] - chosen["labels"]["feh"]["limited_rms"]
         assert row["labels"]["feh"]["minus_chosen"] == pytest.approx(difference)
     # Fitted on all of them in the end.
     strategy = candidates[[row["chosen"] for row in table].index(True)]
@@ -106,14 +113,16 @@ def test_several_labels_are_compared_together_and_told_apart():
     both = pretrain(known(300, 1, 0, 2), settings=settings, mlp=MLP)
     target = known(90, n_labels=2)
     target.labels[::3, 1] = np.nan
-    table = choose(both, target, candidates=[ZeroShot(), Recalibrate()], n_folds=3)[1]
+    best, table = choose(both, target, candidates=[ZeroShot(), Recalibrate()], n_folds=3)
     assert table[0]["labels"]["feh"]["n"] == 90
     assert table[0]["labels"]["teff"]["n"] == 60
     assert table[0]["labels"]["teff"]["rms"] > 10
     # By hand, for the one that needs no fit: squared standard deviations, averaged over the labels of each star.
-    squared = ((both.predict(target.inputs) - target.labels) / both.label_std) ** 2
-    rms = np.sqrt(np.nanmean(squared, axis=1).mean())
-    assert table[0]["rms"] == pytest.approx(rms, rel=1e-6)
+    limits = best.provenance[-1]["choice"]["limits"]
+    limit = np.array([limits["feh"], limits["teff"]])
+    limited = np.minimum(np.abs(both.predict(target.inputs) - target.labels), limit)
+    rms = np.sqrt(np.nanmean((limited / both.label_std) ** 2, axis=1).mean())
+    assert table[0]["limited_rms"] == pytest.approx(rms, rel=1e-6)
 
 
 def test_one_that_cannot_be_trained_is_left_out_and_told(model, caplog):

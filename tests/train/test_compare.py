@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from transtar.errors import TranstarError
-from transtar.train.compare import rms_difference, simplest_unbeaten
+from transtar.train.compare import error_limits, rms_difference, simplest_unbeaten
 
 
 def test_the_error_of_a_difference_is_that_of_a_bootstrap():
@@ -72,3 +72,16 @@ def test_one_that_ties_with_the_best_but_is_beaten_by_another_is_not_chosen():
     assert noisy.mean() < steady.mean() < simple.mean()
     assert rms_difference(simple, noisy, np.arange(300))[0] < rms_difference(simple, noisy, np.arange(300))[1]
     assert simplest_unbeaten(np.array([simple, steady, noisy]), np.arange(300)) == 1
+
+
+def test_errors_count_up_to_three_standard_deviations_of_the_best():
+    random = np.random.default_rng(8)
+    errors = random.normal(0, [[[0.1, 100.0]], [[0.2, 80.0]]], (2, 20_000, 2))
+    errors[0, :100, 0] = 5.0
+    assert error_limits(errors) == pytest.approx([0.3, 240], rel=0.02)
+    errors[0] = np.nan
+    errors[1, ::2, 0] = np.nan
+    assert error_limits(errors) == pytest.approx([0.6, 240], rel=0.02)
+    # Nothing is limited where there is no label, or most errors are zero.
+    errors[1, :, 0], errors[1, :, 1] = np.nan, 0.0
+    assert error_limits(errors).tolist() == [np.inf, np.inf]

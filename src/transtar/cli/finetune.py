@@ -112,19 +112,22 @@ def describe_choice(choice: dict[str, Any]) -> list[str]:
     for label, of_chosen in chosen["labels"].items():
         unit, digits = COLUMNS[label].unit if label in LABELS else "", decimals(label) + 1
         heading = f"{label} ({unit})" if unit else label
-        lines.append(f"{heading:14s} {'R2':>7s} {'rms':>9s}   rms minus that of {chosen['strategy']}, paired")
+        limit = choice["limits"][label]
+        lines.append(f"{heading:14s} {'R2':>7s} {'rms':>9s} {'limited':>9s}   minus that of {chosen['strategy']}")
         for row in table:
             scores = row["labels"][label]
             if scores["rms"] is None:
                 lines.append(f"{row['strategy']:14s} {'failed' if of_chosen['rms'] is not None else 'no label':>7s}")
                 continue
             r2 = "" if scores["r2"] is None else f"{scores['r2']:.3f}"
-            line = f"{row['strategy']:14s} {r2:>7s} {scores['rms']:9.{digits}f}"
+            line = f"{row['strategy']:14s} {r2:>7s} {scores['rms']:9.{digits}f} {scores['limited_rms']:9.{digits}f}"
             if row["chosen"]:
                 lines.append(f"{line}   chosen")
             else:
                 error = scores["minus_chosen_err"]
                 error_text = "" if error is None else f" +- {error:.{digits}f}"
                 lines.append(f"{line}   {scores['minus_chosen']:+.{digits}f}{error_text}")
+        if limit is not None:
+            lines.append(f"limited: an error counts up to {limit:.{digits}f}; differences are paired, star by star")
     lines.append(f"chosen: {chosen['strategy']}, the simplest that none beats by more than the error of the difference")
     return lines

@@ -13,7 +13,7 @@ from ..datasets.stars import Stars
 from ..errors import SettingsError
 from ..models.estimator import Estimator
 from .by_number import MODERATE
-from .compare import cross_validate, rms_difference, simplest_unbeaten
+from .compare import cross_validate, error_limits, rms_difference, simplest_unbeaten
 from .finetuning import check_fit, finetune, require_learning
 from .settings import TrainSettings, plain
 from .strategies import Strategy, strategies
@@ -74,11 +74,12 @@ def choose(
     -------
     model : Estimator
         The chosen candidate, fine-tuned on all stars; ``choice`` of its last provenance step holds the table, ``n_folds``,
-        ``n_stars``, and ``rms`` of the chosen candidate's cross-validated errors by label.
+        ``n_stars``, and by label ``limits`` and ``rms``, that of the chosen candidate's cross-validated errors.
     table : list of dict
-        Per candidate ``strategy``, ``settings``, ``chosen``, ``rms`` of all labels together in their standard deviations,
-        ``minus_chosen`` and ``minus_chosen_err`` (``rms`` minus that of the chosen one, and its error), and ``labels``: by label
-        ``n`` (rows), ``r2``, and those three in the unit of the label. None where there is no such number.
+        Per candidate ``strategy``, ``settings``, ``chosen``; ``limited_rms`` of all labels together in their standard
+        deviations, ``minus_chosen`` (the same minus that of the chosen one) and its error ``minus_chosen_err``; and ``labels``:
+        by label those three in its unit, with ``n`` (rows), ``r2`` and ``rms`` of errors without limit. None where there is
+        no such number.
 
     Raises
     ------
@@ -106,8 +107,9 @@ def choose(
     scale = np.nanstd(stars.labels, axis=0) if new_label else model.label_std
     known = np.isfinite(stars.labels)
     weights = known / known.sum(axis=1, keepdims=True)
-    squared = np.where(known, np.square(errors / scale), 0.0)
-    per_star = (squared * weights).sum(axis=2)
+    limits = error_limits(errors)
+    limited = np.clip(errors, -limits, limits)
+    per_star = (np.where(known, np.square(limited / scale), 0.0) * weights).sum(axis=2)
     chosen = simplest_unbeaten(per_star, stars.names)
     table: list[dict[str, Any]] = [
         {
@@ -116,7 +118,8 @@ def choose(
             "chosen": number == chosen,
             **_difference(per_star[number], per_star[chosen], stars.names),
             "labels": {
-                label: _scores(errors[number, :, index], errors[chosen, :, index], stars, index)
+                label: _scores(errors[number, :, index], stars.labels[:, index])
+                | _difference(limited[number, :, index] ** 2, limited[chosen, :, index] ** 2, stars.names)
                 for index, label in enumerate(stars.label_names)
             },
         }
@@ -124,7 +127,8 @@ def choose(
     ]
     adapted = finetune(model, stars, strategy=candidates[chosen], new_label=new_label)
     rms = {label: scores["rms"] for label, scores in table[chosen]["labels"].items()}
-    choice = {"n_folds": n_folds, "n_stars": n_stars, "rms": rms, "table": table}
+    of_label = dict(zip(stars.label_names, map(_number, limits.tolist()), strict=True))
+    choice = {"n_folds": n_folds, "n_stars": n_stars, "limits": of_label, "rms": rms, "table": table}
     return _remember(adapted, stars, candidates[chosen], choice), table
 
 
@@ -136,20 +140,23 @@ def _settled(candidate: Strategy, n_stars: int, seed: int, device: str) -> Strat
     return replace(candidate.for_stars(n_stars), learning_rate=rate, seed=seed, device=device)
 
 
-def _scores(errors: np.ndarray, of_chosen: np.ndarray, stars: Stars, index: int) -> dict[str, Any]:
-    labels = stars.labels[:, index]
+def _scores(errors: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     known = np.isfinite(labels)
-    squared, variance = np.square(errors[known]), labels[known].var() if known.any() else 0.0
-    r2 = _number(1 - squared.mean() / variance) if variance > 0 else None
-    return {"n": int(known.sum()), "r2": r2, **_difference(squared, np.square(of_chosen[known]), stars.names[known])}
+    if not known.any():
+        return {"n": 0, "r2": None, "rms": None}
+    mean, variance = np.square(errors[known]).mean(), labels[known].var()
+    r2 = _number(1 - mean / variance) if variance > 0 else None
+    return {"n": int(known.sum()), "r2": r2, "rms": _number(np.sqrt(mean))}
 
 
 def _difference(squared: np.ndarray, of_chosen: np.ndarray, names: np.ndarray) -> dict[str, float | None]:
-    if not len(squared):
-        return dict.fromkeys(("rms", "minus_chosen", "minus_chosen_err"))
-    difference, error = rms_difference(squared, of_chosen, names)
-    rms = np.sqrt(squared.mean())
-    return {"rms": _number(rms), "minus_chosen": _number(difference), "minus_chosen_err": _number(error)}
+    """Root mean square and its difference from that of the chosen one, of limited errors; rows without label are left out."""
+    known = np.isfinite(of_chosen)
+    if not known.any():
+        return dict.fromkeys(("limited_rms", "minus_chosen", "minus_chosen_err"))
+    difference, error = rms_difference(squared[known], of_chosen[known], names[known])
+    rms = np.sqrt(squared[known].mean())
+    return {"limited_rms": _number(rms), "minus_chosen": _number(difference), "minus_chosen_err": _number(error)}
 
 
 def _number(value: float) -> float | None:

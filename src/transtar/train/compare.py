@@ -90,6 +90,34 @@ def _of_fold(progress: Callable[[int, int], None], fold: int, n_folds: int, done
     progress(fold * total + done, n_folds * total)
 
 
+def error_limits(errors: np.ndarray) -> np.ndarray:
+    """Up to which error a star counts in a comparison, label by label: three standard deviations of its best candidate.
+
+    Few stars with errors far beyond those of all others would decide every root mean square, and its standard error would make
+    everything a tie. The standard deviation is 1.48 times the median absolute error (which does not see such stars, and counts
+    a bias), that of the candidate that has the smallest.
+
+    Parameters
+    ----------
+    errors : ndarray, shape (n_candidates, n, n_labels)
+        As from `cross_validate`.
+
+    Returns
+    -------
+    ndarray, shape (n_labels,), float64
+        In the units of the labels; infinite where there is no label, or most errors are zero.
+    """
+    limits = np.full(errors.shape[2], np.inf)
+    for label in range(errors.shape[2]):
+        known = np.isfinite(errors[:, :, label])
+        medians = [
+            np.median(np.abs(one[rows])) for one, rows in zip(errors[:, :, label], known, strict=True) if rows.any()
+        ]
+        if medians and min(medians) > 0:
+            limits[label] = 3 * 1.4826 * min(medians)
+    return limits
+
+
 def rms_difference(squared: np.ndarray, other: np.ndarray, names: np.ndarray) -> tuple[float, float]:
     """Root mean square of one candidate's errors minus that of another's, with its standard error, paired star by star.
 
@@ -121,8 +149,7 @@ def simplest_unbeaten(squared: np.ndarray, names: np.ndarray) -> int:
     """Choose among candidates, which are in order of simplicity: the first that no other beats.
 
     One beats another if its root mean square is smaller, and the paired difference larger than its own standard error; less is
-    a tie. A single unusual star, however large its error, makes a difference of about one standard error: more than one star has
-    to speak for the less simple candidate. The candidate with the smallest root mean square is beaten by none, so that there
+    a tie. The candidate with the smallest root mean square is beaten by none, so that there
     is always one.
 
     Parameters
