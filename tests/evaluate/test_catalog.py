@@ -155,6 +155,8 @@ def test_hot_stars_that_no_flag_told_are_told():
     catalog["flags"][np.isin(catalog["id"], reference["id"][:7])] = Flag.HOT_STAR
     without = evaluate_catalog(catalog, reference, n_boot=0)
     assert not without.notes
+    (every,) = evaluate_catalog(catalog, reference, n_boot=0, keep_bad=True).notes
+    assert "by the label table, 7 of them flagged bad; without them" in every
     assert f"R2 is {without.metrics['feh']['all']['r2']:.3f}" in note
 
 

@@ -156,7 +156,7 @@ def evaluate_catalog(
         result.scored_flags[name] = count(flags[scored])
         result.metrics[name] = evaluate(np.where(scored, predicted, np.nan), truth[name], masks, n_boot, seed)
         result.nulls[name], more = null_scores(name, truth, scored, stars, masks, n_boot, seed)
-        notes += more + _hot_note(name, predicted, truth, scored)
+        notes += more + _hot_note(name, predicted, truth, scored, has(flags, BAD))
         poor = masks.get("poor", np.zeros(len(rows), bool))
         result.stars[name] = Scored(truth[name][scored], predicted[scored], poor[scored], scored)
     if second is not None:
@@ -214,16 +214,19 @@ def _add_noise(result: Evaluation, catalog, second, truth, stars: np.ndarray, n_
             result.noise[name] = noise
 
 
-def _hot_note(name: str, predicted: np.ndarray, truth: Mapping[str, np.ndarray], scored: np.ndarray) -> list[str]:
-    """A line on stars that are hot by their reference labels, if any are scored and no flag told them."""
+def _hot_note(
+    name: str, predicted: np.ndarray, truth: Mapping[str, np.ndarray], scored: np.ndarray, bad: np.ndarray
+) -> list[str]:
+    """A line on stars that are hot by their reference labels, if any are scored."""
     hot = scored & (truth["teff"] > HOT) if "teff" in truth else np.zeros(len(scored), bool)
     rest = scored & ~hot
     if not hot.any() or rest.sum() < MIN_STARS:
         return []
     pair = truth[name][rest], predicted[rest]
     digits = decimals(name) or 1
+    told = f"{n_bad} of them flagged bad" if (n_bad := int((hot & bad).sum())) else "which no flag told"
     return [
-        f"{plain(name)}: {hot.sum()} scored rows are hotter than {HOT:g} K by the label table, which no flag told; without "
+        f"{plain(name)}: {hot.sum()} scored rows are hotter than {HOT:g} K by the label table, {told}; without "
         f"them R2 is {r2(*pair):.3f}, sigma {sigma(*pair):.{digits}f} (N {rest.sum()})"
     ]
 
