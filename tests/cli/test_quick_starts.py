@@ -18,6 +18,9 @@ MODELS = ("feh", "alphafe", "teff", "logg")
 
 TINY = ("lamost=150", "common=120", "edr=80", "miles=12", "xp_continuous=0")
 
+BAD = Flag.LOW_GOOD_FRACTION | Flag.NO_VELOCITY | Flag.NON_STELLAR | Flag.CONTINUUM_FAILED | Flag.LOW_SNR
+"""Flags of stars that are not judged."""
+
 SPECTRA = {"desi": "desi", "lamost": "lamost/spectra", "miles": "miles/spectra"}
 
 
@@ -58,9 +61,6 @@ def judged(folder, survey):
     keep = (rows >= 0) & ((catalog["flags"] & int(BAD)) == 0) & ~truth["outside"][rows]
     assert keep.mean() > 0.7
     return {name: column[keep] for name, column in catalog.items()}, {n: c[rows[keep]] for n, c in truth.items()}
-
-
-BAD = Flag.LOW_GOOD_FRACTION | Flag.NO_VELOCITY | Flag.NON_STELLAR | Flag.CONTINUUM_FAILED | Flag.LOW_SNR
 
 
 def test_one_line_correction():
