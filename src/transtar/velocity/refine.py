@@ -248,6 +248,10 @@ def refine(
             for j in range(m):
                 normal[j, j] *= 1 + 1e-10
                 normal[j, j] += 1e-30
+            # A matrix that is no number would be an exception, and end the measurement of all the others.
+            if not np.all(np.isfinite(normal)) or not np.all(np.isfinite(right)):
+                out[row, :] = np.nan
+                break
             inverse = np.linalg.inv(normal)
             solution = np.dot(inverse, right)
             moved = min(max(solution[n_terms], -3e-4), 3e-4)
@@ -282,6 +286,8 @@ def refine(
             if not abs(shift - guess) < FURTHEST:
                 out[row, 0] = np.nan
                 break
+        if not out[row, 0] > 0:
+            continue
         # What a polynomial without any line leaves.
         plain = np.zeros((n_terms, n_pixels))
         for j in range(n_terms):
