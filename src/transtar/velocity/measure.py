@@ -49,7 +49,7 @@ APART = 2
 
 FLOOR = 0.4
 """km/s, added to errors in quadrature: what a template costs that is not the star itself. With it 67 % of mock spectra of DESI
-whose lines are those of real stars are within their error; of mock spectra made by the very emulator of the templates 81 % are."""
+whose lines are those of real stars are within their error; 81 % are where the emulator of the templates has made the spectra."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class MeasuredVelocities:
         Radial velocity in km/s in the frame of the wavelengths, positive away from us; NaN where none could be measured.
     error : ndarray, shape (n,), float64
         1 sigma in km/s, from noise and misfit of the spectrum and 0.4 km/s for its template; NaN where there is no velocity. What
-        the wavelengths of a survey themselves are off by is not in it: against its own pipeline, LAMOST scatters 1.5 times as much.
+        the wavelengths of a survey themselves are off by is not in it: LAMOST against its pipeline scatters 1.5 times as much.
     good : ndarray, shape (n,), bool
         Whether the velocity is to be trusted: no other peak as high, and an error below 30 km/s.
     peak : ndarray, shape (n,), float64

@@ -51,6 +51,9 @@ MARGIN = 8.0
 
 ROUNDS = 6
 
+CLOSE = 1e-6
+"""A last step of so little in ln(wavelength), 0.3 km/s, leaves far less."""
+
 CLIP = 4.5
 """Residuals beyond so many sigma are left out, after the second round and the third."""
 
@@ -277,9 +280,9 @@ def refine(
             out[row, 2] = max(left - m, 1)
             out[row, 4] = solution[n_terms + 1]
             out[row, 5] = inverse[n_terms + 1, n_terms + 1] * chi2
-            if round > 0 and abs(moved) < 1e-7:
+            if round > 1 and abs(moved) < CLOSE:
                 break
-            if round in (1, 2):
+            if round < 3 and round > 0:
                 for i in range(n):
                     if used[i] * model[i] * model[i] > CLIP * CLIP * chi2:
                         used[i] = 0.0
