@@ -18,10 +18,10 @@ def main(given, answer):
     machine = RVM(np.arange(len(templates))[:, None], grid, templates)
     machine.make_cache(cache_name="B", wave_range=(wave[0] + 20, wave[-1] - 20), rv_grid=(-600, 600, 10))
     velocity = np.empty(len(content["flux"]))
-    start = time.perf_counter()
-    for i, (flux, error) in enumerate(zip(content["flux"], content["error"])):  # noqa: B905
-        velocity[i] = machine.measure(wave, flux, error, rv_grid=(-600, 600, 10), nmc=0, cache_name="B")["rv_opt"]
-    np.savez(answer, velocity=velocity, seconds=(time.perf_counter() - start) / len(velocity))
+    start = time.process_time()
+    for i, flux in enumerate(content["flux"]):
+        velocity[i] = machine.measure(wave, flux, rv_grid=(-600, 600, 10), cache_name="B")["rv_opt"]
+    np.savez(answer, velocity=velocity, seconds=(time.process_time() - start) / len(velocity))
 
 
 if __name__ == "__main__":

@@ -47,9 +47,9 @@ MOST_SECOND = 0.9
 APART = 2
 """Steps of the search by which another peak is away at the least."""
 
-ERROR_SCALE = 0.97
-"""Errors from chi square times this have 68 % of mock spectra of DESI within: they allow for wavelengths that lean, which those
-of the mock do not."""
+FLOOR = 0.4
+"""km/s, added to errors in quadrature: what a template costs that is not the star itself. With it 67 % of mock spectra of DESI
+whose lines are those of real stars are within their error; 81 % are where the emulator of the templates has made the spectra."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +61,8 @@ class MeasuredVelocities:
     velocity : ndarray, shape (n,), float64
         Radial velocity in km/s in the frame of the wavelengths, positive away from us; NaN where none could be measured.
     error : ndarray, shape (n,), float64
-        1 sigma in km/s from the noise and the misfit of the spectrum, NaN where there is no velocity. What the wavelengths of a
-        survey themselves are off by is not in it.
+        1 sigma in km/s, from noise and misfit of the spectrum and 0.4 km/s for its template; NaN where there is no velocity. What
+        the wavelengths of a survey themselves are off by is not in it: LAMOST against its pipeline scatters 1.5 times as much.
     good : ndarray, shape (n,), bool
         Whether the velocity is to be trusted: no other peak as high, and an error below 30 km/s.
     peak : ndarray, shape (n,), float64
@@ -131,21 +131,25 @@ def measure_velocities(
     names = np.array(templates.names)
 
     def run(rows: slice) -> None:
+        # What odd spectra overflow with ends as NaN.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            fill(rows)
+
+    def fill(rows: slice) -> None:
         flux, variance, weight, positive = pixels.take(batch, rows)
         peaks = search.run(flux, variance, weight > 0)
         log_stretch, error, gain = fits.run(flux, weight, peaks.template, peaks.velocity)
         velocity = SPEED_OF_LIGHT * np.expm1(log_stretch)
         usable = positive & peaks.usable
-        with np.errstate(invalid="ignore"):
-            clear = usable & (peaks.height > LEAST_HEIGHT) & (gain > LEAST_GAIN) & np.isfinite(error)
-            clear &= (np.abs(velocity) < FASTEST) & (np.abs(velocity - peaks.velocity) < MOST_STEP)
-            # A curve that still rises at the end of the search has no peak.
-            clear &= (peaks.lag > 0) & (peaks.lag < 2 * LAGS)
-            # Below is no star of the kinds that there are templates for.
-            clear &= peaks.height > LEAST_LIKENESS * np.sqrt(np.clip(1 - peaks.noise, 0, 1))
-            result.velocity[rows] = np.where(clear, velocity, np.nan)
-            result.error[rows] = np.where(clear, ERROR_SCALE * SPEED_OF_LIGHT * error, np.nan)
-            result.good[rows] = clear & (result.error[rows] < MOST_ERROR) & (second(peaks) < MOST_SECOND)
+        clear = usable & (peaks.height > LEAST_HEIGHT) & (gain > LEAST_GAIN) & np.isfinite(error)
+        clear &= (np.abs(velocity) < FASTEST) & (np.abs(velocity - peaks.velocity) < MOST_STEP)
+        # A curve that still rises at the end of the search has no peak.
+        clear &= (peaks.lag > 0) & (peaks.lag < 2 * LAGS)
+        # Below is no star of the kinds that there are templates for.
+        clear &= peaks.height > LEAST_LIKENESS * np.sqrt(np.clip(1 - peaks.noise, 0, 1))
+        result.velocity[rows] = np.where(clear, velocity, np.nan)
+        result.error[rows] = np.where(clear, np.hypot(SPEED_OF_LIGHT * error, FLOOR), np.nan)
+        result.good[rows] = clear & (result.error[rows] < MOST_ERROR) & (second(peaks) < MOST_SECOND)
         result.peak[rows] = np.where(usable, peaks.height, np.nan)
         result.template[rows] = np.where(usable, names[peaks.template], "")
 

@@ -51,6 +51,9 @@ MARGIN = 8.0
 
 ROUNDS = 6
 
+CLOSE = 1e-6
+"""A last step of so little in ln(wavelength), 0.3 km/s, leaves far less."""
+
 CLIP = 4.5
 """Residuals beyond so many sigma are left out, after the second round and the third."""
 
@@ -248,6 +251,10 @@ def refine(
             for j in range(m):
                 normal[j, j] *= 1 + 1e-10
                 normal[j, j] += 1e-30
+            # A matrix that is no number would be an exception, and end the measurement of all the others.
+            if not np.all(np.isfinite(normal)) or not np.all(np.isfinite(right)):
+                out[row, :] = np.nan
+                break
             inverse = np.linalg.inv(normal)
             solution = np.dot(inverse, right)
             moved = min(max(solution[n_terms], -3e-4), 3e-4)
@@ -273,15 +280,17 @@ def refine(
             out[row, 2] = max(left - m, 1)
             out[row, 4] = solution[n_terms + 1]
             out[row, 5] = inverse[n_terms + 1, n_terms + 1] * chi2
-            if round > 0 and abs(moved) < 1e-7:
+            if round > 1 and abs(moved) < CLOSE:
                 break
-            if round in (1, 2):
+            if round < 3 and round > 0:
                 for i in range(n):
                     if used[i] * model[i] * model[i] > CLIP * CLIP * chi2:
                         used[i] = 0.0
             if not abs(shift - guess) < FURTHEST:
                 out[row, 0] = np.nan
                 break
+        if not out[row, 0] > 0:
+            continue
         # What a polynomial without any line leaves.
         plain = np.zeros((n_terms, n_pixels))
         for j in range(n_terms):
