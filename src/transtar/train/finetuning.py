@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from ..datasets.stars import Stars
 from ..errors import InputError, SettingsError, shown
@@ -11,8 +10,8 @@ from ..models.estimator import Estimator
 from ..models.mlp import MLPSettings, build_mlp
 from ..preprocess import require_same
 from .fit import Fit, begin_fresh, carry_out
-from .loop import History, Progress
-from .new_label import begin_new_label, check_new_labels
+from .loop import Progress
+from .new_label import begin_with_new_label, check_new_labels
 from .settings import Pretrain, TrainSettings, plain
 from .shared import Shared
 from .strategies import Strategy
@@ -129,33 +128,9 @@ def begin_finetuning(
     check_fit(model, stars, new_label)
     if seed is not None and isinstance(strategy, TrainSettings):
         strategy = replace(strategy, seed=seed)
-    if not new_label or not strategy.uses_model:
-        return strategy.begin(model, stars, progress, shared)
-    if not strategy.fits:
-        raise SettingsError(
-            f"{strategy.name} leaves the model as it is, which predicts {', '.join(model.label_names)} and nothing of "
-            f"{', '.join(stars.label_names)}; choose a strategy that learns"
-        )
-    # Stars held out for validation have no say in the start either.
-    known = (
-        stars.split(strategy.validation_fraction, strategy.seed)[0] if isinstance(strategy, TrainSettings) else stars
-    )
-    model, note = begin_new_label(model, known)
-    begun = strategy.begin(model, stars, progress, shared)
-    return _noted(begun, note)
-
-
-def _noted(begun: Fit | Estimator, note: dict[str, Any]) -> Fit | Estimator:
-    """The same, with a note in the last step of its provenance."""
-    if isinstance(begun, Estimator):
-        return replace(begun, provenance=(*begun.provenance[:-1], begun.provenance[-1] | note))
-
-    def finish(history: History) -> Estimator:
-        noted = _noted(begun.finish(history), note)
-        assert isinstance(noted, Estimator)
-        return noted
-
-    return replace(begun, finish=finish)
+    if new_label:
+        return begin_with_new_label(strategy, model, stars, progress, shared)
+    return strategy.begin(model, stars, progress, shared)
 
 
 def _check_stars(stars: Stars) -> None:
