@@ -181,7 +181,7 @@ def test_several_labels_are_taken_one_for_one():
     assert (begun.label_min[1], note["slope"][1]) == (model.label_min[1], None)
     adapted = finetune(model, kept, strategy=Full(**FAST), new_label=True)
     assert adapted.label_min[1] == min(model.label_min[1], both[:, 1].min())
-    assert ", mg_fe from feh on 60 stars" in describe_last_step(adapted)
+    assert ", mg_fe from feh on " in describe_last_step(adapted)
 
 
 def test_a_fleet_learns_it_as_one_run_does(model):

@@ -14,7 +14,8 @@ from ..errors import SettingsError
 from ..models.estimator import Estimator
 from .by_number import MODERATE
 from .compare import cross_validate, error_limits, rms_difference, simplest_unbeaten
-from .finetuning import check_fit, finetune, require_learning
+from .finetuning import check_fit, finetune
+from .new_label import require_learning
 from .settings import TrainSettings, plain
 from .strategies import Strategy, strategies
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from ..datasets.stars import Stars
 from ..errors import InputError, SettingsError, shown
@@ -11,8 +10,8 @@ from ..models.estimator import Estimator
 from ..models.mlp import MLPSettings, build_mlp
 from ..preprocess import require_same
 from .fit import Fit, begin_fresh, carry_out
-from .loop import History, Progress
-from .new_label import begin_new_label, check_new_labels
+from .loop import Progress
+from .new_label import begin_with_new_label, check_new_labels
 from .settings import Pretrain, TrainSettings, plain
 from .shared import Shared
 from .strategies import Auto, Strategy
@@ -130,43 +129,9 @@ def begin_finetuning(
     if seed is not None and isinstance(strategy, TrainSettings | Auto):
         strategy = replace(strategy, seed=seed)
     # What `Auto` compares comes back here, each by itself.
-    if not new_label or not strategy.uses_model or isinstance(strategy, Auto):
-        return strategy.begin(model, stars, progress, shared)
-    require_learning(strategy, model, stars)
-    known = stars
-    if isinstance(strategy, TrainSettings):
-        # Stars held out for validation have no say in the start either.
-        known = stars.split(strategy.for_stars(len(stars)).validation_fraction or 0.0, strategy.seed)[0]
-    model, note = begin_new_label(model, known)
-    begun = strategy.begin(model, stars, progress, shared)
-    return _noted(begun, note)
-
-
-def require_learning(strategy: Strategy, model: Estimator, stars: Stars) -> None:
-    """Refuse a strategy that leaves a model as it is for labels that it does not predict.
-
-    Raises
-    ------
-    SettingsError
-    """
-    if not strategy.fits:
-        raise SettingsError(
-            f"{strategy.name} leaves the model as it is, which predicts {', '.join(model.label_names)} and nothing of "
-            f"{', '.join(stars.label_names)}; choose a strategy that learns"
-        )
-
-
-def _noted(begun: Fit | Estimator, note: dict[str, Any]) -> Fit | Estimator:
-    """The same, with a note in the last step of its provenance."""
-    if isinstance(begun, Estimator):
-        return replace(begun, provenance=(*begun.provenance[:-1], begun.provenance[-1] | note))
-
-    def finish(history: History) -> Estimator:
-        noted = _noted(begun.finish(history), note)
-        assert isinstance(noted, Estimator)
-        return noted
-
-    return replace(begun, finish=finish)
+    if new_label and not isinstance(strategy, Auto):
+        return begin_with_new_label(strategy, model, stars, progress, shared)
+    return strategy.begin(model, stars, progress, shared)
 
 
 def _check_stars(stars: Stars) -> None:

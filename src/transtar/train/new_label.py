@@ -10,9 +10,14 @@ import numpy as np
 import torch
 
 from ..datasets.stars import Stars
-from ..errors import InputError
+from ..errors import InputError, SettingsError
 from ..models.estimator import Estimator
 from ..models.networks import map_outputs
+from .fit import Fit
+from .loop import History, Progress
+from .settings import TrainSettings
+from .shared import Shared
+from .strategies import Strategy
 
 SHRINKAGE = 2.0
 """Strength with which the slope of the start is drawn to zero, in stars: with as many stars as this, half the way. It keeps a
@@ -106,6 +111,72 @@ def begin_new_label(model: Estimator, stars: Stars) -> tuple[Estimator, dict[str
         "offset": [float(offset[index]) if index in new else None for index in range(len(offset))],
     }
     return replace(model, network=network, label_names=stars.label_names, label_error=None, adapter=None, **parts), note
+
+
+def begin_with_new_label(
+    strategy: Strategy,
+    model: Estimator,
+    stars: Stars,
+    progress: Progress | None = None,
+    shared: Shared | None = None,
+) -> Fit | Estimator:
+    """Do what `Strategy.begin` does, from a model with the new labels in the place of old ones.
+
+    Parameters
+    ----------
+    strategy : Strategy
+        One that uses nothing of the model (scratch, ridge) needs no such start.
+    model, stars, progress, shared
+        As in `Strategy.begin`; the stars have the new labels.
+
+    Returns
+    -------
+    Fit or Estimator
+        What comes of it has the note of `begin_new_label` in the last step of its provenance.
+
+    Raises
+    ------
+    InputError
+        As `begin_new_label`.
+    SettingsError
+        If the strategy leaves the model as it is.
+    """
+    if not strategy.uses_model:
+        return strategy.begin(model, stars, progress, shared)
+    require_learning(strategy, model, stars)
+    known = stars
+    if isinstance(strategy, TrainSettings):
+        # Stars held out for validation have no say in the start either.
+        known = stars.split(strategy.for_stars(len(stars)).validation_fraction or 0.0, strategy.seed)[0]
+    begun, note = begin_new_label(model, known)
+    return _noted(strategy.begin(begun, stars, progress, shared), note)
+
+
+def require_learning(strategy: Strategy, model: Estimator, stars: Stars) -> None:
+    """Refuse a strategy that leaves a model as it is for labels that it does not predict.
+
+    Raises
+    ------
+    SettingsError
+    """
+    if not strategy.fits:
+        raise SettingsError(
+            f"{strategy.name} leaves the model as it is, which predicts {', '.join(model.label_names)} and nothing of "
+            f"{', '.join(stars.label_names)}; choose a strategy that learns"
+        )
+
+
+def _noted(begun: Fit | Estimator, note: dict[str, Any]) -> Fit | Estimator:
+    """The same, with a note in the last step of its provenance."""
+    if isinstance(begun, Estimator):
+        return replace(begun, provenance=(*begun.provenance[:-1], begun.provenance[-1] | note))
+
+    def finish(history: History) -> Estimator:
+        noted = _noted(begun.finish(history), note)
+        assert isinstance(noted, Estimator)
+        return noted
+
+    return replace(begun, finish=finish)
 
 
 def _line(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
