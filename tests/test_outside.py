@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from transtar import read_columns, read_set
+from transtar import read_set
+from transtar.catalog import read_columns
 from transtar.errors import MismatchError
 
 OUTSIDE = '''

@@ -64,7 +64,7 @@ class Prediction(Report):
         )
 
     def to_table(self) -> QTable:
-        """The catalog as an astropy table, with units and descriptions; see `transtar.read_columns`.
+        """The catalog as an astropy table, with units and descriptions; see `transtar.read_catalog`.
 
         Returns
         -------
@@ -73,10 +73,10 @@ class Prediction(Report):
         Raises
         ------
         InputError
-            If the catalog was written to a file; `transtar.read_columns` reads it.
+            If the catalog was written to a file; `transtar.read_catalog` reads it.
         """
         if self.columns is None:
-            raise InputError("the catalog was written to a file; transtar.read_columns reads it")
+            raise InputError("the catalog was written to a file; transtar.read_catalog reads it")
         return to_table(self.columns, self.metadata)
 
 
