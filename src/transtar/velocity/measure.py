@@ -116,7 +116,7 @@ def measure_velocities(
         Ranges in Angstrom (vacuum, observed frame) that are left out.
     resolution : float, optional
         Resolving power of the spectra, above 0; if not given 1800, or less where pixels are coarser than that. The widths of
-        lines correct it, from 700 up: spectra of less need to have it stated, or are off by more than their errors.
+        lines correct it, from 500 up: spectra of less need to have it stated, or are off by more than their errors.
     threads : int, optional
         Number of threads; all processors if not given.
 
