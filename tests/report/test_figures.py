@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import matplotlib
 import numpy as np
 import pytest
@@ -83,6 +85,23 @@ def test_an_empty_place_leaves_the_labels_to_its_neighbours():
     assert not figure.axes[3].axison
     assert [axes.get_ylabel() for axes in figure.axes[3:]] == ["", r"predicted [$\alpha$/Fe]", ""]
     assert figure.axes[4].yaxis.get_tick_params()["labelleft"]
+
+
+@pytest.mark.parametrize(("n", "columns"), [(1, 1), (2, 1), (4, 3), (5, 4)])
+@pytest.mark.parametrize("poor", [False, True])
+@pytest.mark.parametrize("labels", [("feh",), ("feh", "teff")])
+def test_nothing_is_cropped(n, columns, poor, labels):
+    panels = [panel(label=labels[i % len(labels)], title=f"adapted {i}") for i in range(n)]
+    if not poor:
+        panels = [replace(one, poor=None) for one in panels]
+    figure = one_to_one(panels, columns=columns)
+    figure.canvas.draw()
+    texts = [
+        text for axes in figure.axes for text in (axes.title, axes.xaxis.label, axes.yaxis.label) if text.get_text()
+    ]
+    for shown in [*texts, *figure.legends]:
+        box = shown.get_window_extent()
+        assert min(box.x0, box.y0, figure.bbox.x1 - box.x1, figure.bbox.y1 - box.y1) > 0, shown
 
 
 def test_scores_stand_where_fewer_stars_are():

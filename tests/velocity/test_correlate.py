@@ -46,6 +46,18 @@ def test_correlation_is_that_of_numpy():
     np.testing.assert_allclose(peaks.velocity, [100, -200], atol=25)
 
 
+def test_templates_are_moved_once_for_many_wavelengths():
+    templates = load_templates(1800.0)
+    searches = [Search.on(LAMOST_WAVE[200:1900] * (1 + shift), templates) for shift in (0.0, 1e-5, 1e-3)]
+    assert all(search.shifted is searches[0].shifted for search in searches)
+    # Where they begin later, on points of the same grid.
+    late = Search.on(LAMOST_WAVE[600:1900], templates)
+    steps = (late.start - searches[0].start) / STEP
+    assert steps > 100
+    assert abs(steps - round(steps)) < 1e-6
+    assert late.start >= np.log(LAMOST_WAVE[600])
+
+
 def test_noise_is_told_from_lines():
     templates = load_templates(1800.0)
     search = Search.on(LAMOST_WAVE[200:1850], templates)

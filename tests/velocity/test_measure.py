@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from tests.velocity.made import DESI_WAVE, LAMOST_WAVE, batch_of, observed
+from transtar.errors import SettingsError
+from transtar.grids import SPEED_OF_LIGHT
 from transtar.velocity import measure_velocities
 from transtar.velocity.templates import load_templates
 
@@ -128,6 +130,35 @@ def test_resolving_power_need_not_be_known(resolution):
     measured = measure_velocities(batch)
     assert measured.good.all()
     assert (np.abs(measured.velocity + 90) < 4 * measured.error + 1).all()
+
+
+def test_coarse_pixels_tell_the_resolving_power():
+    rows = [4, 12, 24, 40] * 10
+    wave = np.exp(np.arange(np.log(3800), np.log(5800), 300 / SPEED_OF_LIGHT))
+    measured = measure_velocities(observed(rows, 60.0, wave, resolution=350.0))
+    pull = (measured.velocity - 60.0) / measured.error
+    assert measured.good.mean() > 0.9
+    assert np.sqrt(np.nanmean(pull**2)) < 2
+
+
+@pytest.mark.parametrize(
+    "given", [{"resolution": -5.0}, {"resolution": 0}, {"resolution": np.nan}, {"resolution": "R"}, {"threads": 0}]
+)
+def test_impossible_numbers_are_refused(given):
+    with pytest.raises(SettingsError, match=next(iter(given))):
+        measure_velocities(observed([3], 0.0), **given)
+
+
+@pytest.mark.parametrize("given", [[], [observed([3], 0.0)], np.ones(3), None])
+def test_what_is_no_batch_is_refused(given):
+    with pytest.raises(SettingsError, match="SpectrumBatch"):
+        measure_velocities(given)
+
+
+def test_the_print_is_short():
+    shown = repr(measure_velocities(observed([3, 20], 0.0)))
+    assert shown.startswith("MeasuredVelocities: 2 spectra, 2 with a velocity, 2 of them good\n")
+    assert len(shown.splitlines()) == 3
 
 
 def test_very_fine_pixels():

@@ -89,10 +89,13 @@ class Measured:
         Its sky lines and resolution are used.
     threads : int, optional
         All processors if not given.
+    needed : bool
+        Whether spectra without a velocity are flagged: those brought to rest are, those left in the observed frame are not.
     """
 
     survey: Survey
     threads: int | None = None
+    needed: bool = True
     n: int = 0
     n_rest: int = 0
     n_known: int = 0
@@ -148,8 +151,12 @@ class Measured:
         if self.n_known:
             line += f", median error {np.median(np.concatenate(self.errors)):.1f} km/s"
         if self.n_known < tried:
-            line += f"; {tried - self.n_known} show no clear one (flag NO_VELOCITY)"
-        return line
+            line += f"; {tried - self.n_known} show no clear one{' (flag NO_VELOCITY)' if self.needed else ''}"
+        return (
+            line
+            if self.needed
+            else f"{line}; they are not taken out, the preprocessing leaves spectra in the observed frame"
+        )
 
 
 def _middle_and_scatter(values: np.ndarray) -> tuple[float, float]:

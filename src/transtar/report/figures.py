@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ TOLERANCES = {"teff": 200.0, "logg": 0.3}
 
 DENSE = 2000
 """Stars from which a panel shows their density."""
+
+NARROW = 4.5
+"""Inches: below, the legend has two columns."""
 
 MOST_COLUMNS = 6
 """Panels that can be read side by side on a page."""
@@ -88,8 +92,11 @@ def one_to_one(panels: Sequence[Panel | None], columns: int = 4) -> Figure:
     titled = 1 + sum(_differ(panels, row * columns, columns, "title") for row in range(rows - 1))
     width = min(PAGE_WIDTH / max(columns, 3) * columns + 0.3, PAGE_WIDTH)
     side = (width - 0.45) / columns - 0.12
+    handles = _handles(drawn)
+    across = 2 if width < NARROW else len(handles)
+    below_all = 0.3 + 0.16 * (-(-len(handles) // across) - 1)
     with paper_style():
-        figure = new_figure(width, (side + 0.1) * rows + 0.22 * titled + 0.36 * labelled + 0.3)
+        figure = new_figure(width, (side + 0.1) * rows + 0.22 * titled + 0.36 * labelled + below_all)
         axes = figure.subplots(rows, columns, squeeze=False)
         of_label = {label: [p for p in drawn if p.label == label] for label in {p.label for p in drawn}}
         limits = {label: _limits(members) for label, members in of_label.items()}
@@ -113,13 +120,18 @@ def one_to_one(panels: Sequence[Panel | None], columns: int = 4) -> Figure:
         for number, place in enumerate(axes.flat):
             if number >= len(panels) or panels[number] is None:
                 place.set_axis_off()
-        _legend(figure, drawn)
+        tight = {"handlelength": 1.6, "columnspacing": 1.0} if width < NARROW else {"columnspacing": 1.4}
+        figure.legend(handles=handles, loc="outside lower center", ncols=across, handletextpad=0.4, **tight)
     return figure
 
 
 def _differ(panels: Sequence[Panel | None], start: int, columns: int, what: str) -> bool:
-    pairs = zip(panels[start : start + columns], panels[start + columns : start + 2 * columns], strict=False)
-    return any(b is not None and (a is None or getattr(a, what) != getattr(b, what)) for a, b in pairs)
+    pairs = zip_longest(panels[start : start + columns], panels[start + columns : start + 2 * columns])
+    return any(
+        # Above an empty place a panel keeps its axis label.
+        (what == "label" and a is not None) if b is None else a is None or getattr(a, what) != getattr(b, what)
+        for a, b in pairs
+    )
 
 
 def _free_corner(panels: Sequence[Panel], limits: tuple[float, float]) -> str:
@@ -197,7 +209,8 @@ def _draw(axes: Axes, panel: Panel, limits: tuple[float, float], corner: str, co
     )  # fmt: skip
 
 
-def _legend(figure: Figure, panels: Sequence[Panel]) -> None:
+def _handles(panels: Sequence[Panel]) -> list[Line2D]:
+    """What the legend shows."""
     marked = [p for p in panels if p.poor is not None and np.any(p.poor)]
     others = "[Fe/H] ≥ −1" if marked else "stars"
     if any(len(p.reference) > DENSE for p in panels):
@@ -212,9 +225,7 @@ def _legend(figure: Figure, panels: Sequence[Panel]) -> None:
     handles.append(Line2D([], [], ls="--", color="black", lw=1, label="1:1"))
     spans = [f"{TOLERANCES.get(name, 0.2):g} {_unit(name)}" for name in dict.fromkeys(p.label for p in panels)]
     handles.append(Line2D([], [], ls=":", color="#555555", lw=1, label=f"±{' / '.join(dict.fromkeys(spans))}"))
-    narrow = figure.get_size_inches()[0] < 4.5
-    columns = 2 if narrow else len(handles)
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns, handletextpad=0.4, columnspacing=1.4)
+    return handles
 
 
 def _unit(label: str) -> str:

@@ -8,6 +8,7 @@ matrix product; that is the cross-correlation of Tonry & Davis (1979, AJ 84, 151
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
@@ -65,23 +66,15 @@ class Search:
     @classmethod
     def on(cls, wave: np.ndarray, templates: Templates) -> Search | None:
         """Prepare for spectra on `wave` (Angstrom); None where they have too few pixels in the range of the templates."""
-        low, high = max(RANGE[0], wave[0]), min(RANGE[1], wave[-1])
-        n = int(np.log(high / low) / STEP) + 1 if high > low else 0
+        first = max(int(np.ceil(np.log(wave[0] / RANGE[0]) / STEP)), 0)
+        n = int(np.log(min(RANGE[1], wave[-1]) / RANGE[0]) / STEP) + 1 - first
         if n < LEAST_POINTS:
             return None
-        grid = np.log(low) + STEP * np.arange(n)
+        grid = np.log(RANGE[0]) + STEP * np.arange(first, first + n)
         onto = triangles(np.log(wave), grid)
         if np.count_nonzero(np.diff(onto.indptr)) < LEAST_POINTS:
             return None
-        lags = np.arange(-LAGS, LAGS + 1)
-        flat = np.empty((len(templates.flux), len(lags), n), np.float32)
-        everywhere = np.ones((1, n), np.float32)
-        for k, flux in enumerate(templates.flux):
-            values = np.interp(grid[None, :] - STEP * lags[:, None], templates.log_wave, flux)
-            flat[k] = values / running_mean(values, everywhere) - 1
-        shifted = np.ascontiguousarray(flat.reshape(-1, n).T)
-        squared = np.ascontiguousarray(flat[:, LAGS].T) ** 2
-        return cls(float(grid[0]), onto, shifted, squared, _roughness(onto))
+        return cls(float(grid[0]), onto, *_at_all_lags(templates, first, n), _roughness(onto))
 
     def run(self, flux: np.ndarray, variance: np.ndarray | None, good: np.ndarray) -> Peaks:
         """Correlate a block of spectra.
@@ -132,6 +125,22 @@ class Search:
         squares = self.onto.multiply(self.onto).tocsr()
         noise = (squares @ variance.T).T / (total * level) ** 2
         return values.astype(np.float32), (used / (noise + MISMATCH**2)).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _at_all_lags(templates: Templates, first: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """`shifted` and `squared` of a `Search` on `n` points from the one numbered `first`.
+
+    They take half a second, the search of a star less than a millisecond, and files of one spectrum each come by the thousand.
+    """
+    grid = np.log(RANGE[0]) + STEP * np.arange(first, first + n)
+    lags = np.arange(-LAGS, LAGS + 1)
+    flat = np.empty((len(templates.flux), len(lags), n), np.float32)
+    everywhere = np.ones((1, n), np.float32)
+    for k, flux in enumerate(templates.flux):
+        values = np.interp(grid[None, :] - STEP * lags[:, None], templates.log_wave, flux)
+        flat[k] = values / running_mean(values, everywhere) - 1
+    return np.ascontiguousarray(flat.reshape(-1, n).T), np.ascontiguousarray(flat[:, LAGS].T) ** 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ..checks import MOST_WORKERS, check_real, check_whole
+from ..errors import SettingsError
 from ..grids import SPEED_OF_LIGHT
 from ..spectra import SpectrumBatch
+from ..summary import summary
 from .correlate import LAGS, Peaks, Search
 from .pixels import native
 from .templates import load_templates
@@ -81,6 +84,16 @@ class MeasuredVelocities:
     def __len__(self) -> int:
         return len(self.velocity)
 
+    def __repr__(self) -> str:
+        known = np.isfinite(self.velocity)
+        return summary(
+            f"MeasuredVelocities: {len(self):,} spectra, {known.sum():,} with a velocity, {self.good.sum():,} of them good",
+            {
+                "median error": f"{np.median(self.error[self.good]):.1f} km/s" if self.good.any() else None,
+                "columns": ", ".join(field.name for field in fields(self)),
+            },
+        )
+
 
 def measure_velocities(
     batch: SpectrumBatch,
@@ -102,7 +115,8 @@ def measure_velocities(
     sky_lines : tuple of (float, float)
         Ranges in Angstrom (vacuum, observed frame) that are left out.
     resolution : float, optional
-        Resolving power of the spectra; 1800 if not given. A wrong one costs accuracy, not truth.
+        Resolving power of the spectra, above 0; if not given 1800, or less where pixels are coarser than that. The widths of
+        lines correct it, from 500 up: spectra of less need to have it stated, or are off by more than their errors.
     threads : int, optional
         Number of threads; all processors if not given.
 
@@ -115,10 +129,21 @@ def measure_velocities(
     ------
     InputError
         If the templates that ship with transtar are damaged.
+    SettingsError
+        If the batch is something else, or a number is impossible.
     """
+    if not isinstance(batch, SpectrumBatch):
+        raise SettingsError(
+            f"velocities are measured in a SpectrumBatch, not in a {type(batch).__name__}: from_spectrum makes one of spectra of "
+            "specutils, and stream gives those of files, one after another"
+        )
+    if resolution is not None:
+        check_real(resolution, "resolution", 0, above=True)
+    if threads is not None:
+        check_whole(threads, "threads", 1, MOST_WORKERS)
     n = len(batch)
     pixels = native(batch.wave, sky_lines)
-    power = NOMINAL if pixels is None else pixels.resolving_power(resolution) or NOMINAL
+    power = NOMINAL if pixels is None else pixels.resolving_power(resolution, NOMINAL)
     templates = load_templates(power)
     result = MeasuredVelocities(
         np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, bool), np.full(n, np.nan),

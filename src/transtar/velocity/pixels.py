@@ -98,10 +98,12 @@ class Pixels:
             variance = np.where(enough, SHARED * (squares @ variance.T).T / total**2, 0).astype(np.float32)
         return flux, enough, variance
 
-    def resolving_power(self, resolution: float | None) -> float | None:
-        """What is left of a resolving power after averaging."""
+    def resolving_power(self, resolution: float | None, nominal: float) -> float:
+        """What is left of a resolving power after averaging; where it is not known, `nominal` or what the pixels allow."""
         if self.onto is None:
-            return resolution
+            # In steps of a tenth: templates are kept by resolving power, and each file may have pixels of its own.
+            allowed = 1.1 ** np.floor(np.log(0.5 / np.median(np.diff(np.log(self.wave)))) / np.log(1.1))
+            return resolution or float(min(nominal, allowed))
         fwhm = 2 * AVERAGED * np.sqrt(8 * np.log(2) / 6) / SPEED_OF_LIGHT
         return float(((resolution or MOST) ** -2.0 + fwhm**2) ** -0.5)
 
