@@ -7,6 +7,7 @@ from transtar.catalog import write_catalog
 from transtar.errors import InputError, SettingsError
 from transtar.evaluate import evaluate_catalog, evaluate_files, format_table, write_metrics
 from transtar.evaluate.catalog import _stars, match
+from transtar.evaluate.score_files import read_second
 from transtar.flags import BAD, Flag
 from transtar.labels import read_labels
 
@@ -114,6 +115,19 @@ def test_a_catalog_without_flags_says_what_is_not_known():
     assert "whether a model saw its stars is not known" in format_table(evaluate_catalog(catalog, reference))
 
 
+def test_flags_of_another_origin_are_refused_or_told():
+    catalog, reference = tables()
+    catalog["flags"][3] = 1 << 20
+    with pytest.raises(
+        InputError, match="not one that predict writes: 1 rows have bits that no flag has, the first 1048576"
+    ):
+        evaluate_catalog(catalog, reference, n_boot=10)
+    catalog["flags"][3] = Flag.LOW_GOOD_FRACTION
+    (note,) = evaluate_catalog(catalog, reference, n_boot=10).notes
+    assert note == "the column 'flags' is taken for one that predict wrote: 1 LOW_GOOD_FRACTION"
+    assert evaluate_catalog(catalog | {"survey": np.full(60, "miles")}, reference, n_boot=10).notes == []
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "fits", "csv"])
 def test_files_to_metrics_json(tmp_path, suffix):
     catalog, reference = tables()
@@ -153,6 +167,7 @@ def test_hot_stars_that_no_flag_told_are_told():
         "[Fe/H]: 7 scored rows are hotter than 7500 K by the label table, which no flag told; without them R2"
     )
     catalog["flags"][np.isin(catalog["id"], reference["id"][:7])] = Flag.HOT_STAR
+    catalog["survey"] = np.full(60, "miles")
     without = evaluate_catalog(catalog, reference, n_boot=0)
     assert not without.notes
     (every,) = evaluate_catalog(catalog, reference, n_boot=0, keep_bad=True).notes
@@ -223,6 +238,11 @@ def test_a_column_of_the_second_catalog_is_named(tmp_path):
     write_catalog(tmp_path / "catalog.csv", catalog)
     with pytest.raises(SettingsError, match=r"one column is of one label, and 2 are scored \(teff, feh\)"):
         evaluate_files(*given, second=f"{tmp_path / 'labels.csv'}:other")
+
+
+def test_a_colon_without_a_column_is_refused():
+    with pytest.raises(SettingsError, match="no column is named after the colon"):
+        read_second("second.csv:", ["feh"])
 
 
 def test_visits_of_a_star_are_one_star_by_entry_or_by_name():

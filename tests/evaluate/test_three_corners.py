@@ -80,5 +80,9 @@ def test_missing_labels_shapes_and_copies():
         three_corners(a[:21], b[:21], c[:21])
     with pytest.raises(InputError, match="second and prediction have the same labels for all 38 stars"):
         three_corners(a, b, b + 0 * c)
+    with pytest.raises(InputError, match="second and prediction have the same labels for all 38 stars"):
+        three_corners(a, b, b.astype(np.float32))
+    with pytest.raises(InputError, match="both catalogs have the same labels but for a constant"):
+        three_corners(a, a - 0.1, c)
     with pytest.raises(InputError, match="have shapes"):
         three_corners(a, b, c[1:])

@@ -35,6 +35,12 @@ def test_one_to_one_has_lines_scores_and_labels():
     assert [text.get_text() for text in figure.legends[0].get_texts()][-1] == "±0.2 dex"
 
 
+def test_panels_without_titles_have_no_room_for_them():
+    figure = one_to_one([panel(title="") for _ in range(3)])
+    figure.draw_without_rendering()
+    assert figure.axes[0].get_window_extent().y1 > 0.95 * figure.bbox.y1
+
+
 def test_metal_poor_stars_have_their_own_marker():
     markers = {line.get_marker(): len(line.get_xdata()) for line in one_to_one([panel()]).axes[0].lines}
     assert markers["^"] == panel().poor.sum()

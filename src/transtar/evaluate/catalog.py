@@ -13,6 +13,7 @@ from ..flags import BAD, NO_LABEL, Flag, count, has
 from ..glossary import LABELS, decimals, plain
 from ..labels import KEY_PARTS, join
 from ..quality import Quality
+from .coverage import coverage
 from .metrics import CLIP, METRICS, PASSES, r2, sigma
 from .nulls import Scores, null_scores
 from .regimes import ALWAYS, MIN_STARS, evaluate, regimes
@@ -76,6 +77,9 @@ class Evaluation:
         {label: ThreeCorners}, where there is a second catalog of labels.
     stars : dict
         {label: Scored}
+    coverage : dict
+        {label: {regime: (n, share within once, within twice the stated error)}} of labels with an error, see
+        `transtar.evaluate.coverage`.
     """
 
     metrics: dict[str, dict[str, dict[str, float]]]
@@ -87,6 +91,7 @@ class Evaluation:
     nulls: dict[str, dict[str, Scores]] = field(default_factory=dict)
     noise: dict[str, ThreeCorners] = field(default_factory=dict)
     stars: dict[str, Scored] = field(default_factory=dict)
+    coverage: dict[str, dict[str, tuple[int, float, float]]] = field(default_factory=dict)
 
 
 def evaluate_catalog(
@@ -157,6 +162,11 @@ def evaluate_catalog(
         result.metrics[name] = evaluate(np.where(scored, predicted, np.nan), truth[name], masks, n_boot, seed)
         result.nulls[name], more = null_scores(name, truth, scored, stars, masks, n_boot, seed)
         notes += more + _hot_note(name, predicted, truth, scored, has(flags, BAD))
+        if f"{name}_err" in catalog:
+            error = np.where(scored, np.asarray(catalog[f"{name}_err"], np.float64), np.nan)
+            shown = {regime: masks[regime] for regime in result.metrics[name]}
+            if shares := coverage(predicted, error, truth[name], shown):
+                result.coverage[name] = shares
         poor = masks.get("poor", np.zeros(len(rows), bool))
         result.stars[name] = Scored(truth[name][scored], predicted[scored], poor[scored], scored)
     if second is not None:
@@ -265,7 +275,17 @@ def match(catalog: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]
 
 def _flags(catalog: Mapping[str, np.ndarray], n: int) -> tuple[np.ndarray, list[str]]:
     if "flags" in catalog:
-        return np.asarray(catalog["flags"]).astype(np.int64), []
+        flags = np.asarray(catalog["flags"]).astype(np.int64)
+        others = flags[(flags & ~sum(Flag)) != 0]
+        if len(others):
+            raise InputError(
+                f"the column 'flags' is not one that predict writes: {len(others)} rows have bits that no flag has, the first "
+                f"{others[0]}; if it is of another origin, give it another name"
+            )
+        if "survey" not in catalog and flags.any():
+            told = ", ".join(f"{n} {name}" for name, n in count(flags).items())
+            return flags, [f"the column 'flags' is taken for one that predict wrote: {told}"]
+        return flags, []
     note = (
         "the catalog has no column 'flags': whether a model saw its stars is not known, nor which of its rows are bad"
     )
@@ -300,6 +320,12 @@ def format_table(evaluation: Evaluation) -> str:
         lines += [_row(label, regime, row, metrics) for regime, row in scores.items()]
         for null, rows in evaluation.nulls.get(label, {}).items():
             lines += [_row(label, f"{null}, {regime}", rows[regime], metrics) for regime in ALWAYS if regime in rows]
+        if label in evaluation.coverage:
+            lines.append(f"  within once and twice {label}_err (Gaussian: 68 and 95%)")
+            lines += [
+                f"    {regime:<{WIDTH - 4}}{n:>7}{once:>9.0%}{twice:>9.0%}"
+                for regime, (n, once, twice) in evaluation.coverage[label].items()
+            ]
         if label in evaluation.noise:
             lines += _noise_lines(label, evaluation.noise[label])
         left = evaluation.left_out[label]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, SettingsError
 from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT
 from ..tables import KEY_PARTS, Column, Table, canonical_label, key_column, open_table, read_table
 from ..tables.column_names import SPELLINGS, two_columns
@@ -160,11 +160,13 @@ def read_split(
 
 
 def file_and_column(source: str | os.PathLike) -> tuple[Path, str | None]:
-    """Part ``FILE:COLUMN``; of ``FILE`` alone the column is None."""
+    """Part ``FILE:COLUMN``; of ``FILE`` alone the column is None, and ``FILE:`` is an error."""
     name = str(source)
     if not os.path.exists(name):
         before, colon, after = name.rpartition(":")
         if colon and before and (os.sep not in after or os.path.exists(before)):
+            if not after.strip():
+                raise SettingsError(f"{name}: no column is named after the colon")
             return Path(before), after
     return Path(name), None
 

@@ -27,6 +27,7 @@ PREDICTION = "prediction"
 """Name of what is scored, among the null models."""
 
 SCORES = ("n", "n_clipped", "r2", "r2_err", *(name for name in METRICS if name != "r2"))
+WITHIN = ("within_err", "within_2err")
 NOISE = ("sigma", "sigma_err", "variance", "variance_err", "negative")
 MEMBERS = ("reference", "second", "predicted")
 
@@ -87,9 +88,18 @@ def _rows(evaluation: Evaluation) -> Iterable[tuple[str, str, str, Mapping[str, 
 def scores_csv(evaluation: Evaluation) -> str:
     """One line for each label, model (`PREDICTION` or a null model) and regime; what is no number is empty."""
     return _csv(
-        ("label", "model", "regime", *SCORES),
-        ((label, model, regime, *(row[name] for name in SCORES)) for label, model, regime, row in _rows(evaluation)),
+        ("label", "model", "regime", *SCORES, *WITHIN),
+        (
+            (label, model, regime, *(row[name] for name in SCORES), *_within(evaluation, label, model, regime))
+            for label, model, regime, row in _rows(evaluation)
+        ),
     )
+
+
+def _within(evaluation: Evaluation, label: str, model: str, regime: str) -> tuple[float, float]:
+    """Shares of stars within the stated error; NaN for null models, which state none."""
+    _, once, twice = evaluation.coverage.get(label, {}).get(regime, (0, math.nan, math.nan))
+    return (once, twice) if model == PREDICTION else (math.nan, math.nan)
 
 
 def noise_csv(evaluation: Evaluation) -> str:

@@ -89,7 +89,8 @@ def one_to_one(panels: Sequence[Panel | None], columns: int = 4) -> Figure:
     rows = -(-len(panels) // columns)
     # One below the other: titles and axis labels take room only where they are not those of the row above or below.
     labelled = 1 + sum(_differ(panels, row * columns, columns, "label") for row in range(rows - 1))
-    titled = 1 + sum(_differ(panels, row * columns, columns, "title") for row in range(rows - 1))
+    titled = sum(_differ(panels, row * columns, columns, "title") for row in range(rows - 1))
+    titled += any(panel is not None and panel.title for panel in panels[:columns])
     width = min(PAGE_WIDTH / max(columns, 3) * columns + 0.3, PAGE_WIDTH)
     side = (width - 0.45) / columns - 0.12
     handles = _handles(drawn)
