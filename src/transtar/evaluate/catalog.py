@@ -52,9 +52,9 @@ class Scored:
     rows: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
-    """Scores of a catalog.
+    """Scores of a catalog; prints as the table that `transtar evaluate` shows.
 
     Parameters
     ----------
@@ -87,6 +87,9 @@ class Evaluation:
     nulls: dict[str, dict[str, Scores]] = field(default_factory=dict)
     noise: dict[str, ThreeCorners] = field(default_factory=dict)
     stars: dict[str, Scored] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return format_table(self)
 
 
 def evaluate_catalog(
