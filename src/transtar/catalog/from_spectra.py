@@ -76,7 +76,7 @@ def predict_spectra(
         for batch in batches:
             known = get_survey(batch.survey if survey is None else survey)
             if velocities is not None:
-                source = sources.setdefault(known.name, Measured(known, threads, settings.frame == "rest"))
+                source = sources.setdefault(known.name, Measured(known, threads, settings))
                 batch = source.give(batch)
             yield batch, preprocess_batch(batch, known, settings, threads=threads, quality=thresholds)
 
