@@ -118,7 +118,7 @@ def test_what_a_spectrum_says_is_not_overridden(batch):
     assert transtar.from_spectrum(spectrum).frame == "rest"
 
 
-def test_velocities_are_measured_where_that_is_asked_for():
+def test_velocities_are_measured_where_that_is_asked_for(caplog):
     emulator = load_emulator()
     lines = gaussian_filter1d(emulator.flux(np.array([[5600.0, 4.2, -0.4, 0.1, 1.1, 0.0]]))[0], 14)
     wave = np.arange(3900.0, 5700.0, 0.9)
@@ -126,6 +126,7 @@ def test_velocities_are_measured_where_that_is_asked_for():
     batch = SpectrumBatch(wave, flux, None, np.zeros(flux.shape, bool), np.arange(2), "generic")
     without = predict_spectra("mock-feh", batch)
     assert np.isnan(without.columns["feh"]).all()
+    assert "or have them measured: velocities='measure'; if" in caplog.text
     measured = predict_spectra("mock-feh", batch, velocities="measure")
     np.testing.assert_allclose(measured.columns["velocity"], [0, 150], atol=2)
     np.testing.assert_allclose(*measured.columns["feh"], atol=0.05)

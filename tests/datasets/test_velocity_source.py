@@ -12,6 +12,7 @@ from transtar.datasets.prepare import prepare
 from transtar.datasets.velocity_source import Measured
 from transtar.errors import SettingsError
 from transtar.flags import Flag
+from transtar.preprocess import Preprocessing
 from transtar.spectra import SpectrumBatch
 from transtar.surveys import Stated, get_survey
 from transtar.velocity import MeasuredVelocities
@@ -21,13 +22,20 @@ from ..made_surveys import made_lamost
 LAMOST = get_survey("lamost")
 
 
-def batch(n=20, frame="observed", given=None):
-    wave = np.linspace(3900.0, 5700.0, 50)
+def batch(n=20, frame="observed", given=None, pixels=200):
+    wave = np.linspace(3900.0, 5700.0, pixels)
     meta = {"file": np.array([f"{i}" for i in range(n)])}
     if given is not None:
         meta["velocity"] = np.asarray(given, float)
     return SpectrumBatch(
-        wave, np.ones((n, 50), np.float32), None, np.zeros((n, 50), bool), np.arange(n), "lamost", frame, meta=meta
+        wave,
+        np.ones((n, pixels), np.float32),
+        None,
+        np.zeros((n, pixels), bool),
+        np.arange(n),
+        "lamost",
+        frame,
+        meta=meta,
     )
 
 
@@ -83,12 +91,21 @@ def test_spectra_at_rest_are_left_as_they_are(measuring):
 
 
 def test_in_the_observed_frame_none_are_flagged(measuring):
-    source = Measured(LAMOST, needed=False)
+    source = Measured(LAMOST, settings=Preprocessing(frame="observed"))
     source.give(batch())
     assert source.lines() == [
         "velocities: measured for 19 of 20 spectra, median error 2.0 km/s; 1 show no clear one; they are not taken out, the "
         "preprocessing leaves spectra in the observed frame"
     ]
+
+
+def test_what_the_grid_refuses_is_not_counted(measuring):
+    source = Measured(LAMOST, settings=Preprocessing())
+    coarse = batch(pixels=50)
+    assert source.give(coarse) is coarse
+    assert source.lines() == []
+    source.give(batch())
+    assert source.lines()[0].startswith("velocities: measured for 19 of 20 spectra")
 
 
 def test_a_frame_of_rest_contradicts_it(tmp_path):

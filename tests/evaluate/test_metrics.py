@@ -85,5 +85,7 @@ def test_a_metric_that_is_added_is_scored_and_printed(monkeypatch):
     reference = np.linspace(-2, 0, 9)
     scores = evaluate(reference + 0.25, reference, {"all": np.ones(9, bool)})
     assert scores["all"]["mad"] == pytest.approx(0.25)
-    head, row, *_ = format_table(Evaluation({"feh": scores}, 9, {"feh": {}}, {"feh": {}})).splitlines()
+    evaluation = Evaluation({"feh": scores}, 9, {"feh": {}}, {"feh": {}})
+    assert repr(evaluation) == format_table(evaluation)
+    head, row, *_ = format_table(evaluation).splitlines()
     assert (head.split()[-1], row.split()[-1]) == ("mad", "0.250")

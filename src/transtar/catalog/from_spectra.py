@@ -76,7 +76,7 @@ def predict_spectra(
         for batch in batches:
             known = get_survey(batch.survey if survey is None else survey)
             if velocities is not None:
-                source = sources.setdefault(known.name, Measured(known, threads, settings.frame == "rest"))
+                source = sources.setdefault(known.name, Measured(known, threads, settings))
                 batch = source.give(batch)
             yield batch, preprocess_batch(batch, known, settings, threads=threads, quality=thresholds)
 
@@ -85,7 +85,7 @@ def predict_spectra(
     predict_into(result, estimators, names, prepared(), None, thresholds)
     result.lines += [line for source in sources.values() for line in source.lines()]
     known = get_survey(batches[0].survey if survey is None else survey)
-    tell_no_velocities(known, result.flags, result.n_spectra, velocities)
+    tell_no_velocities(known, result.flags, result.n_spectra, velocities, in_memory=True)
     return result
 
 

@@ -90,9 +90,21 @@ def fast_line(n: int) -> list[str]:
     ]
 
 
-def tell_no_velocities(survey: Survey, flags: Mapping[str, int], n: int, velocities: str | None) -> None:
-    """Tell what to do where none of `n` spectra has a velocity, by the counts of flags and what was said of velocities."""
+def tell_no_velocities(
+    survey: Survey, flags: Mapping[str, int], n: int, velocities: str | None, in_memory: bool = False
+) -> None:
+    """Tell what to do where none of `n` spectra has a velocity, by the counts of flags and what was said of velocities.
+
+    Of spectra `in_memory` it is said as Python has it, otherwise as the command line has it.
+    """
     if n and flags.get("NO_VELOCITY", 0) == n:
+        if in_memory:
+            measured = "" if velocities == MEASURE else ", or have them measured: velocities='measure'"
+            tell(
+                f"no spectrum has a velocity, which the rest frame needs: give velocity=[...]{measured}; "
+                "if the wavelengths are at rest, frame='rest'"
+            )
+            return
         rest = "; if the wavelengths are at rest, say --frame rest" if survey.read_stated is not None else ""
         measured = "" if velocities == MEASURE else ", or have them measured: --velocities measure"
         tell(f"no spectrum has a velocity, which the rest frame needs: give --velocities FILE:COLUMN{measured}{rest}")

@@ -86,7 +86,7 @@ def open_flow(
     how: dict[str, Any] = {"columns": columns, "ids": survey.id_columns}
     source: Callable[[], FromTable | Measured] | None = None
     if velocities == MEASURE:
-        source = partial(Measured, survey, threads, settings.frame == "rest")
+        source = partial(Measured, survey, threads, settings)
     elif velocities is not None:
         source = partial(FromTable, read_velocities(velocities, **how), str(velocities))
     wanted = None if stars is None else StarList.read(stars, **how)

@@ -10,6 +10,8 @@ import numpy as np
 
 from ..grids import MOST_VELOCITY
 from ..labels import VelocityReport, find_velocities
+from ..preprocess import Preprocessing
+from ..preprocess.chain import pixels_on_grid
 from ..spectra import SpectrumBatch
 from ..surveys import Survey
 from ..telling import tell
@@ -89,13 +91,13 @@ class Measured:
         Its sky lines and resolution are used.
     threads : int, optional
         All processors if not given.
-    needed : bool
-        Whether spectra without a velocity are flagged: those brought to rest are, those left in the observed frame are not.
+    settings : Preprocessing, optional
+        That follows. What it refuses is not counted, and in the observed frame nothing is flagged.
     """
 
     survey: Survey
     threads: int | None = None
-    needed: bool = True
+    settings: Preprocessing | None = None
     n: int = 0
     n_rest: int = 0
     n_known: int = 0
@@ -106,6 +108,10 @@ class Measured:
         """The batch with measured velocities and their errors, NaN where a spectrum does not show any."""
         from ..velocity import measure_velocities
 
+        if self.settings is not None:
+            part, least = pixels_on_grid(batch.wave, self.settings)
+            if len(batch.wave[part]) < least:
+                return batch
         self.n += len(batch)
         given = batch.meta.get("velocity", np.full(len(batch), np.nan))
         if batch.frame == "rest":
@@ -147,14 +153,15 @@ class Measured:
 
     def _line(self) -> str:
         tried = self.n - self.n_rest
+        needed = self.settings is None or self.settings.frame == "rest"
         line = f"velocities: measured for {self.n_known} of {tried} spectra"
         if self.n_known:
             line += f", median error {np.median(np.concatenate(self.errors)):.1f} km/s"
         if self.n_known < tried:
-            line += f"; {tried - self.n_known} show no clear one{' (flag NO_VELOCITY)' if self.needed else ''}"
+            line += f"; {tried - self.n_known} show no clear one{' (flag NO_VELOCITY)' if needed else ''}"
         return (
             line
-            if self.needed
+            if needed
             else f"{line}; they are not taken out, the preprocessing leaves spectra in the observed frame"
         )
 

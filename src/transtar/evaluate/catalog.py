@@ -53,9 +53,9 @@ class Scored:
     rows: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
-    """Scores of a catalog.
+    """Scores of a catalog; prints as the table that `transtar evaluate` shows.
 
     Parameters
     ----------
@@ -92,6 +92,9 @@ class Evaluation:
     noise: dict[str, ThreeCorners] = field(default_factory=dict)
     stars: dict[str, Scored] = field(default_factory=dict)
     coverage: dict[str, dict[str, tuple[int, float, float]]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return format_table(self)
 
 
 def evaluate_catalog(

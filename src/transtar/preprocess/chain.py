@@ -216,16 +216,22 @@ def _class_flags(batch: SpectrumBatch) -> np.ndarray:
     return flags
 
 
+def pixels_on_grid(wave: np.ndarray, settings: Preprocessing) -> tuple[slice, int]:
+    """Which pixels of spectra on `wave` (vacuum Angstrom) lie on the grid, and how many must."""
+    grid = settings.wavelengths.wave
+    first, last = np.searchsorted(wave, [grid[0], grid[-1]])
+    return slice(int(first), int(last)), min(100, len(grid) // 2)
+
+
 def _require_overlap(batch: SpectrumBatch, settings: Preprocessing, quality: Quality) -> None:
     grid = settings.wavelengths.wave
-    first, last = np.searchsorted(batch.wave, [grid[0], grid[-1]])
-    needed = min(100, len(grid) // 2)
-    if last - first < needed:
+    part, needed = pixels_on_grid(batch.wave, settings)
+    inside = batch.wave[part]
+    if len(inside) < needed:
         raise InputError(
             f"{batch.survey}: spectra from {batch.wave[0]:.1f} to {batch.wave[-1]:.1f} A have fewer than {needed} pixels on "
             f"the grid '{settings.grid}' ({grid[0]:.1f} to {grid[-1]:.1f} A); is their unit right? Else they need another grid"
         )
-    inside = batch.wave[first:last]
     width, grid_width = np.median(np.diff(inside) / inside[:-1]), np.median(np.diff(grid) / grid[:-1])
     if width > COARSE * grid_width:
         middle = grid[len(grid) // 2]
