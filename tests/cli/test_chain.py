@@ -100,7 +100,10 @@ def test_what_is_given_wins_and_what_is_not_is_as_the_help_says(world, transtar,
     assert done.code == 2
     assert "--validation-fraction" in done.err
     done = transtar(*given[:-3], "auto", "--out", tmp_path / "a", "--epochs", 2)
-    assert "--strategy auto uses each strategy's own settings; leave out epochs" in done.err
+    assert "--strategy auto uses each strategy's own settings; leave out --epochs" in done.err
+    done = transtar(*given[:-3], "recalibrate", "--out", tmp_path / "a", "--lr", 1, "--epochs", 2)
+    assert done.code == 2
+    assert "--strategy recalibrate has no such settings; leave out --epochs, --lr" in done.err
     told = " ".join(transtar("finetune", "--help").out.split())
     assert f"{finetuning_epochs(1)} if not given, {finetuning_epochs(MANY)} from {MANY} stars on" in told
     rates = [f"{rate:.0e}".replace("e-0", "e-") for rate in (Full.rate, LoRA.rate)]

@@ -151,8 +151,23 @@ def test_by_name_and_what_it_is_told(model):
         Auto(n_folds=1)
     with pytest.raises(SettingsError, match="no strategy"):
         choose(model, known(40), candidates=[])
-    with pytest.raises(InputError, match="3 stars cannot be divided into 5 folds"):
+    with pytest.raises(InputError, match="needs 5 stars at least, and there are 3; choose a strategy yourself"):
         choose(model, known(3), candidates=[ZeroShot()])
+    with pytest.raises(SettingsError, match="n_folds must be a whole number"):
+        choose(model, known(40), candidates=[ZeroShot()], n_folds="3")
+    for wrong in ("full", ["full"]):
+        with pytest.raises(SettingsError, match="not a fine-tuning strategy: 'full'"):
+            choose(model, known(40), candidates=wrong)
+
+
+def test_stars_of_one_value_have_no_r2_and_tell_no_slope(model):
+    cluster = known(40)
+    cluster = replace(cluster, labels=np.full_like(cluster.labels, -0.3))
+    table = choose(model, cluster, candidates=[ZeroShot(), Recalibrate()])[1]
+    assert [row["labels"]["feh"]["r2"] for row in table] == [None, None]
+    assert table[1]["labels"]["feh"]["rms"] > 0.01
+    shift = Recalibrate().begin(model, cluster).predict(cluster.inputs) - model.predict(cluster.inputs)
+    np.testing.assert_allclose(shift, shift.mean(), atol=1e-4)
 
 
 def test_progress_counts_all_folds(model):

@@ -13,6 +13,14 @@ from ..checks import MOST_EPOCHS
 from ..errors import InputError, SettingsError, printable, shown
 from . import arguments as values
 
+TRAINING_OPTIONS = {
+    "epochs": "--epochs",
+    "learning_rate": "--lr",
+    "batch_size": "--batch-size",
+    "validation_fraction": "--validation-fraction",
+}
+"""The option of each training setting, by its name in the settings classes."""
+
 
 def say(text: str) -> None:
     """Tell the user something on standard error, so that standard output stays for results."""
@@ -171,12 +179,8 @@ def add_training(parser: argparse.ArgumentParser, epochs: str, rate: str, held_o
 
 def given_training(arguments: argparse.Namespace) -> dict[str, Any]:
     """The training settings that were given on the command line, by their names in the settings classes."""
-    names = {
-        "epochs": "epochs",
-        "lr": "learning_rate",
-        "batch_size": "batch_size",
-        "validation_fraction": "validation_fraction",
+    values_given = {
+        setting: getattr(arguments, option.removeprefix("--").replace("-", "_"))
+        for setting, option in TRAINING_OPTIONS.items()
     }
-    return {
-        setting: getattr(arguments, name) for name, setting in names.items() if getattr(arguments, name) is not None
-    }
+    return {setting: value for setting, value in values_given.items() if value is not None}

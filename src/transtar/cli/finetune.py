@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection, Iterator
+from dataclasses import fields
 from typing import Any
 
 from ..glossary import COLUMNS, LABELS, decimals
 from . import arguments as values
-from .common import add_training, epoch_bar, given_training, say
+from .common import TRAINING_OPTIONS, add_training, epoch_bar, given_training, say
 
 HELP = "adapt a model with a few hundred stars"
 
@@ -71,6 +72,11 @@ def run(arguments: argparse.Namespace) -> int:
     from ..preprocess import require_same
     from ..train import Auto, TrainSettings, check_new_labels, finetune, get_strategy, make_strategy
 
+    kind, is_auto, given = get_strategy(arguments.strategy), arguments.strategy == Auto.name, given_training(arguments)
+    if useless := given.keys() - {field.name for field in fields(kind)}:
+        why = "uses each strategy's own settings" if is_auto else "has no such settings"
+        options = ", ".join(option for setting, option in TRAINING_OPTIONS.items() if setting in useless)
+        raise SettingsError(f"--strategy {arguments.strategy} {why}; leave out {options}")
     check_replaceable(arguments.out, [arguments.model, arguments.data])
     model = load_estimator(arguments.model)
     prepared = read_set(arguments.data)
@@ -87,10 +93,6 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"{', '.join(labels)} learnt from what {arguments.model} knows of {', '.join(model.label_names)}")
     stars, counts = pool_stars(prepared, labels, arguments.n, arguments.seed, model.input)
     say(counts)
-    given = given_training(arguments)
-    kind, is_auto = get_strategy(arguments.strategy), arguments.strategy == Auto.name
-    if given and is_auto:
-        raise SettingsError(f"--strategy auto uses each strategy's own settings; leave out {', '.join(given)}")
     if issubclass(kind, TrainSettings | Auto):
         given |= {"device": arguments.device}
     bar = epoch_bar("cross-validation", LINE_EVERY) if is_auto else epoch_bar(arguments.strategy)
@@ -113,7 +115,9 @@ def describe_choice(choice: dict[str, Any]) -> list[str]:
         unit, digits = COLUMNS[label].unit if label in LABELS else "", decimals(label) + 1
         heading = f"{label} ({unit})" if unit else label
         limit = choice["limits"][label]
-        lines.append(f"{heading:14s} {'R2':>7s} {'rms':>9s} {'limited':>9s}   minus that of {chosen['strategy']}")
+        lines.append(
+            f"{heading:14s} {'R2':>7s} {'rms':>9s} {'limited':>9s}   limited minus that of {chosen['strategy']}"
+        )
         for row in table:
             scores = row["labels"][label]
             if scores["rms"] is None:
@@ -128,6 +132,8 @@ def describe_choice(choice: dict[str, Any]) -> list[str]:
                 error_text = "" if error is None else f" +- {error:.{digits}f}"
                 lines.append(f"{line}   {scores['minus_chosen']:+.{digits}f}{error_text}")
         if limit is not None:
-            lines.append(f"limited: an error counts up to {limit:.{digits}f}; differences are paired, star by star")
+            lines.append(
+                f"limited: rms if an error counts up to {limit:.{digits}f}, which decides; differences are paired, star by star"
+            )
     lines.append(f"chosen: {chosen['strategy']}, the simplest that none beats by more than the error of the difference")
     return lines

@@ -42,14 +42,16 @@ def name_models(names: Sequence[str | Path]) -> list[str]:
 def describe_last_step(model: Estimator) -> str:
     """One line on how the last step of a model's training went."""
     step = model.provenance[-1] if model.provenance else {}
-    text = f"{', '.join(model.label_names)} by {step.get('strategy')}{learnt_from(step)} on {step.get('n_train')} stars"
+    text = f"{', '.join(model.label_names)} by {step.get('strategy')}{learnt_from(step)} on {step.get('n_train')} star"
+    text += "" if step.get("n_train") == 1 else "s"
     if step.get("n_validation"):
         text += f", {step['n_validation']} held out"
     best = step.get("best_epoch")
     if best is not None and (loss := step["validation_loss"][best]) is not None:
         text += f"; best validation loss {loss:.4f} after epoch {best} of {step['epochs_run']}"
     elif best is not None:
-        text += f", nothing held out; training loss {step['train_loss'][-1]:.4f} after {step['epochs_run']} epochs"
+        text += f", nothing held out; training loss {step['train_loss'][-1]:.4f} after {step['epochs_run']} epoch"
+        text += "" if step["epochs_run"] == 1 else "s"
     return text
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import check_whole
 from ..datasets.stars import Stars
-from ..errors import SettingsError
+from ..errors import InputError, SettingsError, shown
 from ..models.estimator import Estimator
 from .by_number import MODERATE
 from .compare import cross_validate, error_limits, rms_difference, simplest_unbeaten
@@ -91,17 +92,27 @@ def choose(
     TranstarError
         If no candidate could be trained.
     """
-    candidates = (candidates,) if isinstance(candidates, Strategy) else candidates
+    candidates = (candidates,) if isinstance(candidates, Strategy | str) else candidates
     if candidates is None:
         candidates = tuple(one for one in candidates_of_auto() if one.fits or not new_label)
     candidates = tuple(candidates)
     if not candidates:
         raise SettingsError("auto: no strategy to choose from")
+    for candidate in candidates:
+        if not isinstance(candidate, Strategy):
+            raise SettingsError(
+                f"auto: not a fine-tuning strategy: {shown(repr(candidate))}; give settings, as of transtar.make_strategy('full')"
+            )
     check_fit(model, stars, new_label)
     for candidate in candidates if new_label else ():
         require_learning(candidate, model, stars)
     n_stars = len(np.unique(stars.names))
-    n_folds = folds_of_auto(n_stars) if n_folds is None else n_folds
+    n_folds = folds_of_auto(n_stars) if n_folds is None else check_whole(n_folds, "auto: n_folds", 2)
+    if n_stars < n_folds:
+        raise InputError(
+            f"auto compares strategies on {n_folds} folds of the stars, which needs {n_folds} stars at least, and there are "
+            f"{n_stars}; choose a strategy yourself, such as recalibrate"
+        )
     candidates = [_settled(candidate, len(stars), seed, device) for candidate in candidates]
     errors = cross_validate(model, stars, candidates, n_folds, seed, progress, new_label)
     # Errors of labels that the model does not know are in units of what the stars have of them.
@@ -146,7 +157,7 @@ def _scores(errors: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     if not known.any():
         return {"n": 0, "r2": None, "rms": None}
     mean, variance = np.square(errors[known]).mean(), labels[known].var()
-    r2 = _number(1 - mean / variance) if variance > 0 else None
+    r2 = _number(1 - mean / variance) if np.ptp(labels[known]) > 0 else None
     return {"n": int(known.sum()), "r2": r2, "rms": _number(np.sqrt(mean))}
 
 

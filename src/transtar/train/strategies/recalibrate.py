@@ -86,8 +86,8 @@ def fit_recalibration(
     -------
     matrix : ndarray, shape (n_labels, n_labels), float64
     offset : ndarray, shape (n_labels,), float64
-        ``labels ~ predictions @ matrix.T + offset``. A label present in fewer stars than the fit has coefficients
-        gets an offset alone, and none if it is present in no star.
+        ``labels ~ predictions @ matrix.T + offset``. A label present in fewer stars than the fit has coefficients,
+        or with one value in all stars, gets an offset alone, and none if it is present in no star.
 
     Raises
     ------
@@ -105,7 +105,8 @@ def fit_recalibration(
         columns = [index] if settings.slope else []
         if settings.term is not None and settings.term != name:
             columns.append(label_names.index(settings.term))
-        if rows.sum() < len(columns) + 1:
+        # Stars that all have one value, as those of a cluster, tell an offset and no slope.
+        if rows.sum() < len(columns) + 1 or not np.ptp(y_all[rows, index]) > 0:
             columns = []
         x, residual = x_all[rows], y_all[rows, index] - x_all[rows, index]
         # Fitting the residual centres the shrinkage on "no change"; standardising makes it the same for all units.
