@@ -103,6 +103,9 @@ def test_labels_may_be_chosen_and_must_exist():
     catalog, reference = tables()
     with pytest.raises(InputError, match="the catalog has no column 'teff'"):
         evaluate_catalog(catalog, reference, ["teff"])
+    more = {"snr": np.ones(60)}
+    with pytest.raises(InputError, match="'snr' is no label that can be scored; those are teff, logg, feh"):
+        evaluate_catalog(catalog | more, reference | more, ["snr"])
     with pytest.raises(InputError, match="no label in common"):
         evaluate_catalog({"id": catalog["id"]}, reference)
     with pytest.raises(InputError, match="no spectrum matches"):

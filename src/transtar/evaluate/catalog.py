@@ -138,6 +138,8 @@ def evaluate_catalog(
         for table, what in ((catalog, "catalog"), (reference, "label table")):
             if name not in table:
                 raise InputError(f"the {what} has no column '{name}'; it has {', '.join(table)}")
+        if name not in LABELS:
+            raise InputError(f"'{name}' is no label that can be scored; those are {', '.join(LABELS)}")
     if not chosen:
         raise InputError("catalog and label table have no label in common")
     rows = match(catalog, reference, chosen)
