@@ -217,6 +217,11 @@ def test_a_second_catalog_that_cannot_serve_is_refused_or_told():
         evaluate_catalog(catalog, reference, second=second | {"id": np.arange(100)})
     with pytest.raises(InputError, match="both catalogs have the same labels for all 200 stars"):
         evaluate_catalog(catalog, reference, second=reference)
+    both = evaluate_catalog(
+        catalog | {"logg": np.ones(200)}, reference, n_boot=10, second=second | {"logg": np.ones(100)}
+    )
+    assert list(both.noise) == ["feh"]
+    assert "log g: second and prediction have the same labels for all 100 stars" in format_table(both)
     few = {name: column[:9] for name, column in second.items()}
     result = evaluate_catalog(catalog, reference, second=few)
     assert not result.noise
