@@ -83,7 +83,7 @@ COLUMNS = {column.name: column for column in (*_KEYS, *_LABELS)}
 """Every column by name, but for the derived ones: see `describe`."""
 
 _DERIVED = {
-    "_err": "calibrated 1 sigma uncertainty of {name}: {description}",
+    "_err": "1 sigma uncertainty of {name}, of shipped models one number for all stars: {description}",
     "_ens_std": "standard deviation (n - 1) over the models of an ensemble of {name}: {description}",
 }
 

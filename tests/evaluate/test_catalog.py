@@ -103,6 +103,9 @@ def test_labels_may_be_chosen_and_must_exist():
     catalog, reference = tables()
     with pytest.raises(InputError, match="the catalog has no column 'teff'"):
         evaluate_catalog(catalog, reference, ["teff"])
+    more = {"snr": np.ones(60)}
+    with pytest.raises(InputError, match="'snr' is no label that can be scored; those are teff, logg, feh"):
+        evaluate_catalog(catalog | more, reference | more, ["snr"])
     with pytest.raises(InputError, match="no label in common"):
         evaluate_catalog({"id": catalog["id"]}, reference)
     with pytest.raises(InputError, match="no spectrum matches"):
@@ -214,6 +217,11 @@ def test_a_second_catalog_that_cannot_serve_is_refused_or_told():
         evaluate_catalog(catalog, reference, second=second | {"id": np.arange(100)})
     with pytest.raises(InputError, match="both catalogs have the same labels for all 200 stars"):
         evaluate_catalog(catalog, reference, second=reference)
+    both = evaluate_catalog(
+        catalog | {"logg": np.ones(200)}, reference, n_boot=10, second=second | {"logg": np.ones(100)}
+    )
+    assert list(both.noise) == ["feh"]
+    assert "log g: second and prediction have the same labels for all 100 stars" in format_table(both)
     few = {name: column[:9] for name, column in second.items()}
     result = evaluate_catalog(catalog, reference, second=few)
     assert not result.noise

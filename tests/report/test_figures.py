@@ -41,6 +41,21 @@ def test_panels_without_titles_have_no_room_for_them():
     assert figure.axes[0].get_window_extent().y1 > 0.95 * figure.bbox.y1
 
 
+def test_panels_of_several_labels_have_no_empty_band_above_them():
+    figure = one_to_one([panel(title="", label=label) for label in ("teff", "logg", "feh")])
+    figure.draw_without_rendering()
+    assert figure.axes[0].get_window_extent().y1 > 0.93 * figure.bbox.y1
+
+
+def test_a_single_star_has_room_and_no_scores_that_are_no_numbers():
+    nan = float("nan")
+    axes = one_to_one(
+        [Panel("", "feh", np.array([-0.4865]), np.array([-0.4]), {"n": 1, "r2": nan, "sigma": nan})]
+    ).axes[0]
+    assert np.ptp(axes.get_xlim()) > 0.4
+    assert axes.texts[0].get_text() == "$N$ = 1"
+
+
 def test_metal_poor_stars_have_their_own_marker():
     markers = {line.get_marker(): len(line.get_xdata()) for line in one_to_one([panel()]).axes[0].lines}
     assert markers["^"] == panel().poor.sum()

@@ -132,7 +132,7 @@ def evaluate_catalog(
     ------
     InputError
         If a label is missing in either table, no label is in both, the tables cannot be joined (see `match`), or the second
-        table has none of the labels, or the very same ones.
+        table has none of the labels, or the very same ones for all labels.
     """
     catalog, reference = plain_columns(catalog), plain_columns(reference)
     second = None if second is None else plain_columns(second)
@@ -141,6 +141,8 @@ def evaluate_catalog(
         for table, what in ((catalog, "catalog"), (reference, "label table")):
             if name not in table:
                 raise InputError(f"the {what} has no column '{name}'; it has {', '.join(table)}")
+        if name not in LABELS:
+            raise InputError(f"'{name}' is no label that can be scored; those are {', '.join(LABELS)}")
     if not chosen:
         raise InputError("catalog and label table have no label in common")
     rows = match(catalog, reference, chosen)
@@ -205,6 +207,7 @@ def _add_noise(result: Evaluation, catalog, second, truth, stars: np.ndarray, n_
             f"the second table has none of the labels that are scored ({', '.join(result.metrics)}); "
             "name its column, as with --second FILE:COLUMN and --label"
         )
+    refused: list[str] = []
     for name, scored in result.stars.items():
         if name not in second:
             result.notes.append(f"{plain(name)}: the second table has none, so that nothing is said of its noise")
@@ -222,9 +225,13 @@ def _add_noise(result: Evaluation, catalog, second, truth, stars: np.ndarray, n_
         except TooFew as error:
             result.notes.append(f"{plain(name)}: {error}")
         except InputError as error:
-            raise InputError(f"{plain(name)}: {error}") from None
+            refused.append(f"{plain(name)}: {error}")
         else:
             result.noise[name] = noise
+    # Of one label it is a mistake, of some of several what tables are like.
+    if refused and not result.noise:
+        raise InputError(refused[0])
+    result.notes.extend(f"{line}; nothing is said of its noise" for line in refused)
 
 
 def _hot_note(

@@ -92,7 +92,9 @@ def one_to_one(panels: Sequence[Panel | None], columns: int = 4) -> Figure:
     titled = sum(_differ(panels, row * columns, columns, "title") for row in range(rows - 1))
     titled += any(panel is not None and panel.title for panel in panels[:columns])
     width = min(PAGE_WIDTH / max(columns, 3) * columns + 0.3, PAGE_WIDTH)
-    side = (width - 0.45) / columns - 0.12
+    # Side by side: so do the axis labels on the left.
+    on_the_left = 1 + sum(_differ_beside(panels, column, columns) for column in range(1, columns))
+    side = (width - 0.45 * on_the_left) / columns - 0.12
     handles = _handles(drawn)
     across = 2 if width < NARROW else len(handles)
     below_all = 0.3 + 0.16 * (-(-len(handles) // across) - 1)
@@ -135,6 +137,11 @@ def _differ(panels: Sequence[Panel | None], start: int, columns: int, what: str)
     )
 
 
+def _differ_beside(panels: Sequence[Panel | None], column: int, columns: int) -> bool:
+    pairs = zip(panels[column - 1 :: columns], panels[column::columns], strict=False)
+    return any(b is not None and (a is None or a.label != b.label) for a, b in pairs)
+
+
 def _free_corner(panels: Sequence[Panel], limits: tuple[float, float]) -> str:
     """Which of the corners off the diagonal has fewer stars where the scores will be printed."""
     hidden = np.zeros(2)
@@ -151,7 +158,11 @@ def _limits(panels: Sequence[Panel]) -> tuple[float, float]:
     if not len(reference):
         return 0.0, 1.0
     low, high = float(reference.min()), float(reference.max())
-    room = max(high - low, 1e-3)
+    # A single star, or stars of one value, need room as well.
+    narrow = 2 * TOLERANCES.get(panels[0].label, 0.2) - (high - low)
+    if narrow > 0:
+        low, high = low - narrow / 2, high + narrow / 2
+    room = high - low
     predicted = np.concatenate([p.predicted[np.isfinite(p.predicted)] for p in panels])
     if len(predicted):
         low = min(low, max(float(predicted.min()), low - 0.2 * room))
@@ -195,12 +206,12 @@ def _draw(axes: Axes, panel: Panel, limits: tuple[float, float], corner: str, co
     axes.set_ylabel(f"predicted {display(panel.label)}")
     unit = COLUMNS[panel.label].unit if panel.label in COLUMNS else ""
     digits = decimals(panel.label)
-    lines = (
-        f"$N$ = {panel.scores['n']:.0f}",
-        f"$R^2$ = {panel.scores['r2']:.3f}".replace("-", "−"),
-        # Small panels have no room for the unit, which the legend below them shows.
-        rf"$\sigma$ = {panel.scores['sigma']:.{digits}f} {'' if small else unit}".rstrip(),
-    )
+    # Small panels have no room for the unit, which the legend below them shows. What is no number is not said.
+    lines = [f"$N$ = {panel.scores['n']:.0f}"]
+    if np.isfinite(panel.scores["r2"]):
+        lines.append(f"$R^2$ = {panel.scores['r2']:.3f}".replace("-", "−"))
+    if np.isfinite(panel.scores["sigma"]):
+        lines.append(rf"$\sigma$ = {panel.scores['sigma']:.{digits}f} {'' if small else unit}".rstrip())
     box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "boxstyle": "square,pad=0.15"}
     upper = corner == "upper left"
     axes.text(
