@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection, Iterator
-from dataclasses import fields
 from typing import Any
 
 from ..glossary import COLUMNS, LABELS, decimals
@@ -73,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..train import Auto, TrainSettings, check_new_labels, finetune, get_strategy, make_strategy
 
     kind, is_auto, given = get_strategy(arguments.strategy), arguments.strategy == Auto.name, given_training(arguments)
-    if useless := given.keys() - {field.name for field in fields(kind)}:
+    if useless := given.keys() - getattr(kind, "__dataclass_fields__", {}).keys():
         why = "uses each strategy's own settings" if is_auto else "has no such settings"
         options = ", ".join(option for setting, option in TRAINING_OPTIONS.items() if setting in useless)
         raise SettingsError(f"--strategy {arguments.strategy} {why}; leave out {options}")
