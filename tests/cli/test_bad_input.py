@@ -113,7 +113,8 @@ def test_finetune(world, fails, tmp_path):
     assert "no such model folder" in fails(*common, "--model", tmp_path / "no")
     assert "not a complete model" in fails(*common, "--model", world.folder)
     assert "a subset of 500 stars cannot be drawn from 24" in fails(*common, "--model", world.model, "--n", 500)
-    assert "--strategy auto uses each strategy's own settings; leave out --lr" in fails(*common, "--model", world.model, "--lr", 1e-3, code=2)
+    told = fails(*common, "--model", world.model, "--lr", 1e-3, code=2)
+    assert "--strategy auto uses each strategy's own settings; leave out --lr" in told
     recalibrate = ("--model", world.model, "--strategy", "recalibrate", "--epochs", 3)
     assert "--strategy recalibrate has no such settings; leave out --epochs" in fails(*common, *recalibrate, code=2)
 
