@@ -173,15 +173,15 @@ def judge_desi(folder: Path) -> None:
     line("S/N > 20, [Fe/H] < -1.5", difference, measured, (snr > 20) & (feh < -1.5))
 
 
-def redrock(kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Wavelengths (n_pixels,) in Angstrom and spectra (n, n_pixels) of one kind of redrock's templates."""
+def redrock(kind: str, n: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Wavelengths (n_pixels,) in Angstrom and `n` spectra (n, n_pixels) drawn from one kind of redrock's templates."""
     from astropy.io import fits
 
     with fits.open(DATA / "redrock_templates" / f"rrtemplate-STAR-{kind}-v0.1.fits") as parts:
         basis, coefficients = parts["BASIS_VECTORS"], parts["ARCHETYPE_COEFF"].data
         header = basis.header
         wave = header["CRVAL1"] + header["CDELT1"] * np.arange(basis.data.shape[1])
-        return wave, coefficients @ basis.data
+        return wave, coefficients[random.choice(len(coefficients), n, replace=False)] @ basis.data
 
 
 def redrock_batch(
@@ -191,14 +191,13 @@ def redrock_batch(
     from scipy.ndimage import gaussian_filter1d
 
     random = np.random.default_rng(seed)
-    wave, flux = redrock(kind)
-    rows = random.choice(len(flux), n, replace=False)
+    wave, flux = redrock(kind, n, random)
     fine = np.log(wave[0]) + 2e-5 * np.arange(int(np.log(wave[-1] / wave[0]) / 2e-5))
     pixels = 10 ** (3.5682 + 1e-4 * np.arange(3909))
     velocity = random.uniform(-300, 300, n)
     out = np.empty((n, len(pixels)), np.float32)
-    for i, row in enumerate(rows):
-        smooth = gaussian_filter1d(np.interp(fine, np.log(wave), flux[row]), 1 / resolution / 2.3548 / 2e-5)
+    for i in range(n):
+        smooth = gaussian_filter1d(np.interp(fine, np.log(wave), flux[i]), 1 / resolution / 2.3548 / 2e-5)
         out[i] = np.interp(np.log(pixels) - np.log1p(velocity[i] / SPEED_OF_LIGHT), fine, smooth)
     level = np.median(out[:, 1000:2000], axis=1, keepdims=True)
     sigma = np.abs(out) ** 0.5 * level**0.5 / snr
