@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from transtar.datasets import grid_spectra, preprocess_batch
 from transtar.datasets.velocity_source import FromTable
 from transtar.errors import InputError, SettingsError
+from transtar.flags import Flag, has
 from transtar.labels import VelocityReport, read_velocities
 from transtar.preprocess import Preprocessing
 from transtar.surveys import get_survey, stream
@@ -75,3 +78,14 @@ def test_velocities_are_looked_up_once(folder, monkeypatch):
     assert calls == [4, 1, 1, 1, 1]
     np.testing.assert_array_equal([batch.meta["velocity"][0] for batch, _ in pairs], [10, 20, 30, np.nan])
     assert "3 of 4" in str(report) or "3 spectra" in str(report)
+
+
+def test_a_table_of_velocities_goes_before_those_of_the_batch(folder):
+    (folder / "rv.csv").write_text("obsid,rv\n0,10\n1,20\n2,30\n")
+    (batch,) = stream(LAMOST, folder)
+    table = read_velocities(str(folder / "rv.csv"), ids=LAMOST.id_columns)
+    known = replace(batch, meta={**batch.meta, "velocity": np.array([10.0, 20.0, 30.0, np.nan])})
+    by_table, expected = preprocess_batch(batch, LAMOST, SETTINGS, table), preprocess_batch(known, LAMOST, SETTINGS)
+    np.testing.assert_array_equal(by_table.flux, expected.flux)
+    np.testing.assert_array_equal(has(by_table.flags, Flag.NO_VELOCITY), [False] * 3 + [True])
+    assert np.abs(by_table.flux - preprocess_batch(batch, LAMOST, SETTINGS).flux)[:3].max() > 1e-4

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InputError, TranstarError, said
-from ..labels import VelocityReport
 from ..preprocess import GridSpectra, Preprocessing, preprocess
 from ..quality import Quality
 from ..spectra import SpectrumBatch
@@ -20,7 +19,6 @@ def preprocess_batch(
     settings: Preprocessing,
     velocity_table=None,
     threads: int | None = None,
-    velocity_report: VelocityReport | None = None,
     quality: Quality | None = None,
 ) -> GridSpectra:
     """Do what `transtar.preprocess.preprocess` does, with what the survey knows of itself.
@@ -35,8 +33,6 @@ def preprocess_batch(
         As from `transtar.labels.read_velocities`; its velocities take the place of those of the batch.
     threads : int, optional
         All processors if not given.
-    velocity_report : VelocityReport, optional
-        Is told what the table had.
     quality : Quality, optional
         Thresholds of the flags; the defaults if not given.
 
@@ -51,7 +47,7 @@ def preprocess_batch(
     """
     survey = get_survey(survey)
     if velocity_table is not None:
-        batch = FromTable(velocity_table, report=velocity_report or VelocityReport()).give(batch)
+        batch = FromTable(velocity_table).give(batch)
     return preprocess(
         batch, settings, sky_lines=survey.sky_lines, resolution=survey.resolution, threads=threads, quality=quality
     )

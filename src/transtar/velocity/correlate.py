@@ -107,11 +107,7 @@ class Search:
 
     def flat(self, flux, variance, good) -> tuple[np.ndarray, np.ndarray]:
         """Flux over running mean minus one on the grid, and weights; shape (n, n_grid), float32."""
-        share = (self.onto @ good.astype(np.float32).T).T
-        whole = np.asarray(self.onto.sum(axis=1)).ravel()
-        covered = (share > 0.5 * whole) & (whole > 0)
-        total = np.where(covered, share, 1)
-        values = np.where(covered, (self.onto @ flux.T).T / total, 0)
+        values, covered, noise = averaged(self.onto, flux, good, variance)
         used = covered.astype(np.float32)
         # Once to find what rises above, and once without it.
         for _ in range(2):
@@ -120,11 +116,9 @@ class Search:
             scatter = 1.48 * np.median(np.abs(relative), axis=1, keepdims=True)
             used[relative > np.maximum(SPIKE, 5 * scatter)] = 0
         values = np.where(used > 0, relative, 0)
-        if variance is None:
+        if noise is None:
             return values.astype(np.float32), used
-        squares = self.onto.multiply(self.onto).tocsr()
-        noise = (squares @ variance.T).T / (total * level) ** 2
-        return values.astype(np.float32), (used / (noise + MISMATCH**2)).astype(np.float32)
+        return values.astype(np.float32), (used / (noise / level**2 + MISMATCH**2)).astype(np.float32)
 
 
 @lru_cache(maxsize=4)
@@ -176,6 +170,38 @@ def _noise(values: np.ndarray, weight: np.ndarray, power: np.ndarray) -> np.ndar
     rough = values[:, 1:-1] - 0.5 * (values[:, :-2] + values[:, 2:])
     whole = weight[:, 1:-1] * (weight[:, :-2] > 0) * (weight[:, 2:] > 0)
     return (whole * rough**2).sum(axis=1) / np.maximum(power, 1e-30)
+
+
+def averaged(
+    onto: csr_matrix, flux: np.ndarray, good: np.ndarray, variance: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Average spectra at the points of a grid.
+
+    Parameters
+    ----------
+    onto : csr_matrix, shape (n_grid, n_pixels)
+        As from `triangles`.
+    flux, variance : ndarray, shape (n, n_pixels), float32
+        0 where not good; the variance may be None.
+    good : ndarray, shape (n, n_pixels), bool
+
+    Returns
+    -------
+    flux : ndarray, shape (n, n_grid)
+        0 where not covered.
+    covered : ndarray, shape (n, n_grid), bool
+        Where good pixels have more than half of the weight.
+    variance : ndarray, shape (n, n_grid), or None
+        Of independent pixels.
+    """
+    share = (onto @ good.astype(np.float32).T).T
+    whole = np.asarray(onto.sum(axis=1)).ravel()
+    covered = (share > 0.5 * whole) & (whole > 0)
+    total = np.where(covered, share, 1)
+    values = np.where(covered, (onto @ flux.T).T / total, 0)
+    if variance is None:
+        return values, covered, None
+    return values, covered, (onto.multiply(onto).tocsr() @ variance.T).T / total**2
 
 
 def _roughness(onto: csr_matrix) -> float:

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 
 from ..grids import SPEED_OF_LIGHT
 from ..spectra import SpectrumBatch
-from .correlate import triangles
+from .correlate import averaged, triangles
 from .templates import MOST, WINDOW
 
 FINEST = 20.0
@@ -88,15 +88,10 @@ class Pixels:
     def _average(self, flux, good, variance):
         if self.onto is None:
             return flux, good, variance
-        share = (self.onto @ good.astype(np.float32).T).T
-        whole = np.asarray(self.onto.sum(axis=1)).ravel()
-        enough = (2 * share > whole) & (whole > 0)
-        total = np.where(enough, share, 1)
-        flux = np.where(enough, (self.onto @ flux.T).T / total, 0).astype(np.float32)
+        flux, covered, variance = averaged(self.onto, flux, good, variance)
         if variance is not None:
-            squares = self.onto.multiply(self.onto).tocsr()
-            variance = np.where(enough, SHARED * (squares @ variance.T).T / total**2, 0).astype(np.float32)
-        return flux, enough, variance
+            variance = np.where(covered, SHARED * variance, 0).astype(np.float32)
+        return flux.astype(np.float32), covered, variance
 
     def resolving_power(self, resolution: float | None, nominal: float) -> float:
         """What is left of a resolving power after averaging; where it is not known, `nominal` or what the pixels allow."""
