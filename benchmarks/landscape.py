@@ -19,8 +19,9 @@ from torch import nn
 
 from transtar.explain.moving import TrainedPart, filter_directions, trained_part
 from transtar.explain.surface import plane_losses
-from transtar.models import Estimator, ResidualNetwork, add_lora, build_head, build_mlp, merge_lora
-from transtar.models.lora import LoRALinear, lora_factors
+from transtar.models import Estimator
+from transtar.networks import ResidualNetwork, add_lora, build_head, build_mlp, merge_lora
+from transtar.networks.lora import LoRALinear, lora_factors
 
 N_STARS, N_PIXELS, N_POINTS, EXTENT = 79, 1462, 21, 3.0
 

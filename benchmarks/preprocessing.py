@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.common import desi_like, lamost_spectra, report, seconds
 from tests.reference.continuum import envelope
 from transtar.grids import BLUE, SPEED_OF_LIGHT
-from transtar.models import MLPSettings, build_mlp
+from transtar.networks import MLPSettings, build_mlp
 from transtar.preprocess import Preprocessing, preprocess
 from transtar.preprocess.chain import BLOCK
 from transtar.preprocess.continuum import Envelope, median_pixels

@@ -24,8 +24,9 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from transtar.datasets import Stars
-from transtar.models import Estimator, build_mlp
-from transtar.models.residual import build_head
+from transtar.models import Estimator
+from transtar.networks import build_mlp
+from transtar.networks.residual import build_head
 from transtar.train import Full, LoRA, Residual, Scratch, TrainSettings, finetune, fit, pretrain
 
 BARS = {"residual": 0.5, "lora": 0.5, "full": 0.9, "scratch": 0.9}

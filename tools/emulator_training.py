@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from transtar.errors import SettingsError
-from transtar.models.mlp import build_linear
+from transtar.networks.mlp import build_linear
 from transtar.simulate.emulator.emulator import HEADS, Emulator
 from transtar.simulate.emulator.grid_range import GridRange
 from transtar.simulate.emulator.heads import Head, HeadShape, features

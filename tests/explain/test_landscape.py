@@ -9,8 +9,8 @@ import torch
 from transtar.errors import InputError, SettingsError
 from transtar.explain import Landscape, loss_landscape, read_landscapes, save_landscapes, surface
 from transtar.explain.moving import filter_directions, trained_part
-from transtar.models import LoRASettings, MLPSettings, ResidualNetwork, ResidualSettings, add_lora, build_head
-from transtar.models.lora import LoRALinear, lora_factors, merge_lora
+from transtar.networks import LoRASettings, MLPSettings, ResidualNetwork, ResidualSettings, add_lora, build_head
+from transtar.networks.lora import LoRALinear, lora_factors, merge_lora
 
 from ..models.examples import N_INPUTS, small_estimator
 from ..models.examples import flux as example_flux
@@ -56,7 +56,7 @@ def lora_below_a_head():
 
 
 def normalised():
-    from transtar.models import build_mlp
+    from transtar.networks import build_mlp
 
     torch.manual_seed(3)
     network = build_mlp(N_INPUTS, 2, MLPSettings((8, 6), dropout=0.2, batch_norm=True))

@@ -9,9 +9,9 @@ from torch import nn
 
 from transtar.errors import InputError
 from transtar.explain.saliency import band, gradients, saliency
-from transtar.models import MLPSettings, build_mlp
-from transtar.models.lora import add_lora, merge_lora
-from transtar.models.residual import ResidualNetwork, build_head
+from transtar.networks import MLPSettings, build_mlp
+from transtar.networks.lora import add_lora, merge_lora
+from transtar.networks.residual import ResidualNetwork, build_head
 
 from ..models.examples import N_INPUTS, flux, small_estimator
 

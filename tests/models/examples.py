@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from transtar.models import Estimator, MLPSettings, build_mlp
+from transtar.models import Estimator
+from transtar.networks import MLPSettings, build_mlp
 
 N_INPUTS = 20
 

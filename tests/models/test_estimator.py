@@ -7,8 +7,8 @@ import torch
 from transtar.errors import InputError, MismatchError
 from transtar.models import predict_ensemble
 from transtar.models.estimator import DOMAIN_CLIP, domain_limit, input_scalers
-from transtar.models.mlp import linear_layers
-from transtar.models.residual import ResidualNetwork, build_head
+from transtar.networks.mlp import linear_layers
+from transtar.networks.residual import ResidualNetwork, build_head
 
 from .examples import N_INPUTS, flux, small_estimator
 

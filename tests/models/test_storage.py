@@ -14,17 +14,9 @@ from safetensors.torch import load_file, save
 
 from transtar.errors import InputError
 from transtar.files import read_json
-from transtar.models import (
-    Estimator,
-    LoRASettings,
-    ResidualNetwork,
-    ResidualSettings,
-    add_lora,
-    build_head,
-    merge_lora,
-    storage,
-)
-from transtar.models.lora import lora_factors
+from transtar.models import Estimator, storage
+from transtar.networks import LoRASettings, ResidualNetwork, ResidualSettings, add_lora, build_head, merge_lora
+from transtar.networks.lora import lora_factors
 from transtar.preprocess import Preprocessing
 from transtar.seal import sealed
 

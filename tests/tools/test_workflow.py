@@ -6,7 +6,7 @@ from matplotlib.image import imread
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from tools.workflow import ADAPTERS, STEPS, main, workflow_figure
-from transtar.models import MLPSettings
+from transtar.networks import MLPSettings
 
 ROOT = Path(__file__).parents[2]
 

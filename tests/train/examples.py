@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from transtar.models import MLPSettings
+from transtar.networks import MLPSettings
 
 N_PIXELS = 60
 MLP = MLPSettings((24, 16, 8))

@@ -3,7 +3,7 @@
 import pytest
 
 from transtar.datasets import Stars
-from transtar.models import LoRASettings, ResidualSettings
+from transtar.networks import LoRASettings, ResidualSettings
 from transtar.train import Full, LoRA, Pretrain, Residual, Scratch, default_learning_rate, finetune, pretrain
 from transtar.train.by_number import MANY
 

@@ -7,7 +7,8 @@ import torch
 from transtar.datasets import Stars
 from transtar.explain import loss_landscape
 from transtar.explain.saliency import gradients
-from transtar.models import Estimator, LoRASettings, MLPSettings, ResidualSettings
+from transtar.models import Estimator
+from transtar.networks import LoRASettings, MLPSettings, ResidualSettings
 from transtar.preprocess import Preprocessing
 from transtar.simulate import load_emulator
 from transtar.train import Augmentation, Full, LoRA, Recalibrate, Residual, Ridge, TrainSettings, finetune, pretrain

@@ -6,8 +6,9 @@ import torch
 
 from transtar.datasets import Stars
 from transtar.errors import InputError, MismatchError, SettingsError, TranstarError
-from transtar.models import Estimator, LoRASettings, MLPSettings, ResidualSettings
-from transtar.models.networks import describe
+from transtar.models import Estimator
+from transtar.networks import LoRASettings, MLPSettings, ResidualSettings
+from transtar.networks.building import describe
 from transtar.preprocess import Preprocessing
 from transtar.train import (
     Augmentation,

@@ -7,8 +7,8 @@ import torch
 from tests.train.examples import MLP, stars
 from transtar.datasets import Stars
 from transtar.errors import InputError, TranstarError
-from transtar.models import LoRASettings
-from transtar.models.residual import ResidualSettings
+from transtar.networks import LoRASettings
+from transtar.networks.residual import ResidualSettings
 from transtar.preprocess import Preprocessing
 from transtar.train import (
     Augmentation,

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from transtar.models import LoRALinear, LoRASettings, MLPSettings, add_lora, build_head, build_mlp
-from transtar.models.residual import ResidualSettings
+from transtar.networks import LoRALinear, LoRASettings, MLPSettings, add_lora, build_head, build_mlp
+from transtar.networks.residual import ResidualSettings
 from transtar.train import TrainSettings, train
 from transtar.train.fast.dense import DenseStep
 from transtar.train.steps import AutogradStep

@@ -7,8 +7,9 @@ import pytest
 
 from transtar.datasets import Stars
 from transtar.errors import InputError, SettingsError
-from transtar.models import Estimator, LoRASettings, ResidualSettings
+from transtar.models import Estimator
 from transtar.models.naming import describe_last_step
+from transtar.networks import LoRASettings, ResidualSettings
 from transtar.train import (
     Full,
     LoRA,

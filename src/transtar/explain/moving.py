@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ..models.estimator import Estimator
-from ..models.lora import LoRALinear
-from ..models.residual import innermost
+from ..networks.lora import LoRALinear
+from ..networks.residual import innermost
 from ..train import find_strategy, trained_strategies
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from ..models.lora import LoRALinear
+from ..networks.lora import LoRALinear
 from .moving import TrainedPart
 
 STARS, VALUES, WEIGHTS = 1024, 1 << 21, 1 << 21

@@ -12,8 +12,8 @@ from torch import nn
 
 from ..arrays import real_array
 from ..errors import InputError
-from .lora import keep_factor_outputs
-from .networks import keep_outputs, network_sizes
+from ..networks.building import keep_outputs, network_sizes
+from ..networks.lora import keep_factor_outputs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ class Estimator:
         fine-tuned model has none, until it is measured itself.
     adapter : dict of str to ndarray, float32, or None
         The thin matrices of the LoRA update that the network was last fine-tuned with and that is merged into it, as
-        `transtar.models.lora.lora_factors` returns them: for inspection, predictions do not use them. None where the
+        `transtar.networks.lora.lora_factors` returns them: for inspection, predictions do not use them. None where the
         last fine-tuning was another.
     input : str
         Name of the input that it takes, several joined by '+': 'flux', or what an encoder makes of it.

@@ -19,6 +19,9 @@ from ..errors import InputError, SettingsError, shown
 from ..files import Marker, atomic_folder, read_json, write_json
 from ..glossary import check_label
 from ..names import check_names
+from ..networks.building import build_network, describe
+from ..networks.lora import adapted_layers
+from ..networks.weights import check_shapes, read_header, read_weights
 from ..regular import check_regular
 from ..seal import SEAL, check_file, check_seal, file_hash, is_as_noted, sealed
 from ..tables.cells import to_text
@@ -26,10 +29,7 @@ from ..tables.parquet import read_bounded
 from ..telling import tell
 from .card import model_card
 from .estimator import DOMAIN_CLIP, DOMAIN_FACTOR, DOMAIN_QUANTILE, TRAINED_ON_COLUMNS, Estimator
-from .lora import adapted_layers
 from .named import find_model, joint_network, named_models
-from .networks import build_network, describe
-from .weights import check_shapes, read_header, read_weights
 
 FORMAT_VERSION = 3
 """Version of the layout written now."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..datasets.stars import Stars
 from ..errors import InputError, SettingsError, shown
 from ..models.estimator import Estimator
-from ..models.mlp import MLPSettings, build_mlp
+from ..networks.mlp import MLPSettings, build_mlp
 from ..preprocess import require_same
 from .fit import Fit, begin_fresh, carry_out
 from .loop import Progress

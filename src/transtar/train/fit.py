@@ -19,7 +19,7 @@ from ..devices import check_device
 from ..errors import InputError, SettingsError, TranstarError
 from ..grids import LogGrid
 from ..models.estimator import Estimator, input_scalers
-from ..models.residual import innermost
+from ..networks.residual import innermost
 from ..telling import tell
 from .augment import augment_flux
 from .fast import accelerated

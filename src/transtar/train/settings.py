@@ -11,7 +11,7 @@ from typing import ClassVar, Self, get_args, get_type_hints
 from ..checks import MOST_EPOCHS, MOST_SEED, check_real, check_whole
 from ..devices import check_device
 from ..errors import SettingsError, check_keys, shown
-from ..models.mlp import MLPSettings
+from ..networks.mlp import MLPSettings
 from .augment import Augmentation
 from .by_number import PAPER_LEARNING_RATE, finetuning_epochs, held_out_fraction
 from .losses import squared

@@ -4,7 +4,7 @@ import pytest
 from torch import nn
 from torch.nn.utils import prune
 
-from transtar.models import LoRASettings, MLPSettings, add_lora, build_mlp
+from transtar.networks import LoRASettings, MLPSettings, add_lora, build_mlp
 from transtar.train.fast import accelerated, alike, stack
 from transtar.train.fast.dense import DenseStep
 from transtar.train.losses import squared

@@ -10,7 +10,7 @@ import torch
 
 from ...errors import InputError, SettingsError, shown
 from ...files import Marker, atomic_folder, check_replaceable, discard_temporaries, read_json, write_json
-from ...models.weights import check_shapes, read_header, read_weights
+from ...networks.weights import check_shapes, read_header, read_weights
 from ...seal import SEAL, check_file, check_seal, file_hash, is_as_noted, sealed
 from ...telling import tell
 from .emulator import HEADS, Emulator

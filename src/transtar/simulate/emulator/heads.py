@@ -11,7 +11,7 @@ from torch import nn
 
 from ...checks import MOST_WIDTH, check_list, check_whole
 from ...errors import SettingsError
-from ...models.mlp import MOST_LAYERS
+from ...networks.mlp import MOST_LAYERS
 
 FEATURES = ("5040/teff", "logg", "feh", "alphafe", "vmic", "cfe", "feh+alphafe", "feh+cfe")
 """What the networks see, each standardised: the inverse temperature of excitation and ionisation, and [X/H] beside [X/Fe]."""

@@ -182,7 +182,7 @@ def mock_batches(
         If the line correction was learnt on spectra prepared otherwise.
     """
     preprocessing = preprocessing or Preprocessing()
-    lines = _lines(settings.lines, preprocessing)
+    lines = corrections(settings.lines, preprocessing)
     share, rest = divmod(settings.stars, len(settings.line_spreads))
     for number, name in enumerate(settings.line_spreads):
         count = share + (number < rest)
@@ -190,7 +190,7 @@ def mock_batches(
         stars = training_stars(count, seed, covering=settings.covering, loosened=settings.loosened)
         # Populations may number their stars alike, and each star's noise hangs on its number.
         stars["source_id"] = number * 10**9 + np.arange(1, count + 1, dtype=np.int64)
-        stars, labels = _within(stars, emulator)
+        stars, labels = within(stars, emulator)
         low, high = np.log(settings.snr)
         snr = np.exp(np.random.default_rng([seed, 72]).uniform(low, high, len(stars)))
         instrument = LAMOST.with_line_spread(LINE_SPREADS[name])
@@ -225,7 +225,8 @@ def mock_set(
     return MockSet(np.concatenate(fluxes), np.concatenate(labels), names, np.concatenate(ids))
 
 
-def _lines(name: str | None, preprocessing: Preprocessing) -> LineCorrection | None:
+def corrections(name: str | None, preprocessing: Preprocessing) -> LineCorrection | None:
+    """The line correction of that name, refused (`MismatchError`) if it was learnt on spectra prepared otherwise."""
     if name is None:
         return None
     lines = load_lines(name)
@@ -233,7 +234,7 @@ def _lines(name: str | None, preprocessing: Preprocessing) -> LineCorrection | N
     return lines
 
 
-def _within(stars: Table, emulator: Emulator) -> tuple[Table, np.ndarray]:
+def within(stars: Table, emulator: Emulator) -> tuple[Table, np.ndarray]:
     """Stars not far outside the emulator's range, and their labels held within it."""
     wanted = spectrum_labels(stars, emulator.label_names)
     labels = emulator.clip(wanted)

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from ...evaluate import Results, select
 from ...glossary import COLUMNS, plain
-from ...models.lora import LoRASettings, add_lora
-from ...models.mlp import build_mlp
-from ...models.residual import ResidualSettings, build_head
+from ...networks.lora import LoRASettings, add_lora
+from ...networks.mlp import build_mlp
+from ...networks.residual import ResidualSettings, build_head
 from ...preprocess import Preprocessing
 from ...report import FigureFile, Panel, Plane, Section, one_to_one
 from ...train import Pretrain, settings_from_dict

@@ -10,9 +10,9 @@ from collections.abc import Hashable, Sequence
 
 from torch import nn
 
-from ...models.lora import LoRALinear
-from ...models.mlp import is_plain_mlp
-from ...models.networks import is_bare
+from ...networks.building import is_bare
+from ...networks.lora import LoRALinear
+from ...networks.mlp import is_plain_mlp
 from ..losses import Loss, squared
 from ..steps import Offset, StepModel
 from .dense import DenseStep, Once

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ...models.lora import LoRALinear
+from ...networks.lora import LoRALinear
 from ..losses import Loss, squared
 from ..steps import Offset, StepModel
 

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from ...errors import InputError
-from ...models.lora import LoRALinear, LoRASettings, add_lora, lora_factors, merge_lora, unmerge_lora
-from ...models.residual import assemble, innermost
+from ...networks.lora import LoRALinear, LoRASettings, add_lora, lora_factors, merge_lora, unmerge_lora
+from ...networks.residual import assemble, innermost
 from .gradient import FineTuning, Trainable, chain
 from .strategy import Moved
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import nn
 
-from ...models.residual import ResidualNetwork, ResidualSettings, build_head
+from ...networks.residual import ResidualNetwork, ResidualSettings, build_head
 from .gradient import FineTuning, Trainable, chain
 from .strategy import Moved
 

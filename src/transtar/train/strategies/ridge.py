@@ -10,7 +10,7 @@ import torch
 
 from ...checks import check_real, check_whole
 from ...errors import InputError, SettingsError
-from ...models.mlp import build_linear
+from ...networks.mlp import build_linear
 from ..fit import blank_estimator, standard_targets
 from ..record import finished, provenance_step
 from .strategy import Strategy

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import nn
 
-from ...models.mlp import MLPSettings, build_mlp
+from ...networks.mlp import MLPSettings, build_mlp
 from ..fit import Fit, begin_fresh
 from ..loop import Progress
 from ..settings import default_learning_rate

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from transtar.errors import InputError, SettingsError
-from transtar.models import (
+from transtar.networks import (
     LoRALinear,
     LoRASettings,
     MLPSettings,
@@ -19,7 +19,7 @@ from transtar.models import (
     describe,
     merge_lora,
 )
-from transtar.models.networks import map_outputs
+from transtar.networks.building import map_outputs
 
 
 def test_the_paper_counts_of_weights():

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from transtar.errors import InputError
-from transtar.models import Estimator, LoRASettings, ResidualNetwork, ResidualSettings, add_lora, build_head, merge_lora
-from transtar.models.lora import LoRALinear, adapted_layers, lora_factors, unmerge_lora
+from transtar.models import Estimator
+from transtar.networks import LoRASettings, ResidualNetwork, ResidualSettings, add_lora, build_head, merge_lora
+from transtar.networks.lora import LoRALinear, adapted_layers, lora_factors, unmerge_lora
 
-from .examples import N_INPUTS, flux, small_estimator
+from ..models.examples import N_INPUTS, flux, small_estimator
 
 SETTINGS = LoRASettings(rank=3, alpha=5.0, output_layer=True)
 

@@ -1,0 +1,154 @@
+"""Encoder: a network that turns prepared spectra into embeddings, with all that is needed to apply it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..errors import InputError
+from ..preprocess import Preprocessing
+from ..summary import span, summary
+
+BLOCK = 4096
+"""Spectra encoded at a time."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Encoder:
+    """A network that makes an embedding of prepared spectra.
+
+    Parameters
+    ----------
+    name : str
+        Under which networks take the embedding as their input.
+    network : nn.Module
+        Maps standardised flux (n, n_grid) to embeddings (n, width), float32, on the CPU.
+    flux_mean, flux_std : ndarray, shape (n_grid,), float32
+        Scalers of the flux.
+    preprocessing : Preprocessing
+        How the spectra are to be prepared.
+    decoder : nn.Module, optional
+        Maps embeddings to standardised spectra without noise, (n, n_grid).
+    target_mean, target_std : ndarray, shape (n_grid,), float32, optional
+        Scalers of what the decoder gives.
+    provenance : tuple of dict
+        One step per training: settings, numbers of stars, seed, versions.
+    trained_on : dict of str to ndarray
+        The real stars that decided something, as of `transtar.models.Estimator.trained_on`.
+    sha256 : str
+        Hash of weights and description as they are stored; '' for one that is not.
+    place : str
+        Name or folder from which it was loaded; '' for one that was not.
+
+    Raises
+    ------
+    InputError
+        If a scaler does not fit the grid.
+    """
+
+    name: str
+    network: nn.Module
+    flux_mean: np.ndarray
+    flux_std: np.ndarray
+    preprocessing: Preprocessing
+    decoder: nn.Module | None = None
+    target_mean: np.ndarray | None = None
+    target_std: np.ndarray | None = None
+    provenance: tuple[dict, ...] = ()
+    trained_on: dict[str, np.ndarray] = field(default_factory=dict)
+    sha256: str = ""
+    place: str = ""
+
+    def __post_init__(self) -> None:
+        size = self.preprocessing.wavelengths.size
+        names = ("flux_mean", "flux_std", *(("target_mean", "target_std") if self.decoder is not None else ()))
+        for name in names:
+            scaler = getattr(self, name)
+            if scaler is None or scaler.shape != (size,):
+                shape = None if scaler is None else scaler.shape
+                raise InputError(f"encoder '{self.name}': {name} has shape {shape}, its grid needs ({size},)")
+        for network in (self.network, self.decoder):
+            if network is not None:
+                network.eval()
+
+    def __repr__(self) -> str:
+        settings = self.preprocessing
+        weights = sum(p.numel() for p in self.network.parameters())
+        return summary(
+            f"Encoder '{self.name}'",
+            {
+                "takes": f"grid '{settings.grid}', {span(settings.wavelengths.wave)}, {settings.frame} frame",
+                "gives": f"{self.width:,} values per star",
+                "network": f"{type(self.network).__name__}, {weights:,} weights",
+                "gives back": None if self.decoder is None else "spectra without noise",
+                "hash": self.sha256[:16] or None,
+                "from": self.place or None,
+            },
+        )
+
+    @property
+    def width(self) -> int:
+        """Values per star."""
+        with torch.inference_mode():
+            return int(self.network(torch.zeros(1, len(self.flux_mean))).shape[1])
+
+    def encode(self, flux: np.ndarray) -> np.ndarray:
+        """Make embeddings.
+
+        Parameters
+        ----------
+        flux : ndarray, shape (n, n_grid)
+            Prepared as `preprocessing` says.
+
+        Returns
+        -------
+        ndarray, shape (n, width), float32
+            NaN in rows with a flux that is not finite. A row does not depend on the others.
+
+        Raises
+        ------
+        InputError
+            If the spectra are not on the encoder's grid.
+        """
+        return self._run(flux, self.network)
+
+    def reconstruct(self, flux: np.ndarray) -> np.ndarray:
+        """Give back spectra as they would be without noise and instrument.
+
+        Parameters
+        ----------
+        flux : ndarray, shape (n, n_grid)
+
+        Returns
+        -------
+        ndarray, shape (n, n_grid), float32
+            Flux over continuum; NaN in rows with a flux that is not finite.
+
+        Raises
+        ------
+        InputError
+            If the encoder gives no spectra back, or as `encode`.
+        """
+        if self.decoder is None or self.target_mean is None or self.target_std is None:
+            raise InputError(f"encoder '{self.name}' gives no spectra back: it has no decoder")
+        given = self._run(flux, nn.Sequential(self.network, self.decoder))
+        return given * self.target_std + self.target_mean
+
+    @torch.inference_mode()
+    def _run(self, flux: np.ndarray, network: nn.Module) -> np.ndarray:
+        flux = np.asarray(flux)
+        if flux.ndim != 2 or flux.shape[1] != len(self.flux_mean):
+            raise InputError(
+                f"encoder '{self.name}' takes spectra of shape (stars, {len(self.flux_mean)}), got {flux.shape}"
+            )
+        parts = []
+        for start in range(0, len(flux), BLOCK):
+            block = (flux[start : start + BLOCK].astype(np.float32) - self.flux_mean) / self.flux_std
+            block[~np.isfinite(block).all(axis=1)] = np.nan
+            parts.append(network(torch.from_numpy(block)).numpy())
+        given = np.concatenate(parts) if parts else np.empty((0, self.width), np.float32)
+        given[~np.isfinite(given).all(axis=1)] = np.nan
+        return given
