@@ -9,7 +9,8 @@ import pytest
 from tools.house import PICTURE, SOURCE, circle, described, draw, floors, read_imports, rooms, without_implied
 
 ORDER = (
-    "ground", "tables", "surveys", "preprocess", "velocity", "labels", "selections", "networks", "encoders", "datasets", "models", "train",
+    "ground", "tables", "surveys", "preprocess", "velocity", "labels", "selections", "networks", "encoders", "datasets", "models",
+    "train",
     "catalog", "evaluate", "fetch", "simulate", "explain", "report", "studies", "cli",
 )  # fmt: skip
 """From the ground up: a room imports only from rooms before it."""
