@@ -6,7 +6,7 @@ instrument drawn at random, so that an instrument nobody imitated is no surprise
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,7 +61,7 @@ class ViewSettings:
 
     stars: int = 100_000
     seed: int = 0
-    views: tuple[str, ...] = ("lamost", "miles", "random")
+    views: tuple[str, ...] = ("lamost", "miles", "desi", "random")
     snr: tuple[float, float] = (8.0, 300.0)
     lines: str | None = "lamost-dr10"
 
@@ -177,8 +177,13 @@ def make_views(
     for block in view_blocks(settings, emulator, preprocessing):
         blocks.append(block)
         progress(len(block.target))
-    parts = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in ("target", "views", "labels")}
-    return Views(**parts, names=tuple(emulator.label_names))
+    return join_views(blocks)
+
+
+def join_views(several: Sequence[Views]) -> Views:
+    """Stars of several, one after the other; all have the same views and labels."""
+    parts = {name: np.concatenate([getattr(one, name) for one in several]) for name in ("target", "views", "labels")}
+    return Views(**parts, names=several[0].names)
 
 
 def _block(
