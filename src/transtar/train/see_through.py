@@ -131,13 +131,17 @@ def train_encoder(
     n, n_views, size = _checked(views, target, preprocessing)
     if settings.label_weight and labels is None:
         raise SettingsError("see-through: label_weight needs labels")
+    if labels is not None and (labels.ndim != 2 or len(labels) != n or not np.isfinite(labels).all()):
+        raise InputError(
+            f"training an encoder: labels must be finite numbers of shape ({n}, labels), got {labels.shape}"
+        )
     mean, std = _common(views.reshape(-1, size))
     target_mean, target_std = _common(target)
     goals = torch.from_numpy((np.asarray(target, np.float32) - target_mean) / target_std)
     n_labels = 0
     if settings.label_weight and labels is not None:
         scale = np.sqrt(settings.label_weight * size / labels.shape[1])
-        standard = scale * (labels - labels.mean(axis=0)) / labels.std(axis=0)
+        standard = scale * (labels - labels.mean(axis=0)) / np.maximum(labels.std(axis=0), 1e-12)
         goals, n_labels = torch.cat([goals, torch.from_numpy(standard).float()], dim=1), labels.shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
