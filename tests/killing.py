@@ -24,9 +24,12 @@ from pathlib import Path
 import yaml
 
 from transtar.cli import main
+from transtar.datasets.kept_rows import KEPT
+from transtar.encoders import save_encoder
 from transtar.files import LIST
 
 from .cli.test_calibrate import write as write_stars
+from .datasets.test_embed import network
 from .fetch.stand_in import FIRST_ID, StandIn, records
 from .made_catalogs import write_catalogs
 from .made_surveys import made_lamost, made_miles
@@ -62,12 +65,14 @@ def cases(world: Path, address: str) -> dict[str, Case]:
     calibrate = ["calibrate", "--catalog", world / "stars.csv", "--reference", world / "stars.csv"]
     saliency = ["explain", "saliency", "--model", world / "model", "--stars", 4, "--data", target, "--split"]
     landscape = ["explain", "landscape", "--model", world / "model", "--data", target, "--regime", "all", "--points", 3]
+    embed = ["embed", "--replace", "--data", source, "--model"]
     fetch = ["fetch", "--service", "sparcl", "--server", address, "--page", 2, "--ids"]
     tiny = ["lamost=30", "common=30", "edr=40", "miles=4", "faults=2", "xp_continuous=0"]
     study = ["study", world / "study.yaml", "--workers", 2]
     folder = (".", "out")
     found = {
         "prepare": Case([*prepare, lamost / "spectra/spec-00*"], [*prepare, lamost / "spectra"], True, notes=folder),
+        "embed": Case([*embed, world / "encoder"], [*embed, world / "encoder-2"], True, notes=folder),
         "pretrain": Case([*pretrain, 1], [*pretrain, 2], True, notes=folder),
         "finetune": Case([*finetune, "recalibrate"], [*finetune, "residual", "--epochs", 2], True, notes=folder),
         "evaluate": Case([*evaluate, world / "half.csv"], [*evaluate, miles / "labels.csv"], notes=folder),
@@ -110,6 +115,8 @@ def make_world(world: Path) -> None:
         ["predict", "--model", world / "model", "--data", world / "target", "--out", world / "catalog.csv"],
     ):  # fmt: skip
         assert main([str(word) for word in words]) == 0
+    for seed, name in enumerate(("encoder", "encoder-2")):
+        save_encoder(network(seed=seed), world / name)
 
 
 def begin(work, log: Path) -> int:
@@ -242,8 +249,10 @@ class Killing:
             return "workers live on"
         # Looked at as the next command does: a reader brings back what a kill came between.
         outcome = compare(self.case, snapshot(self.work), self.old, self.new)
-        if number != signal.SIGKILL and leftovers(self.work):
-            return f"{leftovers(self.work)} is left"
+        # What a later run takes up stays, until it has.
+        temporary = [name for name in leftovers(self.work) if not name.startswith(KEPT)]
+        if number != signal.SIGKILL and temporary:
+            return f"{temporary} is left"
         # Before the command has begun it ends as any program does.
         begun = status != -number or bool(self.log.exists() and self.log.read_text())
         if number != signal.SIGKILL and begun and status not in (0, 128 + number):

@@ -21,9 +21,9 @@ from .out.check import (
     refuse_foreign_file,
 )
 from .out.jsons import MOST_JSON, content_hash, read_json
-from .out.stages import TEMPORARY, discard_temporaries, stage
+from .out.stages import TEMPORARY, discard_temporaries, lock_folder, stage
 from .out.swap import NEW, swap
-from .out.written import LIST, describe, keep_owner, new_mark, put_in_place, read_written, write_list
+from .out.written import LIST, describe, keep_owner, locked, new_mark, put_in_place, read_written, write_list
 
 __all__ = [
     "LIST",
@@ -38,6 +38,8 @@ __all__ = [
     "content_hash",
     "discard_temporaries",
     "files_to_go",
+    "lock_folder",
+    "locked",
     "make_parent",
     "read_json",
     "read_written",

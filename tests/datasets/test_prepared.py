@@ -440,3 +440,11 @@ def test_a_copy_without_its_list_is_replaced_only_where_it_is_as_it_was_written(
     with pytest.raises(InputError, match="exists and cannot be told to be as transtar wrote it"):
         write(path)
     assert (path / name).read_bytes() == content
+
+
+def test_memory_does_not_grow_with_the_set(tmp_path):
+    write(tmp_path / "set", n=400, batch=20)
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() for _ in stream_set(tmp_path / "set", batch_size=20)]
+    # All spectra are 4.7 MB, those of a batch a twentieth of that.
+    assert max(held) - before < 2e6

@@ -1,4 +1,4 @@
-"""Show versions, devices, surveys, studies and the data folder: paste it into a bug report."""
+"""Show versions, devices, surveys, studies and the data folder: paste it into a bug report. Of a prepared set, what it holds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import os
 import platform
 import sys
 from importlib import metadata
+from pathlib import Path
+
+from ..errors import printable
+from . import arguments as values
 
 HELP = "versions, devices, surveys, data folder"
 
@@ -14,11 +18,16 @@ PACKAGES = ("transtar", "torch", "numpy", "astropy", "pyarrow", "safetensors", "
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Nothing to add."""
+    """Add the arguments."""
+    parser.add_argument("set", nargs="?", type=values.path, help="folder of a prepared set, to be told of that instead")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
+    if arguments.set is not None:
+        for name, fact in _of_set(arguments.set).items():
+            print(f"{name:12s} {printable(fact)}")
+        return 0
     import torch
 
     from ..datasets import input_names
@@ -42,3 +51,19 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"studies      {', '.join(shipped_studies())}")
     print(f"data folder  {os.environ.get(DATA_VARIABLE, f'not set ({DATA_VARIABLE})')}")
     return 0
+
+
+def _of_set(folder: Path) -> dict[str, str]:
+    """What the description of a set says, whose spectra are not read."""
+    from ..datasets import describe_set
+    from ..datasets.input_files import inputs_text, noted_encoders
+
+    description = describe_set(folder)
+    settings, inputs = description["preprocessing"], description.get("inputs", {})
+    return {
+        "set": f"{description['n_spectra']} spectra of {description['provenance'].get('survey', 'several surveys')}",
+        "labels": ", ".join(description["labels"]) or "none",
+        "prepared": f"grid '{settings.get('grid')}', {settings.get('frame')} frame",
+        "inputs": inputs_text(inputs, noted_encoders(inputs, folder, "")) or "none but the flux",
+        "hash": description["flux_sha256"],
+    }

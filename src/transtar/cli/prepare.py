@@ -47,6 +47,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_stated(parser)
     add_columns(parser)
     add_quality(parser)
+    parser.add_argument(
+        "--input",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="encoders (name or folder) and inputs by name whose values are put beside the spectra as these are read",
+    )
     parser.add_argument("--out", required=True, type=values.path, help="folder of the prepared set")
 
 
@@ -62,7 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
     from ..tables import Choice
 
     tables = [getattr(arguments, name) for name in ("labels", "split", "stars", "preprocessing")]
-    check_replaceable(arguments.out, SET, [*arguments.spectra, *tables, given_table(arguments.velocities)])
+    check_replaceable(
+        arguments.out, SET, [*arguments.spectra, *tables, *arguments.input, given_table(arguments.velocities)]
+    )
     survey = get_survey(arguments.survey)
     settings, thresholds = read_preprocessing(arguments.preprocessing, survey)
     quality = thresholds | parse_assignments(arguments.quality, "--quality")
@@ -81,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
             match_radius=arguments.match_radius,
             columns=Choice.parse(arguments.columns),
             stated=read_stated(arguments),
+            inputs=arguments.input,
             on_skip=skipped.add,
             progress=advance(bar),
         )

@@ -1,6 +1,7 @@
 """Prepared sets: spectra on the wavelength grid with labels and split; the flow that fills them; the stars to learn from."""
 
 from .defaults import tell_no_velocities
+from .embed import embed_set
 from .flow import Flow, Report
 from .flow_opening import open_flow
 from .gathering import gather_input
@@ -28,6 +29,7 @@ __all__ = [
     "Stars",
     "add_input",
     "describe_set",
+    "embed_set",
     "folds",
     "gather_input",
     "given_table",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -116,3 +117,10 @@ def noted_encoders(inputs, folder: Path, remedy: str) -> dict[str, Note]:
                     f"{folder}: the input '{shown(name)}' is described wrongly ({error}); {remedy}"
                 ) from None
     return notes
+
+
+def inputs_text(names: Iterable[str], encoders: Mapping[str, Note]) -> str:
+    """Names of inputs in one line, each with the first 12 digits of the hash of the encoder, if one made it."""
+    return ", ".join(
+        f"{name} (encoder {encoders[name]['sha256'][:12]})" if name in encoders else name for name in names
+    )

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from ..arrays import real_array
 from ..errors import InputError, SettingsError, said
-from ..files import atomic_folder, check_replaceable, write_json
-from ..seal import file_hash, sealed
+from ..files import atomic_folder, check_replaceable, locked, make_parent, write_json
+from ..seal import SEAL, file_hash, sealed
 from .input_files import file_name
 from .inputs import FLUX, check_input_name
 from .set_files import DESCRIPTION, FORMAT_OF_INPUTS, REMEDY, SET, SPECTRA, STARS, describe_set
@@ -44,9 +44,8 @@ def add_input(folder, name: str, array: np.ndarray, provenance: Mapping | None =
     TranstarError
         If the disk is full.
     """
-    if check_input_name(name) in (FLUX.name, "ivar"):
-        raise SettingsError(f"input: '{name}' is what every prepared set has; choose another name")
     folder = Path(folder)
+    check_new_input(name)
     description = describe_set(folder)
     values = real_array(array, f"{folder}: input '{name}'", np.float32)
     n = description["n_spectra"]
@@ -54,27 +53,96 @@ def add_input(folder, name: str, array: np.ndarray, provenance: Mapping | None =
         raise InputError(
             f"{folder}: input '{name}' has shape {values.shape}, expected ({n}, n): a row for each spectrum of the set"
         )
+    noted = {"n_inputs": values.shape[1], "provenance": _plain(provenance or {}, f"{folder}: input '{name}'")}
+    put_input(
+        folder, folder, description, name, noted,
+        lambda path: np.save(path, np.ascontiguousarray(values), allow_pickle=False),
+    )  # fmt: skip
+
+
+def put_input(
+    source: Path, target: Path, description: dict, name: str, noted: Mapping, write: Callable[[Path], None]
+) -> None:
+    """Write a set that has an input more, in one step.
+
+    Parameters
+    ----------
+    source : Path
+        The set whose spectra, stars and other inputs it has, shared by hard links where the file system has them.
+    target : Path
+        `source` itself, or where there is no other set.
+    description : dict
+        Of the source, as it was when the input was made.
+    name : str
+    noted : mapping
+        ``n_inputs`` and ``provenance``.
+    write : callable
+        Given the path of the file of the input, writes it.
+
+    Raises
+    ------
+    InputError
+        If the source has other spectra by now, lacks a file, is of an older transtar, or the target cannot be replaced.
+    TranstarError
+        If the disk is full.
+    """
+    check_takes_inputs(source, description)
+    check_replaceable(target, SET)
+    make_parent(target)
+    # Two that are added at once would else replace each other's set.
+    with locked(target.parent):
+        now = describe_set(source)
+        if not same_spectra(description, now):
+            raise InputError(f"{source}: was changed while the input '{name}' was made; give the command again")
+        others = {other: of_it for other, of_it in now.get("inputs", {}).items() if other != name}
+        for other, of_it in others.items():
+            if not (source / of_it["file"]).is_file():
+                raise InputError(f"{source / of_it['file']}: is missing; add the input '{other}' again first")
+        with atomic_folder(target, marker=SET) as new:
+            for kept in (SPECTRA, STARS, *(of_it["file"] for of_it in others.values())):
+                same_file(source / kept, new / kept)
+            file = file_name(name)
+            write(new / file)
+            inputs = {**others, name: {"file": file, "sha256": file_hash(new / file), **noted}}
+            more = {"format": FORMAT_OF_INPUTS, "inputs": inputs}
+            write_json(new / DESCRIPTION, sealed(now | more), ours=True)
+
+
+def check_new_input(name: str) -> str:
+    """Refuse the name of an input that cannot be added.
+
+    Raises
+    ------
+    SettingsError
+        If it can be none of an input, or is one that every set has.
+    """
+    if check_input_name(name) in (FLUX.name, "ivar"):
+        raise SettingsError(f"input: '{name}' is what every prepared set has; choose another name")
+    return name
+
+
+def check_takes_inputs(folder: Path, description: Mapping) -> None:
+    """Refuse a set of the first layout, which has no hash of its stars.
+
+    Raises
+    ------
+    InputError
+    """
     if "stars_sha256" not in description:
         raise InputError(f"{folder}: a set of an older transtar cannot take further inputs; {REMEDY}")
-    how = _plain(provenance or {}, f"{folder}: input '{name}'")
-    check_replaceable(folder, SET)
-    file = file_name(name)
-    others = {other: noted for other, noted in description.get("inputs", {}).items() if other != name}
-    for other, noted in others.items():
-        if not (folder / noted["file"]).is_file():
-            raise InputError(f"{folder / noted['file']}: is missing; add the input '{other}' again first")
-    with atomic_folder(folder, marker=SET) as new:
-        for kept in (SPECTRA, STARS, *(noted["file"] for noted in others.values())):
-            _same_file(folder / kept, new / kept)
-        np.save(new / file, np.ascontiguousarray(values), allow_pickle=False)
-        noted = {
-            "file": file,
-            "sha256": file_hash(new / file),
-            "n_inputs": values.shape[1],
-            "provenance": how,
-        }
-        more = {"format": FORMAT_OF_INPUTS, "inputs": {**others, name: noted}}
-        write_json(new / DESCRIPTION, sealed(description | more), ours=True)
+
+
+def same_spectra(one: Mapping, other: Mapping) -> bool:
+    """Whether two descriptions are of sets that differ in nothing but their further inputs."""
+    return all(one.get(key) == other.get(key) for key in {*one, *other} - {"format", "inputs", SEAL})
+
+
+def same_file(source: Path, target: Path) -> None:
+    """Another name of a file, or a copy where the file system has no hard links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _plain(provenance: Mapping, where: str) -> dict:
@@ -85,11 +153,3 @@ def _plain(provenance: Mapping, where: str) -> dict:
         raise InputError(
             f"{where}: its provenance must be a mapping of plain data, fit for JSON ({said(error, 100)})"
         ) from None
-
-
-def _same_file(source: Path, target: Path) -> None:
-    """Another name of a file, or a copy where the file system has no hard links."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,8 +23,12 @@ from ..version import __version__
 from .defaults import tell_no_velocities
 from .flow import Report
 from .flow_opening import open_flow
+from .making import makings
 from .repeats import Repeats
 from .set_files import SPLITS, SetWriter
+
+if TYPE_CHECKING:
+    from ..encoders.registry import AnyEncoder
 
 
 @dataclass
@@ -53,6 +58,7 @@ def prepare(
     match_radius: float | None = None,
     columns: Mapping[str, str] | None = None,
     stated: Stated | None = None,
+    inputs: Iterable[AnyEncoder | str | os.PathLike] = (),
     batch_size: int = 512,
     threads: int | None = None,
     on_skip: Callable[[str, str], None] | None = None,
@@ -87,6 +93,9 @@ def prepare(
         Which column of the tables is which, where names do not tell: ``{"feh": "FE_H"}`` (see `transtar.labels.read_labels`).
     stated : Stated, optional
         What the files do not say of themselves: medium, frame and unit of their wavelengths, and which of their columns is which.
+    inputs : iterable of Encoder, OutsideEncoder, name or path
+        Encoders, and registered inputs, that make further inputs of the set as spectra pass by, those that take native spectra
+        among them. For others see `embed_set`, too.
     batch_size : int
         Spectra in memory at a time; twice as many while others are read ahead.
     threads : int, optional
@@ -103,7 +112,9 @@ def prepare(
     Raises
     ------
     InputError
-        If no file can be used, or a table is unusable or matches no spectrum.
+        If no file can be used, a table is unusable or matches no spectrum, or an input cannot be made.
+    MismatchError
+        If an encoder takes spectra that are prepared otherwise.
     SettingsError
         If the radius is none, or the survey's spectra are too coarse for the grid.
     """
@@ -123,6 +134,7 @@ def prepare(
         survey, paths, settings, quality=quality, stars=stars, velocities=velocities, columns=columns, stated=stated,
         batch_size=batch_size, threads=threads, tables=[name for name in (labels, split) if name is not None],
     )  # fmt: skip
+    made = makings([inputs] if isinstance(inputs, str | os.PathLike) else inputs, flow.settings)
     provenance = {
         "transtar": __version__,
         "survey": survey.name,
@@ -138,9 +150,11 @@ def prepare(
     report = PrepareReport()
     keys: dict[str, None] = {}
     # Reading in a thread may leave the filters of warnings changed; they become the caller's again.
-    with warnings.catch_warnings(), SetWriter(out, flow.settings, provenance) as writer:
+    notes = {one.name: one.provenance for one in made}
+    with warnings.catch_warnings(), SetWriter(out, flow.settings, provenance, notes) as writer:
         for batch, spectra in flow.batches(report, on_skip=on_skip, progress=progress):
-            writer.append(spectra, star_columns(batch, spectra))
+            further = {one.name: one.make(batch, spectra) for one in made}
+            writer.append(spectra, star_columns(batch, spectra), further)
             keys |= dict.fromkeys(batch.keys)
         if not report.n_spectra:
             why = f"; the first: {report.skipped[0][1]}" if report.skipped else ""

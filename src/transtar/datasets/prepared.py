@@ -15,6 +15,7 @@ from ..preprocess import GridSpectra, Preprocessing, require_same
 from ..summary import counted, span, summary
 from ..telling import tell
 from .gathering import Gathered, gather_input
+from .input_files import inputs_text
 from .inputs import FLUX, Inputs, input_parts
 from .stars import Stars
 
@@ -64,7 +65,7 @@ class PreparedSet:
                 "split": counted(dict(zip(parts.tolist(), rows.tolist(), strict=True))),
                 "grid": f"'{self.grid.name}', {span(self.wave)}, {self.preprocessing.frame} frame",
                 "errors": "none" if self.ivar is None else "inverse variances",
-                "inputs": ", ".join(self.further),
+                "inputs": inputs_text(self.further, self.further.encoders),
                 "flags": counted(count(self.columns["flags"])) or "none",
                 "columns": ", ".join(self.columns),
             },

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +27,8 @@ from ..seal import SEAL, check_file, check_seal, file_hash, is_as_noted, sealed
 from ..tables.cells import to_text
 from ..tables.parquet import footer_hash, opened, read_bounded
 from ..telling import tell
-from .input_files import OWN, InputFile, check_described, noted_encoders
+from .input_files import OWN, InputFile, check_described, file_name, noted_encoders
+from .input_rows import InputRows
 from .inputs import Inputs
 from .prepared import PreparedSet, join_columns, join_sets
 
@@ -83,6 +85,8 @@ class SetWriter:
         set are kept.
     preprocessing : Preprocessing
     provenance : dict
+    inputs : mapping of str to dict, optional
+        Further inputs that come with the spectra, and the provenance of each.
 
     Raises
     ------
@@ -90,11 +94,15 @@ class SetWriter:
         If `path` exists and is something else than a prepared set.
     """
 
-    def __init__(self, path, preprocessing: Preprocessing, provenance: dict):
+    def __init__(
+        self, path, preprocessing: Preprocessing, provenance: dict, inputs: Mapping[str, dict[str, Any]] | None = None
+    ):
         self.path = Path(path)
         check_replaceable(self.path, SET)
         self.preprocessing = preprocessing
         self.provenance = provenance
+        self.inputs = dict(inputs or {})
+        self._rows: dict[str, InputRows] = {}
         self._batches: list[dict[str, np.ndarray]] = []
         self._sums = {"flux": hashlib.sha256(), "ivar": hashlib.sha256()}
         self._writer: pq.ParquetWriter | None = None
@@ -102,10 +110,13 @@ class SetWriter:
     def __enter__(self) -> SetWriter:
         self._stack = ExitStack()
         self._folder = self._stack.enter_context(atomic_folder(self.path, marker=SET))
+        self._rows = {name: InputRows(self._folder / file_name(name), name) for name in self.inputs}
         return self
 
-    def append(self, spectra: GridSpectra, columns: dict[str, np.ndarray]) -> None:
-        """Add spectra with their columns."""
+    def append(
+        self, spectra: GridSpectra, columns: dict[str, np.ndarray], inputs: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        """Add spectra with their columns, and with the further inputs that were announced (see `InputRows.append`)."""
         ivar = np.zeros_like(spectra.flux) if spectra.ivar is None else spectra.ivar
         arrays = {"flux": _float32(spectra.flux), "ivar": _float32(ivar)}
         table = pa.table({name: _fixed_list(array) for name, array in arrays.items()})
@@ -121,6 +132,8 @@ class SetWriter:
         self._writer.write_table(table)
         for name, array in arrays.items():
             self._sums[name].update(array)
+        for name, rows in self._rows.items():
+            rows.append((inputs or {})[name])
         self._batches.append(columns)
 
     def columns(self) -> dict[str, np.ndarray]:
@@ -140,10 +153,10 @@ class SetWriter:
         if self._writer is None:
             raise InputError(f"{self.path}: no spectrum could be prepared, so nothing was written")
         self._writer.close()
-        if (self.path / DESCRIPTION).is_file() and (gone := read_json(self.path / DESCRIPTION).get("inputs")):
+        before = read_json(self.path / DESCRIPTION).get("inputs", {}) if (self.path / DESCRIPTION).is_file() else {}
+        if gone := ", ".join(name for name in before if name not in self.inputs):
             tell(
-                f"{self.path}: inputs of the set that stood there are not of these spectra and go: {', '.join(gone)}; "
-                "add them again"
+                f"{self.path}: inputs of the set that stood there are not of these spectra and go: {gone}; add them again"
             )
         stars = pa.table({name: pa.array(_plain(column)) for name, column in columns.items()})
         pq.write_table(stars, self._folder / STARS, compression="zstd", write_page_checksum=True)
@@ -158,9 +171,27 @@ class SetWriter:
             "stars_sha256": file_hash(self._folder / STARS),
             "provenance": self.provenance,
         }
+        if self.inputs:
+            description |= {"format": FORMAT_OF_INPUTS, "inputs": {name: self._noted(name) for name in self.inputs}}
         write_json(self._folder / DESCRIPTION, sealed(description), ours=True)
 
+    def _noted(self, name: str) -> dict[str, Any]:
+        """Complete the file of an input, and describe it."""
+        rows = self._rows[name]
+        rows.finish()
+        if rows.n_without:
+            tell(f"{self.path}: {rows.n_without:,} of {rows.n:,} spectra are without the input '{name}' (NaN)")
+        return {
+            "file": rows.path.name,
+            "sha256": file_hash(rows.path),
+            "n_inputs": rows.width,
+            "provenance": self.inputs[name],
+        }
+
     def __exit__(self, kind, error, trace) -> bool | None:
+        for rows in self._rows.values():
+            with suppress(OSError):
+                rows.close()
         if self._writer is not None and self._writer.is_open:
             with suppress(OSError, pa.ArrowException):
                 self._writer.close()

@@ -92,6 +92,30 @@ def _make(folder: Path) -> tuple[Path, int | None]:
             return path, lock
 
 
+def lock_folder(folder: Path) -> tuple[bool, int | None]:
+    """Keep other processes from working in a folder that one process at a time works in.
+
+    Parameters
+    ----------
+    folder : Path
+        A file named `LOCK` is made in it.
+
+    Returns
+    -------
+    held : bool
+        False if another process has the lock, or the folder is gone.
+    lock : int or None
+        To be closed in the end, by `os.close`; None also where the system has no locks.
+    """
+    if fcntl is None:
+        return True, None
+    try:
+        lock = _lock(folder)
+    except OSError:
+        return True, None
+    return lock is not None, lock
+
+
 def _lock(path: Path) -> int | None:
     """A lock on the folder, None if another process has it or the folder is gone."""
     try:

@@ -92,7 +92,8 @@ def opened(source: Path | bytes, where: str = "", columns: Sequence[str] | None 
         content = pa.BufferReader(source) if isinstance(source, bytes) else source
         # Maps of dictionaries cannot be put together.
         text = [leaf.path for leaf in leaves if leaf.is_text and ".key_value." not in leaf.path]
-        with pq.ParquetFile(content, read_dictionary=text, page_checksum_verification=True) as file:
+        # What is buffered before it is asked for is kept until the end: memory would grow with the file.
+        with pq.ParquetFile(content, read_dictionary=text, page_checksum_verification=True, pre_buffer=False) as file:
             yield file
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,42 @@
+"""Let an encoder make embeddings of the spectra of a prepared set, which networks take by `--input NAME`.
+
+After an interruption the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from . import arguments as values
+from .common import advance
+
+HELP = "embeddings by an encoder into a prepared set, resumable"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--model", required=True, metavar="ENCODER", help="the encoder: its name or folder")
+    parser.add_argument("--data", required=True, type=values.path, help="prepared set")
+    parser.add_argument(
+        "--out",
+        required=True,
+        type=values.path,
+        help="the same folder, or that of another set, which shares the spectra",
+    )
+    parser.add_argument(
+        "--replace", action="store_true", help="put the input in the place of one of that name by another encoder"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    from tqdm import tqdm
+
+    from ..datasets import embed_set
+
+    with tqdm(unit="spectra", desc="embed", disable=None, leave=False) as bar:
+        done = embed_set(
+            arguments.data, arguments.model, arguments.out, replace=arguments.replace, progress=advance(bar)
+        )
+    print(f"{arguments.out}: {done}")
+    return 0

@@ -1,0 +1,213 @@
+"""Embeddings of the spectra of a prepared set, computed once by an encoder and kept in the set as an input."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InputError, SettingsError, shown
+from ..files import check_replaceable
+from ..preprocess import Preprocessing
+from ..seal import is_as_noted
+from ..telling import tell
+from .gathering import embed
+from .input_writer import check_takes_inputs, put_input, same_file, same_spectra
+from .inputs import Inputs
+from .kept_rows import KeptRows
+from .making import encoder_is_native, known_encoder, made_by
+from .prepared import PreparedSet, join_sets
+from .set_files import DESCRIPTION, SET, describe_set, stream_set
+
+if TYPE_CHECKING:
+    from ..encoders.registry import AnyEncoder
+
+BLOCK = 4096
+"""Spectra encoded, and kept, at a time; always the same ones together, so that a run that was killed gives the same bits."""
+
+
+def embed_set(
+    folder,
+    encoder: AnyEncoder | str | os.PathLike,
+    out=None,
+    *,
+    replace: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> str:
+    """Add the embeddings of all spectra to a prepared set, as the input that has the name of the encoder.
+
+    What is made is kept beside the set, in a folder ``.transtar-embed-...``, until all of it is: after a kill at any moment the
+    same call goes on from there and gives the same file. Memory does not grow with the spectra.
+
+    Parameters
+    ----------
+    folder : path
+        Of the prepared set.
+    encoder : Encoder or OutsideEncoder, name or path
+        One that takes native spectra is for `prepare`.
+    out : path, optional
+        Of the set that has the input; `folder` itself if not given. A new one shares the spectra by hard links; one that is there
+        must be of the same spectra.
+    replace : bool
+        The set may have an input of that name of another encoder, or of none that was noted, which goes.
+    progress : callable, optional
+        Called with the number of spectra done, and of all.
+
+    Returns
+    -------
+    str
+        One line: what was done. A set that has the input of that encoder already is left alone.
+
+    Raises
+    ------
+    InputError
+        If there is no set, it is damaged or changes meanwhile, the encoder fails, or an input would be replaced.
+    MismatchError
+        If the set was prepared otherwise than the encoder takes its spectra.
+    SettingsError
+        If the encoder is none, or takes native spectra.
+    TranstarError
+        If the disk is full.
+    """
+    source, target = Path(folder), Path(folder if out is None else out)
+    encoder = known_encoder(encoder)
+    name = encoder.name
+    if encoder_is_native(encoder):
+        raise SettingsError(
+            f"the encoder '{name}' takes spectra as they are read from files, which a prepared set does not have; let prepare "
+            f"make its input: transtar prepare --input {name}"
+        )
+    description = describe_set(source)
+    check_takes_inputs(source, description)
+    source, description = _source_of(source, target, description)
+    preprocessing = Preprocessing.from_stored(description["preprocessing"], str(source))
+    noted: dict[str, Any] = {"provenance": made_by(encoder, preprocessing, str(source))}
+    wanted = noted["provenance"]["encoder"]["sha256"]
+    file = _file_of(source, description, name, noted["provenance"], replace)
+    if file is not None and source == target:
+        KeptRows(target.parent, _key(description, noted["provenance"]), description["n_spectra"], BLOCK).forget()
+        return f"has the input '{name}' of encoder {wanted[:12]} already"
+    if file is not None:
+        noted["n_inputs"] = description["inputs"][name]["n_inputs"]
+        put_input(source, target, description, name, noted, lambda path: same_file(file, path))
+        return f"input '{name}' of encoder {wanted[:12]} as {source} has it"
+    with KeptRows(target.parent, _key(description, noted["provenance"]), description["n_spectra"], BLOCK) as kept:
+        n_before = kept.n_done
+        try:
+            _make(kept, encoder, source, progress)
+            noted["n_inputs"] = kept.width
+            put_input(source, target, description, name, noted, lambda path: same_file(kept.path, path))
+        except InputError:
+            # A set that turns out to be damaged must not leave anything that would be taken up.
+            kept.discard()
+            raise
+        except KeyboardInterrupt:
+            tell(f"{source}: {kept.n_done:,} of {kept.n:,} embeddings are kept; the same command goes on from there")
+            raise
+        n_without = _count_without(kept.path)
+        kept.discard()
+    if n_without:
+        tell(f"{target}: {n_without:,} of {kept.n:,} spectra, without a flux, are without the input '{name}' (NaN)")
+    before = f", {n_before:,} of them made before" if n_before else ""
+    return f"input '{name}' of {kept.n:,} spectra{before}: {kept.width:,} values each by encoder {wanted[:12]}"
+
+
+def _source_of(source: Path, target: Path, description: dict) -> tuple[Path, dict]:
+    """The set to take the spectra from, and its description: the target if it is there, so that it keeps its other inputs.
+
+    Raises
+    ------
+    InputError
+        If something else is at the target.
+    """
+    if os.path.realpath(source) == os.path.realpath(target):
+        check_replaceable(source, SET)
+        return source, description
+    if not (target / DESCRIPTION).is_file():
+        check_replaceable(target, SET, [source])
+        return source, description
+    check_replaceable(target, SET)
+    of_target = describe_set(target)
+    if not same_spectra(description, of_target):
+        raise InputError(f"{target}: is a set of other spectra or labels than {source}; choose another name for --out")
+    return target, of_target
+
+
+def _file_of(source: Path, description: dict, name: str, provenance: Mapping, replace: bool) -> Path | None:
+    """The file of the input, if the set has it as the encoder makes it.
+
+    Raises
+    ------
+    InputError
+        If the set has another input of that name, which is not to go.
+    """
+    noted = description.get("inputs", {}).get(name)
+    if noted is None:
+        return None
+    maker = noted["provenance"].get("encoder")
+    sha256, wanted = str(maker.get("sha256", "")) if isinstance(maker, dict) else "", provenance["encoder"]["sha256"]
+    if sha256 == wanted:
+        return source / noted["file"] if is_as_noted(source / noted["file"], noted["sha256"]) else None
+    if not replace:
+        which = f"encoder {shown(sha256[:12])}" if sha256 else "no encoder that was noted"
+        raise InputError(
+            f"{source}: has an input '{name}' of {which}, not of encoder {wanted[:12]}; --replace puts the new one in its place"
+        )
+    return None
+
+
+def _key(description: Mapping, provenance: Mapping) -> str:
+    """64 hexadecimal digits that change with whatever decides the values."""
+    note = provenance["encoder"]
+    of_set = [description["n_spectra"], description["flux_sha256"], provenance["preprocessing_hash"]]
+    return hashlib.sha256(json.dumps([BLOCK, *of_set, note["name"], note["sha256"]]).encode()).hexdigest()
+
+
+def _make(kept: KeptRows, encoder: AnyEncoder, source: Path, progress: Callable[[int, int], None] | None) -> None:
+    """Encode the blocks that are not made yet; all of the set is read, so that its checksums are compared."""
+    end = 0
+    unknown: list[int] = []
+    for block in _blocks(stream_set(source, BLOCK)):
+        end += len(block)
+        if end > kept.n_done:
+            unknown.append(len(block))
+            if np.isfinite(block.flux).all(axis=1).any():
+                values = embed(encoder, block.grid_spectra(), block.preprocessing)
+                # Before the first spectrum with a flux, the encoder has not said how many values it gives.
+                for n in unknown[:-1]:
+                    kept.append(np.full((n, values.shape[1]), np.nan, np.float32))
+                kept.append(values)
+                unknown = []
+        if progress is not None:
+            progress(end, kept.n)
+    for n in unknown if kept.width else ():
+        kept.append(np.full((n, kept.width), np.nan, np.float32))
+    if not kept.width:
+        raise InputError(f"{source}: none of its {end:,} spectra has a flux, of which an encoder could make anything")
+    if kept.n_done != kept.n:
+        raise InputError(f"{source}: {end:,} spectra where {kept.n:,} were expected; give the command again")
+
+
+def _blocks(parts: Iterable[PreparedSet]) -> Iterator[PreparedSet]:
+    """The spectra in blocks of `BLOCK`, and the rest."""
+    waiting: list[PreparedSet] = []
+    for part in parts:
+        waiting.append(replace(part, further=Inputs()))
+        while sum(map(len, waiting)) >= BLOCK:
+            joined = join_sets(waiting)
+            yield joined.select(slice(BLOCK))
+            waiting = [joined.select(slice(BLOCK, None))] if len(joined) > BLOCK else []
+    if waiting:
+        yield join_sets(waiting)
+
+
+def _count_without(path: Path) -> int:
+    values = np.load(path, mmap_mode="r", allow_pickle=False)
+    starts = range(0, len(values), BLOCK)
+    return sum(int((~np.isfinite(values[start : start + BLOCK]).all(axis=1)).sum()) for start in starts)

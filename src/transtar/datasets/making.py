@@ -1,0 +1,138 @@
+"""What makes an input of a prepared set: an encoder, or a registered input, and what the set notes of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import SettingsError, shown
+from ..preprocess import GridSpectra, Preprocessing, require_same
+from ..spectra import SpectrumBatch
+from .gathering import embed, gather_input
+from .input_writer import check_new_input
+from .inputs import input_names
+
+if TYPE_CHECKING:
+    from ..encoders.registry import AnyEncoder
+
+
+def known_encoder(encoder: AnyEncoder | str | os.PathLike) -> AnyEncoder:
+    """The encoder that is meant, of a name that an input can have.
+
+    Raises
+    ------
+    InputError, MismatchError, SettingsError
+        If there is none, or it cannot be read.
+    """
+    from ..encoders import Encoder, OutsideEncoder, load_encoder
+
+    known = load_encoder(Path(encoder)) if isinstance(encoder, str | os.PathLike) else encoder
+    if not isinstance(known, Encoder | OutsideEncoder):
+        raise SettingsError(f"an encoder is a name, a folder or a transtar.encoders.Encoder, not {shown(repr(known))}")
+    check_new_input(known.name)
+    return known
+
+
+def encoder_is_native(encoder: AnyEncoder) -> bool:
+    """Whether it takes spectra as they are read, not those on a grid."""
+    return bool(getattr(encoder, "native", False))
+
+
+def made_by(encoder: AnyEncoder, preprocessing: Preprocessing, where: str) -> dict[str, Any]:
+    """What a set notes of an input that an encoder makes of its spectra: the provenance of the input.
+
+    Parameters
+    ----------
+    encoder : Encoder or OutsideEncoder
+    preprocessing : Preprocessing
+        Of the set.
+    where : str
+        The set, for the message.
+
+    Returns
+    -------
+    dict
+        ``encoder``, its note, and ``preprocessing_hash``.
+
+    Raises
+    ------
+    MismatchError
+        If the set is prepared otherwise than the encoder takes its spectra; the message names both.
+    """
+    from ..encoders import note_of
+
+    if encoder.preprocessing is not None:
+        require_same(encoder.preprocessing, f"the encoder '{encoder.name}'", preprocessing, where)
+    return {"encoder": note_of(encoder), "preprocessing_hash": preprocessing.hash}
+
+
+@dataclass(frozen=True)
+class Making:
+    """An input that is made of spectra as they are prepared.
+
+    Parameters
+    ----------
+    name : str
+    provenance : dict
+        What a set notes of it.
+    make : callable
+        Given native spectra and the same on the grid, returns an array of shape (n_spectra, width), float32; of width 0 if none
+        has a flux.
+    """
+
+    name: str
+    provenance: dict[str, Any]
+    make: Callable[[SpectrumBatch, GridSpectra], np.ndarray]
+
+
+def makings(wanted: Iterable[AnyEncoder | str | os.PathLike], preprocessing: Preprocessing) -> list[Making]:
+    """The inputs that are to be made of spectra as they are prepared.
+
+    Parameters
+    ----------
+    wanted : iterable of Encoder, OutsideEncoder, name or path
+        Names may be those of registered inputs, too.
+    preprocessing : Preprocessing
+        How the spectra are going to be prepared.
+
+    Returns
+    -------
+    list of Making
+
+    Raises
+    ------
+    InputError, MismatchError
+        If there is none, it cannot be read, or it takes spectra that are prepared otherwise.
+    SettingsError
+        If one cannot be an input of a set, or two have one name.
+    """
+    made = [_making(one, preprocessing) for one in wanted]
+    names = [one.name for one in made]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise SettingsError(f"two inputs have the name '{twice[0]}'; make one of them")
+    return made
+
+
+def _making(wanted: AnyEncoder | str | os.PathLike, preprocessing: Preprocessing) -> Making:
+    from ..encoders import encoder_names
+
+    plain = isinstance(wanted, str) and wanted not in encoder_names() and wanted in input_names()
+    if plain and not Path(str(wanted)).is_dir():
+        name, provenance = check_new_input(str(wanted)), {"preprocessing_hash": preprocessing.hash}
+    else:
+        encoder = known_encoder(wanted)
+        name, provenance = encoder.name, made_by(encoder, preprocessing, "the spectra to prepare")
+
+    def make(batch: SpectrumBatch, spectra: GridSpectra) -> np.ndarray:
+        if not np.isfinite(spectra.flux).all(axis=1).any():
+            return np.empty((len(spectra), 0), np.float32)
+        if plain:
+            return gather_input(name, spectra, preprocessing).inputs
+        return embed(encoder, spectra, preprocessing, batch)
+
+    return Making(name, provenance, make)
