@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ..datasets import PreparedSet, read_set
 from ..errors import InputError, SettingsError
 from ..files import check_files, check_writable
-from ..models import Estimator, folded, load_models, name_models
+from ..models import Estimator, load_models, name_models
 from ..preprocess import require_same
 from ..simulate.instruments.instrument import INSTRUMENTS
 from ..simulate.mocks.line_correction import lines_of_model, load_lines
@@ -236,11 +236,9 @@ def explain_landscape(
     with tqdm(total=len(names) * n_seeds, unit="plane", desc="landscape", disable=None, leave=False) as bar:
         for name, path, model in zip(names, models, estimators, strict=True):
             try:
-                # A model with the encoder inside takes the flux; it may have begun as one of embeddings.
-                start = folded(before) if before is not None and before.input != model.input else before
                 landscapes[name] = loss_landscape(
                     model, stars.input(model.input), stars.targets([label])[:, 0], label=label, n_seeds=n_seeds,
-                    n_points=n_points, extent=extent, base=start, progress=lambda *_: bar.update(),
+                    n_points=n_points, extent=extent, base=before, progress=lambda *_: bar.update(),
                 )  # fmt: skip
             except InputError as error:
                 raise InputError(f"{path}: {error}") from error
