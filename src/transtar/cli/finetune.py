@@ -8,7 +8,7 @@ from typing import Any
 
 from ..glossary import COLUMNS, LABELS, decimals
 from . import arguments as values
-from .common import TRAINING_OPTIONS, add_training, epoch_bar, given_training, say
+from .common import TRAINING_OPTIONS, add_encoders, add_training, epoch_bar, given_training, say
 
 HELP = "adapt a model with a few hundred stars"
 
@@ -22,6 +22,7 @@ LINE_EVERY = 20.0
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--model", required=True, type=values.path, help="folder of the model to adapt")
+    add_encoders(parser)
     parser.add_argument(
         "--data", required=True, type=values.path, help="prepared set of the new survey; only its pool is used"
     )
@@ -75,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..datasets import pool_stars, read_set
     from ..errors import InputError, SettingsError
-    from ..models import check_replaceable, describe_last_step, load_estimator
+    from ..models import check_replaceable, describe_last_step, load_models
     from ..preprocess import require_same
     from ..train import Auto, TrainSettings, check_new_labels, finetune, get_strategy, make_strategy, training_input
 
@@ -85,8 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
         why = "uses each strategy's own settings" if is_auto else "has no such settings"
         options = ", ".join(option for setting, option in OPTIONS.items() if setting in useless)
         raise SettingsError(f"--strategy {arguments.strategy} {why}; leave out {options}")
-    check_replaceable(arguments.out, [arguments.model, arguments.data])
-    model = load_estimator(arguments.model)
+    check_replaceable(arguments.out, [arguments.model, arguments.data, *arguments.encoder])
+    (model,), _ = load_models(arguments.model, arguments.encoder)
     prepared = read_set(arguments.data)
     require_same(model.preprocessing, str(arguments.model), prepared.preprocessing, str(arguments.data))
     labels = model.label_names if arguments.label is None else tuple(arguments.label)
@@ -102,7 +103,9 @@ def run(arguments: argparse.Namespace) -> int:
     if issubclass(kind, TrainSettings | Auto):
         given |= {"device": arguments.device}
     strategy = make_strategy(arguments.strategy, **given)
-    stars, counts = pool_stars(prepared, labels, arguments.n, arguments.seed, training_input(strategy, model))
+    stars, counts = pool_stars(
+        prepared, labels, arguments.n, arguments.seed, training_input(strategy, model), model.encoders
+    )
     say(counts)
     bar = epoch_bar("cross-validation", LINE_EVERY) if is_auto else epoch_bar(arguments.strategy)
     model = finetune(model, stars, strategy=strategy, seed=arguments.seed, progress=bar, new_label=new_label)

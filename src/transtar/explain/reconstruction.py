@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import encoders
 from ..datasets import PreparedSet, read_set
 from ..datasets.prepared import star_names
-from ..encoders import Encoder
+from ..encoders import Encoder, load_encoder
 from ..errors import InputError, shown
 from ..files import check_files, check_writable, write_text
 from ..preprocess import require_same
@@ -115,7 +114,7 @@ def explain_reconstruction(
     """
     check_files([Path(out) / TABLE], [data, *([] if isinstance(encoder, Encoder) else [encoder])])
     check_writable(Path(out) / "figures")
-    maker = encoder if isinstance(encoder, Encoder) else encoders.load_encoder(encoder)  # type: ignore[attr-defined]
+    maker = encoder if isinstance(encoder, Encoder) else load_encoder(encoder)
     if not isinstance(maker, Encoder) or maker.decoder is None:
         raise InputError(f"encoder '{maker.name}' gives no spectra back: it has no decoder")
     prepared = read_set(data)

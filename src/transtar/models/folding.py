@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from ..datasets.inputs import FLUX, input_parts
-from ..encoders import Encoder
+from ..encoder_notes import require_same_encoder
+from ..encoders import Encoder, OutsideEncoder, find_encoder, note_of
 from ..errors import InputError, shown
 from ..networks.encoded import Affine, EncodedNetwork, EncoderPart
 from ..networks.residual import innermost
@@ -69,6 +70,7 @@ def folded(estimator: Estimator, encoders: Encoder | Mapping[str, Encoder] | Non
         input_mean=mean.copy(),
         input_std=std.copy(),
         input=FLUX.name,
+        encoders={},
         adapter=_adapter(estimator),
         domain_limit=float("inf"),
     )
@@ -76,9 +78,19 @@ def folded(estimator: Estimator, encoders: Encoder | Mapping[str, Encoder] | Non
 
 def _encoder(estimator: Estimator, name: str, given: Mapping[str, Encoder]) -> Encoder:
     """What makes a part of the input of a model."""
-    encoder = given.get(name)
+    note = estimator.encoders.get(name)
+    encoder: Encoder | OutsideEncoder | None = given.get(name)
+    if encoder is None:
+        if note is None:
+            raise InputError(f"the model takes the input '{estimator.input}', and there is no encoder '{shown(name)}'")
+        encoder = find_encoder(note)
+    elif note is not None:
+        require_same_encoder(note, "the model", note_of(encoder), "what was given", "give the model's own")
     if not isinstance(encoder, Encoder):
-        raise InputError(f"the model takes the input '{estimator.input}', and there is no encoder '{shown(name)}'")
+        raise InputError(
+            f"the encoder '{shown(name)}' is a function of another package, which cannot be part of a network: no gradient goes "
+            "through it, and nothing in it can be trained"
+        )
     require_same(estimator.preprocessing, "the model", encoder.preprocessing, f"encoder '{name}'")
     return encoder
 

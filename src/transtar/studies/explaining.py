@@ -95,7 +95,7 @@ def _landscapes(paths: dict[str, str], stars: _Stars, label: str, seeds: int, fo
     landscapes = {}
     for name, model in ((name, load_estimator(path)) for name, path in paths.items() if name != "zero-shot"):
         start = base if name == "full" else None
-        inputs = known.input(model.input)
+        inputs = known.input(model.input, model.encoders)
         landscapes[name] = loss_landscape(model, inputs, stars.reference(label), label=label, n_seeds=seeds, base=start)
     save_landscapes(landscapes, folder)
 
