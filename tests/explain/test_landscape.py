@@ -44,7 +44,7 @@ def lora(trained=True, output_layer=False, inside=None):
     base = inside or small_estimator()
     wrapped = add_lora(base.network, LoRASettings(3, 5.0, output_layer))
     if trained:
-        for layer in wrapped:
+        for layer in wrapped.modules():
             if isinstance(layer, LoRALinear):
                 torch.nn.init.normal_(layer.B, std=0.2)
     return replace(base, network=merge_lora(wrapped), adapter=lora_factors(wrapped), provenance=provenance("lora"))
@@ -67,7 +67,24 @@ def normalised():
     return small_estimator(network=network, provenance=provenance("full"))
 
 
+def with_encoder(kind):
+    """A network of the flux and of what an encoder makes of it, with a head of its own beside the last layers."""
+    from transtar.networks import Affine, EncodedNetwork, EncoderPart, build_mlp
+
+    torch.manual_seed(4)
+    part = EncoderPart(build_mlp(N_INPUTS, 4, MLPSettings((9,))), Affine(N_INPUTS), Affine(4))
+    part.before.shift.fill_(0.1)
+    part.after.scale.fill_(3)
+    behind = ResidualNetwork(
+        build_mlp(N_INPUTS + 4, 2, MLPSettings((8, 6))), random_(build_head(N_INPUTS + 4, 2, ResidualSettings(3)))
+    )
+    model = small_estimator(network=EncodedNetwork([torch.nn.Identity(), part], behind), provenance=provenance("full"))
+    return model if kind == "full" else lora(inside=model)
+
+
 MODELS = {
+    "full with an encoder": lambda: with_encoder("full"),
+    "lora with an encoder": lambda: with_encoder("lora"),
     "full": lambda: small_estimator(provenance=provenance("full")),
     "residual": residual,
     "two heads": lambda: residual(heads=2),

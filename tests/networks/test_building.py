@@ -6,6 +6,9 @@ from torch import nn
 
 from transtar.errors import InputError, SettingsError
 from transtar.networks import (
+    Affine,
+    EncodedNetwork,
+    EncoderPart,
     LoRALinear,
     LoRASettings,
     MLPSettings,
@@ -114,13 +117,55 @@ def test_a_description_that_means_nothing_is_refused():
         MLPSettings(hidden=())
 
 
+def _encoded():
+    encoder = build_mlp(12, 4, MLPSettings((5,)))
+    part = EncoderPart(encoder, Affine(12), Affine(4))
+    for scalers in (part.before, part.after):
+        scalers.scale.normal_()
+        scalers.shift.normal_()
+    return EncodedNetwork([nn.Identity(), part], build_mlp(16, 2, MLPSettings((6,))))
+
+
+def test_encoders_inside_are_described_and_built_again():
+    network = _encoded()
+    description = describe(network)
+    assert description["parts"] == [None, {"encoder": {"kind": "mlp", "hidden": [5]}, "width": 4}]
+    again = build_network(description, 12, 2)
+    again.load_state_dict(network.state_dict())
+    inputs = torch.randn(6, 12)
+    assert torch.equal(again(inputs), network(inputs))
+    part = network.parts[1]
+    embedding = part.network(inputs * part.before.scale + part.before.shift) * part.after.scale + part.after.shift
+    torch.testing.assert_close(network(inputs), network.head(torch.cat([inputs, embedding], dim=1)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"parts": []},
+        {"parts": [None]},
+        {"parts": "flux"},
+        {"parts": [{"encoder": {"kind": "linear"}, "width": 0}]},
+        {"parts": [{"encoder": {"kind": "linear"}, "width": 2, "depth": 3}]},
+        {"parts": [None] * 17},
+        {"parts": ["flux"]},
+        {"head": {"kind": "transformer"}},
+    ],
+)
+def test_an_impossible_description_with_encoders_is_refused(changes):
+    with pytest.raises((InputError, SettingsError)):
+        build_network(describe(_encoded()) | changes, 12, 2, device="meta")
+
+
 def test_outputs_are_mapped_through_chains():
     network = ResidualNetwork(build_mlp(7, 2, MLPSettings((5,))), build_head(7, 2, ResidualSettings(3)))
     nn.init.normal_(network.head[-1].weight)
-    inputs, matrix, offset = torch.randn(4, 7), torch.randn(2, 2), torch.randn(2)
-    before = network(inputs)
-    map_outputs(network, matrix, offset)
-    torch.testing.assert_close(network(inputs), before @ matrix.T + offset)
+    matrix, offset = torch.randn(2, 2), torch.randn(2)
+    for mapped, width in ((network, 7), (_encoded(), 12)):
+        inputs = torch.randn(4, width)
+        before = mapped(inputs)
+        map_outputs(mapped, matrix, offset)
+        torch.testing.assert_close(mapped(inputs), before @ matrix.T + offset)
 
 
 @pytest.mark.parametrize(
@@ -137,9 +182,24 @@ def test_outputs_are_mapped_through_chains():
         nn.Linear(6, 1, bias=False),
         add_lora(build_mlp(6, 1, MLPSettings((8,)))),
         ResidualNetwork(_Own(), build_head(6, 1, ResidualSettings(4))),
+        EncodedNetwork([EncoderPart(nn.Sequential(nn.Tanh()), Affine(6), Affine(6))], nn.Linear(6, 1)),
         _Own(),
     ],
-    ids=["tanh", "sigmoid", "eps", "bias", "nested", "subclass", "flatten", "one", "linear", "lora", "base", "class"],
+    ids=[
+        "tanh",
+        "sigmoid",
+        "eps",
+        "bias",
+        "nested",
+        "subclass",
+        "flatten",
+        "one",
+        "linear",
+        "lora",
+        "base",
+        "encoder",
+        "class",
+    ],
 )
 def test_what_would_come_back_as_another_network_is_not_described(network):
     with pytest.raises(InputError, match=r"cannot be (stored|described)"):

@@ -6,7 +6,7 @@ import argparse
 
 from ..checks import MOST_PLANES
 from . import arguments as values
-from .common import say
+from .common import add_encoders, say
 
 HELP = "the loss around the fine-tuned weights"
 
@@ -20,6 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", required=True, nargs="+", type=values.path, help="models to set side by side, by folder or name"
     )
+    add_encoders(parser)
     parser.add_argument("--data", required=True, type=values.path, help="prepared set with labels")
     parser.add_argument(
         "--out", required=True, type=values.path, help="folder for landscape.npz, landscape.csv and figures"
@@ -59,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         n_seeds=arguments.seeds,
         n_points=arguments.points,
         extent=arguments.extent,
+        encoders=arguments.encoder,
         say=say,
     )
     figures = save(draw_landscapes(landscapes), arguments.out / "figures", "landscape")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import arguments as values
-from .common import say
+from .common import add_encoders, say
 
 HELP = "gradients by wavelength, and the physical test"
 
@@ -17,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", required=True, nargs="+", type=values.path, help="models, by folder or name, to set side by side"
     )
+    add_encoders(parser)
     parser.add_argument("--data", required=True, type=values.path, help="prepared set whose stars are looked at")
     parser.add_argument("--out", required=True, type=values.path, help="folder for tables and figures")
     parser.add_argument("--label", type=values.label, default="feh", help="label whose prediction is explained")
@@ -56,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         lines=arguments.lines,
         n_stars=arguments.stars,
         seed=arguments.seed,
+        encoders=arguments.encoder,
         say=say,
     )
     print(format_shares(explained.shares))

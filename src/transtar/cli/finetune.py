@@ -12,6 +12,9 @@ from .common import TRAINING_OPTIONS, add_encoders, add_training, epoch_bar, giv
 
 HELP = "adapt a model with a few hundred stars"
 
+OPTIONS = TRAINING_OPTIONS | {"end_to_end": "--end-to-end"}
+"""Options by the names of the settings that they are."""
+
 LINE_EVERY = 20.0
 """Seconds between lines of a log on what takes minutes."""
 
@@ -38,6 +41,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--n", type=values.count, default="all", help="number of stars to use, or all")
     parser.add_argument("--out", required=True, type=values.path, help="folder of the adapted model")
+    parser.add_argument(
+        "--end-to-end",
+        action="store_true",
+        help="train the encoder, too, of a model that takes what an encoder makes of spectra; the adapted model takes the flux",
+    )
     add_training(
         parser,
         "200 if not given, 40 from 500 stars on",
@@ -70,12 +78,13 @@ def run(arguments: argparse.Namespace) -> int:
     from ..errors import InputError, SettingsError
     from ..models import check_replaceable, describe_last_step, load_models
     from ..preprocess import require_same
-    from ..train import Auto, TrainSettings, check_new_labels, finetune, get_strategy, make_strategy
+    from ..train import Auto, TrainSettings, check_new_labels, finetune, get_strategy, make_strategy, training_input
 
     kind, is_auto, given = get_strategy(arguments.strategy), arguments.strategy == Auto.name, given_training(arguments)
+    given |= {"end_to_end": True} if arguments.end_to_end else {}
     if useless := given.keys() - getattr(kind, "__dataclass_fields__", {}).keys():
         why = "uses each strategy's own settings" if is_auto else "has no such settings"
-        options = ", ".join(option for setting, option in TRAINING_OPTIONS.items() if setting in useless)
+        options = ", ".join(option for setting, option in OPTIONS.items() if setting in useless)
         raise SettingsError(f"--strategy {arguments.strategy} {why}; leave out {options}")
     check_replaceable(arguments.out, [arguments.model, arguments.data, *arguments.encoder])
     (model,), _ = load_models(arguments.model, arguments.encoder)
@@ -91,12 +100,14 @@ def run(arguments: argparse.Namespace) -> int:
     if new_label:
         check_new_labels(model, labels)
         say(f"{', '.join(labels)} learnt from what {arguments.model} knows of {', '.join(model.label_names)}")
-    stars, counts = pool_stars(prepared, labels, arguments.n, arguments.seed, model.input, model.encoders)
-    say(counts)
     if issubclass(kind, TrainSettings | Auto):
         given |= {"device": arguments.device}
-    bar = epoch_bar("cross-validation", LINE_EVERY) if is_auto else epoch_bar(arguments.strategy)
     strategy = make_strategy(arguments.strategy, **given)
+    stars, counts = pool_stars(
+        prepared, labels, arguments.n, arguments.seed, training_input(strategy, model), model.encoders
+    )
+    say(counts)
+    bar = epoch_bar("cross-validation", LINE_EVERY) if is_auto else epoch_bar(arguments.strategy)
     model = finetune(model, stars, strategy=strategy, seed=arguments.seed, progress=bar, new_label=new_label)
     if is_auto:
         for line in describe_choice(model.provenance[-1]["choice"]):

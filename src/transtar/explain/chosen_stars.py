@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -15,20 +16,23 @@ from ..models import Estimator
 Say = Callable[[str], None]
 
 
+class Trained(Protocol):
+    """What remembers the stars that it has seen in training, as models and encoders do."""
+
+    @property
+    def trained_on(self) -> dict[str, np.ndarray]:
+        """As that of `Estimator`."""
+
+
 def unseen_stars(
-    prepared: PreparedSet, models: Sequence[Estimator], split: str, where: str, say: Say
+    prepared: PreparedSet, models: Sequence[Trained], split: str, where: str, say: Say
 ) -> tuple[PreparedSet, dict[str, np.ndarray]]:
     """The usable stars of a part of a set that no model has seen, with the regimes that they belong to.
 
     Parameters
     ----------
-    prepared : PreparedSet
-    models : sequence of Estimator
-    split : {'test', 'pool', 'all'}
-    where : str
-        The set, for messages.
-    say : callable
-        Takes a line on how many were left out, and why.
+    prepared, models, split, where, say
+        As in `unseen_rows`.
 
     Returns
     -------
@@ -40,17 +44,43 @@ def unseen_stars(
     InputError
         If none is left.
     """
+    stars = prepared.select(unseen_rows(prepared, models, split, where, say))
+    return stars, regimes(labels_of(stars) or {"": np.zeros(len(stars))})
+
+
+def unseen_rows(prepared: PreparedSet, models: Sequence[Trained], split: str, where: str, say: Say) -> np.ndarray:
+    """The rows of the usable stars of a part of a set that no model has seen.
+
+    Parameters
+    ----------
+    prepared : PreparedSet
+    models : sequence of Estimator or Encoder
+    split : {'test', 'pool', 'all'}
+    where : str
+        The set, for messages.
+    say : callable
+        Takes a line on how many were left out, and why.
+
+    Returns
+    -------
+    ndarray, shape (n_stars,), int64
+
+    Raises
+    ------
+    InputError
+        If none is left.
+    """
     inside = np.ones(len(prepared), bool) if split == "all" else prepared.columns["split"] == split
     good = usable(prepared)
     seen = trained_on(prepared.columns, [model.trained_on for model in models])
-    stars = prepared.select(inside & good & ~seen)
+    rows = np.flatnonzero(inside & good & ~seen)
     say(
-        f"{len(stars)} stars; left out: {int((~inside).sum())} of another split, {int((inside & ~good).sum())} flagged bad, "
+        f"{len(rows)} stars; left out: {int((~inside).sum())} of another split, {int((inside & ~good).sum())} flagged bad, "
         f"{int((inside & good & seen).sum())} seen by a model in training"
     )
-    if not len(stars):
+    if not len(rows):
         raise InputError(f"{where}: no star of split '{split}' is left; choose another --split")
-    return stars, regimes(labels_of(stars) or {"": np.zeros(len(stars))})
+    return rows
 
 
 def labels_of(prepared: PreparedSet) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ..datasets import PreparedSet, read_set
 from ..errors import InputError, SettingsError
 from ..files import check_files, check_writable
-from ..models import Estimator, load_models, name_models
+from ..models import Estimator, folded, load_models, name_models
 from ..preprocess import require_same
 from ..simulate.instruments.instrument import INSTRUMENTS
 from ..simulate.mocks.line_correction import lines_of_model, load_lines
@@ -61,6 +61,7 @@ def explain_saliency(
     lines: str = "auto",
     n_stars: int = 500,
     seed: int = 0,
+    encoders: Sequence[str | Path] = (),
     say: Say = lambda line: None,
 ) -> Explained:
     """Compute the saliency of models side by side, run the physical test on them, and write both.
@@ -86,6 +87,8 @@ def explain_saliency(
     n_stars : int
         Stars of the physical test at most, drawn at random.
     seed : int
+    encoders : sequence of str or path
+        Encoders that the models need and that are not where they were; gradients go through them to the spectra.
     say : callable
         Takes lines on what is left out.
 
@@ -98,7 +101,7 @@ def explain_saliency(
     InputError
         If a model or the set cannot be read, no star is left, or something of others stands where tables are written.
     MismatchError
-        If the set was preprocessed otherwise than the models want it.
+        If the set was preprocessed otherwise than the models want it, or an encoder is another than they need.
     SettingsError
         If there is no such instrument.
     """
@@ -110,7 +113,8 @@ def explain_saliency(
     if lines not in ("auto", "none"):
         # A misspelt name is told before anything is computed.
         load_lines(lines)
-    estimators, prepared = _read(models, data)
+    estimators, prepared = _read(models, data, encoders)
+    estimators = [_folded(model, name) for model, name in zip(estimators, models, strict=True)]
     named = dict(zip(name_models(models), estimators, strict=True))
     stars, by_regime = unseen_stars(prepared, estimators, split, str(data), say)
     if regime not in by_regime or not by_regime[regime].any():
@@ -192,13 +196,14 @@ def explain_landscape(
     n_seeds: int = 5,
     n_points: int = 21,
     extent: float = 3.0,
+    encoders: Sequence[str | Path] = (),
     say: Say = lambda line: None,
 ) -> tuple[dict[str, Landscape], list[Path]]:
     """Compute the loss around the weights of models over planes along random directions, and write it.
 
     Parameters
     ----------
-    models, data, out, label, split, say
+    models, data, out, label, split, encoders, say
         As in `explain_saliency`.
     regime : {'poor', 'rich', 'all'}
         Stars whose loss is computed.
@@ -228,7 +233,7 @@ def explain_landscape(
     figures = [out / "figures" / f"landscape.{kind}" for kind in ("pdf", "png")]
     check_files([*written, *figures], [*models, base, data])
     paths = [*models, *([base] if base else [])]
-    estimators, prepared = _read(paths, data, label)
+    estimators, prepared = _read(paths, data, encoders, label)
     stars = labelled_stars(prepared, estimators, label, split, regime, str(data), say)
     before = estimators.pop() if base else None
     names = name_models(models)
@@ -237,8 +242,8 @@ def explain_landscape(
         for name, path, model in zip(names, models, estimators, strict=True):
             try:
                 landscapes[name] = loss_landscape(
-                    model, stars.flux, stars.targets([label])[:, 0], label=label, n_seeds=n_seeds, n_points=n_points,
-                    extent=extent, base=before, progress=lambda *_: bar.update(),
+                    model, stars.input(model.input, model.encoders), stars.targets([label])[:, 0], label=label,
+                    n_seeds=n_seeds, n_points=n_points, extent=extent, base=before, progress=lambda *_: bar.update(),
                 )  # fmt: skip
             except InputError as error:
                 raise InputError(f"{path}: {error}") from error
@@ -246,11 +251,19 @@ def explain_landscape(
     return landscapes, written
 
 
+def _folded(model: Estimator, name: str | Path) -> Estimator:
+    """The model as one of the flux; gradients, and spectra that are made for it, have to go through its encoders."""
+    try:
+        return folded(model)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
 def _read(
-    models: Sequence[str | Path], data: str | Path, label: str | None = None
+    models: Sequence[str | Path], data: str | Path, encoders: Sequence[str | Path], label: str | None = None
 ) -> tuple[list[Estimator], PreparedSet]:
     """Models and a set that was prepared for them; each has the label, if one is asked for."""
-    estimators, names = load_models(models)
+    estimators, names = load_models(models, encoders)
     prepared = read_set(data)
     for name, model in zip(names, estimators, strict=True):
         require_same(model.preprocessing, name, prepared.preprocessing, str(data))

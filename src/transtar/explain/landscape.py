@@ -141,7 +141,7 @@ def loss_landscape(
     ----------
     estimator : Estimator
     flux : ndarray, shape (n_stars, n_inputs)
-        Inputs prepared with the model's own preprocessing, of stars that it has not seen.
+        Inputs of the model, of stars that it has not seen; embeddings for one that takes those.
     reference : ndarray, shape (n_stars,)
         True labels, in physical units.
     label : str
@@ -175,6 +175,7 @@ def loss_landscape(
     """
     import torch
 
+    from ..models.folding import folded
     from .moving import filter_directions, trained_part
     from .surface import plane_losses
 
@@ -203,7 +204,9 @@ def loss_landscape(
             outputs = part.start.eval()(inputs)[:, 0].double()
         zero_shot = float((outputs - targets).square().mean()) * std**2
     elif base is not None:
-        zero_shot = float(np.mean((base.only(label).predict(flux)[:, 0] - reference) ** 2))
+        # A model with its encoder inside takes the flux, and may have begun as one of embeddings.
+        start = base if base.input == estimator.input else folded(base)
+        zero_shot = float(np.mean((start.only(label).predict(flux)[:, 0] - reference) ** 2))
     return Landscape(
         part.strategy,
         part.moves,

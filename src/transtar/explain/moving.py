@@ -24,7 +24,7 @@ class TrainedPart:
         Of the last training, such as 'lora', or 'mlp' for a model that was only pre-trained.
     moves : str
         In words, such as 'LoRA factors' or 'all weights'.
-    moving : tuple of nn.Sequential
+    moving : tuple of nn.Module
         Networks whose weights move; where they hold a `LoRALinear`, only its A and B do.
     fixed : tuple of nn.Module
     start : nn.Module or None
@@ -33,7 +33,7 @@ class TrainedPart:
 
     strategy: str
     moves: str
-    moving: tuple[nn.Sequential, ...]
+    moving: tuple[nn.Module, ...]
     fixed: tuple[nn.Module, ...] = ()
     start: nn.Module | None = None
 
@@ -104,10 +104,11 @@ def _like_filters(weight: torch.Tensor, random: np.random.Generator) -> torch.Te
     return drawn * (torch.linalg.vector_norm(weight, dim=1) / torch.linalg.vector_norm(drawn, dim=1))[:, None]
 
 
-def _weights(network: nn.Sequential) -> dict[str, torch.Tensor]:
-    adapted = any(isinstance(layer, LoRALinear) for layer in network)
+def _weights(network: nn.Module) -> dict[str, torch.Tensor]:
+    layers = dict(network.named_modules())
+    adapted = any(isinstance(layer, LoRALinear) for layer in layers.values())
     weights: dict[str, torch.Tensor] = {}
-    for place, layer in network.named_children():
+    for place, layer in layers.items():
         if isinstance(layer, LoRALinear):
             weights |= {f"{place}.A": layer.A, f"{place}.B": layer.B}
         elif isinstance(layer, nn.Linear) and not adapted:

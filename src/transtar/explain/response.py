@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models import Estimator
+from ..models import Estimator, folded
 from .minimum_variance import FEWEST, best_weights, pixel_variance
 from .moved import STEPS, UNITS, MovedSpectra
 
@@ -113,7 +113,7 @@ def respond(estimator: Estimator, label: str, spectra: MovedSpectra) -> np.ndarr
     InputError
         If the model does not predict the label.
     """
-    one = estimator.only(label)
+    one = folded(estimator).only(label)
     columns = [
         (one.predict(spectra.up[name]).astype(np.float64) - one.predict(spectra.down[name]))[:, 0]
         / (2 * STEPS[name] / UNITS[name])

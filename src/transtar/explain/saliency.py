@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from ..models import Estimator
+from ..models import Estimator, folded
 
 ONE_SIGMA = (50.0, 16.0, 84.0)
 """Percentiles of a `Band`."""
@@ -83,29 +83,27 @@ def gradients(estimator: Estimator, flux: np.ndarray, label: str, batch_size: in
     Parameters
     ----------
     estimator : Estimator
-        Any network: outputs of one star depend on the inputs of that star only.
-    flux : ndarray, shape (n, n_inputs)
-        Inputs prepared with the model's own preprocessing.
+        Any network: outputs of one star depend on the inputs of that star only. One that takes embeddings is differentiated
+        through its encoders (`transtar.models.folded`).
+    flux : ndarray, shape (n, n_pixels)
+        Spectra prepared with the model's own preprocessing.
     label : str
     batch_size : int
         Stars differentiated together.
 
     Returns
     -------
-    ndarray, shape (n, n_inputs), float32
-        Unit of the label per unit flux, scalers of inputs and label included; NaN in rows with an input that is not finite.
+    ndarray, shape (n, n_pixels), float32
+        Unit of the label per unit flux, scalers of inputs and label included; NaN in rows with a flux that is not finite.
 
     Raises
     ------
     InputError
-        If the model does not predict the label, takes another input than the flux, or `flux` has another number of inputs.
+        If the model does not predict the label, takes what is not made of the flux, or `flux` has another number of pixels.
     """
     if label not in estimator.label_names:
         raise InputError(f"the model predicts {', '.join(estimator.label_names)}, not {label}")
-    if estimator.input != "flux":
-        raise InputError(
-            f"the model takes the input '{estimator.input}', which has no wavelengths: saliency is of the flux"
-        )
+    estimator = folded(estimator)
     output = estimator.label_names.index(label)
     scale = (estimator.label_std[output] / estimator.input_std.astype(np.float64)).astype(np.float32)
     flux = np.asarray(flux)

@@ -28,7 +28,8 @@ def plane_losses(
 
     In the first layer that moves, all points share three products, with W, D and E. From there on each point has inputs of its
     own: it needs one product, with weights that are formed for a few points at a time (three products with the shared
-    matrices would take three times as long). LoRA goes through its thin factors: no dense matrix is formed for a point.
+    matrices would take three times as long). LoRA goes through its thin factors: no dense matrix is formed for a point. What is
+    no chain of layers, such as a network with an encoder inside, is computed as a whole, point by point.
     Memory does not grow with the number of points or stars.
 
     Parameters
@@ -71,8 +72,11 @@ def plane_losses(
     return total / len(inputs)
 
 
-def _prepared(network: nn.Sequential, stacks: dict[str, torch.Tensor], inputs: torch.Tensor) -> _Outputs:
+def _prepared(network: nn.Module, stacks: dict[str, torch.Tensor], inputs: torch.Tensor) -> _Outputs:
     """A function from coefficients (points, 3) to outputs (points, stars, 1); what points share is computed here."""
+    # The names of a chain are '0.weight': those with more parts are of layers within layers.
+    if not isinstance(network, nn.Sequential) or any(name.count(".") > 1 for name in stacks):
+        return lambda coefficients: torch.stack([_at(network, stacks, inputs, point) for point in coefficients])
     layers = list(network.named_children())
     while not any(name.startswith(f"{layers[0][0]}.") for name in stacks):
         inputs = layers.pop(0)[1](inputs)
@@ -100,6 +104,12 @@ def _prepared(network: nn.Sequential, stacks: dict[str, torch.Tensor], inputs: t
         return hidden
 
     return outputs
+
+
+def _at(network: nn.Module, stacks: dict[str, torch.Tensor], inputs: torch.Tensor, point: torch.Tensor) -> torch.Tensor:
+    """Outputs (stars, 1) of a network with the weights of one point."""
+    weights = {name: (point @ stack.flatten(1)).view(stack.shape[1:]) for name, stack in stacks.items()}
+    return torch.func.functional_call(network, weights, (inputs,))
 
 
 def _product(hidden: torch.Tensor, stack: torch.Tensor, coefficients: torch.Tensor) -> torch.Tensor:

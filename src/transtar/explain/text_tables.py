@@ -1,14 +1,17 @@
-"""Saliency, physical test and landscapes as short tables for a terminal."""
+"""Saliency, physical test, landscapes and reconstructions as short tables for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from ..glossary import COLUMNS
 from .landscape import Landscape, summary_rows
 from .lines import Share
 from .minimum_variance import SNR, correlation, noise_of
 from .moved import STEPS
+from .reconstruction import PERCENTILES, Reconstruction
 from .response import PhysicalTest, Response
 from .saliency import Saliency
 
@@ -98,3 +101,35 @@ def format_landscapes(landscapes: Mapping[str, Landscape]) -> str:
     if any(row["on_edge"] for row in rows):
         lines.append("* on the edge of the grid: the loss may be lower still beyond it")
     return "\n".join(lines)
+
+
+def format_reconstruction(reconstruction: Reconstruction) -> str:
+    """Percentiles of the distances between spectra and what an encoder gives back, and those of the stars shown."""
+    width = max(
+        len(name) for name in ("percentile", *(str(reconstruction.columns["star"][i]) for i in reconstruction.shown))
+    )
+    lines = [
+        f"spectra minus what {reconstruction.encoder} gives back, {len(reconstruction.rows)} stars",
+        f"{'':{width}s} {'rms':>9s} {'in noise':>9s}",
+    ]
+    for percentile in PERCENTILES:
+        values = [_percentile(each, percentile) for each in (reconstruction.rms, reconstruction.rms_in_noise)]
+        lines.append(_distance_line("median" if percentile == 50 else f"{percentile} %", values, width))
+    for place in reconstruction.shown.tolist():
+        values = [float(each[place]) for each in (reconstruction.rms, reconstruction.rms_in_noise)]
+        lines.append(_distance_line(str(reconstruction.columns["star"][place]), values, width))
+    return "\n".join(lines)
+
+
+def _percentile(values: np.ndarray, percentile: int) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.percentile(known, percentile)) if len(known) else float("nan")
+
+
+def _distance_line(name: str, distances: Sequence[float], width: int) -> str:
+    """A line of the table; a distance that is not known is left empty."""
+    cells = (
+        f"{value:9.{digits}f}" if np.isfinite(value) else " " * 9
+        for value, digits in zip(distances, (4, 2), strict=True)
+    )
+    return f"{name:{width}s} {' '.join(cells)}".rstrip()

@@ -3,6 +3,7 @@
 from .copies import export_model, import_model
 from .ensemble import check_ensemble, load_models, predict_ensemble
 from .estimator import Estimator
+from .folding import folded
 from .named import find_model, named_models
 from .naming import describe_last_step, name_models, needs
 from .preprocessing import read_preprocessing
@@ -16,6 +17,7 @@ __all__ = [
     "describe_last_step",
     "export_model",
     "find_model",
+    "folded",
     "import_model",
     "load_estimator",
     "load_models",

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from ..checks import MOST_WIDTH, check_list, check_mapping, check_whole
 from ..errors import InputError, SettingsError, check_keys, said, shown
+from .encoded import MOST_PARTS, Affine, EncodedNetwork, EncoderPart
 from .mlp import MLPSettings, build_linear, build_mlp, linear_layers
 from .residual import ResidualNetwork, ResidualSettings, build_head
 
@@ -20,7 +22,8 @@ def describe(network: nn.Module) -> dict:
     -------
     dict
         ``{"kind": "mlp", "hidden": [1024, 512, 64]}`` (with ``dropout``, ``batch_norm`` or ``activation``
-        where used), ``{"kind": "residual", "base": {...}, "hidden": 384}`` or ``{"kind": "linear"}``.
+        where used), ``{"kind": "residual", "base": {...}, "hidden": 384}``, ``{"kind": "linear"}``, or, with an encoder inside,
+        ``{"kind": "encoded", "parts": [None, {"encoder": {...}, "width": 128}], "head": {...}}``, where None is the spectrum.
 
     Raises
     ------
@@ -60,6 +63,14 @@ def _describe(network: nn.Module) -> dict:
     if isinstance(network, ResidualNetwork):
         first = linear_layers(network.head)[0]
         return {"kind": "residual", "base": _describe(network.base), "hidden": first.out_features}
+    if isinstance(network, EncodedNetwork):
+        parts = [
+            {"encoder": _describe(part.network), "width": len(part.after.scale)}
+            if isinstance(part, EncoderPart)
+            else None
+            for part in network.parts
+        ]
+        return {"kind": "encoded", "parts": parts, "head": _describe(network.head)}
     if isinstance(network, nn.Sequential):
         hidden = [layer.out_features for layer in linear_layers(network)[:-1]]
         description: dict = {"kind": "mlp", "hidden": hidden}
@@ -97,7 +108,23 @@ def build_network(description: Mapping, n_inputs: int, n_outputs: int, device: s
     if kind == "linear":
         check_keys(settings, (), "network linear")
         return build_linear(n_inputs, n_outputs, device)
-    raise InputError(f"no network of kind '{kind}'; known kinds: linear, mlp, residual")
+    if kind == "encoded":
+        check_keys(settings, ("parts", "head"), "network encoded")
+        parts = check_list(settings["parts"], "network encoded: parts")
+        check_whole(len(parts), "network encoded: number of parts", 1, MOST_PARTS)
+        modules = [_build_part(part, n_inputs, device) for part in parts]
+        widths = [n_inputs if part is None else part["width"] for part in parts]
+        return EncodedNetwork(modules, build_network(settings["head"], sum(widths), n_outputs, device))
+    raise InputError(f"no network of kind '{kind}'; known kinds: encoded, linear, mlp, residual")
+
+
+def _build_part(part: Mapping | None, n_inputs: int, device: str) -> nn.Module:
+    if part is None:
+        return nn.Identity()
+    check_keys(check_mapping(part, "network encoded: part"), ("encoder", "width"), "network encoded: part")
+    width = check_whole(part["width"], "network encoded: width", 1, MOST_WIDTH)
+    encoder = build_network(part["encoder"], n_inputs, width, device)
+    return EncoderPart(encoder, Affine(n_inputs, device), Affine(width, device))
 
 
 def network_sizes(network: nn.Module, expected: tuple[int, int] | None = None) -> tuple[int, int]:
@@ -116,6 +143,8 @@ def network_sizes(network: nn.Module, expected: tuple[int, int] | None = None) -
     """
     if isinstance(network, ResidualNetwork):
         return network_sizes(network.base, expected)
+    if isinstance(network, EncodedNetwork):
+        return network.n_inputs, network_sizes(network.head)[1]
     layers = [network] if isinstance(network, nn.Linear) else linear_layers(network)
     chain = isinstance(network, nn.Linear) or (
         type(network) is nn.Sequential and len(layers) > 0 and network[0] is layers[0] and network[-1] is layers[-1]
@@ -146,6 +175,9 @@ def map_outputs(network: nn.Module, matrix: torch.Tensor, offset: torch.Tensor) 
         map_outputs(network.base, matrix, offset)
         map_outputs(network.head, matrix, torch.zeros_like(offset))
         return
+    if isinstance(network, EncodedNetwork):
+        map_outputs(network.head, matrix, offset)
+        return
     last = network if isinstance(network, nn.Linear) else linear_layers(network)[-1]
     # In float64, so that the folded layer is rounded once.
     matrix, offset = matrix.double(), offset.double()
@@ -157,6 +189,8 @@ def keep_outputs(network: nn.Module, rows: list[int]) -> nn.Module:
     """A copy of a network that computes only some of its outputs, in the order of `rows`."""
     if isinstance(network, ResidualNetwork):
         return ResidualNetwork(keep_outputs(network.base, rows), keep_outputs(network.head, rows))
+    if isinstance(network, EncodedNetwork):
+        return EncodedNetwork(list(copy.deepcopy(network.parts)), keep_outputs(network.head, rows))
     network = copy.deepcopy(network)
     last = network if isinstance(network, nn.Linear) else linear_layers(network)[-1]
     last.weight = nn.Parameter(last.weight.detach()[rows].clone())

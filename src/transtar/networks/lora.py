@@ -10,6 +10,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,8 +18,10 @@ from torch import nn
 
 from ..checks import MOST_WIDTH, check_real, check_whole
 from ..errors import InputError, SettingsError, shown
-from .mlp import linear_layers
+from .encoded import EncodedNetwork
 from .residual import innermost
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,14 @@ class LoRALinear(nn.Module):
         return merged
 
 
-def add_lora(network: nn.Sequential, settings: LoRASettings | None = None) -> nn.Sequential:
+def add_lora(network: nn.Module, settings: LoRASettings | None = None) -> nn.Module:
     """Wrap the linear layers of a network; everything else in it is frozen.
 
     Parameters
     ----------
-    network : nn.Sequential
-        As built by `build_mlp`; copied, not changed.
+    network : nn.Sequential or EncodedNetwork
+        A chain as built by `build_mlp`, or encoders with a head; copied, not changed. Encoders are adapted in all their linear
+        layers: none of these is the output of the network.
     settings : LoRASettings, optional
 
     Raises
@@ -107,23 +111,51 @@ def add_lora(network: nn.Sequential, settings: LoRASettings | None = None) -> nn
     """
     settings = settings or LoRASettings()
     wrapped = copy.deepcopy(network).requires_grad_(False)
-    layers = linear_layers(wrapped)
-    adapted = layers if settings.output_layer else layers[:-1]
+    places = _adaptable(wrapped)
+    adapted = places if settings.output_layer else places[:-1]
     if not adapted:
         raise SettingsError("lora: the network has no hidden layer to adapt; set output_layer or take another strategy")
-    for name, layer in list(wrapped.named_children()):
-        if isinstance(layer, nn.Linear) and any(layer is chosen for chosen in adapted):
-            setattr(wrapped, name, LoRALinear(layer, settings.rank, settings.alpha))
+    for place in adapted:
+        layer = wrapped.get_submodule(place)
+        assert isinstance(layer, nn.Linear)
+        wrapped.set_submodule(place, LoRALinear(layer, settings.rank, settings.alpha))
     return wrapped
 
 
-def merge_lora(network: nn.Sequential) -> nn.Sequential:
+def _adaptable(network: nn.Module) -> list[str]:
+    """Where the linear layers of a network are that LoRA may adapt, the output layer last."""
+    if isinstance(network, nn.Linear):
+        return ["0"]
+    if not isinstance(network, EncodedNetwork):
+        return [name for name, layer in network.named_children() if isinstance(layer, nn.Linear)]
+    encoders = [f"parts.{name}" for name, layer in network.parts.named_modules() if isinstance(layer, nn.Linear)]
+    core, heads = innermost(network.head)
+    root = ".".join(["head", *["base"] * len(heads)])
+    return encoders + ([root] if isinstance(core, nn.Linear) else [f"{root}.{name}" for name in _adaptable(core)])
+
+
+def lora_layers(network: nn.Module) -> dict[str, LoRALinear]:
+    """The wrapped layers of a network by their place in it."""
+    return {place: layer for place, layer in network.named_modules() if isinstance(layer, LoRALinear)}
+
+
+def merge_lora(network: Network) -> Network:
     """Fold every LoRA update into its layer: a plain network that costs nothing more than the frozen one."""
-    merged = [layer.merge() if isinstance(layer, LoRALinear) else copy.deepcopy(layer) for layer in network]
-    return nn.Sequential(*merged).requires_grad_(True)
+    merged = copy.deepcopy(network)
+    for place, layer in lora_layers(merged).items():
+        merged.set_submodule(place, layer.merge())
+    return merged.requires_grad_(True)
 
 
-def lora_factors(network: nn.Sequential) -> dict[str, np.ndarray]:
+def without_lora(network: Network) -> Network:
+    """The frozen network that was wrapped."""
+    plain = copy.deepcopy(network)
+    for place, layer in lora_layers(plain).items():
+        plain.set_submodule(place, layer.layer)
+    return plain
+
+
+def lora_factors(network: nn.Module) -> dict[str, np.ndarray]:
     """Copy the thin matrices of a network that `add_lora` wrapped, to keep what merging folds away.
 
     Returns
@@ -133,14 +165,13 @@ def lora_factors(network: nn.Sequential) -> dict[str, np.ndarray]:
         and ``"scale"``, shape (), the alpha / rank by which their product is multiplied.
     """
     factors: dict[str, np.ndarray] = {}
-    for place, layer in network.named_children():
-        if isinstance(layer, LoRALinear):
-            factors |= {f"{place}.{name}": _array(getattr(layer, name)) for name in ("A", "B")}
-            factors["scale"] = np.array(layer.scale, dtype=np.float32)
+    for place, layer in lora_layers(network).items():
+        factors |= {f"{place}.{name}": _array(getattr(layer, name)) for name in ("A", "B")}
+        factors["scale"] = np.array(layer.scale, dtype=np.float32)
     return factors
 
 
-def adapted_layers(network: nn.Module, factors: Mapping[str, np.ndarray]) -> dict[int, nn.Linear]:
+def adapted_layers(network: nn.Module, factors: Mapping[str, np.ndarray]) -> dict[str, nn.Linear]:
     """The layers of a merged network that LoRA factors belong to, by their place in its core.
 
     Parameters
@@ -156,9 +187,9 @@ def adapted_layers(network: nn.Module, factors: Mapping[str, np.ndarray]) -> dic
         If the factors do not fit the network.
     """
     core, _ = innermost(network)
-    linear = {"0": core} if isinstance(core, nn.Linear) else dict(core.named_children())
-    places = sorted({name.partition(".")[0] for name in factors if name != "scale"})
-    layers: dict[int, nn.Linear] = {}
+    linear = {"0": core} if isinstance(core, nn.Linear) else dict(core.named_modules())
+    places = sorted({name.rpartition(".")[0] for name in factors if name != "scale"})
+    layers: dict[str, nn.Linear] = {}
     for place in places:
         layer, a, b = linear.get(place), factors.get(f"{place}.A"), factors.get(f"{place}.B")
         if not isinstance(layer, nn.Linear) or a is None or b is None or a.ndim != 2 or b.ndim != 2:
@@ -168,25 +199,25 @@ def adapted_layers(network: nn.Module, factors: Mapping[str, np.ndarray]) -> dic
                 f"adapter: factors of shape {b.shape} and {a.shape} do not fit layer {place}, "
                 f"({layer.out_features}, {layer.in_features})"
             )
-        layers[int(place)] = layer
+        layers[place] = layer
     if not layers or "scale" not in factors or factors["scale"].shape != ():
         raise InputError("adapter: needs A and B of at least one layer, and their scale")
     return layers
 
 
-def unmerge_lora(network: nn.Sequential, factors: Mapping[str, np.ndarray]) -> nn.Sequential:
+def unmerge_lora(network: Network, factors: Mapping[str, np.ndarray]) -> Network:
     """Take a LoRA update out of a merged network again: frozen layers and their factors, as they were trained.
 
     Parameters
     ----------
-    network : nn.Sequential
+    network : nn.Sequential or EncodedNetwork
         As `merge_lora` returns it; copied, not changed.
     factors : mapping of str to ndarray
         As `lora_factors` returned them before the merging.
 
     Returns
     -------
-    nn.Sequential
+    nn.Module
         As `add_lora` returns it, to the rounding of the merged weights.
 
     Raises
@@ -203,7 +234,7 @@ def unmerge_lora(network: nn.Sequential, factors: Mapping[str, np.ndarray]) -> n
         with torch.random.fork_rng(devices=[]):
             wrapped = LoRALinear(layer, rank=len(a), alpha=scale * len(a))
         wrapped.A, wrapped.B = nn.Parameter(a.clone()), nn.Parameter(b.clone())
-        unmerged[place] = wrapped
+        unmerged.set_submodule(place, wrapped)
     return unmerged
 
 
@@ -212,7 +243,7 @@ def keep_factor_outputs(
 ) -> dict[str, np.ndarray]:
     """LoRA factors of a network that keeps only some of its outputs: those of the last layer lose rows of B."""
     core, _ = innermost(network)
-    last = "0" if isinstance(core, nn.Linear) else str(len(list(core.children())) - 1)
+    last = _adaptable(core)[-1]
     return {name: array[rows] if name == f"{last}.B" else array for name, array in factors.items()}
 
 

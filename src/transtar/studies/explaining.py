@@ -91,15 +91,12 @@ class _Stars:
 
 
 def _landscapes(paths: dict[str, str], stars: _Stars, label: str, seeds: int, folder: Path) -> None:
-    base = load_estimator(paths["zero-shot"])
-    landscapes = {
-        name: loss_landscape(
-            load_estimator(path), stars.set.flux[stars.chosen], stars.reference(label), label=label, n_seeds=seeds,
-            base=base if name == "full" else None,
-        )
-        for name, path in paths.items()
-        if name != "zero-shot"
-    }  # fmt: skip
+    base, known = load_estimator(paths["zero-shot"]), stars.set.select(stars.chosen)
+    landscapes = {}
+    for name, model in ((name, load_estimator(path)) for name, path in paths.items() if name != "zero-shot"):
+        start = base if name == "full" else None
+        inputs = known.input(model.input, model.encoders)
+        landscapes[name] = loss_landscape(model, inputs, stars.reference(label), label=label, n_seeds=seeds, base=start)
     save_landscapes(landscapes, folder)
 
 

@@ -2,6 +2,7 @@
 
 from .augment import Augmentation, augment_flux
 from .choose import candidates_of_auto, choose
+from .end_to_end import training_input
 from .finetuning import finetune, pretrain
 from .fleet import Member, finetune_fleet
 from .grouping import group_members
@@ -66,4 +67,5 @@ __all__ = [
     "strategy_names",
     "train",
     "trained_strategies",
+    "training_input",
 ]

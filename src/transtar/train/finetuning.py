@@ -10,9 +10,10 @@ from ..errors import InputError, SettingsError, shown
 from ..models.estimator import Estimator
 from ..networks.mlp import MLPSettings, build_mlp
 from ..preprocess import require_same
+from .end_to_end import begin_with_encoder
 from .fit import Fit, begin_fresh, carry_out
 from .loop import Progress
-from .new_label import begin_with_new_label, check_new_labels
+from .new_label import begin_with_new_label, check_new_labels, noted
 from .settings import Pretrain, TrainSettings, plain
 from .shared import Shared
 from .strategies import Auto, Strategy
@@ -80,7 +81,8 @@ def finetune(
     model : Estimator
         Left as it is.
     stars : Stars
-        With the labels of the model, in its order, and its input.
+        With the labels of the model, in its order, and its input; with the flux, where the encoder of the model is to learn
+        (`transtar.train.end_to_end.training_input`).
     strategy : Strategy
         Settings of the strategy; they choose it.
     seed : int, optional
@@ -126,13 +128,16 @@ def begin_finetuning(
         raise SettingsError(
             f"not a fine-tuning strategy: {shown(repr(strategy))}; give settings, as of transtar.make_strategy('full')"
         )
-    check_fit(model, stars, new_label)
+    whole = begin_with_encoder(strategy, model)
+    check_fit(whole, stars, new_label)
     if seed is not None and isinstance(strategy, TrainSettings | Auto):
         strategy = replace(strategy, seed=seed)
     # What `Auto` compares comes back here, each by itself.
     if new_label and not isinstance(strategy, Auto):
-        return begin_with_new_label(strategy, model, stars, progress, shared)
-    return strategy.begin(model, stars, progress, shared)
+        begun = begin_with_new_label(strategy, whole, stars, progress, shared)
+    else:
+        begun = strategy.begin(whole, stars, progress, shared)
+    return begun if whole is model else noted(begun, {"input": model.input, "encoders": model.encoders})
 
 
 def _check_stars(stars: Stars) -> None:

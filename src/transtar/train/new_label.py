@@ -149,7 +149,7 @@ def begin_with_new_label(
         # Stars held out for validation have no say in the start either.
         known = stars.split(strategy.for_stars(len(stars)).validation_fraction or 0.0, strategy.seed)[0]
     begun, note = begin_new_label(model, known)
-    return _noted(strategy.begin(begun, stars, progress, shared), note)
+    return noted(strategy.begin(begun, stars, progress, shared), note)
 
 
 def require_learning(strategy: Strategy, model: Estimator, stars: Stars) -> None:
@@ -166,15 +166,26 @@ def require_learning(strategy: Strategy, model: Estimator, stars: Stars) -> None
         )
 
 
-def _noted(begun: Fit | Estimator, note: dict[str, Any]) -> Fit | Estimator:
-    """The same, with a note in the last step of its provenance."""
+def noted(begun: Fit | Estimator, note: dict[str, Any]) -> Fit | Estimator:
+    """The same, with a note in the last step of its provenance.
+
+    Parameters
+    ----------
+    begun : Fit or Estimator
+    note : dict
+        Plain data.
+
+    Returns
+    -------
+    Fit or Estimator
+    """
     if isinstance(begun, Estimator):
         return replace(begun, provenance=(*begun.provenance[:-1], begun.provenance[-1] | note))
 
     def finish(history: History) -> Estimator:
-        noted = _noted(begun.finish(history), note)
-        assert isinstance(noted, Estimator)
-        return noted
+        finished = noted(begun.finish(history), note)
+        assert isinstance(finished, Estimator)
+        return finished
 
     return replace(begun, finish=finish)
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from ..errors import SettingsError
+from ..networks.encoded import Affine
 from .losses import Loss, each_loss, squared, weighted_mean
 
 Offset = Callable[[torch.Tensor], torch.Tensor]
@@ -75,7 +76,11 @@ class AutogradStep:
         self.network, self.offset, self.loss = network, offset, loss
         trainable: list[torch.Tensor] = [p for p in network.parameters() if p.requires_grad]
         self.parameters = [trainable]
-        self.state = [[p.data for p in trainable] + list(network.buffers())]
+        # The scalers of an encoder never change: an average of them would be rounded.
+        kept = [module for module in network.modules() if not isinstance(module, Affine)]
+        self.state = [
+            [p.data for p in trainable] + [tensor for module in kept for tensor in module.buffers(recurse=False)]
+        ]
         self.needs_pairs = any(isinstance(layer, nn.BatchNorm1d) for layer in network.modules())
 
     @property

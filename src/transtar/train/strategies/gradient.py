@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from torch import nn
 
+from ...errors import SettingsError, shown
 from ..augment import Augmentation
 from ..by_number import finetuning_rate
 from ..fit import Fit, begin_adaptation
@@ -53,6 +54,12 @@ class FineTuning(TrainSettings, Strategy):
     epochs, learning rate and what is held out follow from the number of stars (`transtar.train.by_number`), and the last
     weights are averaged. The loss can be another, as `loss` of `TrainSettings`.
 
+    Parameters
+    ----------
+    end_to_end : bool
+        Of a model of embeddings, such as one of the input 'through' or 'flux+through', train what makes them, too: encoder and
+        model become one network of the flux, which is what the strategy then trains.
+
     Attributes
     ----------
     rate : float
@@ -66,6 +73,12 @@ class FineTuning(TrainSettings, Strategy):
     average_last: int = 10
     schedule: str = "cosine"
     augmentation: Augmentation | None = MODEST
+    end_to_end: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.end_to_end, bool):
+            raise SettingsError(f"{self.name}: end_to_end must be true or false, not '{shown(self.end_to_end)}'")
 
     def rate_for(self, n_stars: int) -> float:
         """The learning rate for so many stars, where none is given."""

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from ...errors import InputError
-from ...networks.lora import LoRALinear, LoRASettings, add_lora, lora_factors, merge_lora, unmerge_lora
+from ...networks.encoded import EncodedNetwork
+from ...networks.lora import LoRASettings, add_lora, lora_factors, merge_lora, unmerge_lora, without_lora
 from ...networks.residual import assemble, innermost
 from .gradient import FineTuning, Trainable, chain
 from .strategy import Moved
@@ -34,7 +35,7 @@ class LoRA(FineTuning):
     def trainable(self, network: nn.Module, n_inputs: int, n_labels: int) -> Trainable:
         """The thin matrices, laid on the network at the heart of a chain of heads, which stay."""
         core, heads = innermost(network)
-        wrapped = add_lora(chain(core), self.adapter)
+        wrapped = add_lora(_whole(core), self.adapter)
         return Trainable(
             wrapped,
             lambda: assemble(_unwrapped(merge_lora(wrapped)), heads),
@@ -53,9 +54,8 @@ class LoRA(FineTuning):
                 "recalibrated since); fine-tune it again"
             )
         core, heads = innermost(model.network)
-        wrapped = unmerge_lora(chain(core), model.adapter)
-        frozen = nn.Sequential(*(layer.layer if isinstance(layer, LoRALinear) else layer for layer in wrapped))
-        return Moved("LoRA factors", (wrapped,), tuple(heads), assemble(frozen, heads))
+        wrapped = unmerge_lora(_whole(core), model.adapter)
+        return Moved("LoRA factors", (wrapped,), tuple(heads), assemble(without_lora(wrapped), heads))
 
     def weights_in_step(self, n_inputs: int, hidden: Sequence[int]) -> tuple[int, int]:
         """Those of the factors; the first layer's frozen product is computed once."""
@@ -74,6 +74,10 @@ class _Sum(nn.Module):
         return torch.stack([head(inputs) for head in self.heads]).sum(dim=0)
 
 
-def _unwrapped(network: nn.Sequential) -> nn.Module:
+def _whole(network: nn.Module) -> nn.Module:
+    return network if isinstance(network, EncodedNetwork) else chain(network)
+
+
+def _unwrapped(network: nn.Module) -> nn.Module:
     # A linear network is kept as the bare layer; it is only wrapped to be trained.
-    return network[0] if len(network) == 1 else network
+    return network[0] if isinstance(network, nn.Sequential) and len(network) == 1 else network

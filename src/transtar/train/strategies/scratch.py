@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import nn
 
+from ...errors import SettingsError
 from ...networks.mlp import MLPSettings, build_mlp
 from ..fit import Fit, begin_fresh
 from ..loop import Progress
@@ -30,6 +31,11 @@ class Scratch(FineTuning):
     uses_model: ClassVar[bool] = False
     command: ClassVar[bool] = False
     mlp: MLPSettings = field(default_factory=MLPSettings)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.end_to_end:
+            raise SettingsError("scratch: end_to_end trains the encoder of a model, of which scratch uses nothing")
 
     def build(self, n_inputs: int, n_labels: int) -> nn.Module:
         """The network, with freshly drawn weights, from standardised inputs to standardised labels."""

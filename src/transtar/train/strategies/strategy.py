@@ -31,7 +31,7 @@ class Moved:
     ----------
     moves : str
         In words: 'residual head', 'LoRA factors'.
-    moving : tuple of nn.Sequential
+    moving : tuple of nn.Module
         Networks whose weights move; where they hold a `LoRALinear`, only its A and B do.
     fixed : tuple of nn.Module
     start : nn.Module or None
@@ -39,7 +39,7 @@ class Moved:
     """
 
     moves: str
-    moving: tuple[nn.Sequential, ...]
+    moving: tuple[nn.Module, ...]
     fixed: tuple[nn.Module, ...] = ()
     start: nn.Module | None = None
 
