@@ -57,8 +57,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--view-seeds", type=int, nargs="+", default=[11, 12])
     parser.add_argument("--epochs", type=int, default=SeeThrough.epochs)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--views", nargs="+", default=list(ViewSettings.views), help="to leave an instrument out")
     given = parser.parse_args(arguments)
-    settings = [ViewSettings(stars=given.stars, seed=seed) for seed in given.view_seeds]
+    settings = [ViewSettings(stars=given.stars, seed=seed, views=tuple(given.views)) for seed in given.view_seeds]
     with tqdm(total=given.stars * len(settings), unit="star", desc="views", disable=None) as bar:
         views = join_views([make_views(one, load_emulator(), progress=bar.update) for one in settings])
     training = SeeThrough(epochs=given.epochs, seed=given.seed)
