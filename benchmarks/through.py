@@ -1,8 +1,8 @@
 """What an embedding is worth beside the flux: folds of LAMOST, LAMOST to MILES, repeats of mock stars.
 
 Run from the project root as ``python -m benchmarks.through [--encoder through] [--seeds 5]``. Networks on the flux are those of
-the study lamost-to-miles-alone; those on an embedding are smaller. ``--encoder FOLDER`` gives the rows of another encoder, such as
-one that has not seen an instrument (`tools.train_encoder --views`). Needs the real spectra in `TRANSTAR_DATA`.
+the study lamost-to-miles-alone; those on an embedding are smaller. ``--encoder FOLDER`` gives the rows of another encoder, such
+as one that has not seen an instrument (`tools.train_encoder --views`). Needs the real spectra in `TRANSTAR_DATA`.
 """
 
 from __future__ import annotations
