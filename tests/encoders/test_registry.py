@@ -136,3 +136,9 @@ def test_by_entry_point(tmp_path, monkeypatch):
         load_encoder("wrong")
     with pytest.raises(SettingsError, match="is there already"):
         register_encoder(outside_encoder(name="means"))
+
+
+@pytest.mark.parametrize("place", ["/" + "y" * 1000, "/a\0b", "/dev/null", "/"])
+def test_places_that_lead_nowhere(place):
+    with pytest.raises(InputError, match=r"is needed and not here: .* is no encoder"):
+        find_encoder({"name": "small", "sha256": "0" * 64, "place": place})
