@@ -1,4 +1,4 @@
-"""A package from outside adds a survey, a grid, an input and a strategy; the whole chain uses what no file of ours knows."""
+"""A package from outside adds a survey, a grid, an input, an encoder and a strategy; the whole chain uses them."""
 
 import json
 import os
@@ -14,8 +14,9 @@ from transtar.catalog import read_columns
 from transtar.errors import MismatchError
 
 OUTSIDE = '''
-"""A survey of text files, a short grid, the depths of lines as an input, and a strategy with a loss of its own."""
+"""A survey of text files, a short grid, the depths of lines as an input, an encoder, and a strategy with a loss of its own."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,6 +25,7 @@ import torch
 
 from transtar import SpectrumBatch, Survey
 from transtar.datasets import Input
+from transtar.encoders import OutsideEncoder
 from transtar.grids import LogGrid
 from transtar.train import FineTuning
 
@@ -42,6 +44,9 @@ def read_file(path):
 SURVEY = Survey("pages", "pages of numbers", read_file=read_file, patterns=("*.page",), preprocessing={"grid": "short"})
 
 DEPTHS = Input("depths", lambda spectra, preprocessing: 1 - spectra.flux.reshape(len(spectra.flux), 40, 10).min(axis=2))
+
+WEIGHTS = np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
+ENCODER = OutsideEncoder("random", lambda flux: np.tanh((1 - flux) @ WEIGHTS), hashlib.sha256(WEIGHTS.tobytes()).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,8 @@ pages = transtar_outside:SURVEY
 short = transtar_outside:GRID
 [transtar.inputs]
 depths = transtar_outside:DEPTHS
+[transtar.encoders]
+random = transtar_outside:ENCODER
 [transtar.strategies]
 log-cosh = transtar_outside:LogCosh
 """
@@ -102,15 +109,15 @@ def outside(tmp_path_factory):
     return transtar
 
 
-def test_all_four_in_one_chain(outside):
+def test_all_five_in_one_chain(outside):
     listed = outside("info")
-    for name in ("pages", "short", "depths", "log-cosh"):
+    for name in ("pages", "short", "depths", "random", "log-cosh"):
         assert name in listed
     outside("prepare", "--survey", "pages", "--spectra", "spectra", "--labels", "labels.csv", "--out", "set")
     assert pq.read_schema(outside.folder / "set" / "spectra.parquet").field("flux").type.list_size == 400
     assert json.loads((outside.folder / "set" / "set.json").read_text())["preprocessing"]["grid"] == "short"
     first = outside(
-        "pretrain", "--data", "set", "--label", "feh", "--input", "flux+depths", "--epochs", 4, "--out", "first"
+        "pretrain", "--data", "set", "--label", "feh", "--input", "flux+depths+random", "--epochs", 4, "--out", "first"
     )
     assert "feh by mlp on 36 stars" in first
     adapted = outside(
@@ -125,10 +132,11 @@ def test_all_four_in_one_chain(outside):
         for row in (outside.folder / "labels.csv").read_text().split()[1:]
     }
     expected = np.array([feh[number] for number in catalog["id"]])
-    # The depth of the lines says all: a network of 440 inputs that saw 36 stars finds most of it.
+    # The depth of the lines says all: a network of 443 inputs that saw 36 stars finds most of it.
     assert np.corrcoef(catalog["feh"], expected)[0, 1] > 0.9
     model = json.loads((outside.folder / "model" / "config.json").read_text())
-    assert (model["input"], model["n_inputs"]) == ("flux+depths", 440)
+    assert (model["input"], model["n_inputs"]) == ("flux+depths+random", 443)
+    assert (model["encoders"]["random"]["place"], list(model["encoders"])) == ("random", ["random"])
     assert [step["strategy"] for step in model["provenance"]] == ["mlp", "log-cosh"]
     # Where the package is missing, that is said.
     with pytest.raises(MismatchError, match="no wavelength grid 'short'"):

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
-from transtar.errors import InputError
-from transtar.models import load_models
+from transtar.errors import InputError, MismatchError
+from transtar.models import check_ensemble, load_models
 
 from .examples import small_estimator
 
@@ -19,3 +21,15 @@ def test_models_come_by_name_folder_or_as_they_are(tmp_path):
         load_models([])
     with pytest.raises(InputError, match="no such model folder"):
         load_models("nothing")
+
+
+def test_models_of_different_encoders():
+    notes = [{"name": "e", "sha256": digit * 64, "place": ""} for digit in "01"]
+    one, other = (replace(small_estimator(), input="e", encoders={"e": note}) for note in notes)
+    check_ensemble([one, one])
+    # Beside each other in a catalog, but not fed with one array.
+    check_ensemble([one, other], same_labels=False)
+    with pytest.raises(
+        MismatchError, match=r"differ in encoders are no ensemble: model 1 .*0000000000000000.*model 2 .*1111"
+    ):
+        check_ensemble([one, other])

@@ -476,3 +476,44 @@ def test_a_description_that_anybody_may_have_written_is_no_proof(tmp_path):
     with pytest.raises(InputError, match="cannot be told to be as transtar wrote it"):
         small_estimator().save(tmp_path)
     assert (tmp_path / "model.safetensors").read_text() == "mine"
+
+
+NOTE = {"name": "embedding", "sha256": "0123456789abcdef" * 4, "place": "/somewhere/else"}
+
+
+def test_the_encoder_is_stored_and_said(folder):
+    model = replace(Estimator.load(folder), input="flux+embedding", encoders={"embedding": NOTE})
+    model.save(folder)
+    again = Estimator.load(folder)
+    assert again.encoders == {"embedding": NOTE}
+    assert again.only("teff").encoders == {"embedding": NOTE}
+    said = "'embedding' (sha256 0123456789abcdef), in /somewhere/else"
+    assert said in repr(again)
+    assert f"The input 'embedding' is made by the encoder {said}" in (folder / "README.md").read_text()
+    assert json.loads((folder / "config.json").read_text())["format_version"] == 4
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        {"flux": NOTE}, {"other": NOTE}, {"embedding": NOTE | {"sha256": "x"}}, {"embedding": NOTE | {"place": "a/../b"}},
+        {"embedding": NOTE | {"name": "../up"}}, {"embedding": {**NOTE, "more": 1}}, {"embedding": None}, [], None,
+    ],
+)  # fmt: skip
+def test_notes_of_encoders_that_are_none(folder, notes):
+    replace(Estimator.load(folder), input="flux+embedding").save(folder)
+    edit(folder, encoders=notes)
+    with pytest.raises(InputError, match=r"config\.json: not the description of a model"):
+        Estimator.load(folder)
+
+
+def test_models_of_the_third_format_know_no_encoder(folder, caplog):
+    before = replace(Estimator.load(folder), input="embedding")
+    before.save(folder)
+    content = json.loads((folder / "config.json").read_text())
+    rest = {name: value for name, value in content.items() if name not in ("encoders", "sha256")}
+    (folder / "config.json").write_text(json.dumps(sealed(rest | {"format_version": 3})))
+    again = Estimator.load(folder)
+    assert same_model(again, before)
+    assert (again.input, again.encoders) == ("embedding", {})
+    assert not caplog.records

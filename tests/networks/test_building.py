@@ -151,3 +151,18 @@ def test_a_relu_that_writes_over_its_input_is_one():
         "kind": "mlp",
         "hidden": [5],
     }
+
+
+def test_another_activation():
+    network = build_mlp(12, 2, MLPSettings((8, 4)), activation="gelu")
+    description = describe(network)
+    assert description == {"kind": "mlp", "hidden": [8, 4], "activation": "gelu"}
+    again = build_network(description, 12, 2)
+    again.load_state_dict(network.state_dict())
+    inputs = torch.randn(5, 12)
+    torch.testing.assert_close(again(inputs), network(inputs))
+    with pytest.raises(SettingsError, match="activation must be one of relu, gelu, not 'tanh'"):
+        build_network(description | {"activation": "tanh"}, 12, 2)
+    network[1] = torch.nn.ReLU()
+    with pytest.raises(InputError, match="cannot be stored"):
+        describe(network)
