@@ -24,6 +24,7 @@ _MODULES = {
     "read_set": "datasets",
     "Stars": "datasets",
     "add_input": "datasets",
+    "embed_set": "datasets",
     "read_labels": "labels",
     "measure_velocities": "velocity",
     "Encoder": "encoders",
@@ -54,7 +55,7 @@ _MODULES = {
 
 if TYPE_CHECKING:
     from .catalog import predict_batches, predict_files, predict_set, predict_spectra, read_catalog, write_catalog
-    from .datasets import PreparedSet, Stars, add_input, read_set
+    from .datasets import PreparedSet, Stars, add_input, embed_set, read_set
     from .datasets.gridding import preprocess_batch
     from .datasets.prepare import prepare
     from .encoders import Encoder, load_encoder
@@ -90,6 +91,7 @@ __all__ = [
     "TranstarError",
     "add_input",
     "choose",
+    "embed_set",
     "evaluate_catalog",
     "finetune",
     "flag_names",

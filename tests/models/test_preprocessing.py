@@ -2,11 +2,13 @@ import json
 
 import pytest
 
+from transtar.encoders import save_encoder
 from transtar.errors import InputError, SettingsError
 from transtar.models import read_preprocessing
 from transtar.preprocess import Preprocessing
 from transtar.surveys import get_survey
 
+from ..datasets.test_embed import network
 from .examples import small_estimator
 
 LAMOST, XP = get_survey("lamost"), get_survey("gaia-xp")
@@ -45,3 +47,12 @@ def test_what_is_no_file_of_settings(tmp_path):
     (tmp_path / "s.yaml").write_text("snr: low\n")
     with pytest.raises(SettingsError, match=r"s\.yaml: quality: snr must be a number, not 'low'"):
         read_preprocessing(tmp_path / "s.yaml", LAMOST)
+
+
+def test_settings_of_an_encoder(tmp_path):
+    settings = Preprocessing(frame="observed")
+    save_encoder(network(preprocessing=settings), tmp_path / "through")
+    assert read_preprocessing(tmp_path / "through", LAMOST) == (settings, {})
+    (tmp_path / "through" / "config.json").write_text('{"format": "transtar-encoder", "preprocessing": {}}')
+    with pytest.raises(InputError):
+        read_preprocessing(tmp_path / "through", LAMOST)

@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preprocessing",
         type=values.path,
-        help="settings as YAML or JSON, or a model or prepared set to take them from; else the survey's own",
+        help="settings as YAML or JSON, or a model, encoder or prepared set to take them from; else the survey's own",
     )
     add_velocities(parser)
     parser.add_argument("--stars", type=values.path, metavar="FILE", help="only spectra of the stars in this table")

@@ -6,13 +6,14 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError, SettingsError, shown
+from ..errors import InputError, MismatchError, SettingsError, shown
 from ..files import check_replaceable
 from ..preprocess import Preprocessing
 from ..seal import is_as_noted
@@ -103,12 +104,16 @@ def embed_set(
             _make(kept, encoder, source, progress)
             noted["n_inputs"] = kept.width
             put_input(source, target, description, name, noted, lambda path: same_file(kept.path, path))
-        except InputError:
-            # A set that turns out to be damaged must not leave anything that would be taken up.
-            kept.discard()
-            raise
         except KeyboardInterrupt:
-            tell(f"{source}: {kept.n_done:,} of {kept.n:,} embeddings are kept; the same command goes on from there")
+            if kept.n_done:
+                tell(
+                    f"{source}: {kept.n_done:,} of {kept.n:,} embeddings are kept; the same command goes on from there"
+                )
+            raise
+        except InputError:
+            with suppress(InputError, MismatchError):
+                if describe_set(source)["flux_sha256"] != description["flux_sha256"]:
+                    kept.discard()
             raise
         n_without = _count_without(kept.path)
         kept.discard()
@@ -173,7 +178,7 @@ def _make(kept: KeptRows, encoder: AnyEncoder, source: Path, progress: Callable[
     """Encode the blocks that are not made yet; all of the set is read, so that its checksums are compared."""
     end = 0
     unknown: list[int] = []
-    for block in _blocks(stream_set(source, BLOCK)):
+    for block in _blocks(_read(source, kept)):
         end += len(block)
         if end > kept.n_done:
             unknown.append(len(block))
@@ -192,6 +197,15 @@ def _make(kept: KeptRows, encoder: AnyEncoder, source: Path, progress: Callable[
         raise InputError(f"{source}: none of its {end:,} spectra has a flux, of which an encoder could make anything")
     if kept.n_done != kept.n:
         raise InputError(f"{source}: {end:,} spectra where {kept.n:,} were expected; give the command again")
+
+
+def _read(source: Path, kept: KeptRows) -> Iterator[PreparedSet]:
+    """The spectra in batches; of a set that turns out to be damaged nothing stays that would be taken up."""
+    try:
+        yield from stream_set(source, BLOCK)
+    except InputError:
+        kept.discard()
+        raise
 
 
 def _blocks(parts: Iterable[PreparedSet]) -> Iterator[PreparedSet]:

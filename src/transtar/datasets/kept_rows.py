@@ -92,12 +92,13 @@ class KeptRows:
         Raises
         ------
         InputError
-            If there are other numbers of values per star than before, or none, or too many.
+            If there are other numbers of values per star than before, or none, or too many; nothing is kept then.
         TranstarError
             If they cannot be written; the blocks before are kept.
         """
         width = values.shape[1]
         if not 0 < width <= MOST_WIDTH or self.width not in (0, width):
+            self.discard()
             expected = self.width or f"1 to {MOST_WIDTH}"
             raise InputError(f"the encoder gives {width} values for a spectrum, expected {expected}")
         content = np.ascontiguousarray(values, dtype="<f4").tobytes()

@@ -7,6 +7,8 @@ from typing import Any
 
 from ..datasets import describe_set
 from ..datasets.defaults import default_settings
+from ..encoders.encoder_storage import FORMAT as FORMAT_OF_ENCODERS
+from ..encoders.encoder_storage import read_config_of_encoder
 from ..errors import InputError, SettingsError, shown
 from ..files import read_json
 from ..plain_yaml import read_yaml
@@ -18,7 +20,7 @@ from .storage import read_config
 
 
 def read_preprocessing(path: str | Path | None, survey: Survey | str) -> tuple[Preprocessing, dict[str, Any]]:
-    """Settings from a YAML or JSON file, from a model folder or a prepared set; the survey's own for what is not named there.
+    """Settings from a YAML or JSON file, or the folder of a model, encoder or prepared set; the survey's own for all it lacks.
 
     Parameters
     ----------
@@ -45,11 +47,13 @@ def read_preprocessing(path: str | Path | None, survey: Survey | str) -> tuple[P
         if (path / name).is_file():
             path = path / name
     if not path.is_file():
-        raise InputError(f"{path}: no such file of settings, model or prepared set")
+        raise InputError(f"{path}: no such file of settings, model, encoder or prepared set")
     content = read_json(path) if path.suffix == ".json" else read_yaml(path, not_yaml="neither YAML nor JSON")
     settings = content.get("preprocessing", content) if isinstance(content, dict) else content
     stored = settings is not content and path.name in ("config.json", "set.json")
-    if stored and path.name == "config.json":
+    if stored and content.get("format") == FORMAT_OF_ENCODERS:
+        settings = read_config_of_encoder(path.parent)["preprocessing"]
+    elif stored and path.name == "config.json":
         settings = read_config(path.parent)["preprocessing"]
         if settings is None:
             raise InputError(f"{path.parent}: has no preprocessing: its inputs are no prepared spectra")
