@@ -111,6 +111,16 @@ def test_stars_are_known_by_the_flux():
     assert training_input(make_strategy("recalibrate"), model) == "seer"
 
 
+def test_an_encoder_learns_slowly():
+    rates = {
+        kind.name: (kind(end_to_end=True).rate_for(n) / kind().rate_for(n))
+        for kind in (Full, LoRA, Residual)
+        for n in (50, 900)
+    }
+    assert rates == pytest.approx({"full": 0.3, "lora": 0.3, "residual": 1})
+    assert Full(end_to_end=True, learning_rate=1e-4).learning_rate == 1e-4
+
+
 def test_what_cannot_be(base):
     whole = folded(base, ENCODER)
     with pytest.raises(

@@ -49,7 +49,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_training(
         parser,
         "200 if not given, 40 from 500 stars on",
-        "the strategy's own if not given (full 1e-5, lora and residual 3e-5), ten times that from 500 stars on",
+        "the strategy's own if not given (full 1e-5, lora and residual 3e-5), three tenths of it for full and lora with "
+        "--end-to-end, ten times that from 500 stars on",
         "nothing if not given (the last weights are averaged), a tenth from 500 stars on",
     )
 

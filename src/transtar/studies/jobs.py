@@ -24,6 +24,7 @@ from ..train import (
     make_strategy,
     pretrain,
     settings_from_dict,
+    training_input,
 )
 from .job import Job
 from .rows import finetuning_rows, load_model, load_set, rows_of_split, stars_of
@@ -58,7 +59,7 @@ def run_jobs(jobs: Sequence[Job], runs: str) -> dict[str, str]:
         try:
             target, pool, _ = stars_of(job)
             base, strategy = load_model(job.base), make_strategy(job.strategy, **job.settings)
-            stars = target.stars(job.labels, finetuning_rows(job, target, pool), base.input)
+            stars = target.stars(job.labels, finetuning_rows(job, target, pool), training_input(strategy, base))
             members.append(Member(base, stars, strategy, job.seed))
             begun.append(job)
         except TranstarError as error:

@@ -64,10 +64,13 @@ class FineTuning(TrainSettings, Strategy):
     ----------
     rate : float
         Learning rate on a few hundred stars, see `transtar.train.by_number.finetuning_rate`; one for the class.
+    inside : float
+        By what the rate is multiplied where an encoder learns, too, which was trained on many more stars than there are here.
     """
 
     trains: ClassVar[bool] = True
     rate: ClassVar[float] = 1e-5
+    inside: ClassVar[float] = 0.3
     epochs: int | None = None
     validation_fraction: float | None = None
     average_last: int = 10
@@ -82,7 +85,7 @@ class FineTuning(TrainSettings, Strategy):
 
     def rate_for(self, n_stars: int) -> float:
         """The learning rate for so many stars, where none is given."""
-        return finetuning_rate(self.rate, n_stars)
+        return finetuning_rate(self.rate * (self.inside if self.end_to_end else 1), n_stars)
 
     def trainable(self, network: nn.Module, n_inputs: int, n_labels: int) -> Trainable:
         """What trains, on a copy of the model's network: by default all of its weights.

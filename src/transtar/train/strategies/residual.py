@@ -28,6 +28,7 @@ class Residual(FineTuning):
     marker: ClassVar[str] = "o"
     candidate: ClassVar[bool] = True
     rate: ClassVar[float] = 3e-5
+    inside: ClassVar[float] = 1.0
     head: ResidualSettings = field(default_factory=ResidualSettings)
 
     def trainable(self, network: nn.Module, n_inputs: int, n_labels: int) -> Trainable:
