@@ -26,6 +26,8 @@ _MODULES = {
     "add_input": "datasets",
     "read_labels": "labels",
     "measure_velocities": "velocity",
+    "Encoder": "encoders",
+    "load_encoder": "encoders",
     "Estimator": "models",
     "Augmentation": "train",
     "TrainSettings": "train",
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from .datasets import PreparedSet, Stars, add_input, read_set
     from .datasets.gridding import preprocess_batch
     from .datasets.prepare import prepare
+    from .encoders import Encoder, load_encoder
     from .errors import TranstarError
     from .evaluate import evaluate_catalog
     from .flags import Flag, flag_names
@@ -73,6 +76,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Augmentation",
+    "Encoder",
     "Estimator",
     "Flag",
     "PreparedSet",
@@ -91,6 +95,7 @@ __all__ = [
     "flag_names",
     "from_spectrum",
     "get_survey",
+    "load_encoder",
     "load_study",
     "make_strategy",
     "measure_velocities",

@@ -5,7 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from transtar.datasets import Input, PreparedSet, gather_input, input_names, join_sets, pool_stars, register_input
+from transtar.datasets import (
+    Input,
+    PreparedSet,
+    gather_input,
+    gathering,
+    input_names,
+    join_sets,
+    pool_stars,
+    register_input,
+)
 from transtar.datasets import inputs as module
 from transtar.datasets.inputs import Inputs
 from transtar.errors import InputError, MismatchError, SettingsError
@@ -58,7 +67,7 @@ def test_joined_sets_have_the_inputs_that_all_have():
 
 
 def test_a_registered_input_is_computed_of_usable_spectra(monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 3)
+    monkeypatch.setattr(gathering, "BLOCK", 3)
     register_input(brightness())
     one = prepared()
     one.flux[4] = np.nan
@@ -165,7 +174,7 @@ def test_what_an_input_computes_is_masked_or_real_and_of_one_width(monkeypatch):
     register_input(Input("complex", lambda spectra, _: spectra.flux * 1j))
     with pytest.raises(InputError, match="input 'complex' must be real numbers"):
         one.input("complex")
-    monkeypatch.setattr(module, "BLOCK", 3)
+    monkeypatch.setattr(gathering, "BLOCK", 3)
     register_input(Input("uneven", lambda spectra, _: spectra.flux[:, : len(spectra.flux)]))
     with pytest.raises(InputError, match="'uneven' has 3 values per star for some spectra, 2 for others"):
         one.input("uneven")

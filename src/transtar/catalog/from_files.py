@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..datasets import Repeats, Report, describe_set, given_table, open_flow, stream_set, tell_no_velocities
+from ..encoders import find_encoder
 from ..errors import InputError, MismatchError
 from ..files import check_files
 from ..flags import Flag, count, has
@@ -91,6 +92,7 @@ def predict_files(
     velocities: str | None = None,
     columns: Mapping[str, str] | None = None,
     stated: Stated | None = None,
+    encoders: Sequence[PathLike] = (),
     batch_size: int = 2048,
     threads: int | None = None,
     on_skip: Callable[[str, str], None] | None = None,
@@ -119,6 +121,8 @@ def predict_files(
         Which column of the tables is which, where names do not tell: ``{"id": "TARGETID"}``.
     stated : Stated, optional
         What the files do not say of themselves: medium, frame and unit of their wavelengths, and which of their columns is which.
+    encoders : sequence of path
+        Folders, or names, of encoders that the models need and that are not where they were.
     batch_size : int
         Spectra in memory at a time; twice as many while others are read ahead.
     threads : int, optional
@@ -137,7 +141,7 @@ def predict_files(
     InputError
         If a model or table cannot be read, no spectrum can be used, or something of others stands at `out`.
     MismatchError
-        If the models want different inputs, or those are no prepared spectra.
+        If the models want different inputs, or those are no prepared spectra; or an encoder is not the one that a model needs.
     SettingsError
         If the survey is unknown, or a setting is impossible.
 
@@ -148,13 +152,17 @@ def predict_files(
     >>> catalog.columns["feh"]  # doctest: +SKIP
     """
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    estimators, names = load_agreeing(models, out, [*paths, stars, given_table(velocities)])
+    estimators, names = load_agreeing(models, out, [*paths, stars, given_table(velocities)], encoders)
     settings = estimators[0].preprocessing
     if settings is None:
         raise MismatchError(
             f"{names[0]}: has no preprocessing, so its inputs are no spectra of a survey; "
             "predict from Python with the inputs that it was trained on"
         )
+    # Before the work, too.
+    for estimator in estimators:
+        for note in estimator.encoders.values():
+            find_encoder(note)
     flow = open_flow(
         survey, paths, settings, quality=quality, stars=stars, velocities=velocities, columns=columns, stated=stated,
         batch_size=batch_size, threads=threads,
@@ -177,6 +185,7 @@ def predict_set(
     out: PathLike | None = None,
     *,
     quality: Quality | Mapping[str, float] | None = None,
+    encoders: Sequence[PathLike] = (),
 ) -> Prediction:
     """Predict for the spectra of a prepared set.
 
@@ -191,6 +200,8 @@ def predict_set(
     quality : Quality, or mapping of str to float, optional
         Thresholds by which LOW_SNR and LOW_GOOD_FRACTION are set anew; those that a mapping does not name, or all if nothing is
         given, are those of the set.
+    encoders : sequence of path
+        As in `predict_files`.
 
     Returns
     -------
@@ -201,11 +212,11 @@ def predict_set(
     InputError
         If a model or the set cannot be read, or something of others stands at `out`.
     MismatchError
-        If the set was preprocessed otherwise than the models want it.
+        If the set was preprocessed otherwise than the models want it, or has an input from another encoder.
     SettingsError
         If a threshold is impossible.
     """
-    estimators, names = load_agreeing(models, out, [path])
+    estimators, names = load_agreeing(models, out, [path], encoders)
     recorded = Quality.recorded(describe_set(path))
     wanted = quality if isinstance(quality, Quality) else recorded.changed(quality or {})
     anew = (wanted.snr, wanted.good_fraction) != (recorded.snr, recorded.good_fraction)
@@ -226,14 +237,16 @@ def predict_set(
     return result
 
 
-def load_agreeing(models, out: PathLike | None = None, inputs: Sequence = ()) -> tuple[list[Estimator], list[str]]:
+def load_agreeing(
+    models, out: PathLike | None = None, inputs: Sequence = (), encoders: Sequence[PathLike] = ()
+) -> tuple[list[Estimator], list[str]]:
     """The models, which agree, and their names; `out` is checked before they are loaded."""
     given = [models] if isinstance(models, Estimator | str | Path) else list(models)
     if out is not None:
         check_suffix(out)
         # Before the work, and as itself: a catalog may take hours, and must not be written over what it is made from.
-        check_files([out], [*(model for model in given if not isinstance(model, Estimator)), *inputs])
-    estimators, names = load_models(given)
+        check_files([out], [*(model for model in given if not isinstance(model, Estimator)), *inputs, *encoders])
+    estimators, names = load_models(given, [Path(place) for place in encoders])
     check_ensemble(estimators, names, same_labels=False)
     return estimators, names
 

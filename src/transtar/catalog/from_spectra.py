@@ -14,7 +14,7 @@ from ..preprocess import GridSpectra
 from ..quality import Quality
 from ..spectra import SpectrumBatch
 from ..surveys import Survey, get_survey
-from .from_files import ModelLike, Prediction, load_agreeing, predict_into
+from .from_files import ModelLike, PathLike, Prediction, load_agreeing, predict_into
 
 
 def predict_spectra(
@@ -24,6 +24,7 @@ def predict_spectra(
     *,
     velocities: str | None = None,
     quality: Quality | Mapping[str, float] | None = None,
+    encoders: Sequence[PathLike] = (),
     threads: int | None = None,
     **stated: Any,
 ) -> Prediction:
@@ -41,6 +42,8 @@ def predict_spectra(
         To have velocities measured in the spectra, in place of those that they bring along.
     quality : Quality, or mapping of str to float, optional
         Thresholds of the flags; those that a mapping does not name are the defaults.
+    encoders : sequence of path
+        As in `predict_files`.
     threads : int, optional
         All processors if not given.
     **stated
@@ -65,7 +68,7 @@ def predict_spectra(
         raise SettingsError(
             f"velocities must be '{MEASURE}', not {shown(repr(velocities))}; known ones are stated with the spectra"
         )
-    estimators, names = load_agreeing(models)
+    estimators, names = load_agreeing(models, encoders=encoders)
     settings = estimators[0].preprocessing
     if settings is None:
         raise MismatchError(f"{names[0]}: has no preprocessing, so its inputs are no spectra")

@@ -8,7 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from ..datasets import Repeats
-from ..datasets.inputs import FLUX, Inputs, gather_input, input_parts
+from ..datasets.gathering import Made, gather_input
+from ..datasets.inputs import FLUX, Inputs
+from ..encoder_notes import Note
 from ..errors import InputError
 from ..flags import NO_LABEL, Flag, has
 from ..glossary import COLUMNS
@@ -51,6 +53,10 @@ class EstimatorLike(Protocol):
     @property
     def input(self) -> str:
         """Name of the input that it takes, as 'flux'."""
+
+    @property
+    def encoders(self) -> Mapping[str, Note]:
+        """Which encoders make the parts of that input."""
 
     @property
     def preprocessing(self) -> Preprocessing | None:
@@ -162,7 +168,9 @@ def predict_batches(
     Raises
     ------
     InputError
-        If there is no estimator, or a column is missing.
+        If there is no estimator, a column is missing, or an input is not to be had.
+    MismatchError
+        If an input was made by another encoder than that of a model, or an encoder is another.
     """
     if not estimators:
         raise InputError("predicting needs at least one model")
@@ -175,7 +183,7 @@ def predict_batches(
         flags[repeats.mark(columns)] |= Flag.DUPLICATE
         flux = np.asarray(spectra.flux)
         usable = ~has(flags, NO_LABEL) & np.isfinite(flux).all(axis=1)
-        labels, new_flags = _predict(estimators, _inputs(estimators, spectra, flux, usable), quality or Quality())
+        labels, new_flags = _predict(estimators, _inputs(estimators, keys, spectra, flux, usable), quality or Quality())
         flags[usable] |= new_flags
         flags[trained_on(columns, tables)] |= Flag.TRAINED_ON
         columns |= {"snr": spectra.snr, "good_fraction": spectra.good_fraction}
@@ -185,8 +193,8 @@ def predict_batches(
         yield columns | {"flags": flags}
 
 
-def _inputs(estimators, spectra: GridSpectraLike, flux: np.ndarray, usable: np.ndarray) -> list[np.ndarray]:
-    """What each model takes, of the usable spectra: each input is read or computed once.
+def _inputs(estimators, keys, spectra: GridSpectraLike, flux: np.ndarray, usable: np.ndarray) -> list[np.ndarray]:
+    """What each model takes, of the usable spectra: each part of an input is read or computed once, whoever takes it.
 
     Raises
     ------
@@ -194,28 +202,36 @@ def _inputs(estimators, spectra: GridSpectraLike, flux: np.ndarray, usable: np.n
         If an input is not to be had, or has another number of values than a model was trained with.
     """
     rows = slice(None) if usable.all() else np.flatnonzero(usable)
+    flux = flux[rows]
+    if all(estimator.input == FLUX.name for estimator in estimators):
+        return [flux] * len(estimators)
     given: Mapping[str, np.ndarray] = getattr(spectra, "inputs", {})
-    known: dict[str, np.ndarray] = {FLUX.name: flux[rows]}
+    chosen = GridSpectra(
+        flux, None if (ivar := getattr(spectra, "ivar", None)) is None else ivar[rows],
+        spectra.good_fraction[rows], spectra.snr[rows], spectra.flags[rows], Inputs(given).select(rows),
+        getattr(spectra, "grid", None),
+    )  # fmt: skip
+    native = (lambda: keys.select(rows)) if isinstance(keys, SpectrumBatch) else None
+    made: Made = {}
+    known: dict[tuple, np.ndarray] = {}
+    taken = []
     for estimator in estimators:
-        name = estimator.input
-        if name not in known:
-            parts = Inputs({part: given[part][rows] for part in input_parts(name) if part in given})
-            chosen = GridSpectra(
-                known[FLUX.name], None if (ivar := getattr(spectra, "ivar", None)) is None else ivar[rows],
-                spectra.good_fraction[rows], spectra.snr[rows], spectra.flags[rows], parts, getattr(spectra, "grid", None),
-            )  # fmt: skip
-            known[name] = gather_input(name, chosen, estimator.preprocessing)[0]
-            n_without = int((~np.isfinite(known[name]).all(axis=1)).sum())
+        name, notes = estimator.input, getattr(estimator, "encoders", {})
+        key = (name, *(note["sha256"] for _, note in sorted(notes.items())))
+        if key not in known:
+            known[key] = gather_input(name, chosen, estimator.preprocessing, notes, native, made).inputs
+            n_without = int((~np.isfinite(known[key]).all(axis=1)).sum())
             if n_without:
                 tell(
                     f"{n_without} of {len(chosen)} spectra are without the input '{name}': no labels by a model that takes it"
                 )
-        if len(known[name]) and known[name].shape[1] != estimator.n_inputs:
+        if len(chosen) and known[key].shape[1] != estimator.n_inputs:
             raise InputError(
                 f"the model takes {estimator.n_inputs} values per star of its input '{name}', the spectra have "
-                f"{known[name].shape[1]}; were they made by another encoder, or on another grid?"
+                f"{known[key].shape[1]}; were they made by another encoder, or on another grid?"
             )
-    return [known[estimator.input] for estimator in estimators]
+        taken.append(known[key])
+    return taken
 
 
 def _predict(

@@ -106,6 +106,18 @@ def add_velocities(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_encoders(parser: argparse.ArgumentParser) -> None:
+    """The argument of every verb that takes models, which may need encoders."""
+    parser.add_argument(
+        "--encoder",
+        nargs="+",
+        default=[],
+        type=values.path,
+        metavar="FOLDER",
+        help="where an encoder is now that a model needs, if it is not where the model noted it",
+    )
+
+
 def add_columns(parser: argparse.ArgumentParser) -> None:
     """The argument of every verb that reads a table."""
     parser.add_argument(

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..glossary import COLUMNS, LABELS, decimals
 from . import arguments as values
-from .common import TRAINING_OPTIONS, add_training, epoch_bar, given_training, say
+from .common import TRAINING_OPTIONS, add_encoders, add_training, epoch_bar, given_training, say
 
 HELP = "adapt a model with a few hundred stars"
 
@@ -19,6 +19,7 @@ LINE_EVERY = 20.0
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--model", required=True, type=values.path, help="folder of the model to adapt")
+    add_encoders(parser)
     parser.add_argument(
         "--data", required=True, type=values.path, help="prepared set of the new survey; only its pool is used"
     )
@@ -67,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..datasets import pool_stars, read_set
     from ..errors import InputError, SettingsError
-    from ..models import check_replaceable, describe_last_step, load_estimator
+    from ..models import check_replaceable, describe_last_step, load_models
     from ..preprocess import require_same
     from ..train import Auto, TrainSettings, check_new_labels, finetune, get_strategy, make_strategy
 
@@ -76,8 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
         why = "uses each strategy's own settings" if is_auto else "has no such settings"
         options = ", ".join(option for setting, option in TRAINING_OPTIONS.items() if setting in useless)
         raise SettingsError(f"--strategy {arguments.strategy} {why}; leave out {options}")
-    check_replaceable(arguments.out, [arguments.model, arguments.data])
-    model = load_estimator(arguments.model)
+    check_replaceable(arguments.out, [arguments.model, arguments.data, *arguments.encoder])
+    (model,), _ = load_models(arguments.model, arguments.encoder)
     prepared = read_set(arguments.data)
     require_same(model.preprocessing, str(arguments.model), prepared.preprocessing, str(arguments.data))
     labels = model.label_names if arguments.label is None else tuple(arguments.label)
@@ -90,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     if new_label:
         check_new_labels(model, labels)
         say(f"{', '.join(labels)} learnt from what {arguments.model} knows of {', '.join(model.label_names)}")
-    stars, counts = pool_stars(prepared, labels, arguments.n, arguments.seed, model.input)
+    stars, counts = pool_stars(prepared, labels, arguments.n, arguments.seed, model.input, model.encoders)
     say(counts)
     if issubclass(kind, TrainSettings | Auto):
         given |= {"device": arguments.device}

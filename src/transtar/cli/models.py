@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from ..models import export_model, find_model, import_model, load_estimator, named_models
+    from ..models import export_model, find_model, import_model, load_estimator, named_models, needs
 
     if arguments.action == "list" and arguments.model is not None:
         raise SettingsError(f"models list takes no model; models show {arguments.model} tells of one")
@@ -52,14 +52,30 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"{import_model(arguments.model, name)}: call it by --model {name}")
         return 0
     if arguments.action == "export":
-        say(f"{export_model(arguments.model, arguments.out)}: a copy of {arguments.model} that needs nothing else")
+        copy = export_model(arguments.model, arguments.out)
+        needed = [needs(note) for note in load_estimator(copy).encoders.values()]
+        say(f"{copy}: a copy of {arguments.model} that needs {' and '.join(needed) or 'nothing else'}")
         return 0
     folder = find_model(arguments.model)
     if arguments.action == "path":
         print(folder)
         return 0
-    load_estimator(folder)
+    model = load_estimator(folder)
     # A stranger's card, on a terminal: shown, not obeyed.
     with (folder / "README.md").open(encoding="utf-8", errors="replace") as file:
         print("\n".join(printable(line) for line in file.read(MOST_CARD).splitlines()))
+    for note in model.encoders.values():
+        say(_whether_here(note))
     return 0
+
+
+def _whether_here(note: dict[str, str]) -> str:
+    """A line on an encoder that a model needs."""
+    from ..encoders import find_encoder
+    from ..models import needs
+
+    try:
+        find_encoder(note)
+    except TranstarError as error:
+        return str(error)
+    return f"needs the encoder {needs(note)}, which is here"

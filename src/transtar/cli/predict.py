@@ -8,6 +8,7 @@ from ..skipped import Skipped
 from . import arguments as values
 from .common import (
     add_columns,
+    add_encoders,
     add_quality,
     add_stated,
     add_velocities,
@@ -26,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", required=True, nargs="+", type=values.path, help="models; those of the same label form an ensemble"
     )
+    add_encoders(parser)
     parser.add_argument("--survey", help="survey of the native spectra")
     parser.add_argument("--spectra", nargs="+", help="files, folders or quoted patterns")
     parser.add_argument("--data", type=values.path, help="prepared set, instead of native spectra")
@@ -69,11 +71,14 @@ def run(arguments: argparse.Namespace) -> int:
                 velocities=arguments.velocities,
                 columns=Choice.parse(arguments.columns),
                 stated=read_stated(arguments),
+                encoders=arguments.encoder,
                 on_skip=skipped.add,
                 progress=advance(bar),
             )
     else:
-        result = predict_set(arguments.model, arguments.data, arguments.out, quality=quality)
+        result = predict_set(
+            arguments.model, arguments.data, arguments.out, quality=quality, encoders=arguments.encoder
+        )
     for line in result.lines:
         say(line)
     say_left_out(result.left_out)

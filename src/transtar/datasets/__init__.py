@@ -3,9 +3,10 @@
 from .defaults import tell_no_velocities
 from .flow import Flow, Report
 from .flow_opening import open_flow
+from .gathering import gather_input
 from .gridding import grid_spectra, preprocess_batch
 from .input_writer import add_input
-from .inputs import Input, gather_input, input_names, register_input
+from .inputs import Input, Inputs, input_names, register_input
 from .pool import pool_stars
 from .prepare import PrepareReport, prepare, star_columns
 from .prepared import PreparedSet, join_sets, star_names, usable
@@ -18,6 +19,7 @@ from .velocity_source import given_table
 __all__ = [
     "Flow",
     "Input",
+    "Inputs",
     "PrepareReport",
     "PreparedSet",
     "Repeats",

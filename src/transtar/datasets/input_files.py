@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..encoder_notes import Note, check_note
 from ..errors import InputError, SettingsError, shown
 from ..regular import check_regular
 from ..seal import check_file
@@ -81,3 +82,37 @@ def check_described(inputs, folder: Path, remedy: str) -> None:
                 raise InputError(f"{folder}: the input '{shown(name)}' is described wrongly; {remedy}")
     except (AttributeError, KeyError, TypeError, SettingsError) as error:
         raise InputError(f"{folder}: its inputs are described wrongly ({shown(error, 100)}); {remedy}") from None
+
+
+def noted_encoders(inputs, folder: Path, remedy: str) -> dict[str, Note]:
+    """Which encoders made the inputs of a set, as far as their provenance has a note of one under ``encoder``.
+
+    Parameters
+    ----------
+    inputs : mapping
+        What set.json notes of each input.
+    folder : path
+        Of the set, for the message.
+    remedy : str
+
+    Returns
+    -------
+    dict of str to dict
+
+    Raises
+    ------
+    InputError
+        If a note with a ``sha256`` is none.
+    """
+    notes = {}
+    for name, noted in inputs.items():
+        note = noted["provenance"].get("encoder")
+        # A provenance is anybody's: an encoder that is a text, say, is no note.
+        if isinstance(note, dict) and "sha256" in note:
+            try:
+                notes[name] = check_note(note, "its encoder")
+            except SettingsError as error:
+                raise InputError(
+                    f"{folder}: the input '{shown(name)}' is described wrongly ({error}); {remedy}"
+                ) from None
+    return notes

@@ -1,6 +1,7 @@
 """Inputs: named arrays by which a network knows the stars. The flux is the first; others come from encoders.
 
-Another package adds an input by `register_input`, or by an entry point of the group ``transtar.inputs``.
+Another package adds an input by `register_input`, or by an entry point of the group ``transtar.inputs``; an encoder, which a
+model knows by its hash, by those of `transtar.encoders`. `gathering` finds, or computes, whichever a network takes.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from functools import partial
 
 import numpy as np
 
-from ..arrays import real_array
 from ..checks import check_text
-from ..errors import InputError, SettingsError, TranstarError, said, shown
+from ..encoder_notes import Note, of_note
+from ..errors import InputError, SettingsError, shown
 from ..names import check_name
 from ..plugins import load_offered, offered
 from ..preprocess import GridSpectra, Preprocessing
@@ -23,13 +24,10 @@ ENTRY_POINT_GROUP = "transtar.inputs"
 JOINT = "+"
 """Joins the names of inputs that a network takes together."""
 
-BLOCK = 2048
-"""Spectra that an input is computed of at a time."""
-
 
 @dataclass(frozen=True)
 class Input:
-    """How an input is computed from spectra.
+    """How an input is computed from spectra, by what has no weights; `transtar.encoders.OutsideEncoder` is for what has some.
 
     Parameters
     ----------
@@ -82,8 +80,23 @@ def register_input(new: Input) -> Input:
 
 
 def input_names() -> list[str]:
-    """Names of all inputs, registered or offered by an installed package; sorted. Loads no package."""
-    return sorted({*_REGISTERED, *offered(ENTRY_POINT_GROUP)})
+    """Names of all inputs, registered or offered by an installed package, encoders among them; sorted. Loads no package."""
+    # Here, as they need torch, which takes a second.
+    from ..encoders.registry import encoder_names
+
+    return sorted({*_REGISTERED, *offered(ENTRY_POINT_GROUP), *encoder_names()})
+
+
+def named_input(name: str) -> Input | None:
+    """The registered or offered input of a name, None if there is none.
+
+    Raises
+    ------
+    SettingsError
+        If the package that offers it is broken.
+    """
+    definition = _REGISTERED.get(name) or load_offered(ENTRY_POINT_GROUP, name, "input", Input)
+    return None if definition is None else register_input(definition)
 
 
 def check_input_name(name: str) -> str:
@@ -137,13 +150,26 @@ class Inputs(Mapping[str, np.ndarray]):
     ----------
     *sources : mapping of str to ndarray or callable
         Arrays of shape (n_spectra, n), float32, or functions that read them; the first mapping that has a name counts.
+    encoders : mapping of str to dict, optional
+        Notes of the encoders that made some of them, by name; see `transtar.encoders.note_of`. Mappings that are `Inputs` bring
+        theirs along.
     """
 
-    def __init__(self, *sources: Mapping[str, np.ndarray | Callable[[], np.ndarray]]):
+    def __init__(
+        self,
+        *sources: Mapping[str, np.ndarray | Callable[[], np.ndarray]],
+        encoders: Mapping[str, Note] | None = None,
+    ):
         self._sources: dict[str, np.ndarray | Callable[[], np.ndarray]] = {}
+        self.encoders: dict[str, Note] = {}
         for source in sources:
+            notes = source.encoders if isinstance(source, Inputs) else encoders or {}
             for name, array in (source._sources if isinstance(source, Inputs) else source).items():
-                self._sources.setdefault(name, array)
+                if name in self._sources:
+                    continue
+                self._sources[name] = array
+                if name in notes:
+                    self.encoders[name] = notes[name]
 
     def __getitem__(self, name: str) -> np.ndarray:
         source = self._sources[name]
@@ -170,7 +196,8 @@ class Inputs(Mapping[str, np.ndarray]):
             {
                 name: source[rows] if isinstance(source, np.ndarray) else partial(_rows_of, source, rows)
                 for name, source in self._sources.items()
-            }
+            },
+            encoders=self.encoders,
         )
 
     @classmethod
@@ -185,10 +212,10 @@ class Inputs(Mapping[str, np.ndarray]):
         Returns
         -------
         Inputs
-            Asking for one raises `InputError` if it differs in its values per star.
+            Asking for one raises `InputError` if it differs in its values per star, or in the encoder that made it.
         """
         names = [name for name in several[0] if all(name in one for one in several)]
-        return cls({name: partial(_joined, several, name) for name in names})
+        return cls({name: partial(_joined, several, name) for name in names}, encoders=several[0].encoders)
 
 
 def _rows_of(source: Callable[[], np.ndarray], rows) -> np.ndarray:
@@ -196,87 +223,14 @@ def _rows_of(source: Callable[[], np.ndarray], rows) -> np.ndarray:
 
 
 def _joined(several: Sequence[Inputs], name: str) -> np.ndarray:
+    notes = [one.encoders.get(name) for one in several]
+    if len({note and note["sha256"] for note in notes}) > 1:
+        made = " and ".join(dict.fromkeys(of_note(note) if note else "no noted one" for note in notes))
+        raise InputError(
+            f"input '{name}': the sets have it from different encoders, {made}; make it with one for all: transtar embed"
+        )
     arrays = [one[name] for one in several]
     if len({array.shape[1] for array in arrays}) > 1:
         sizes = " and ".join(str(array.shape[1]) for array in arrays)
         raise InputError(f"input '{name}': the sets have {sizes} values per star; make it with one encoder for all")
     return np.concatenate(arrays)
-
-
-def gather_input(
-    name: str, spectra: GridSpectra, preprocessing: Preprocessing | None
-) -> tuple[np.ndarray, tuple[int, ...]]:
-    """The input of a network: what the spectra bring along, or what a registered input computes of them.
-
-    Parameters
-    ----------
-    name : str
-        Several joined by '+' are put side by side in that order.
-    spectra : GridSpectra
-    preprocessing : Preprocessing or None
-        That of the spectra.
-
-    Returns
-    -------
-    inputs : ndarray, shape (n_spectra, n_inputs), float32
-        The flux itself where that is the input; NaN where a spectrum has none.
-    sizes : tuple of int
-        Inputs of each part.
-
-    Raises
-    ------
-    InputError
-        If the spectra bring no such input and no package computes it, or it cannot be computed.
-    SettingsError
-        If the name is impossible.
-    """
-    parts = [_one(part, spectra, preprocessing) for part in input_parts(name)]
-    sizes = tuple(part.shape[1] for part in parts)
-    return (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)), sizes
-
-
-def _one(name: str, spectra: GridSpectra, preprocessing: Preprocessing | None) -> np.ndarray:
-    if name == FLUX.name:
-        return np.asarray(spectra.flux)
-    given = getattr(spectra, "inputs", {})
-    if name in given:
-        return given[name]
-    definition = _REGISTERED.get(name) or load_offered(ENTRY_POINT_GROUP, name, "input", Input)
-    if definition is None:
-        raise InputError(
-            f"no input '{shown(name)}': the spectra bring {', '.join([FLUX.name, *given])}, installed packages compute "
-            f"{', '.join(input_names())}; add it to the prepared set (transtar.add_input) or install the package that computes it"
-        )
-    if preprocessing is None:
-        raise InputError(f"input '{name}' is computed from prepared spectra, and these have no preprocessing")
-    return _computed(register_input(definition), spectra, preprocessing)
-
-
-def _computed(one: Input, spectra: GridSpectra, preprocessing: Preprocessing) -> np.ndarray:
-    """Compute an input block by block; NaN for spectra whose flux is not finite."""
-    rows = np.flatnonzero(np.isfinite(spectra.flux).all(axis=1))
-    blocks: list[np.ndarray] = []
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK]
-        try:
-            values = real_array(one.compute(spectra.select(block), preprocessing), f"input '{one.name}'", np.float32)
-        except TranstarError:
-            raise
-        except Exception as error:
-            # A foreign encoder can fail in any way at all.
-            raise InputError(f"input '{one.name}' cannot be computed ({said(error)})") from error
-        if values.ndim != 2 or len(values) != len(block):
-            raise InputError(
-                f"input '{one.name}' has shape {values.shape} for {len(block)} spectra, expected ({len(block)}, n)"
-            )
-        if blocks and values.shape[1] != blocks[0].shape[1]:
-            raise InputError(
-                f"input '{one.name}' has {blocks[0].shape[1]} values per star for some spectra, {values.shape[1]} for others"
-            )
-        blocks.append(values)
-    if len(rows) == len(spectra.flux) and blocks:
-        return np.concatenate(blocks) if len(blocks) > 1 else blocks[0]
-    inputs = np.full((len(spectra.flux), blocks[0].shape[1] if blocks else 1), np.nan, dtype=np.float32)
-    if blocks:
-        inputs[rows] = np.concatenate(blocks)
-    return inputs

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ..encoder_notes import Note
 from ..errors import InputError
 from .inputs import FLUX
 from .prepared import PreparedSet, star_names, usable
@@ -14,7 +15,12 @@ from .stars import Stars
 
 
 def pool_stars(
-    prepared: PreparedSet, labels: Sequence[str], n: int | None = None, seed: int = 0, input: str = FLUX.name
+    prepared: PreparedSet,
+    labels: Sequence[str],
+    n: int | None = None,
+    seed: int = 0,
+    input: str = FLUX.name,
+    encoders: Mapping[str, Note] | None = None,
 ) -> tuple[Stars, str]:
     """The stars of a set that a model may see: of the pool, with no flag against them, with a label and the input.
 
@@ -27,6 +33,8 @@ def pool_stars(
     seed : int
     input : str
         As in `PreparedSet.input`.
+    encoders : mapping of str to dict, optional
+        As in `PreparedSet.input`: for a model that is to learn from the stars, its `encoders`.
 
     Returns
     -------
@@ -38,6 +46,8 @@ def pool_stars(
     ------
     InputError
         If there are fewer than `n`, or none, or the set lacks a label or the input.
+    MismatchError
+        If the set has the input from another encoder.
     """
     pool = prepared.columns["split"] == "pool"
     good = usable(prepared)
@@ -50,8 +60,8 @@ def pool_stars(
     }
     part = prepared.select(rows)
     if input != FLUX.name and len(part):
-        part = part.gathered(input)
-        known = np.isfinite(part.input(input)).all(axis=1)
+        part = part.gathered(input, encoders)
+        known = np.isfinite(part.input(input, encoders)).all(axis=1)
         reasons[f"without the input '{input}'"] = int((~known).sum())
         part = part.select(known)
     left_out = "left out: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items())
@@ -59,9 +69,9 @@ def pool_stars(
     if not len(part):
         raise InputError(f"the prepared set has no star to learn from ({left_out})")
     if n is None:
-        return part.stars(labels, slice(None), input), counts
+        return part.stars(labels, slice(None), input, encoders), counts
     try:
         chosen = nested_subsets(star_names(part.columns), part.columns.get("feh"), [n], seed)[n]
     except InputError as error:
         raise InputError(f"{error} ({counts})") from None
-    return part.stars(labels, chosen, input), counts
+    return part.stars(labels, chosen, input, encoders), counts

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..encoder_notes import Note, of_note
 from ..errors import InputError, said
 from ..flags import NO_LABEL, count, has
 from ..grids import Grid
 from ..preprocess import GridSpectra, Preprocessing, require_same
 from ..summary import counted, span, summary
 from ..telling import tell
-from .inputs import FLUX, Inputs, gather_input, input_parts
+from .gathering import Gathered, gather_input
+from .inputs import FLUX, Inputs, input_parts
 from .stars import Stars
 
 
@@ -88,13 +90,15 @@ class PreparedSet:
         """All arrays that a network may take, by name; the first is ``flux``."""
         return Inputs({FLUX.name: self.flux}, self.further)
 
-    def input(self, name: str) -> np.ndarray:
-        """The array of an input, of the set or computed by a registered one; of several joined by '+', in that order.
+    def input(self, name: str, encoders: Mapping[str, Note] | None = None) -> np.ndarray:
+        """The array of an input, of the set or computed by an input or encoder; of several joined by '+', in that order.
 
         Parameters
         ----------
         name : str
             Such as 'flux', 'embedding' or 'flux+embedding'.
+        encoders : mapping of str to dict, optional
+            Those that must have made the parts, as a model notes them.
 
         Returns
         -------
@@ -104,17 +108,31 @@ class PreparedSet:
         Raises
         ------
         InputError
-            If the set has no such input and no package computes it.
+            If the set has no such input and nothing computes it.
+        MismatchError
+            If the set has it from another encoder.
         """
-        return gather_input(name, self.grid_spectra(), self.preprocessing)[0]
+        return self._gather(name, encoders).inputs
 
-    def gathered(self, name: str) -> PreparedSet:
+    def _gather(self, name: str, encoders: Mapping[str, Note] | None) -> Gathered:
+        gathered = gather_input(name, self.grid_spectra(), self.preprocessing, encoders)
+        for part, note in gathered.encoders.items():
+            if part not in self.further:
+                tell(
+                    f"input '{part}' of {len(self)} spectra is computed by the encoder {of_note(note)}; transtar embed keeps it "
+                    "in the set"
+                )
+        return gathered
+
+    def gathered(self, name: str, encoders: Mapping[str, Note] | None = None) -> PreparedSet:
         """The set with the parts of an input in memory, so that they are read or computed once.
 
         Parameters
         ----------
         name : str
             Such as 'embedding' or 'flux+embedding'.
+        encoders : mapping of str to dict, optional
+            As in `input`.
 
         Returns
         -------
@@ -122,11 +140,13 @@ class PreparedSet:
 
         Raises
         ------
-        InputError
+        InputError, MismatchError
             As `input`.
         """
-        parts = [part for part in input_parts(name) if part != FLUX.name]
-        return replace(self, further=Inputs({part: self.input(part) for part in parts}, self.further))
+        parts = {part: self._gather(part, encoders) for part in input_parts(name) if part != FLUX.name}
+        notes = {part: note for gathered in parts.values() for part, note in gathered.encoders.items()}
+        arrays = {part: gathered.inputs for part, gathered in parts.items()}
+        return replace(self, further=Inputs(arrays, self.further, encoders=notes))
 
     def select(self, rows) -> PreparedSet:
         """The spectra at `rows` (slice, index or bool array)."""
@@ -152,7 +172,13 @@ class PreparedSet:
                 raise InputError(f"the prepared set has no label '{name}'; it has: {known}")
         return np.stack([self.columns[name].astype(np.float64) for name in names], axis=1)
 
-    def stars(self, labels: Sequence[str], rows: np.ndarray | slice | None = None, input: str = FLUX.name) -> Stars:
+    def stars(
+        self,
+        labels: Sequence[str],
+        rows: np.ndarray | slice | None = None,
+        input: str = FLUX.name,
+        encoders: Mapping[str, Note] | None = None,
+    ) -> Stars:
         """The stars at `rows`, for `transtar.pretrain` and `transtar.finetune`.
 
         Parameters
@@ -162,6 +188,8 @@ class PreparedSet:
             Index or bool array; by default all of the pool that no flag rules out.
         input : str
             Which array they are known by, as in `input`; rows that lack it are left out, and that is told.
+        encoders : mapping of str to dict, optional
+            As in `input`: for stars that a model is to learn from, its `encoders`.
 
         Returns
         -------
@@ -171,6 +199,8 @@ class PreparedSet:
         ------
         InputError
             If the set lacks a label or the input, or no row can be used.
+        MismatchError
+            If the set has the input from another encoder.
         """
         labels = (labels,) if isinstance(labels, str) else tuple(labels)
         if not labels:
@@ -181,7 +211,7 @@ class PreparedSet:
             raise InputError(f"rows that a set of {len(self)} spectra does not have ({said(error)})") from None
         columns = part.columns
         targets = part.targets(labels)
-        inputs, sizes = gather_input(input, part.grid_spectra(), part.preprocessing)
+        inputs, sizes, notes = part._gather(input, encoders)
         if input != FLUX.name:
             n_without = int((~np.isfinite(inputs).all(axis=1)).sum())
             if n_without:
@@ -198,6 +228,7 @@ class PreparedSet:
             preprocessing=self.preprocessing,
             input=input,
             input_sizes=sizes,
+            encoders=notes,
             set_hash=self.hash,
         )
 

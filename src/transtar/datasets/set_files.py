@@ -26,7 +26,7 @@ from ..seal import SEAL, check_file, check_seal, file_hash, is_as_noted, sealed
 from ..tables.cells import to_text
 from ..tables.parquet import footer_hash, opened, read_bounded
 from ..telling import tell
-from .input_files import OWN, InputFile, check_described
+from .input_files import OWN, InputFile, check_described, noted_encoders
 from .inputs import Inputs
 from .prepared import PreparedSet, join_columns, join_sets
 
@@ -221,7 +221,8 @@ def stream_set(path, batch_size: int = 8192) -> Iterator[PreparedSet]:
             )
         further = Inputs(
             {name: InputFile(path / noted["file"], noted["sha256"], (stars.num_rows, noted["n_inputs"]))
-             for name, noted in description.get("inputs", {}).items()}
+             for name, noted in description.get("inputs", {}).items()},
+            encoders=noted_encoders(description.get("inputs", {}), path, REMEDY),
         )  # fmt: skip
         sums = {name: hashlib.sha256() for name in ("flux", "ivar") if f"{name}_sha256" in description}
         start = 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..arrays import real_array
 from ..checks import check_whole
+from ..encoder_notes import Note, check_notes
 from ..errors import InputError, SettingsError, shown
 from ..glossary import POOR_BELOW, check_label
 from ..names import check_name, check_names
@@ -53,6 +54,9 @@ class Stars:
         Name of the input, as 'flux' or 'flux+embedding'.
     input_sizes : tuple of int
         Inputs of each part of `input`; by default all are one part.
+    encoders : dict of str to dict
+        By the name of a part of `input`, which encoder made it (see `transtar.encoders.note_of`); a model that learns from the
+        stars knows it by that.
     set_hash : str, optional
         Hash of the prepared set, for the provenance.
     n_left_out : int
@@ -78,6 +82,7 @@ class Stars:
     preprocessing: Preprocessing | None = None
     input: str = "flux"
     input_sizes: tuple[int, ...] = ()
+    encoders: dict[str, Note] = field(default_factory=dict)
     set_hash: str | None = None
     n_left_out: int = 0
 
@@ -114,6 +119,7 @@ class Stars:
         if weights is not None and n and not weights.any():
             raise InputError("training: all weights are zero, so that no star would count")
         sizes = self._input_sizes(inputs.shape[1])
+        check_notes(self.encoders, input_parts(self.input), "training: encoders")
         if not isinstance(self.preprocessing, Preprocessing | None):
             raise SettingsError(
                 f"training: preprocessing must be a Preprocessing, not {shown(repr(self.preprocessing))}"

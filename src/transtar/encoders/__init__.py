@@ -1,5 +1,28 @@
 """Encoders: what makes embeddings of spectra, which networks take as inputs."""
 
 from .encoder import Encoder
+from .encoder_storage import encoder_hash, save_encoder
+from .outside import OutsideEncoder
+from .registry import (
+    encoder_names,
+    find_encoder,
+    load_encoder,
+    named_encoder,
+    note_of,
+    register_encoder,
+    use_encoders,
+)
 
-__all__ = ["Encoder"]
+__all__ = [
+    "Encoder",
+    "OutsideEncoder",
+    "encoder_hash",
+    "encoder_names",
+    "find_encoder",
+    "load_encoder",
+    "named_encoder",
+    "note_of",
+    "register_encoder",
+    "save_encoder",
+    "use_encoders",
+]

@@ -46,7 +46,7 @@ class Encoder:
     Raises
     ------
     InputError
-        If a scaler does not fit the grid.
+        If a scaler does not fit the grid, is not finite, or divides by zero.
     """
 
     name: str
@@ -70,6 +70,10 @@ class Encoder:
             if scaler is None or scaler.shape != (size,):
                 shape = None if scaler is None else scaler.shape
                 raise InputError(f"encoder '{self.name}': {name} has shape {shape}, its grid needs ({size},)")
+            if not np.isfinite(scaler).all() or (name.endswith("std") and not (scaler > 0).all()):
+                raise InputError(
+                    f"encoder '{self.name}': {name} must be finite{', and positive' * name.endswith('std')}"
+                )
         for network in (self.network, self.decoder):
             if network is not None:
                 network.eval()
@@ -145,10 +149,11 @@ class Encoder:
                 f"encoder '{self.name}' takes spectra of shape (stars, {len(self.flux_mean)}), got {flux.shape}"
             )
         parts = []
-        for start in range(0, len(flux), BLOCK):
+        # One block at least, so that of no spectra the width is right, too.
+        for start in range(0, max(len(flux), 1), BLOCK):
             block = (flux[start : start + BLOCK].astype(np.float32) - self.flux_mean) / self.flux_std
             block[~np.isfinite(block).all(axis=1)] = np.nan
             parts.append(network(torch.from_numpy(block)).numpy())
-        given = np.concatenate(parts) if parts else np.empty((0, self.width), np.float32)
+        given = parts[0] if len(parts) == 1 else np.concatenate(parts)
         given[~np.isfinite(given).all(axis=1)] = np.nan
         return given

@@ -4,7 +4,7 @@ from .copies import export_model, import_model
 from .ensemble import check_ensemble, load_models, predict_ensemble
 from .estimator import Estimator
 from .named import find_model, named_models
-from .naming import describe_last_step, name_models
+from .naming import describe_last_step, name_models, needs
 from .preprocessing import read_preprocessing
 from .storage import check_replaceable, content_of, load_estimator, read_config, save_estimator
 
@@ -21,6 +21,7 @@ __all__ = [
     "load_models",
     "name_models",
     "named_models",
+    "needs",
     "predict_ensemble",
     "read_config",
     "read_preprocessing",

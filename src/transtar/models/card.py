@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from .naming import learnt_from
+from .naming import learnt_from, needs
 
 
 def model_card(config: dict) -> str:
@@ -39,6 +39,8 @@ def model_card(config: dict) -> str:
                 "",
                 f"Error of {label['name']} (1 sigma, bias included, measured on real stars): {label['error']:.4g}",
             ]
+    for part, note in sorted(config.get("encoders", {}).items()):
+        lines += ["", f"The input '{part}' is made by the encoder {needs(note)}. No other encoder is taken for it."]
     lines += ["", f"Network: `{json.dumps(config['network'])}`", "", "## Training", ""]
     for number, step in enumerate(config["provenance"], start=1):
         lines.append(

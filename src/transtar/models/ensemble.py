@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from ..encoder_notes import of_note
+from ..encoders import note_of, use_encoders
 from ..errors import InputError, MismatchError
 from ..preprocess import require_same
 from .estimator import Estimator
@@ -15,12 +18,15 @@ from .storage import load_estimator
 
 def load_models(
     models: Estimator | str | Path | Sequence[Estimator | str | Path],
+    encoders: Sequence[str | Path] = (),
 ) -> tuple[list[Estimator], list[str]]:
     """Load models by name or folder; what is a model already stays it.
 
     Parameters
     ----------
     models : Estimator, str or path, or sequence of these
+    encoders : sequence of str or path
+        Folders or names of encoders that they need and that are not where they were.
 
     Returns
     -------
@@ -32,13 +38,30 @@ def load_models(
     ------
     InputError
         If there is none, or one cannot be read.
+    MismatchError
+        If one of `encoders` is needed by none of them.
     """
     given = [models] if isinstance(models, Estimator | str | Path) else list(models)
     if not given:
         raise InputError("predicting needs at least one model")
     estimators = [model if isinstance(model, Estimator) else load_estimator(model) for model in given]
     names = [f"model {n}" if isinstance(model, Estimator) else str(model) for n, model in enumerate(given, 1)]
-    return estimators, names
+    if not encoders:
+        return estimators, names
+    loaded = {
+        encoder.sha256: note_of(encoder)
+        for encoder in use_encoders(encoders, [note for one in estimators for note in one.encoders.values()])
+    }
+    return [
+        replace(
+            one,
+            encoders={
+                part: loaded[note["sha256"]] | {"name": note["name"]} if note["sha256"] in loaded else note
+                for part, note in one.encoders.items()
+            },
+        )
+        for one in estimators
+    ], names
 
 
 def check_ensemble(
@@ -64,11 +87,16 @@ def check_ensemble(
     for name, other in zip(names[1:], estimators[1:], strict=True):
         require_same(first.preprocessing, names[0], other.preprocessing, name)
         # Models of other labels, or of other inputs, may stand beside each other in a catalog.
-        pairs: dict[str, tuple] = (
-            {} if first.input != other.input else {"number of inputs": (first.n_inputs, other.n_inputs)}
-        )
+        made_by = [{part: of_note(note) for part, note in sorted(one.encoders.items())} for one in (first, other)]
+        pairs: dict[str, tuple] = {}
+        if first.input == other.input and (same_labels or made_by[0] == made_by[1]):
+            pairs["number of inputs"] = (first.n_inputs, other.n_inputs)
         if same_labels:
-            pairs |= {"input": (first.input, other.input), "labels": (list(first.label_names), list(other.label_names))}
+            pairs |= {
+                "input": (first.input, other.input),
+                "encoders": tuple(made_by),
+                "labels": (list(first.label_names), list(other.label_names)),
+            }
         for what, (value, other_value) in pairs.items():
             if value != other_value:
                 raise MismatchError(

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ..arrays import real_array
+from ..encoder_notes import check_notes
 from ..errors import InputError
 from ..networks.building import keep_outputs, network_sizes
 from ..networks.lora import keep_factor_outputs
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..preprocess import Preprocessing
-
-TRAINED_ON_COLUMNS = {"survey": "str", "id": "int64", "file": "str", "star": "str", "role": "str"}
-"""Columns of `Estimator.trained_on`; ``role`` is 'train' or 'validation'."""
 
 DOMAIN_CLIP = 10.0
 """A standardised pixel beyond this counts as this, so that a single wild pixel cannot decide."""
@@ -57,7 +55,8 @@ class Estimator:
     provenance : tuple of dict
         One step per pre-training or fine-tuning: settings, survey, numbers of stars, seed, versions, hash of the set.
     trained_on : dict of str to ndarray
-        The stars that the model saw, in any step, in training or in validation; columns `TRAINED_ON_COLUMNS`.
+        The stars that the model or its encoders saw, in any step, in training or in validation; columns
+        `transtar.tables.seen_stars.TRAINED_ON_COLUMNS`.
     domain_limit : float
         Distances (see `domain_distance`) beyond it mean OUT_OF_DOMAIN.
     label_error : ndarray, shape (n_labels,), float64, or None
@@ -69,6 +68,9 @@ class Estimator:
         last fine-tuning was another.
     input : str
         Name of the input that it takes, several joined by '+': 'flux', or what an encoder makes of it.
+    encoders : dict of str to dict
+        By the name of a part of the input, which encoder makes it: ``name``, ``sha256`` and ``place``, as of
+        `transtar.encoders.note_of`. Nothing for the flux, nor for inputs that no encoder makes.
     """
 
     network: nn.Module
@@ -87,6 +89,7 @@ class Estimator:
     label_error: np.ndarray | None = None
     adapter: dict[str, np.ndarray] | None = None
     input: str = "flux"
+    encoders: dict[str, dict] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n_inputs, n_labels = network_sizes(self.network, (len(self.input_mean), len(self.label_names)))
@@ -98,6 +101,7 @@ class Estimator:
             raise InputError(f"model: the network must be float32, not {', '.join(sorted(kinds))}")
         if len(self.label_names) != n_labels:
             raise InputError(f"model: {len(self.label_names)} label names for a network of {n_labels} outputs")
+        check_notes(self.encoders, self.input.split("+"), "model: encoders")
         self.network.eval()
 
     def __repr__(self) -> str:

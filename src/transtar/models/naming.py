@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..encoder_notes import Note, of_note
 from ..errors import InputError, shown
 from ..glossary import COLUMNS
 from ..summary import span, summary
@@ -84,6 +85,7 @@ def in_lines(model: Estimator) -> str:
         {
             **labels,
             "input": f"{model.input}, {model.n_inputs:,} values per star{prepared}",
+            "encoder": "; ".join(needs(note) for note in model.encoders.values()),
             "network": f"{type(model.network).__name__}, {weights:,} weights",
             "surveys": ", ".join(model.surveys),
             "trained on": ", then ".join(steps),
@@ -91,6 +93,12 @@ def in_lines(model: Estimator) -> str:
             "last step": describe_last_step(model) if model.provenance else None,
         },
     )
+
+
+def needs(note: Note) -> str:
+    """Which encoder a model needs, by its note: ``'through' (sha256 0123456789abcdef), known by its name``."""
+    place = {"": "of the session that trained it", note["name"]: "known by its name"}
+    return f"{of_note(note)}, {place.get(note['place'], 'in ' + shown(note['place'], 300))}"
 
 
 def learnt_from(step: Mapping) -> str:

@@ -15,28 +15,37 @@ import torch
 
 from .. import files
 from ..checks import check_list, check_mapping, check_text, check_whole
+from ..encoder_notes import check_notes
 from ..errors import InputError, SettingsError, shown
 from ..files import Marker, atomic_folder, read_json, write_json
 from ..glossary import check_label
 from ..names import check_names
 from ..networks.building import build_network, describe
 from ..networks.lora import adapted_layers
-from ..networks.weights import check_shapes, read_header, read_weights
+from ..networks.weights import (
+    PRECISIONS,
+    check_numbers,
+    check_shapes,
+    fill_network,
+    network_tensors,
+    read_header,
+    read_weights,
+)
 from ..regular import check_regular
 from ..seal import SEAL, check_file, check_seal, file_hash, is_as_noted, sealed
-from ..tables.cells import to_text
-from ..tables.parquet import read_bounded
+from ..tables.seen_stars import TRAINED_ON, read_trained_on, write_trained_on
 from ..telling import tell
 from .card import model_card
-from .estimator import DOMAIN_CLIP, DOMAIN_FACTOR, DOMAIN_QUANTILE, TRAINED_ON_COLUMNS, Estimator
+from .estimator import DOMAIN_CLIP, DOMAIN_FACTOR, DOMAIN_QUANTILE, Estimator
 from .named import find_model, joint_network, named_models
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Version of the layout written now."""
 
 MIGRATIONS: dict[int, Callable[[dict], dict]] = {
     1: lambda config: config | {"format_version": 2, "files": None},
     2: lambda config: config | {"format_version": 3, "input": "flux"},
+    3: lambda config: config | {"format_version": 4, "encoders": {}},
 }
 """Per version, the function that turns its config.json into that of the next version."""
 
@@ -48,13 +57,17 @@ _KEYS_1 = (
     "surveys", "domain", "provenance",
 )  # fmt: skip
 _KEYS_2 = (*_KEYS_1, "files", SEAL)
-_KEYS = {1: frozenset(_KEYS_1), 2: frozenset(_KEYS_2), 3: frozenset((*_KEYS_2, "input"))}
+_KEYS_3 = (*_KEYS_2, "input")
+_KEYS = {
+    version: frozenset(keys)
+    for version, keys in enumerate((_KEYS_1, _KEYS_2, _KEYS_3, (*_KEYS_3, "encoders")), start=1)
+}
 """What config.json of each version holds: a version with other keys is another one whose number was damaged."""
 
 REMEDY = "fetch the model again, or train it again"
 
 ADAPTER = "adapter.safetensors"
-WEIGHTS, CONFIG, TRAINED_ON, CARD = "model.safetensors", "config.json", "trained_on.parquet", "README.md"
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 FILES = (WEIGHTS, CONFIG, TRAINED_ON, CARD, ADAPTER)
 """All that a model's folder may hold of transtar's; whatever else lies there is the user's."""
 
@@ -73,7 +86,6 @@ def _vouched(folder: Path, config: dict) -> Iterable[str]:
 MODEL = Marker(CONFIG, "a model", files=FILES, says={"format": FORMAT}, vouched=_vouched)
 """How such a folder is known."""
 
-_DTYPES = {"float32": torch.float32, "float16": torch.float16}
 _FLOAT32 = np.finfo(np.float32)
 _LABEL_FIELDS = ("mean", "std", "min", "max")
 
@@ -114,6 +126,7 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
         "network": describe(estimator.network),
         "n_inputs": estimator.n_inputs,
         "input": estimator.input,
+        "encoders": estimator.encoders,
         "labels": labels,
         "preprocessing": None if estimator.preprocessing is None else estimator.preprocessing.to_dict(),
         "preprocessing_hash": None if estimator.preprocessing is None else estimator.preprocessing.hash,
@@ -130,7 +143,7 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
         (temporary / WEIGHTS).write_bytes(_weights(estimator, dtype))
         if estimator.adapter is not None:
             (temporary / ADAPTER).write_bytes(save(_adapter_tensors(estimator.adapter, dtype)))
-        _write_trained_on(estimator.trained_on, temporary / TRAINED_ON)
+        write_trained_on(estimator.trained_on, temporary / TRAINED_ON)
         hashed = [name for name in (WEIGHTS, ADAPTER, TRAINED_ON) if (temporary / name).is_file()]
         config["files"] = {name: file_hash(temporary / name) for name in hashed}
         write_json(temporary / CONFIG, sealed(config), ours=True)
@@ -141,10 +154,7 @@ def _weights(estimator: Estimator, dtype: str) -> bytes:
     """Content of model.safetensors."""
     from safetensors.torch import save
 
-    weights = {
-        f"network.{name}": tensor.to(_DTYPES[dtype]).contiguous() if tensor.is_floating_point() else tensor
-        for name, tensor in estimator.network.state_dict().items()
-    }
+    weights = network_tensors("network", estimator.network, PRECISIONS[dtype])
     # The scalers stay float32: they are small, and rounding them would move every prediction.
     weights["input_mean"] = torch.from_numpy(estimator.input_mean)
     weights["input_std"] = torch.from_numpy(estimator.input_std)
@@ -212,17 +222,15 @@ def load_estimator(folder: str | Path) -> Estimator:
         n_inputs, labels = check_whole(config["n_inputs"], "n_inputs"), _labels(config["labels"])
         # Without memory at first: a description of a few bytes may ask for any amount, the file of weights has what it has.
         network = build_network(config["network"], n_inputs, len(labels), device="meta")
-        expected = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+        expected = network_tensors("network", network)
         expected |= dict.fromkeys(
             ("input_mean", "input_std"), torch.empty(n_inputs, dtype=torch.float32, device="meta")
         )
         check_shapes(folder / WEIGHTS, tensors, expected)
         weights = read_weights(folder / WEIGHTS, tensors)
-        scalers = {name: weights.pop(name).numpy() for name in ("input_mean", "input_std")}
-        _check_values(folder / WEIGHTS, weights, scalers["input_std"])
-        network.load_state_dict(
-            {name.removeprefix("network."): tensor for name, tensor in weights.items()}, assign=True
-        )
+        check_numbers(folder / WEIGHTS, weights, {"input_std": weights["input_std"]})
+        scalers = {name: weights[name].numpy() for name in ("input_mean", "input_std")}
+        fill_network("network", network, weights)
         ranges = {
             f"label_{part}": np.array([label[part] for label in labels], dtype=np.float64) for part in _LABEL_FIELDS
         }
@@ -232,10 +240,11 @@ def load_estimator(folder: str | Path) -> Estimator:
             preprocessing=_read_preprocessing(config["preprocessing"]),
             surveys=check_names(check_list(config["surveys"], "surveys"), "surveys"),
             provenance=_provenance(config["provenance"]),
-            trained_on=_read_trained_on(folder / TRAINED_ON),
+            trained_on=read_trained_on(folder / TRAINED_ON, REMEDY),
             domain_limit=_limit(config["domain"]["limit"]),
             label_error=_errors(labels),
             input=_input(config["input"]),
+            encoders=check_notes(config["encoders"], _input(config["input"]).split("+"), "encoders"),
             adapter=_read_adapter(folder / ADAPTER, network),
             **scalers,
             **ranges,
@@ -304,17 +313,6 @@ def _check_files(folder: Path, hashes: dict | None) -> None:
             check_file(folder / name, hashes.get(name), REMEDY)
 
 
-def _check_values(path: Path, weights: dict[str, torch.Tensor], input_std: np.ndarray) -> None:
-    """Refuse what makes predictions infinite or NaN: deviations that are zero or negative."""
-    # The reciprocal is what is used; that of a tiny number is infinite.
-    with np.errstate(divide="ignore", over="ignore"):
-        if not ((input_std > 0) & np.isfinite(1 / input_std)).all():
-            raise InputError(f"{path}: input_std must be positive; train the model again")
-    for name, values in weights.items():
-        if name.endswith("running_var") and bool((values < 0).any()):
-            raise InputError(f"{path}: {name} has a negative variance; train the model again")
-
-
 def _labels(labels) -> list[dict]:
     """Descriptions of labels, of which each number is one."""
     for label in check_list(labels, "labels"):
@@ -368,7 +366,7 @@ def _errors(labels: list[dict]) -> np.ndarray | None:
 def _adapter_tensors(adapter: dict[str, np.ndarray], dtype: str) -> dict[str, torch.Tensor]:
     # The scale stays float32, as the scalers do.
     return {
-        name: torch.from_numpy(np.array(array, order="C")).to(_DTYPES["float32" if name == "scale" else dtype])
+        name: torch.from_numpy(np.array(array, order="C")).to(PRECISIONS["float32" if name == "scale" else dtype])
         for name, array in adapter.items()
     }
 
@@ -390,32 +388,3 @@ def _read_preprocessing(settings):
     from ..preprocess import Preprocessing
 
     return Preprocessing.from_stored(settings, "model")
-
-
-def _write_trained_on(columns: dict[str, np.ndarray], path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    types = {"str": pa.string(), "int64": pa.int64()}
-    arrays = {
-        name: pa.array(columns[name].tolist() if columns else [], type=types[kind])
-        for name, kind in TRAINED_ON_COLUMNS.items()
-    }
-    pq.write_table(pa.table(arrays), path, compression="zstd", write_page_checksum=True)
-
-
-def _read_trained_on(path: Path) -> dict[str, np.ndarray]:
-    import pyarrow as pa
-
-    table = read_bounded(path, list(TRAINED_ON_COLUMNS))
-    if table.column_names != list(TRAINED_ON_COLUMNS):
-        raise InputError(f"{path}: has columns {shown(table.column_names, 300)}, expected {list(TRAINED_ON_COLUMNS)}")
-    kinds = {"str": pa.string(), "int64": pa.int64()}
-    for name, kind in TRAINED_ON_COLUMNS.items():
-        column = table.column(name)
-        if column.type != kinds[kind] or column.null_count:
-            raise InputError(f"{path}: column {name} must be {kind} without gaps, not {shown(column.type)}; {REMEDY}")
-    return {
-        name: to_text(table.column(name), f"{path}: column {name}") if kind == "str" else table.column(name).to_numpy()
-        for name, kind in TRAINED_ON_COLUMNS.items()
-    }

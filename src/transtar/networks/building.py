@@ -19,8 +19,8 @@ def describe(network: nn.Module) -> dict:
     Returns
     -------
     dict
-        ``{"kind": "mlp", "hidden": [1024, 512, 64]}`` (with ``dropout`` or ``batch_norm`` where used),
-        ``{"kind": "residual", "base": {...}, "hidden": 384}`` or ``{"kind": "linear"}``.
+        ``{"kind": "mlp", "hidden": [1024, 512, 64]}`` (with ``dropout``, ``batch_norm`` or ``activation``
+        where used), ``{"kind": "residual", "base": {...}, "hidden": 384}`` or ``{"kind": "linear"}``.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def describe(network: nn.Module) -> dict:
     shapes = [{name: weight.shape for name, weight in one.state_dict().items()} for one in (network, again) if one]
     if again is None or shapes[0] != shapes[1] or _text(network) != _text(again) or not is_bare(network):
         raise InputError(
-            "this network cannot be stored: it is no chain of linear layers and ReLU as transtar builds them "
+            "this network cannot be stored: it is no chain of linear layers and ReLU or GELU as transtar builds them "
             f"({shown(_text(network), 200)}); predict with it in this session"
         )
     return description
@@ -68,6 +68,8 @@ def _describe(network: nn.Module) -> dict:
             description["dropout"] = dropout[0]
         if any(isinstance(layer, nn.BatchNorm1d) for layer in network):
             description["batch_norm"] = True
+        if any(isinstance(layer, nn.GELU) for layer in network):
+            description["activation"] = "gelu"
         return description
     raise InputError(f"a network of type {type(network).__name__} cannot be described; merge its adapters first")
 
@@ -85,8 +87,9 @@ def build_network(description: Mapping, n_inputs: int, n_outputs: int, device: s
     settings = dict(description)
     kind = settings.pop("kind", None)
     if kind == "mlp":
-        check_keys(settings, ("hidden", "dropout", "batch_norm"), "network mlp")
-        return build_mlp(n_inputs, n_outputs, MLPSettings(**settings), device)
+        check_keys(settings, ("hidden", "dropout", "batch_norm", "activation"), "network mlp")
+        activation = settings.pop("activation", "relu")
+        return build_mlp(n_inputs, n_outputs, MLPSettings(**settings), device, activation)
     if kind == "residual":
         check_keys(settings, ("base", "hidden"), "network residual")
         base = build_network(settings["base"], n_inputs, n_outputs, device)

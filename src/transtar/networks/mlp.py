@@ -60,7 +60,17 @@ def build_linear(n_inputs: int, n_outputs: int, device: str = "cpu") -> nn.Linea
     return nn.Linear(n_inputs, n_outputs, dtype=torch.float32, device=device)
 
 
-def build_mlp(n_inputs: int, n_outputs: int, settings: MLPSettings | None = None, device: str = "cpu") -> nn.Sequential:
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU}
+"""What may stand between the layers."""
+
+
+def build_mlp(
+    n_inputs: int,
+    n_outputs: int,
+    settings: MLPSettings | None = None,
+    device: str = "cpu",
+    activation: str = "relu",
+) -> nn.Sequential:
     """Build a multilayer perceptron with freshly drawn weights (torch's default initialisation).
 
     Parameters
@@ -69,21 +79,29 @@ def build_mlp(n_inputs: int, n_outputs: int, settings: MLPSettings | None = None
     settings : MLPSettings, optional
     device : str
         A torch device; on 'meta' the weights take no memory, and are none.
+    activation : {'relu', 'gelu'}
 
     Returns
     -------
     nn.Sequential
         Maps standardised inputs (n, n_inputs) to standardised labels (n, n_outputs), float32. Its `nn.Linear` layers,
         in order, are the hidden ones and the output layer.
+
+    Raises
+    ------
+    SettingsError
+        If the activation is unknown.
     """
     settings = settings or MLPSettings()
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
+        raise SettingsError(f"mlp: activation must be one of {', '.join(ACTIVATIONS)}, not '{shown(activation)}'")
     layers: list[nn.Module] = []
     width = n_inputs
     for next_width in settings.hidden:
         layers.append(build_linear(width, next_width, device))
         if settings.batch_norm:
             layers.append(nn.BatchNorm1d(next_width, dtype=torch.float32, device=device))
-        layers.append(nn.ReLU())
+        layers.append(ACTIVATIONS[activation]())
         if settings.dropout:
             layers.append(nn.Dropout(settings.dropout))
         width = next_width

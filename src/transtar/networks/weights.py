@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import nn
 
 from ..errors import InputError, shown
 from ..regular import open_regular
@@ -21,6 +22,9 @@ MOST_HEADER = 1 << 24
 """Bytes of a header; that of a thousand layers has a hundredth of it."""
 
 _MOST_SIDES = 8
+
+PRECISIONS = {"float32": torch.float32, "float16": torch.float16}
+"""How weights may be written, by name."""
 
 _DTYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
@@ -161,3 +165,70 @@ def check_shapes(path: Path, tensors: dict[str, Stored], expected: dict[str, tor
             raise InputError(f"{path}: {name} has shape {stored.shape}, config.json says {tuple(wanted.shape)}")
         if stored.dtype != wanted.dtype and not (stored.dtype.is_floating_point and wanted.dtype.is_floating_point):
             raise InputError(f"{path}: {name} is of type {stored.dtype}, where {wanted.dtype} is needed")
+
+
+def check_numbers(path: Path, weights: dict[str, torch.Tensor], deviations: dict[str, torch.Tensor]) -> None:
+    """Refuse what makes outputs infinite or NaN: deviations that are zero or negative.
+
+    Parameters
+    ----------
+    path : path
+        The file, for the message.
+    weights : dict of str to Tensor
+        Of which running variances may not be negative.
+    deviations : dict of str to Tensor
+        What is divided by.
+
+    Raises
+    ------
+    InputError
+    """
+    for name, deviation in deviations.items():
+        # The reciprocal is what is used; that of a tiny number is infinite.
+        if not bool(((deviation > 0) & torch.isfinite(1 / deviation)).all()):
+            raise InputError(f"{path}: {name} must be positive; train the model again")
+    for name, values in weights.items():
+        if name.endswith("running_var") and bool((values < 0).any()):
+            raise InputError(f"{path}: {name} has a negative variance; train the model again")
+
+
+def network_tensors(prefix: str, network: nn.Module, dtype: torch.dtype | None = None) -> dict[str, torch.Tensor]:
+    """The tensors of a network as they are stored: names with a prefix, floats of one type.
+
+    Parameters
+    ----------
+    prefix : str
+        'network' makes ``network.0.weight``.
+    network : nn.Module
+    dtype : torch.dtype, optional
+        Of the floats; by default they stay what they are.
+
+    Returns
+    -------
+    dict of str to Tensor
+    """
+    return {
+        f"{prefix}.{name}": tensor.to(dtype).contiguous() if dtype and tensor.is_floating_point() else tensor
+        for name, tensor in network.state_dict().items()
+    }
+
+
+def fill_network(prefix: str, network: nn.Module, weights: dict[str, torch.Tensor]) -> nn.Module:
+    """Give a network its stored tensors, as `network_tensors` names them.
+
+    Parameters
+    ----------
+    prefix : str
+    network : nn.Module
+        On the device 'meta', of the shapes that were checked.
+    weights : dict of str to Tensor
+
+    Returns
+    -------
+    nn.Module
+        The same.
+    """
+    start = f"{prefix}."
+    weights = {name.removeprefix(start): tensor for name, tensor in weights.items() if name.startswith(start)}
+    network.load_state_dict(weights, assign=True)
+    return network

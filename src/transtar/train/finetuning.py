@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..datasets.stars import Stars
+from ..encoder_notes import require_same_encoder
 from ..errors import InputError, SettingsError, shown
 from ..models.estimator import Estimator
 from ..networks.mlp import MLPSettings, build_mlp
@@ -157,7 +158,7 @@ def check_fit(model: Estimator, stars: Stars, new_label: bool = False) -> None:
     InputError
         If their labels, input, or number of inputs is another.
     MismatchError
-        If they were prepared otherwise.
+        If they were prepared otherwise, or embedded by another encoder.
     """
     _check_stars(stars)
     if not isinstance(model, Estimator):
@@ -177,6 +178,11 @@ def check_fit(model: Estimator, stars: Stars, new_label: bool = False) -> None:
             f"the model takes the input '{model.input}', the stars are known by '{stars.input}'; "
             f"make them with input='{model.input}'"
         )
+    for part, note in model.encoders.items():
+        # Arrays of one's own need not say who made them.
+        if stars.encoders:
+            remedy = "make them with the model's: prepared.stars(..., input=model.input, encoders=model.encoders)"
+            require_same_encoder(note, "the model", stars.encoders.get(part), "the stars", remedy)
     if stars.inputs.shape[1] != model.n_inputs:
         raise InputError(
             f"the model needs {model.n_inputs} inputs per star (of '{model.input}'), got {stars.inputs.shape[1]}; "

@@ -25,7 +25,7 @@ from .augment import augment_flux
 from .fast import accelerated
 from .loop import Augment, History, Progress, Run, to_the_end, training
 from .losses import Loss
-from .record import finished, provenance_step
+from .record import finished, provenance_step, seen_by_encoders
 from .settings import TrainSettings
 from .shared import Shared, digest
 from .steps import AutogradStep, Offset, StepModel
@@ -77,6 +77,8 @@ def begin_fresh(
     strategy: str,
 ) -> Fit:
     """Draw the weights of a network with scalers of its own; `build` takes the numbers of inputs and outputs."""
+    # Before the work: without its encoder nobody knows which stars a model has seen.
+    seen_by_encoders(stars.encoders)
     settings = _augmentable(settings, stars).for_stars(len(stars))
     training, validation = _split(stars, settings)
     if settings.learning_rate is None:
@@ -285,4 +287,5 @@ def blank_estimator(
         label_max=np.nanmax(stars.labels, axis=0),
         preprocessing=preprocessing,
         input=stars.input,
+        encoders=stars.encoders,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import torch
 
 from ..datasets.stars import Stars
+from ..encoder_notes import Note
+from ..encoders import find_encoder
 from ..models.estimator import Estimator, domain_limit
 from .loop import History
 from .settings import plain, versions
@@ -27,10 +30,17 @@ def finished(
     training, validation : Stars
     record : dict
         The provenance step.
+
+    Raises
+    ------
+    InputError, MismatchError
+        As `seen_by_encoders`.
     """
     limit = domain_limit(trained.domain_distance(training.inputs))
     low, high = _range(training)
-    seen = [part.seen(role) for part, role in ((training, "train"), (validation, "validation")) if len(part)]
+    # Those of the base are in its memory.
+    seen = [] if base is not None else seen_by_encoders(trained.encoders)
+    seen += [part.seen(role) for part, role in ((training, "train"), (validation, "validation")) if len(part)]
     if base is not None:
         limit = max(limit, base.domain_limit) if np.isfinite(base.domain_limit) else limit
         low, high = np.fmin(low, base.label_min), np.fmax(high, base.label_max)
@@ -46,6 +56,30 @@ def finished(
         domain_limit=limit,
         label_error=None,
     )
+
+
+def seen_by_encoders(notes: Mapping[str, Note]) -> list[dict[str, np.ndarray]]:
+    """The real stars that encoders have seen, as a model that takes their embeddings remembers them.
+
+    Parameters
+    ----------
+    notes : mapping of str to dict
+        As of `Stars.encoders`.
+
+    Returns
+    -------
+    list of dict of str to ndarray
+        As `Estimator.trained_on`, with the role 'encoder'; of those encoders that have seen any.
+
+    Raises
+    ------
+    InputError
+        If an encoder is missing, so that nobody knows what it has seen.
+    MismatchError
+        If another one is in its place.
+    """
+    tables = [dict(find_encoder(note).trained_on) for note in notes.values()]
+    return [table | {"role": np.full(len(table["id"]), "encoder")} for table in tables if len(table.get("id", ()))]
 
 
 def _range(stars: Stars) -> tuple[np.ndarray, np.ndarray]:
