@@ -19,7 +19,9 @@ from transtar.preprocess import Preprocessing
 from transtar.studies import load_study
 from transtar.studies.by_input import FLUX, JOINT
 from transtar.studies.job import Job
+from transtar.studies.jobs import run_jobs
 from transtar.studies.load import build_study
+from transtar.studies.rows import load_model, load_set
 from transtar.studies.run import check_settings
 from transtar.studies.spec import pretraining_for, settings_for
 
@@ -62,12 +64,23 @@ def folder(tmp_path_factory):
     return folder
 
 
+def train_here(jobs, runs, workers):
+    """As `train_jobs` does, without processes, whose start takes longer than such runs."""
+    for cached in (load_set, load_model):
+        cached.cache_clear()
+    failed = {}
+    for job in sorted(jobs, key=lambda job: job.strategy != "pretrain"):
+        failed |= run_jobs([job], str(runs))
+    return failed
+
+
 def run(folder, out, capsys, code=0, **changes):
     """Run a study in this process; returns what it said, and its rows for all stars."""
     content = STUDY | {"encoders": STUDY["encoders"] | {"through": {"encoder": str(folder / "through")}}} | changes
     (folder / "study.yaml").write_text(yaml.safe_dump(content))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSTAR_DATA", str(folder))
+        patch.setattr("transtar.studies.run.train_jobs", train_here)
         assert main(["study", str(folder / "study.yaml"), "--out", str(out), "--workers", "1"]) == code
     said = capsys.readouterr().err
     if code:
@@ -179,7 +192,7 @@ def test_registered_inputs_and_encoders_join_by_name(folder, tmp_path, capsys, m
     assert again == rows
 
 
-def refused(folder, message, kind=SettingsError, **changes):
+def refused(message, kind=SettingsError, **changes):
     with pytest.raises(kind, match=message):
         check_settings(build_study(MINIMAL | changes, "study"), "default")
 
@@ -187,38 +200,35 @@ def refused(folder, message, kind=SettingsError, **changes):
 def test_what_cannot_be_is_refused_before_anything_is_read(folder, tmp_path, monkeypatch):
     mine = {"mine": {"encoder": str(folder / "through")}}
     refused(
-        folder,
-        r"inputs: nothing makes the input 'throug'; known are flux, pca, random, .*'encoders: \{throug: ",
+        r"inputs: nothing makes the input 'throug'; known are flux, pca, random.*'encoders: \{throug: ",
         inputs=["throug"],
     )
     refused(
-        folder,
         "encoders.mine: .*no such encoder folder",
         Exception,
         inputs=["mine"],
         encoders={"mine": {"encoder": "no"}},
     )
-    refused(folder, "frame", MismatchError, inputs=["mine"], encoders=mine, preprocessing={"frame": "observed"})
+    refused("frame", MismatchError, inputs=["mine"], encoders=mine, preprocessing={"frame": "observed"})
     refused(
-        folder, "plane go with the input flux alone", inputs=["pca"], models={"feh": ["feh"], "alphafe": ["alphafe"]},
+        "plane go with the input flux alone", inputs=["pca"], models={"feh": ["feh"], "alphafe": ["alphafe"]},
         plane=MINIMAL["source"] | {"reference": "r"},
     )  # fmt: skip
     refused(
-        folder,
-        "prior.feh: mock-feh takes the input 'flux', networks of the study pca",
+        "mock-feh takes the input 'flux', networks of the study pca",
         inputs=["flux", "pca"],
         prior={"feh": "mock-feh"},
     )
     refused(
-        folder, "strategies.full.by_input.pca: augmentation changes spectra", inputs=["pca"],
+        "strategies.full.by_input.pca: augmentation changes spectra", inputs=["pca"],
         strategies={"full": {"by_input": {"pca": {"augmentation": {"noise": [1, 2]}}}}},
     )  # fmt: skip
-    refused(folder, r"pretrain.by_input: unknown key pcaa; .*did you mean pca", pretrain={"by_input": {"pcaa": {}}})
-    refused(folder, "unknown key epochz", pretrain={"by_input": {"pca": {"epochz": 1}}}, inputs=["pca"])
+    refused(r"pretrain.by_input: unknown key pcaa; .*did you mean pca", pretrain={"by_input": {"pcaa": {}}})
+    refused("unknown key epochz", pretrain={"by_input": {"pca": {"epochz": 1}}}, inputs=["pca"])
     native = OutsideEncoder("native", lambda flux, ivar, wave: flux, hashlib.sha256().hexdigest(), native=True)
     monkeypatch.setitem(registry._REGISTERED, "native", native)
-    refused(folder, "native takes spectra as they are read from files", inputs=["native"])
-    refused(folder, "native .*", inputs=["random"], encoders={"random": {"encoder": "native"}})
+    refused("native takes spectra as they are read from files", inputs=["native"])
+    refused("native .*", inputs=["random"], encoders={"random": {"encoder": "native"}})
 
 
 def test_more_components_than_stars(folder, tmp_path, capsys):

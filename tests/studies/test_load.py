@@ -6,6 +6,7 @@ import pytest
 
 from transtar.errors import SettingsError
 from transtar.studies import load_study
+from transtar.studies.by_input import StudyEncoder
 from transtar.studies.load import build_study
 from transtar.studies.run import check_settings
 from transtar.studies.spec import ElementCheck, Experiments, Explain, PlaneSample, Sample, Study, Subset
@@ -260,6 +261,7 @@ def test_no_key_takes_a_value_of_another_type():
         (Subset, FULL["subset"]),
         (ElementCheck, FULL["element"]),
         (Experiments, FULL["experiments"]),
+        (StudyEncoder, FULL["encoders"]["mine"]),
         (Explain, FULL["explain"]),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,7 +105,7 @@ def untrained(encoder: Encoder, seed: int, name: str = "random") -> Encoder:
         If a layer does not know how to draw its weights.
     """
     network = copy.deepcopy(encoder.network)
-    drawn = [module for module in network.modules() if hasattr(module, "reset_parameters")]
+    drawn: list[Any] = [module for module in network.modules() if hasattr(module, "reset_parameters")]
     known = {id(weight) for module in drawn for weight in module.parameters(recurse=False)}
     if any(id(weight) not in known for weight in network.parameters()):
         raise InputError(f"encoder '{encoder.name}' has weights that cannot be drawn anew; take another one's layers")

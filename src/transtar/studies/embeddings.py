@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -216,15 +217,14 @@ def _encoder(
     if given.kind == STORED:
         return _stored(given, study, f"encoders.{part}")
     if given.kind == PCA:
-        decisive = [PCA, content(source), given.components]
+        decisive, make = [PCA, content(source), given.components], partial(_components, given, part, source)
     else:
         layers = _stored(given, study, f"encoders.{part}")
         assert isinstance(layers, Encoder)
-        decisive = [RANDOM, layers.sha256, given.seed]
+        decisive, make = [RANDOM, layers.sha256, given.seed], partial(untrained, layers, given.seed, part)
     folder = out / ENCODERS / f"{part}-{content_hash(decisive)}"
     if not (folder / "config.json").is_file():
-        made = untrained(layers, given.seed, part) if given.kind == RANDOM else _components(given, part, source)
-        save_encoder(made, folder, dtype="float32")
+        save_encoder(make(), folder, dtype="float32")
     return load_encoder(folder)
 
 
