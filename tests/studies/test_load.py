@@ -6,6 +6,7 @@ import pytest
 
 from transtar.errors import SettingsError
 from transtar.studies import load_study
+from transtar.studies.by_input import StudyEncoder
 from transtar.studies.load import build_study
 from transtar.studies.run import check_settings
 from transtar.studies.spec import ElementCheck, Experiments, Explain, PlaneSample, Sample, Study, Subset
@@ -28,12 +29,26 @@ FULL = MINIMAL | {
     "shipped": {"feh": "mock-feh"},
     "preprocessing": {"frame": "rest"},
     "quality": {"snr": 20, "good_fraction": 0.7},
+    "inputs": ["flux"],
+    "encoders": {"mine": {"kind": "pca", "encoder": "e", "components": 8, "seed": 1}},
     "reporters": ["summary", "labels"],
     "seeds": [0, 1],
     "sizes": [10, 20],
-    "pretrain": {"epochs": 3, "learning_rate": 1e-3, "augmentation": {"noise": [40, 300]}, "mlp": {"hidden": [8, 4]}},
+    "pretrain": {
+        "epochs": 3,
+        "learning_rate": 1e-3,
+        "augmentation": {"noise": [40, 300]},
+        "mlp": {"hidden": [8, 4]},
+        "by_input": {"mine": {"epochs": 2}, "others": {"epochs": 4}},
+    },
     "strategies": {
-        "lora": {"epochs": 3, "adapter": {"rank": 2, "alpha": 4.0}, "by_size": {10: {"epochs": 4}}, "by_model": {}},
+        "lora": {
+            "epochs": 3,
+            "adapter": {"rank": 2, "alpha": 4.0},
+            "by_size": {10: {"epochs": 4}},
+            "by_model": {},
+            "by_input": {"mine": {"epochs": 2, "by_size": {10: {"epochs": 5}}}},
+        },
         "residual": {"head": {"hidden": 3}},
         "scratch": {"batch_size": 8, "patience": 3},
         "recalibrate": {"shrinkage": 1.0},
@@ -119,6 +134,18 @@ def test_hostile_values_everywhere():
             {"strategies": {"full": {"by_model": {"fhe": {}}}}},
             r"strategies\.full\.by_model: unknown key fhe; known keys: feh; did you mean feh\?",
         ),
+        ({"inputs": []}, r"inputs: must be a list of inputs, not \[\]"),
+        ({"inputs": ["flux", "flux"]}, "inputs: flux comes twice"),
+        ({"inputs": ["flux+"]}, r"inputs\[0\]: '' cannot be a name: it is empty"),
+        ({"inputs": ["a+a"]}, r"inputs\[0\]: 'a\+a' has an input twice"),
+        ({"inputs": ["../a"]}, r"inputs\[0\]: '../a' cannot be a name: it has a slash"),
+        ({"encoders": {"flux": {}}}, "encoders: 'flux' cannot be the name of an encoder"),
+        (
+            {"encoders": {"a": {"kind": "ica"}}},
+            r"encoders\.a\.kind: unknown kind ica; known kinds: pca, random, stored",
+        ),
+        ({"encoders": {"a": {"components": 0}}}, r"encoders\.a\.components: must be a whole number from 1"),
+        ({"pretrain": {"by_input": {"flux": 3}}}, r"pretrain\.by_input\.flux: must be names and settings, not 3"),
         ({"experiments": {"seeds": []}}, r"experiments\.seeds: must be a list of whole numbers, not \[\]"),
         ({"adapter": {"50": "full"}}, "adapter: each key must be a whole number"),
         ({"pipeline": {"fhe": "F"}}, "pipeline: unknown label fhe; known labels: .*feh"),
@@ -234,6 +261,7 @@ def test_no_key_takes_a_value_of_another_type():
         (Subset, FULL["subset"]),
         (ElementCheck, FULL["element"]),
         (Experiments, FULL["experiments"]),
+        (StudyEncoder, FULL["encoders"]["mine"]),
         (Explain, FULL["explain"]),
     ],
 )

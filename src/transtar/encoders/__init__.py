@@ -1,5 +1,6 @@
 """Encoders: what makes embeddings of spectra, which networks take as inputs."""
 
+from .baselines import principal_components, untrained
 from .encoder import Encoder
 from .encoder_storage import encoder_hash, save_encoder
 from .outside import OutsideEncoder
@@ -22,7 +23,9 @@ __all__ = [
     "load_encoder",
     "named_encoder",
     "note_of",
+    "principal_components",
     "register_encoder",
     "save_encoder",
+    "untrained",
     "use_encoders",
 ]

@@ -5,6 +5,7 @@ from . import backend  # noqa: F401  # isort: skip
 from .arrange import Table, paper_table
 from .evaluation import EVALUATION_FILES, write_evaluation
 from .figures import Panel, one_to_one
+from .inputs_figure import against_inputs, start_of
 from .landscape_figure import draw_landscapes
 from .page import FigureFile, Section, write_report
 from .plane_figure import Plane, abundance_plane
@@ -22,6 +23,7 @@ __all__ = [
     "Section",
     "Table",
     "abundance_plane",
+    "against_inputs",
     "against_sample_size",
     "draw_landscapes",
     "in_order",
@@ -33,6 +35,7 @@ __all__ = [
     "saliency_maps",
     "save",
     "settings_html",
+    "start_of",
     "to_csv",
     "to_html",
     "to_latex",

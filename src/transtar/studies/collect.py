@@ -136,7 +136,7 @@ def _predictions(
                 one = _predicted(job, study, prepared, label, table["row"][rows], table["predicted"][rows], n_train)
                 yield one, prepared
                 if study.split == "test" and job.n_finetune in (0, max(study.sizes, default=0)):
-                    key = (one.target, one.label, one.strategy, one.n_finetune, one.variant)
+                    key = (one.target, one.label, one.input, one.strategy, one.n_finetune, one.variant)
                     together.setdefault(key, []).append((one, prepared))
     for members in together.values():
         if len(members) > 1:
@@ -154,7 +154,7 @@ def _predicted(
         source=job.source_name,
         target=prepared.survey,
         label=label,
-        input="flux",
+        input=job.input,
         strategy="zero-shot" if job.strategy == "pretrain" else job.strategy,
         n_finetune=job.n_finetune,
         seed=job.seed,

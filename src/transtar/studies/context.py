@@ -76,10 +76,22 @@ class Context:
         return read_record(self.out)
 
     @cached_property
-    def predictions(self) -> list[Predicted] | None:
+    def of_all_inputs(self) -> list[Predicted] | None:
         """Predictions of test stars by the runs that are in the results; None if there are none on disk."""
         predictions = read_predictions(self.out / PREDICTIONS)
         return None if predictions is None else of_results(predictions, self.results)
+
+    @property
+    def predictions(self) -> list[Predicted] | None:
+        """Those of them by networks that take the first input of the study."""
+        every = self.of_all_inputs
+        return None if every is None else [one for one in every if one.input == self.input]
+
+    @cached_property
+    def input(self) -> str:
+        """The input that is shown where one is: the study's first, or the first of the results if they do not have that."""
+        inputs = self.results.distinct("input")
+        return self.study.inputs[0] if self.study.inputs[0] in inputs or not inputs else inputs[0]
 
     @cached_property
     def rest(self) -> list[Predicted] | None:
@@ -136,8 +148,10 @@ class Context:
 
     @cached_property
     def compared(self) -> Results:
-        """Results of the study and its variants, without its experiments, strategies by the names that readers see."""
-        return self.results.without_variants(self.experiments).with_names("strategy", self.names)
+        """Results by the first input of the study and its variants, without its experiments, strategies as readers see them."""
+        return (
+            self.results.select(input=self.input).without_variants(self.experiments).with_names("strategy", self.names)
+        )
 
     @cached_property
     def summary(self) -> list[dict[str, Any]]:
@@ -210,10 +224,10 @@ class Context:
             lines.append(
                 f"{RESULTS} has no row of variant default or joint and target {target}: is it that of another study?"
             )
-        if self.predictions is not None:
+        if self.of_all_inputs is not None:
             rows = table.select(regime="all")
             runs = {tuple(row[name] for name in IN_RESULTS) for row in rows if row["variant"] != CHOSEN}
-            lacking = len(runs - {tuple(getattr(one, name) for name in IN_RESULTS) for one in self.predictions})
+            lacking = len(runs - {tuple(getattr(one, name) for name in IN_RESULTS) for one in self.of_all_inputs})
             if lacking:
                 lost = f"{PREDICTIONS} lacks {lacking} of {len(runs)} runs of {RESULTS}"
                 lines.append(f"{lost}: what is drawn star by star is without them")
@@ -225,7 +239,7 @@ class Context:
         for row in self.results.select(regime="all"):
             known.setdefault(tuple(row[name] for name in IN_RESULTS), []).append(row["r2"])
         others = 0
-        for one in self.predictions or ():
+        for one in self.of_all_inputs or ():
             reference = one.reference[one.label]
             usable = np.isfinite(one.predicted) & np.isfinite(reference)
             value = r2(reference[usable], one.predicted[usable])
@@ -234,6 +248,6 @@ class Context:
         if not others:
             return ""
         return (
-            f"results.csv has another R2 than {PREDICTIONS} for {others} of {len(self.predictions or ())} runs: tables and "
+            f"results.csv has another R2 than {PREDICTIONS} for {others} of {len(self.of_all_inputs or ())} runs: tables and "
             "curves show results.csv, everything that is drawn or compared star by star shows the predictions"
         )

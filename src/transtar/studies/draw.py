@@ -58,7 +58,7 @@ def draw(studies: Mapping[str, Study], out: Path, say: Callable[[str], None] = l
         pq.write_table(results.table, temporary, compression="zstd", write_page_checksum=True)
     context = Context(studies, results, out, names)
     mmd = context.mmd() if study.plane is not None else []
-    context.lines.extend(closing_lines(study, results, context.predictions, mmd))
+    context.lines.extend(closing_lines(study, results.select(input=context.input), context.predictions, mmd))
     write_text(out / CLOSING, "\n".join(context.lines) + "\n")
     sections: list[Section] = []
     failed: list[TranstarError] = []

@@ -86,11 +86,11 @@ def _with(study: Study, strategy: str, **changes: Any) -> Study:
     # What is varied is varied for every size and model.
     special = {
         name: {key: {k: v for k, v in nested.items() if k not in changes} for key, nested in given[name].items()}
-        for name in ("by_size", "by_model")
+        for name in ("by_size", "by_model", "by_input")
         if given.get(name)
     }
     settings = given | special
-    plain = {name: value for name, value in settings.items() if name not in ("by_size", "by_model")}
+    plain = {name: value for name, value in settings.items() if name not in ("by_size", "by_model", "by_input")}
     alike = make_strategy(strategy, **plain) == make_strategy(strategy, **(plain | changes))
     if alike and settings == given:
         # One key for one run, however its settings are spelt.

@@ -37,6 +37,12 @@ class Job:
         Folder of the model that the pre-training goes on from; empty where it starts from random weights.
     prior_key : str
         Hash of that model.
+    input : str
+        What the network takes.
+    parts : dict of str to str
+        For each part of the input but the flux, the name under which the sets have it.
+    input_key : str
+        Changes with whatever makes the input; empty for the flux.
     lines : str
         Folder of the prepared set of real stars on which the pre-training learns a line correction for its mock stars; empty for
         none.
@@ -70,6 +76,9 @@ class Job:
     prior_key: str = ""
     source_name: str = "none"
     plane: str = ""
+    input: str = "flux"
+    parts: dict[str, str] = field(default_factory=dict, hash=False)
+    input_key: str = ""
     lines: str = ""
     lines_key: str = ""
     keep: dict[str, Any] = field(default_factory=dict, hash=False)
@@ -81,6 +90,5 @@ class Job:
         """Changes with anything that decides the outcome; not with folders."""
         decisive = [self.model, self.labels, self.strategy, self.seed, self.n_finetune, self.settings, self.split]
         origin = [self.n_folds if self.split == "validation" else 0, self.data, self.base_key]
-        return content_hash(
-            [*decisive, *origin, *(each for each in (self.prior_key, self.lines_key, self.keep) if each)]
-        )
+        further = (self.prior_key, self.lines_key, self.keep, self.input_key)
+        return content_hash([*decisive, *origin, *(each for each in further if each)])

@@ -27,7 +27,7 @@ from ..train import (
     training_input,
 )
 from .job import Job
-from .rows import finetuning_rows, load_model, load_set, rows_of_split, stars_of
+from .rows import finetuning_rows, load_model, load_set, rows_of_split, stars_of, with_parts
 from .stored import predictions, store_run
 
 
@@ -85,14 +85,14 @@ def run_jobs(jobs: Sequence[Job], runs: str) -> dict[str, str]:
 def _pretrain(job: Job, runs: str) -> None:
     """Pre-train, or take the model that an earlier run with the same key has left, and label stars with it."""
     target, pool, judged = stars_of(job)
-    source = load_set(job.source)
+    source = with_parts(load_set(job.source), job.parts)
     learn, held_out = rows_of_split(source, job.split, job.seed, job.n_folds)
     learn = learn[np.isfinite(source.targets(job.labels)[learn]).any(axis=1)]
     flux, line_stars = _corrected(job, source, target, judged)
     if (Path(job.base) / "config.json").is_file():
         model = load_estimator(job.base)
     else:
-        stars = replace(source, flux=flux).stars(job.labels, learn)
+        stars = replace(source, flux=flux).stars(job.labels, learn, job.input)
         if job.prior:
             prior = load_prior(job.prior, job.labels, source.preprocessing)
             _refuse_judges(job, prior, target, judged)

@@ -15,6 +15,9 @@ RESULTS, PREDICTIONS, MMD, RECORD = "results.csv", "predictions.parquet", "mmd.c
 STARS, SETTINGS, EXPLAINED = "stars", "settings", "explained"
 """Folders of further tables of stars, of settings, and of landscapes and gradients."""
 
+ENCODERS = "encoders"
+"""Folder of the encoders that the study makes itself."""
+
 REST, SPLITS = "rest.parquet", "splits.parquet"
 """Tables of stars: predictions for those of the pool that were not learnt from, and the stars of two splits."""
 
@@ -52,7 +55,7 @@ def check_out(out: Path, inputs: Iterable[str | Path] = (), written: Iterable[st
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file, not a folder for a study")
-    for name in (SETS, UNIVERSE, SELECTIONS, "runs", "models", EXPLAINED, *WRITTEN):
+    for name in (SETS, UNIVERSE, SELECTIONS, "runs", "models", ENCODERS, EXPLAINED, *WRITTEN):
         if (out / name).is_symlink() and not (out / name).is_file():
             # Whoever made the folder may have meant to write elsewhere.
             raise InputError(f"{out / name}: is a link; a study writes into its own folder only: give another --out")

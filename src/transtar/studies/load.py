@@ -174,10 +174,10 @@ def _check_together(study: Study, where: str) -> None:
         Quality.from_dict(study.quality)
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}") from None
-    n_runs = len(study.seeds) * len(study.models) * max(len(study.sizes) * len(study.strategies), 1)
+    n_runs = len(study.seeds) * len(study.models) * len(study.inputs) * max(len(study.sizes) * len(study.strategies), 1)
     if n_runs > MOST_RUNS:
         raise SettingsError(
-            f"{where}: seeds, sizes, strategies and models make {n_runs} runs; more than {MOST_RUNS} are too many"
+            f"{where}: seeds, sizes, strategies, models and inputs make {n_runs} runs; more than {MOST_RUNS} are too many"
         )
     judged: dict[tuple[str, bool], str] = {}
     for model, names in study.models.items():
@@ -244,6 +244,8 @@ def _set(content: dict, dotted: list[str], value: Any, name: str) -> None:
                 content[each] = {key: entry for key, entry in by_model.items() if key in names}
         if isinstance(strategies := content.get("strategies"), dict):
             content["strategies"] = {name: _of_models(settings, names) for name, settings in strategies.items()}
+    if dotted == ["inputs"] and isinstance(value, str):
+        value = [part.strip() for part in value.split(",")]
     # Numbers of stars are keys, too, and no text.
     sized = [False, *(before in ("by_size", "adapter") for before in dotted[:-1])]
     keys = [int(key) if is_size and key.isdecimal() else key for key, is_size in zip(dotted, sized, strict=True)]

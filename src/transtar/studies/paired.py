@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import t as student_t
@@ -78,14 +78,65 @@ def score_strategies(predictions: Iterable[Predicted], regime: str = "all") -> d
     by_strategy: dict[str, list[Predicted]] = {}
     for one in predictions:
         by_strategy.setdefault(one.strategy, []).append(one)
-    scored = {}
-    for name in in_order(list(by_strategy)):
-        pairs = []
-        for one in sorted(by_strategy[name], key=lambda one: one.seed):
-            reference = one.reference[one.label]
-            usable = np.isfinite(reference) & np.isfinite(one.predicted) & regimes(one.reference, 0)[regime]
-            pairs.append((reference[usable], one.predicted[usable]))
-        values = [np.array([score(*pair) for pair in pairs]) for score in (r2, sigma, bias)]
-        draws = np.array([bootstrap(*pair, ("r2",), N_BOOT, seed=0)["r2"] for pair in pairs])
-        scored[name] = Scored(values[0], values[1], values[2], draws)
-    return scored
+    return {name: score(by_strategy[name], regime) for name in in_order(list(by_strategy))}
+
+
+def score(predictions: Iterable[Predicted], regime: str = "all") -> Scored:
+    """Score the seeds of one strategy.
+
+    Parameters
+    ----------
+    predictions : iterable of Predicted
+        Of one seed each; stars without reference or prediction are left out.
+    regime : str
+        As of `score_strategies`.
+
+    Returns
+    -------
+    Scored
+    """
+    pairs = []
+    for one in sorted(predictions, key=lambda one: one.seed):
+        reference = one.reference[one.label]
+        counts = usable(one) & regimes(one.reference, 0)[regime]
+        pairs.append((reference[counts], one.predicted[counts]))
+    values = [np.array([metric(*pair) for pair in pairs]) for metric in (r2, sigma, bias)]
+    draws = np.array([bootstrap(*pair, ("r2",), N_BOOT, seed=0)["r2"] for pair in pairs])
+    return Scored(values[0], values[1], values[2], draws)
+
+
+def usable(one: Predicted) -> np.ndarray:
+    """Stars with reference and prediction; bool, shape (n,)."""
+    return np.isfinite(one.reference[one.label]) & np.isfinite(one.predicted)
+
+
+def on_common_stars(
+    several: Iterable[Predicted], others: Iterable[Predicted]
+) -> tuple[list[Predicted], list[Predicted]]:
+    """Runs of two kinds seed by seed, cut to the stars that both predict, so that their draws are of the same stars.
+
+    Parameters
+    ----------
+    several, others : iterable of Predicted
+        Of one seed each; a seed that only one of them has is left out.
+
+    Returns
+    -------
+    several, others : list of Predicted
+    """
+    by_seed = {one.seed: one for one in others}
+    pairs = []
+    for one in several:
+        other = by_seed.get(one.seed)
+        if other is not None:
+            common = np.intersect1d(one.row[usable(one)], other.row[usable(other)])
+            pairs.append((_cut(one, common), _cut(other, common)))
+    return [one for one, _ in pairs], [other for _, other in pairs]
+
+
+def _cut(one: Predicted, rows: np.ndarray) -> Predicted:
+    chosen = np.isin(one.row, rows)
+    if chosen.all():
+        return one
+    reference = {name: values[chosen] for name, values in one.reference.items()}
+    return replace(one, row=one.row[chosen], predicted=one.predicted[chosen], reference=reference)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from ..catalog.trained import trained_on
 from ..datasets import PreparedSet, folds, matched_split, nested_subsets, read_set, star_names, usable
+from ..datasets.inputs import Inputs
 from ..errors import InputError
 from ..labels.positions import Positions, near_pairs
 from ..models import Estimator, load_estimator
@@ -26,6 +28,27 @@ SAME_STAR_WITHIN = 5.0
 def load_set(folder: str) -> PreparedSet:
     """A prepared set, kept for the next run that needs it."""
     return read_set(folder)
+
+
+def with_parts(prepared: PreparedSet, parts: dict[str, str]) -> PreparedSet:
+    """A set of the study that knows its inputs by the names that networks have for them.
+
+    Parameters
+    ----------
+    prepared : PreparedSet
+    parts : dict of str to str
+        Of `Job`.
+
+    Returns
+    -------
+    PreparedSet
+    """
+    if not parts:
+        return prepared
+    further = prepared.further
+    renamed = {part: partial(further.__getitem__, name) for part, name in parts.items()}
+    notes = {part: further.encoders[name] for part, name in parts.items() if name in further.encoders}
+    return replace(prepared, further=Inputs(renamed, further, encoders=notes))
 
 
 @lru_cache(maxsize=4)
@@ -82,7 +105,7 @@ def rows_of_job(job: Job) -> tuple[np.ndarray, np.ndarray]:
 
 def stars_of(job: Job) -> tuple[PreparedSet, np.ndarray, np.ndarray]:
     """The target's set, its rows to learn from, and those to be judged on."""
-    target = load_set(job.target)
+    target = with_parts(load_set(job.target), job.parts)
     pool, judged = (_within(target, rows, job.keep) for rows in rows_of_split(target, job.split, job.seed, job.n_folds))
     if job.split == "matched":
         judged = judged[~in_both_surveys(job.target, job.source)[judged]]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,19 @@ from ..preprocess import Preprocessing
 from ..quality import Quality
 from ..surveys import get_survey
 from ..train import Pretrain, get_strategy, make_strategy, settings_from_dict
+from .by_input import FLUX
 from .collect import collect
 from .draw import draw
 from .element_check import LABEL
+from .embeddings import Parts, check_encoders, check_prior, embed_sets, unaugmented
 from .experiments import experiment_studies
 from .job import Job
 from .jobs import further_training, load_prior, prior_hash
-from .layout import check_out
+from .layout import ENCODERS, check_out
 from .reporters import check_reporters, get_reporter
 from .shipped import SHIPPED, named_model
 from .sizes import check_sizes
-from .spec import Study, adapters, settings_for
+from .spec import Study, adapters, pretraining_for, settings_for
 from .stored import is_done
 from .study_files import SELECTIONS, SETS, check_inputs, make_inputs, prepared_set, samples_of, set_folder
 from .table_checks import check_tables
@@ -65,7 +68,7 @@ def run_study(
     """
     out = Path(out)
     check_out(out)
-    for folder in (out, *(out / name for name in (SETS, SELECTIONS, "runs", "models"))):
+    for folder in (out, *(out / name for name in (SETS, SELECTIONS, ENCODERS, "runs", "models"))):
         discard_temporaries(folder)
     jobs: list[Job] = []
     content = cache(content_of)
@@ -96,7 +99,7 @@ def run_study(
         check_sizes(study, variant, out, say)
         if variant == "default":
             check_tables(study, out)
-        jobs += list(plan(study, variant, out, content))
+        jobs += list(plan(study, variant, out, content, embed_sets(study, out, content, say)))
     started = time.monotonic()
     runs = out / "runs"
     runs.mkdir(parents=True, exist_ok=True)
@@ -127,10 +130,7 @@ def _check_labels(study: Study, out: Path) -> None:
 def _but_failed(study: Study, jobs: list[Job], failed: dict[str, str], say: Callable[[str], None]) -> list[Job]:
     """The jobs that are done; an experiment may lack some of its runs, a study may not."""
     lost = [job for job in jobs if job.key in failed]
-    messages = {
-        job.key: f"{job.strategy} of {job.model}, seed {job.seed}, n = {job.n_finetune}, variant {job.variant}: {failed[job.key]}"
-        for job in reversed(lost)
-    }
+    messages = {job.key: _said(job, failed[job.key]) for job in reversed(lost)}
     apart = set(experiment_studies(study))
     needed = [messages[job.key] for job in lost if job.variant not in apart]
     if needed:
@@ -139,6 +139,11 @@ def _but_failed(study: Study, jobs: list[Job], failed: dict[str, str], say: Call
     for text in messages.values():
         say(f"failed, and left out: {text}")
     return [job for job in jobs if job.key not in failed]
+
+
+def _said(job: Job, why: str) -> str:
+    input = "" if job.input == FLUX else f" on {job.input}"
+    return f"{job.strategy} of {job.model}{input}, seed {job.seed}, n = {job.n_finetune}, variant {job.variant}: {why}"
 
 
 def _missing(jobs: list[Job], runs: Path) -> dict[str, Job]:
@@ -169,19 +174,21 @@ def check_settings(study: Study, variant: str) -> None:
     for sample in samples_of(study):
         if sample.mock is None:
             get_survey(sample.survey)
-    Preprocessing.from_dict(study.preprocessing)
-    check_device(study.pretrain.get("device", "cpu"))
+    preprocessing = Preprocessing.from_dict(study.preprocessing)
+    where = "study" if variant == "default" else f"study, variant {variant}"
+    check_encoders(study, where)
     for model, labels in study.models.items():
         if model in study.prior:
-            further_training(study.pretrain)
-            load_prior(str(find_model(study.prior[model])), tuple(labels), Preprocessing.from_dict(study.preprocessing))
-        else:
-            settings_from_dict(Pretrain, study.pretrain)
+            prior = load_prior(str(find_model(study.prior[model])), tuple(labels), preprocessing)
+            check_prior(study, model, prior, where)
+        for name in study.inputs:
+            settings = pretraining_for(study, name)
+            check_device(settings.get("device", "cpu"))
+            further_training(settings) if model in study.prior else settings_from_dict(Pretrain, settings)
     for strategy in study.strategies:
-        for model in study.models:
-            for size in study.sizes:
-                made = make_strategy(strategy, **settings_for(study, strategy, model, size))
-                check_device(getattr(made, "device", "cpu"))
+        for model, name, size in product(study.models, study.inputs, study.sizes):
+            made = make_strategy(strategy, **settings_for(study, strategy, model, size, name))
+            check_device(getattr(made, "device", "cpu"))
     if study.element is not None:
         named_model(study.element.model, LABEL, Preprocessing.from_dict(study.preprocessing), "element")
     for label, name in study.shipped.items():
@@ -192,7 +199,9 @@ def check_settings(study: Study, variant: str) -> None:
                 raise SettingsError(f"study, variant {variant}: adapter '{adapter}' is not among its strategies")
 
 
-def plan(study: Study, variant: str, out: Path, content: Callable[[Path], str]) -> Iterator[Job]:
+def plan(
+    study: Study, variant: str, out: Path, content: Callable[[Path], str], embedded: Mapping[Path, Parts]
+) -> Iterator[Job]:
     """List the runs of a study; those without fine-tuning stars and those with the most label the plane, too."""
     target = set_folder(study.target, study, out)
     plane = None if study.plane is None else set_folder(study.plane, study, out)
@@ -204,11 +213,12 @@ def plan(study: Study, variant: str, out: Path, content: Callable[[Path], str]) 
         "keep": dict(study.target.keep),
         "rest": study.rest,
     }
-    for model, labels in study.models.items():
+    for (model, labels), input in product(study.models.items(), study.inputs):
         sample = study.sources.get(model, study.source)
         source = set_folder(sample, study, out)
-        data = (content(source), content(target))
-        known: dict[str, Any] = {**common, "source": str(source), "data": data}
+        data, parts = (content(source), content(target)), embedded[source]
+        of_input = {"input": input, "parts": parts.of(input), "input_key": parts.key(input)}
+        known: dict[str, Any] = {**common, **of_input, "source": str(source), "data": data}
         labelled = {} if plane is None else {"plane": str(plane), "data": (*data, content(plane))}
         start: dict[str, Any] = {"source_name": sample.survey}
         if model in study.prior:
@@ -220,10 +230,13 @@ def plan(study: Study, variant: str, out: Path, content: Callable[[Path], str]) 
             first = Job(
                 model=model, labels=tuple(labels), strategy="pretrain", seed=seed, n_finetune=0,
                 split="test" if study.split == "matched" else study.split,
-                settings=dict(study.pretrain), base="", lines=lines, lines_key=content(Path(lines)) if lines else "",
+                settings=unaugmented(pretraining_for(study, input), Pretrain, input), base="",
+                lines=lines, lines_key=content(Path(lines)) if lines else "",
                 **{**known, **start, **labelled},
             )  # fmt: skip
-            base = str(out / "models" / f"{model}-seed{seed}-{first.key}")
+            # Folders of models that take the flux have the names that they always had.
+            name = model if input == FLUX else f"{model}-{input}"
+            base = str(out / "models" / f"{name}-seed{seed}-{first.key}")
             yield replace(first, base=base)
             for size in study.sizes:
                 for strategy in study.strategies:
@@ -234,7 +247,8 @@ def plan(study: Study, variant: str, out: Path, content: Callable[[Path], str]) 
                     alone = not kind.uses_model
                     job = Job(
                         model=model, labels=tuple(labels), strategy=strategy, seed=seed, n_finetune=size,
-                        split=study.split, settings=settings_for(study, strategy, model, size), base=base,
+                        split=study.split, base=base,
+                        settings=unaugmented(settings_for(study, strategy, model, size, input), kind, input),
                         base_key="" if alone else first.key, source_name="none" if alone else start["source_name"],
                         **(known | (labelled if size == max(study.sizes) else {})),
                     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from ..checks import MOST_PLANES, MOST_SEED, MOST_WIDTH
 from ..errors import InputError, shown
@@ -28,6 +28,7 @@ from ..schema import (
 )  # fmt: skip
 from ..summary import summary
 from ..tables import CHOOSABLE
+from .by_input import FLUX, InputName, Part, PretrainSettings, Size, StrategySettings, StudyEncoder, of_input
 
 DATA_VARIABLE = "TRANSTAR_DATA"
 
@@ -71,7 +72,6 @@ Label = Annotated[str, one_of(LABELS, "label")]
 Labels = Annotated[list[Label], listed("a list of labels", fewest=1, once=True)]
 Columns = dict[Label, Text]
 Texts = Annotated[list[Text], listed("a list of texts")]
-Size = Annotated[int, whole()]
 Seeds = Annotated[list[Annotated[int, whole(0, MOST_SEED)]], listed("a list of whole numbers", once=True)]
 Sizes = Annotated[list[Size], listed("a list of whole numbers", once=True)]
 Widths = Annotated[list[Annotated[int, whole(1, MOST_WIDTH)]], listed("a list of whole numbers", once=True)]
@@ -80,7 +80,6 @@ Range = Annotated[
     list[Annotated[float, real()]], listed("a range [low, high]"), rule(_range_fault, minItems=2, maxItems=2)
 ]
 ByName = dict[Name, Settings | None]
-Options = dict[Text, Any]
 Chosen = Annotated[
     str | dict[str, str],
     must(
@@ -246,24 +245,6 @@ class Explain(Section):
     seeds: Annotated[int, whole(1, MOST_PLANES)] = 5
 
 
-@dataclass(frozen=True)
-class StrategySettings(Section):
-    """What stands beside the settings of a strategy itself, which `transtar.train.make_strategy` checks.
-
-    Parameters
-    ----------
-    by_size : dict of int to dict
-        Settings for one number of fine-tuning stars.
-    by_model : dict of str to dict
-        Settings for one model.
-    """
-
-    __pydantic_config__: ClassVar[dict] = {"extra": "allow"}
-
-    by_size: dict[Size, Options] = field(default_factory=dict)
-    by_model: dict[Text, Options] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, repr=False)
 class Study(Section):
     """One study: a source, a target, and the grid of runs between them.
@@ -307,17 +288,23 @@ class Study(Section):
         Thresholds of `transtar.Quality`, by which the spectra are flagged.
     models : dict of str to list of str
         Name of each model and the labels it predicts.
+    inputs : list of str
+        What the networks take: `flux`, what an encoder makes of it, or several joined by `+`; the first is what the usual tables
+        and figures show, and that the others are compared with. All share stars, splits, subsets and seeds.
+    encoders : dict of str to StudyEncoder
+        What makes the inputs that are neither flux nor registered, by their names; one that is not named here is `pca`, `random`,
+        or an encoder of that name.
     seeds : list of int
         Each run is made once with each of them.
     sizes : list of int
         Numbers of fine-tuning stars.
     pretrain : dict
-        Settings of the pre-training.
+        Settings of the pre-training; ``by_input`` holds settings for one input.
     prior : dict of str to str
         Name of each model and the model, by name or folder, that its pre-training goes on from with all weights; one that is not
         named here starts from random weights.
     strategies : dict of str to dict
-        Strategy and its settings; ``by_size`` and ``by_model`` hold settings for one size or one model.
+        Strategy and its settings; ``by_size``, ``by_model`` and ``by_input`` hold settings for one size, model or input.
     adapter : dict of int to str
         For each size the adapter of [Fe/H] that was chosen beforehand, by validation in the pool or from elsewhere; or, for each
         size, a dict of label to adapter.
@@ -356,9 +343,13 @@ class Study(Section):
     shipped: dict[Label, Text] = field(default_factory=dict)
     preprocessing: Settings = field(default_factory=dict)
     quality: Settings = field(default_factory=dict)
+    inputs: Annotated[list[InputName], listed("a list of inputs", fewest=1, once=True)] = field(
+        default_factory=lambda: [FLUX]
+    )
+    encoders: Annotated[dict[Part, StudyEncoder], null_is(dict)] = field(default_factory=dict)
     seeds: Seeds = field(default_factory=lambda: [0, 1, 2, 3, 4])
     sizes: Sizes = field(default_factory=lambda: [50, 100, 200, 400])
-    pretrain: Settings = field(default_factory=dict)
+    pretrain: Annotated[dict[str, Any], stands_as(PretrainSettings)] = field(default_factory=dict)
     prior: dict[Name, Text] = field(default_factory=dict)
     strategies: dict[Name, Annotated[dict[str, Any], stands_as(StrategySettings)] | None] = field(default_factory=dict)
     adapter: dict[Size, Chosen] = field(default_factory=dict)
@@ -377,6 +368,7 @@ class Study(Section):
                 "source": self.source.survey,
                 "target": self.target.survey,
                 "models": ", ".join(self.models),
+                "inputs": None if self.inputs == [FLUX] else ", ".join(self.inputs),
                 "strategies": ", ".join(self.strategies),
                 "sizes": ", ".join(map(str, self.sizes)),
                 "seeds": ", ".join(map(str, self.seeds)),
@@ -407,13 +399,21 @@ def adapters(study: Study, size: int) -> dict[str, str]:
     return {"feh": chosen} if isinstance(chosen, str) else dict(chosen)
 
 
-def settings_for(study: Study, strategy: str, model: str, size: int) -> dict:
-    """The settings of a strategy for one model and one number of stars."""
+def settings_for(study: Study, strategy: str, model: str, size: int, input: str = FLUX) -> dict:
+    """The settings of a strategy for one model, one number of stars and one input."""
     settings = dict(study.strategies[strategy] or {})
-    by_model, by_size = settings.pop("by_model", {}), settings.pop("by_size", {})
+    by_model, by_size, by_input = (settings.pop(name, {}) for name in ("by_model", "by_size", "by_input"))
     settings.update(by_size.get(size, {}))
     settings.update(by_model.get(model, {}))
-    return settings
+    further = of_input(by_input, input)
+    sized = further.pop("by_size", {})
+    return settings | further | sized.get(size, {})
+
+
+def pretraining_for(study: Study, input: str = FLUX) -> dict:
+    """The settings of the pre-training of networks that take one input."""
+    settings = dict(study.pretrain)
+    return settings | of_input(settings.pop("by_input", {}), input)
 
 
 def data_path(name: str) -> str:

@@ -91,7 +91,7 @@ def fleets(jobs: list[Job], workers: int) -> list[list[Job]]:
     on_cpu = all(getattr(strategy, "device", "cpu") == "cpu" for strategy in strategies)
     groups = group_members(
         strategies,
-        [(job.target, job.split, job.n_finetune, job.seed) for job in jobs],
+        [(job.target, job.split, job.n_finetune, job.seed, job.input_key) for job in jobs],
         [job.n_finetune for job in jobs],
         n_inputs=read_set(jobs[0].target).flux.shape[1],
         workers=workers if on_cpu else 1,

@@ -39,6 +39,7 @@ class Reporter:
 SHIPPED = {
     "summary": "transtar.studies.reporters.summary:summary",
     "labels": "transtar.studies.reporters.labels:labels",
+    "inputs": "transtar.studies.reporters.compared_inputs:inputs",
     "auto": "transtar.studies.reporters.auto:auto",
     "variants": "transtar.studies.reporters.variants:variants",
     "plane": "transtar.studies.reporters.plane:plane",
@@ -151,4 +152,5 @@ def reporters_of(study: Study) -> tuple[str, ...]:
         return tuple(study.reporters)
     experiments = OF_EXPERIMENTS if study.experiments is not None else ()
     explain = OF_EXPLAIN if study.explain is not None else ()
-    return (DEFAULT[0], *experiments, *explain, *DEFAULT[1:])
+    several = ("inputs",) if len(study.inputs) > 1 else ()
+    return (DEFAULT[0], *several, *experiments, *explain, *DEFAULT[1:])

@@ -8,6 +8,7 @@ import yaml
 
 from ...evaluate import Results
 from ...report import Section, settings_html
+from ..by_input import FLUX
 from ..context import Context
 
 SHOWN = (
@@ -34,6 +35,8 @@ def settings(results: Results, context: Context) -> list[Section]:
         values = {
             name: content[name] for name in SHOWN if content[name] is not None and (name != "quality" or content[name])
         }
+        if study.inputs != [FLUX]:
+            values |= {"inputs": study.inputs, "encoders": content["encoders"]}
         values |= {f"strategy {name}": of_strategy for name, of_strategy in content["strategies"].items()}
         text = {name: yaml.safe_dump(value, default_flow_style=True, width=1000) for name, value in values.items()}
         text = {name: value.removesuffix("\n...\n").strip().strip("{}") for name, value in text.items()}

@@ -1,0 +1,147 @@
+"""Scores of networks that take different inputs against the number of fine-tuning stars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ..errors import TooFew
+from ..evaluate.summaries import select
+from ..glossary import display
+from .sample_size import LOWEST_R2, REGIME_NAMES, ZERO_SHOT
+from .style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PAGE_WIDTH,
+    PURPLE,
+    SKY,
+    VERMILION,
+    as_text,
+    in_order,
+    new_figure,
+    paper_style,
+    strategy_title,
+)
+
+_LOOKS: tuple[dict[str, Any], ...] = (
+    {"color": BLACK, "marker": "o", "ls": "-"},
+    {"color": ORANGE, "marker": "s", "ls": "--"},
+    {"color": GREY, "marker": "x", "ls": ":"},
+    {"color": BLUE, "marker": "^", "ls": "-"},
+    {"color": VERMILION, "marker": "D", "ls": "-."},
+    {"color": GREEN, "marker": "v", "ls": "--"},
+    {"color": PURPLE, "marker": "P", "ls": "-"},
+    {"color": SKY, "marker": "*", "ls": "-."},
+)
+"""By position: told apart by colour, marker and line, whichever of these a reader sees."""
+
+
+def against_inputs(
+    summary: Iterable[Mapping],
+    label: str,
+    inputs: Sequence[str],
+    strategies: Sequence[str] | None = None,
+    regimes: Sequence[str] = ("all", "poor", "rich"),
+) -> Figure:
+    """Draw R2 of each input against the number of fine-tuning stars, a row of panels by regime and a column by strategy.
+
+    Points are means and bars standard deviations over seeds; n = 0 is zero-shot, where a strategy starts from it. What lies below
+    the axis is an arrow on its edge.
+
+    Parameters
+    ----------
+    summary : iterable of mapping
+        Rows as from `transtar.evaluate.summarise`, of one target, split and variant.
+    label : str
+        Canonical name.
+    inputs : sequence of str
+        In the order of the legend.
+    strategies : sequence of str, optional
+        By default all that learn from stars of the target.
+    regimes : sequence of str
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    TooFew
+        If there are no results of that label.
+    """
+    rows = select(summary, label=label, input=set(inputs), regime=set(regimes))
+    names = in_order([row["strategy"] for row in rows if row["n_finetune"] > 0])
+    names = [name for name in names if strategies is None or name in strategies]
+    if not names:
+        raise TooFew(f"no results for label '{label}'")
+    shown = [name for name in regimes if any(row["regime"] == name for row in rows)]
+    sizes = sorted({row["n_finetune"] for row in rows})
+    with paper_style():
+        figure = new_figure(PAGE_WIDTH, 1.9 * len(shown) + 0.7)
+        grid = figure.subplots(len(shown), len(names), squeeze=False, sharex=True, sharey="row")
+        for regime, line in zip(shown, grid, strict=True):
+            of_regime = select(rows, regime=regime)
+            low, high = _limits(of_regime, names)
+            line[0].set_ylim(low, high)
+            line[0].set_ylabel(rf"$R^2$ of {display(label, False)}")
+            for name, axes in zip(names, line, strict=True):
+                of_panel = [row for row in of_regime if row["strategy"] in (name, *start_of(name))]
+                _draw(axes, of_panel, inputs, sizes, low)
+                axes.text(
+                    0.97, 0.04, REGIME_NAMES.get(regime, regime), transform=axes.transAxes, ha="right", fontsize=7
+                )
+        for name, axes in zip(names, grid[0], strict=True):
+            axes.set_title(strategy_title(name))
+        for axes in grid[-1]:
+            axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
+            axes.set_xlim(-0.4, len(sizes) - 0.6)
+            axes.set_xlabel("fine-tuning stars $n$")
+        handles = [Line2D([], [], ms=4.5, label=as_text(name), **_look(k)) for k, name in enumerate(inputs)]
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6), columnspacing=1.4)
+    return figure
+
+
+def _look(position: int) -> dict[str, Any]:
+    return _LOOKS[position % len(_LOOKS)]
+
+
+def start_of(strategy: str) -> tuple[str, ...]:
+    """Name of zero-shot where a strategy starts from the network that has it; empty where it starts from nothing."""
+    from ..train import find_strategy
+
+    kind = find_strategy(strategy)
+    return (ZERO_SHOT,) if kind is None or kind.uses_model else ()
+
+
+def _limits(rows: Sequence[Mapping], names: Sequence[str]) -> tuple[float, float]:
+    shown = [row for row in rows if row["strategy"] in (*names, ZERO_SHOT) and np.isfinite(row["r2"])]
+    low = max(min((row["r2"] - _spread(row) for row in shown), default=0.0), LOWEST_R2)
+    high = max((row["r2"] + _spread(row) for row in shown), default=1.0)
+    room = max(high - low, 1e-3)
+    return low - 0.08 * room, high + 0.08 * room
+
+
+def _spread(row: Mapping) -> float:
+    return row["r2_std"] if np.isfinite(row["r2_std"]) else 0.0
+
+
+def _draw(axes: Axes, rows: Sequence[Mapping], inputs: Sequence[str], sizes: Sequence[int], low: float) -> None:
+    for position, name in enumerate(inputs):
+        chosen = sorted(select(rows, input=name), key=lambda row: row["n_finetune"])
+        # Beside each other, so that their bars do not hide one another.
+        shift = 0.09 * (position - (len(inputs) - 1) / 2)
+        x = np.array([sizes.index(row["n_finetune"]) + shift for row in chosen])
+        y = np.array([row["r2"] for row in chosen], float)
+        axes.errorbar(x, y, [_spread(row) for row in chosen], ms=4, elinewidth=0.9, **_look(position))
+        for at in x[y < low]:
+            axes.plot([at], [low], marker="v", ms=5, color=_look(position)["color"], clip_on=False, zorder=5)
+    axes.grid(axis="y", color="#DDDDDD", lw=0.5)
+    axes.set_axisbelow(True)
