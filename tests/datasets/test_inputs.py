@@ -82,7 +82,7 @@ def test_a_registered_input_is_computed_of_usable_spectra(monkeypatch):
 
 def test_an_input_that_is_nowhere_is_one_clear_error():
     with pytest.raises(
-        InputError, match=r"no input 'x': the spectra bring flux, embedding, .*flux; add it .*add_input"
+        InputError, match=r"no input 'x': the spectra bring flux, embedding, .*flux.*; add it .*add_input"
     ):
         prepared(embedding=np.ones((8, 2), np.float32)).input("x")
     with pytest.raises(SettingsError, match="comes twice"):
