@@ -46,7 +46,7 @@ def rows_of(path):
 
 
 def same_scores(path, golden, tolerance=1e-6):
-    """Results of the same runs in the same order, whose numbers agree (both files have six decimals)."""
+    """Results of the same runs in the same order, whose numbers agree (both files have six decimals; processors round otherwise)."""
     rows, before = rows_of(path), rows_of(golden)
     numbers = ("r2", "r2_err", "sigma", "bias")
     assert [{k: v for k, v in row.items() if k not in numbers} for row in rows] == [
@@ -54,7 +54,7 @@ def same_scores(path, golden, tolerance=1e-6):
     ]
     for name in numbers:
         now, then = (np.array([float(row[name]) for row in each]) for each in (rows, before))
-        np.testing.assert_allclose(now, then, rtol=1e-6, atol=tolerance + 1e-9, err_msg=name)
+        np.testing.assert_allclose(now, then, rtol=1e-5, atol=tolerance + 1e-9, err_msg=name)
 
 
 def set_of(version):
