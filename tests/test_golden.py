@@ -2,9 +2,9 @@
 
 `tests/data/format-1` was written by transtar 0.1.0, `format-2` by the last version before the house was opened: each is
 a study that ran to its end on made-up surveys, a model, and catalogs of what it predicts. `format-3` is a set with an
-input beside the flux, a model that takes both, and catalogs. `shipped-models.csv` has what
-the shipped models said of 100 real spectra, `quickstart-tiny-results.csv` (compared in cli/test_quickstart.py) the
-results of the smallest demo.
+input beside the flux, a model that takes both, and catalogs. `format-4` is an encoder, a set that has its embedding, a model
+that takes it, and a catalog. `shipped-models.csv` has what the shipped models said of 100 real spectra,
+`quickstart-tiny-results.csv` (compared in cli/test_quickstart.py) the results of the smallest demo.
 """
 
 import csv
@@ -21,9 +21,11 @@ from safetensors.numpy import load_file
 from transtar.catalog import read_columns
 from transtar.cli import main
 from transtar.datasets import read_set
+from transtar.encoders.encoder_storage import encoder_hash, read_encoder
 from transtar.flags import Flag
 from transtar.models import load_estimator
 
+from .encoders.examples import forget
 from .made_surveys import made_lamost, made_miles
 
 DATA = Path(__file__).parent / "data"
@@ -152,6 +154,34 @@ def test_predictions_by_an_input_of_a_set_are_what_they_were(ending, tmp_path, c
         else:
             np.testing.assert_array_equal(now[name], column, err_msg=name)
     assert [Flag.NO_INPUT in Flag(flags) for flags in now["flags"].tolist()] == [row == 4 for row in range(12)]
+
+
+def test_an_encoder_and_a_model_that_takes_its_embedding(tmp_path, monkeypatch, capsys):
+    """With the embedding of the set, and with that of the encoder, whose hash must stay what it was."""
+    forget(monkeypatch)
+    folder, out = DATA / "format-4", tmp_path / "catalog.parquet"
+    assert json.loads((folder / "model" / "config.json").read_text())["format_version"] == 4
+    model, prepared, encoder = (
+        load_estimator(folder / "model"),
+        read_set(folder / "set"),
+        read_encoder(folder / "encoder"),
+    )
+    assert (model.input, model.n_inputs) == ("flux+golden", 1465)
+    assert encoder.sha256 == encoder_hash(encoder) == model.encoders["golden"]["sha256"]
+    assert encoder.sha256 == "b6cc943af4e99411801a417f2427a31893e19cecf0fbd016d99e33061496b440"
+    assert prepared.further.encoders == model.encoders
+    assert model.trained_on["id"][model.trained_on["role"] == "encoder"].tolist() == [2**62 + 5]
+    np.testing.assert_allclose(encoder.encode(prepared.flux), prepared.inputs["golden"], atol=1e-5)
+    before = pq.read_table(folder / "catalog.parquet").column("feh").to_numpy()
+    assert np.isfinite(before).all()
+    assert main(["predict", "--model", str(folder / "model"), "--data", str(folder / "set"), "--out", str(out)]) == 0
+    np.testing.assert_allclose(read_columns(out)["feh"], before, atol=1e-5)
+    # Of a set without its embedding.
+    without = ["--data", str(DATA / "format-3" / "set"), "--out", str(out), "--model", str(folder / "model")]
+    assert main(["predict", *without]) == 1
+    assert "the encoder 'golden' (sha256 b6cc943af4e99411) is needed and not here" in capsys.readouterr().err
+    assert main(["predict", *without, "--encoder", str(folder / "encoder")]) == 0
+    np.testing.assert_allclose(read_columns(out)["feh"], before, atol=1e-5)
 
 
 @pytest.mark.parametrize("version", FORMATS)

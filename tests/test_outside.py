@@ -1,4 +1,4 @@
-"""A package from outside adds a survey, a grid, an input, an encoder and a strategy; the whole chain uses what no file of ours knows."""
+"""A package from outside adds a survey, a grid, an input, an encoder and a strategy; the whole chain uses them."""
 
 import json
 import os

@@ -70,7 +70,9 @@ def test_in_one_call_the_encoder_loaded_and_used_once(spectra, target, tmp_path,
         type(small_encoder()), "encode", lambda self, flux: calls.append(len(flux)) or encode(self, flux)
     )
     folders = [tmp_path / f"model-{number}" for number in range(3)]
-    catalog = predict_files(folders, "lamost", spectra, batch_size=4).columns
+    result = predict_files(folders, "lamost", spectra, batch_size=4)
+    catalog = result.columns
+    assert result.metadata["encoders"] == [{"small": note}, {"small": note}, {}]
     assert calls == ["read", 4, 2]
     flux = read_set(target).flux
     embedding = load_encoder(tmp_path / "encoder").encode(flux)

@@ -62,6 +62,7 @@ def test_an_encoder_of_a_name_is_computed_and_told_once(caplog):
     assert len(told) == 1
     assert told[0].startswith(expected)
     assert stars.encoders == {"small": note_of(encoder)}
+    assert f"'small' (sha256 {encoder.sha256[:16]})" in repr(stars)
     assert stars.input_sizes == (1462, WIDTH)
     np.testing.assert_allclose(stars.inputs[:, 1462:], encoder.encode(stars.inputs[:, :1462]), rtol=1e-5, atol=1e-6)
     assert stars.select(np.arange(2)).encoders == stars.encoders

@@ -17,7 +17,7 @@ from transtar.encoders import (
 )
 from transtar.errors import InputError, MismatchError, SettingsError
 
-from .examples import flux, forget, outside_encoder, small_encoder
+from .examples import flux, forget, outside_encoder, seen_stars, small_encoder
 
 PLUG = """
 import hashlib
@@ -56,6 +56,9 @@ def test_what_is_no_encoder():
     for changes, message in (
         ({"sha256": "abc"}, "64 hexadecimal digits"), ({"encode": 3}, "encode must be a function"),
         ({"preprocessing": "blue"}, "preprocessing must be"),
+        ({"trained_on": {"id": np.array([1])}}, "trained_on must have the columns survey, id, file, star, role of one length"),
+        ({"trained_on": seen_stars() | {"star": np.array([])}}, "of one length"),
+        ({"trained_on": seen_stars() | {"id": np.array([1.5])}}, "ids must be int64, not float64"),
         ({"native": True, "preprocessing": small_encoder().preprocessing}, "takes native spectra"),
     ):  # fmt: skip
         with pytest.raises(SettingsError, match=message):
@@ -136,3 +139,9 @@ def test_by_entry_point(tmp_path, monkeypatch):
         load_encoder("wrong")
     with pytest.raises(SettingsError, match="is there already"):
         register_encoder(outside_encoder(name="means"))
+
+
+@pytest.mark.parametrize("place", ["/" + "y" * 1000, "/a\0b", "/dev/null", "/"])
+def test_places_that_lead_nowhere(place):
+    with pytest.raises(InputError, match=r"is needed and not here: .* is no encoder"):
+        find_encoder({"name": "small", "sha256": "0" * 64, "place": place})

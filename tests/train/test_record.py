@@ -92,3 +92,10 @@ def test_without_the_encoder_nobody_knows_what_it_has_seen(tmp_path, monkeypatch
 def test_encoders_without_real_stars_add_none():
     note = note_of(register_encoder(outside_encoder(name="small")))
     assert set(pretrained(note).trained_on["role"].tolist()) == {"train", "validation"}
+
+
+def test_stars_that_a_function_from_outside_has_seen():
+    seen = {name: column for name, column in seen_stars().items() if name != "role"}
+    note = note_of(register_encoder(outside_encoder(name="small", trained_on=seen)))
+    told = pretrained(note).trained_on
+    assert told["id"][told["role"] == "encoder"].tolist() == [2**62 + 1]

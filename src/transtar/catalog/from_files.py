@@ -265,6 +265,8 @@ def predict_into(
         "provenance": [list(model.provenance) for model in estimators],
         "quality": quality.to_dict(),
     }
+    if any(model.encoders for model in estimators):
+        metadata["encoders"] = [model.encoders for model in estimators]
     sink: AbstractContextManager[CatalogWriter | CatalogInMemory]
     sink = CatalogInMemory() if out is None else CatalogWriter(out, metadata)
     n = 0

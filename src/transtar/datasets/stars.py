@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import real_array
 from ..checks import check_whole
-from ..encoder_notes import Note, check_notes
+from ..encoder_notes import Note, check_notes, of_note
 from ..errors import InputError, SettingsError, shown
 from ..glossary import POOR_BELOW, check_label
 from ..names import check_name, check_names
@@ -157,6 +157,7 @@ class Stars:
             {
                 "labels": counted(dict(zip(self.label_names, known, strict=True))),
                 "input": f"{self.input}, {self.inputs.shape[1]:,} values per star",
+                "encoder": "; ".join(of_note(note) for note in self.encoders.values()),
                 "survey": "+".join(np.unique(self.survey).tolist()),
                 "weights": None if self.weights is None else "given",
                 "prepared": None

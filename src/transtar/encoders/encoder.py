@@ -11,6 +11,7 @@ from torch import nn
 from ..errors import InputError
 from ..preprocess import Preprocessing
 from ..summary import span, summary
+from ..tables.seen_stars import check_trained_on
 
 BLOCK = 4096
 """Spectra encoded at a time."""
@@ -47,6 +48,8 @@ class Encoder:
     ------
     InputError
         If a scaler does not fit the grid, is not finite, or divides by zero.
+    SettingsError
+        If `trained_on` does not say which stars those were.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Encoder:
                 raise InputError(
                     f"encoder '{self.name}': {name} must be finite{', and positive' * name.endswith('std')}"
                 )
+        check_trained_on(self.trained_on, f"encoder '{self.name}'")
         for network in (self.network, self.decoder):
             if network is not None:
                 network.eval()

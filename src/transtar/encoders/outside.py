@@ -15,6 +15,7 @@ from ..names import check_name
 from ..preprocess import Preprocessing
 from ..spectra import SpectrumBatch
 from ..summary import summary
+from ..tables.seen_stars import check_trained_on
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,7 +53,8 @@ class OutsideEncoder:
     Raises
     ------
     SettingsError
-        If the name or the hash can be none, `encode` is no function, or it takes native spectra that are prepared.
+        If the name or the hash can be none, `encode` is no function, it takes native spectra that are prepared, or `trained_on`
+        does not say which stars those were.
     """
 
     name: str
@@ -69,6 +71,7 @@ class OutsideEncoder:
             raise SettingsError(f"encoder '{self.name}': encode must be a function, not {shown(repr(self.encode))}")
         if not isinstance(self.preprocessing, Preprocessing | None):
             raise SettingsError(f"encoder '{self.name}': preprocessing must be transtar.Preprocessing or None")
+        check_trained_on(self.trained_on, f"encoder '{self.name}'")
         if self.native and self.preprocessing is not None:
             raise SettingsError(f"encoder '{self.name}': takes native spectra, which no preprocessing has changed")
 

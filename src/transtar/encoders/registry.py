@@ -169,7 +169,7 @@ def find_encoder(note: Note) -> AnyEncoder:
     looks = [*([place] if place not in ("", name) else []), name]
     for at in looks:
         where = f"{at}" if at != name else f"the encoder by the name '{name}'"
-        if at != name and not (Path(at) / CONFIG).is_file():
+        if at != name and not _is_encoder(Path(at)):
             absent.append(f"{shown(at, 300)} is no encoder")
             continue
         try:
@@ -186,7 +186,8 @@ def find_encoder(note: Note) -> AnyEncoder:
     kind = MismatchError if others else InputError
     raise kind(
         f"the encoder {of_note(note)} is needed and not here: {'; '.join([*others, *absent])}; install what offers it, or say "
-        "where its folder is: --encoder FOLDER, in Python transtar.encoders.load_encoder(FOLDER)"
+        "where its folder is: --encoder FOLDER of predict and finetune, in Python transtar.encoders.load_encoder(FOLDER); the "
+        "input of a set can also be made anew (transtar embed)"
     )
 
 
@@ -222,6 +223,14 @@ def use_encoders(places: Iterable[str | Path], wanted: Iterable[Note]) -> list[A
                 f"needed: {needed}"
             )
     return encoders
+
+
+def _is_encoder(folder: Path) -> bool:
+    """Whether a folder looks like one; a place that no folder can have is none."""
+    try:
+        return (folder / CONFIG).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _shipped_names() -> list[str]:

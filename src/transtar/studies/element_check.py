@@ -55,7 +55,7 @@ def compare_element(study: Study, out: Path) -> tuple[list[Row], int]:
     rows = np.flatnonzero(usable(prepared) & np.isfinite(truth) & np.isfinite(feh) & np.isfinite(teff) & ~seen)
     if len(rows) < FEWEST:
         raise TooFew(f"{len(rows)} usable stars have {check.column}, feh and teff, where {FEWEST} are needed")
-    predicted = model.predict(prepared.input(model.input)[rows])[:, 0].astype(float)
+    predicted = model.predict(prepared.input(model.input, model.encoders)[rows])[:, 0].astype(float)
     truth, feh, teff = truth[rows], feh[rows], teff[rows]
     name = plain(check.column)
     partial = bootstrap_interval(partial_rank_correlation, predicted, truth, feh)

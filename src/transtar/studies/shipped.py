@@ -58,7 +58,7 @@ def check_shipped(study: Study, target: PreparedSet) -> None:
     for label, name in study.shipped.items():
         model = named_model(name, label, target.preprocessing, SHIPPED)
         if model.input != "flux":
-            target.input(model.input)
+            target.input(model.input, model.encoders)
         _, judged = rows_of_split(target, study.split, study.seeds[0], len(study.seeds))
         columns = {key: column[judged] for key, column in target.columns.items()}
         seen = int(trained_on(columns, [model.trained_on]).sum())
@@ -84,7 +84,7 @@ def shipped_predictions(study: Study, predictions: list[Predicted], target: Prep
         judged = [one for one in judged if study.split == "test" or one.seed == study.seeds[0]]
         if judged:
             model = named_model(name, label, target.preprocessing, SHIPPED)
-            values = model.predict(target.input(model.input)[judged[0].row])[:, 0]
+            values = model.predict(target.input(model.input, model.encoders)[judged[0].row])[:, 0]
             yield replace(
                 judged[0], source="+".join(model.surveys), strategy=SHIPPED, n_finetune=0, seed=study.seeds[0],
                 n_train=int(model.provenance[-1].get("n_train", 0)), predicted=np.asarray(values, np.float64),

@@ -99,7 +99,7 @@ def _sum_of(table: pa.Table) -> str:
 
 def predictions(job: Job, model, prepared: PreparedSet, rows: np.ndarray, n_train: int) -> pa.Table:
     """Predictions for some rows of a set, one line for each label: columns `target`, `label`, `row`, `predicted`, `n_train`."""
-    predicted = model.predict(prepared.input(model.input)[rows])
+    predicted = model.predict(prepared.input(model.input, model.encoders)[rows])
     survey = prepared.survey
     tables = [
         pa.table(
@@ -120,7 +120,7 @@ def _plane_table(job: Job, model: Estimator) -> pa.Table:
     """Predictions for all usable rows of the set: columns `row` and the labels of the model."""
     prepared = load_set(job.plane)
     rows = np.flatnonzero(usable(prepared))
-    predicted = model.predict(prepared.input(model.input)[rows])
+    predicted = model.predict(prepared.input(model.input, model.encoders)[rows])
     columns = {label: predicted[:, number].astype(np.float64) for number, label in enumerate(job.labels)}
     return pa.table({"row": rows.astype(np.int64), **columns})
 

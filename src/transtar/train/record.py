@@ -13,6 +13,7 @@ from ..datasets.stars import Stars
 from ..encoder_notes import Note
 from ..encoders import find_encoder
 from ..models.estimator import Estimator, domain_limit
+from ..tables.seen_stars import TRAINED_ON_COLUMNS
 from .loop import History
 from .settings import plain, versions
 
@@ -78,8 +79,13 @@ def seen_by_encoders(notes: Mapping[str, Note]) -> list[dict[str, np.ndarray]]:
     MismatchError
         If another one is in its place.
     """
-    tables = [dict(find_encoder(note).trained_on) for note in notes.values()]
-    return [table | {"role": np.full(len(table["id"]), "encoder")} for table in tables if len(table.get("id", ()))]
+    tables = [find_encoder(note).trained_on for note in notes.values()]
+    return [
+        {name: np.asarray(table[name]) for name in TRAINED_ON_COLUMNS if name != "role"}
+        | {"role": np.full(len(table["id"]), "encoder")}
+        for table in tables
+        if len(table.get("id", ()))
+    ]
 
 
 def _range(stars: Stars) -> tuple[np.ndarray, np.ndarray]:
