@@ -46,7 +46,7 @@ def rows_of(path):
 
 
 def same_scores(path, golden, tolerance=1e-6):
-    """Results of the same runs in the same order, whose numbers agree (both files have six decimals; processors round otherwise)."""
+    """Results of the same runs in the same order, whose numbers agree (six decimals; processors round otherwise)."""
     rows, before = rows_of(path), rows_of(golden)
     numbers = ("r2", "r2_err", "sigma", "bias")
     assert [{k: v for k, v in row.items() if k not in numbers} for row in rows] == [

@@ -125,7 +125,7 @@ def test_lora_within_an_encoder_merges_and_is_taken_out_again():
 
 def test_what_cannot_be_folded():
     model = embedding_model(SEER)
-    with pytest.raises(InputError, match="takes the input 'seer', and there is no encoder 'seer'"):
+    with pytest.raises(InputError, match="takes the input 'seer', and no encoder that is known makes 'seer'"):
         folded(model, OTHER)
     with pytest.raises(InputError, match=r"takes 7 values per star, its encoders make others: 9 of 'seer'"):
         folded(model, small_encoder(width=9))

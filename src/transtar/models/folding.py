@@ -82,7 +82,10 @@ def _encoder(estimator: Estimator, name: str, given: Mapping[str, Encoder]) -> E
     encoder: Encoder | OutsideEncoder | None = given.get(name)
     if encoder is None:
         if note is None:
-            raise InputError(f"the model takes the input '{estimator.input}', and there is no encoder '{shown(name)}'")
+            raise InputError(
+                f"the model takes the input '{estimator.input}', and no encoder that is known makes '{shown(name)}' of the flux: "
+                "it has no wavelengths, and no gradient goes through it"
+            )
         encoder = find_encoder(note)
     elif note is not None:
         require_same_encoder(note, "the model", note_of(encoder), "what was given", "give the model's own")

@@ -66,6 +66,8 @@ class FineTuning(TrainSettings, Strategy):
         Learning rate on a few hundred stars, see `transtar.train.by_number.finetuning_rate`; one for the class.
     inside : float
         By what the rate is multiplied where an encoder learns, too, which was trained on many more stars than there are here.
+        With a bottleneck encoder and 100 MILES stars, judged on 300 others of the pool, two draws: rms of [Fe/H] 0.208 for full
+        and (at a third) 0.207 for lora; at the rate itself 0.210 and 0.218; at three times that 0.222 and (one draw) 0.224.
     """
 
     trains: ClassVar[bool] = True
