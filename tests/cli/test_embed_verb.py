@@ -76,6 +76,7 @@ def test_prepare_makes_the_input_in_the_same_pass(world, transtar, encoder, tmp_
 
 
 SLOW = """
+import os
 import time
 
 from transtar.datasets import embed
@@ -84,8 +85,13 @@ from transtar.encoders import OutsideEncoder
 embed.BLOCK = 4
 
 
+calls = []
+
+
 def encode(flux):
-    time.sleep(0.05)
+    calls.append(1)
+    while len(calls) > 3 and not os.path.exists("go-on"):
+        time.sleep(0.01)
     return flux[:, :3]
 
 
@@ -95,7 +101,7 @@ ENCODER = OutsideEncoder("slow", encode, "ab" * 32, place="slow")
 
 @pytest.fixture
 def slow(tmp_path, monkeypatch):
-    """A package that offers a slow encoder, as pip would leave it."""
+    """A package that offers an encoder, as pip would leave it, which waits after three blocks for a file of the folder."""
     site = tmp_path / "site"
     info = site / "slowplug-1.0.dist-info"
     info.mkdir(parents=True)
@@ -109,23 +115,24 @@ def slow(tmp_path, monkeypatch):
 def test_a_command_that_is_ended_goes_on_where_it_stopped(world, slow, tmp_path, number):
     out = tmp_path / "sets" / "out"
     command = ["embed", "--model", "slow", "--data", world.source, "--out", out]
-    process = start(*command)
-    deadline = time.monotonic() + 60
+    process = start(*command, cwd=tmp_path)
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         journals = list(tmp_path.glob("sets/.transtar-embed-*/blocks.txt"))
-        if journals and journals[0].read_bytes().count(b"\n") > 2:
+        if journals and journals[0].read_bytes().count(b"\n") == 4:
             break
         time.sleep(0.01)
     process.send_signal(number)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=120)
     assert not out.exists()
     if number == signal.SIGTERM:
         assert process.returncode == 143
         assert "embeddings are kept; the same command goes on from there" in told
-    again = start(*command)
-    done, told = again.communicate(timeout=60)
+    (tmp_path / "go-on").touch()
+    again = start(*command, cwd=tmp_path)
+    done, told = again.communicate(timeout=120)
     assert again.returncode == 0, told
-    assert "of them made before: 3 values each by encoder abababababab" in done
+    assert "of 40 spectra, 12 of them made before: 3 values each by encoder abababababab" in done
     prepared = read_set(out)
     np.testing.assert_array_equal(prepared.inputs["slow"], prepared.flux[:, :3])
     assert [path.name for path in out.parent.iterdir()] == ["out"]
