@@ -18,7 +18,7 @@ from benchmarks.common import DATA
 from transtar.datasets import PreparedSet, Stars, prepare, read_set, usable
 from transtar.encoders import Encoder, load_encoder, note_of
 from transtar.evaluate.metrics import r2, sigma
-from transtar.models import Estimator
+from transtar.models import Estimator, load_estimator
 from transtar.networks import MLPSettings
 from transtar.simulate.emulator.emulator_storage import load_emulator
 from transtar.simulate.mocks.views import ViewSettings, make_views
@@ -103,45 +103,25 @@ def carried(lamost: PreparedSet, miles: PreparedSet, encoder: Encoder, seeds: ra
         _say("LAMOST -> MILES test", name, [scores(train(stars, s).predict(given)[:, 0], reference) for s in seeds])
 
 
-def repeats(encoder: Encoder, n: int = 1500) -> None:
-    """How far two views of a mock star lie apart in [Fe/H], of networks that have learnt from other mock stars."""
+def repeats(models: list[str], n: int = 3000) -> None:
+    """How far two views of a mock star lie apart in [Fe/H]: independent noise, velocity, continuum and calibration."""
     emulator = load_emulator()
-    learn, twice = (
-        make_views(ViewSettings(stars=stars, seed=seed, views=views, snr=(20, 60)), emulator)
-        for stars, seed, views in ((6000, 901, ("lamost",)), (n, 902, ("lamost", "desi")))
-    )
-    other = make_views(ViewSettings(stars=n, seed=902, views=("desi", "lamost"), snr=(20, 60)), emulator)
-    column = learn.names.index("feh")
-    for name in INPUTS:
-        pair = []
-        for seen in (learn, twice, other):
-            flux = np.asarray(seen.views[:, 0], np.float32)
-            pair.append({"flux": flux, "through": encoder.encode(flux)})
-        settings = _like(encoder)
-        stars = stars_of(pair[0], name, learn.labels[:, column], encoder, settings)
-        model = pretrain(stars, settings=replace(SETTINGS[name], epochs=15, seed=0))
-        one, two = (
-            model.predict(np.concatenate([part[key] for key in name.split("+")], axis=1))[:, 0] for part in pair[1:]
-        )
-        apart = np.abs(one - two)
-        error = np.concatenate([one, two]) - np.tile(twice.labels[:, column], 2)
-        print(
-            f"mock repeats, LAMOST and DESI views  {name:13s} scatter {1.48 * np.median(apart) / 2**0.5:.4f} dex, rms error "
-            f"{np.sqrt(np.mean(error**2)):.4f}",
-            flush=True,
-        )
+    for name in ("lamost", "miles", "desi"):
+        views = make_views(ViewSettings(stars=n, seed=902, views=(name, name), snr=(15, 100)), emulator)
+        truth = views.labels[:, views.names.index("feh")]
+        for model in models:
+            one, two = (
+                load_estimator(model).only("feh").predict(views.views[:, number].astype(np.float32))[:, 0]
+                for number in range(2)
+            )
+            apart = 1.48 * np.median(np.abs(one - two)) / 2**0.5
+            error = np.sqrt(np.mean((np.concatenate([one, two]) - np.tile(truth, 2)) ** 2))
+            print(f"mock repeats, {name:7s} {model:30s} scatter {apart:.4f} dex, rms error {error:.4f} dex", flush=True)
 
 
 def inputs_of(prepared: PreparedSet, encoder: Encoder) -> dict[str, np.ndarray]:
     """The parts of all inputs."""
     return {"flux": np.asarray(prepared.flux), "through": encoder.encode(prepared.flux)}
-
-
-class _like:
-    """What `stars_of` asks of a set."""
-
-    def __init__(self, encoder: Encoder):
-        self.preprocessing = encoder.preprocessing
 
 
 def _say(row: str, name: str, results: list[np.ndarray]) -> None:
@@ -155,6 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--encoder", default="through", help="name or folder")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--models", nargs="+", default=["mock-feh"], help="for the repeats, names or folders")
     parser.add_argument("--rows", nargs="+", default=["folds", "carried", "repeats"])
     given = parser.parse_args()
     encoder, seeds = load_encoder(given.encoder), range(given.seeds)
@@ -166,7 +147,7 @@ def main() -> None:
     if "carried" in given.rows:
         carried(lamost, miles, encoder, seeds)
     if "repeats" in given.rows:
-        repeats(encoder)
+        repeats(given.models)
 
 
 if __name__ == "__main__":
