@@ -22,6 +22,7 @@ from ..instruments.observe import observe
 from ..stars.population import draw_stars
 from ..stars.population_settings import LAMOST_LIKE, MILES_LIKE, Population
 from ..stars.truth import spectrum_labels
+from .balmer_cores import deepen_cores
 from .line_correction import LineCorrection, load_lines
 
 MOST_MOCKS = 10_000_000
@@ -79,6 +80,9 @@ class MockSettings:
         Scatter the labels by `LOOSENING`.
     lines : str or None
         Name or file of the `LineCorrection` to apply; None leaves the synthetic lines as they are.
+    deeper_cores : float
+        Make the Balmer cores of giants deeper, each star's by an amount drawn between 0 and this, in units of the continuum
+        (`deepen_cores`); 0 leaves them as they are.
 
     Raises
     ------
@@ -94,6 +98,7 @@ class MockSettings:
     covering: bool = True
     loosened: bool = True
     lines: str | None = "lamost-dr10"
+    deeper_cores: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("line_spreads", "snr"):
@@ -105,6 +110,7 @@ class MockSettings:
         check_whole(self.seed, "mock stars: seed", 0, MOST_SEED)
         if not all(isinstance(value, bool) for value in (self.noise, self.covering, self.loosened)):
             raise SettingsError("mock stars: noise, covering and loosened must be true or false")
+        check_real(self.deeper_cores, "mock stars: deeper_cores", 0, 1)
         check_keys(self.line_spreads, LINE_SPREADS, "mock stars, line_spreads")
         if not self.line_spreads or self.stars < len(self.line_spreads):
             raise SettingsError("mock stars: needs a line spread, and a star for each")
@@ -172,7 +178,7 @@ def mock_batches(
     batch : SpectrumBatch
         As observed.
     spectra : GridSpectra
-        Prepared, and corrected by ``settings.lines``.
+        Prepared, corrected by ``settings.lines`` and with ``settings.deeper_cores``.
     labels : dict of str to ndarray
         Those from which the spectra were made.
 
@@ -204,6 +210,9 @@ def mock_batches(
             spectra = preprocess(batch, preprocessing, quality=quality)
             if lines is not None:
                 spectra = replace(spectra, flux=lines.apply(spectra.flux, columns))
+            if settings.deeper_cores:
+                deeper = deepen_cores(spectra.flux, columns, settings.deeper_cores, preprocessing, [seed, 73, start])
+                spectra = replace(spectra, flux=deeper)
             yield batch, spectra, columns
 
 
