@@ -98,3 +98,8 @@ def test_shipped_models(name, caplog):
     assert sum(path.stat().st_size for path in find_model(name).iterdir()) < 4.2e6
     assert model.preprocessing == Preprocessing()
     assert not caplog.text, "their checksums are there"
+
+
+def test_an_encoder_is_no_model():
+    with pytest.raises(InputError, match=r"^through: is an encoder, no model; transtar embed --model through"):
+        find_model("through")

@@ -58,6 +58,13 @@ def test_files_of_a_model(folder):
     assert "cpu" not in (folder / "config.json").read_text()
 
 
+def test_the_card_says_what_the_distance_is_the_mean_of(tmp_path):
+    small_estimator().save(tmp_path / "flux")
+    small_estimator(input="values").save(tmp_path / "values")
+    assert "the mean over pixels of" in (tmp_path / "flux/README.md").read_text()
+    assert "the mean over the values of the input of" in (tmp_path / "values/README.md").read_text()
+
+
 def test_nested_residual_networks_come_back(tmp_path):
     network = small_estimator().network
     for hidden in (5, 3):

@@ -53,14 +53,18 @@ def model_card(config: dict) -> str:
         "",
         "Inputs must be prepared exactly as `preprocessing` in config.json says"
         f" (hash {config['preprocessing_hash']}); `transtar predict` checks it.",
-        f"A star whose distance exceeds {config['domain']['limit']:.4g} is flagged OUT_OF_DOMAIN: the mean over pixels "
-        f"of the squared standardised input, clipped at {config['domain']['clip']:g}; the limit is "
+        f"A star whose distance exceeds {config['domain']['limit']:.4g} is flagged OUT_OF_DOMAIN: the mean over "
+        f"{_values(config)} of the squared standardised input, clipped at {config['domain']['clip']:g}; the limit is "
         f"{config['domain']['factor']:g} times the {config['domain']['quantile']:.1%} quantile of the training set. "
         "A label outside the ranges above is flagged LABEL_EXTRAPOLATED.",
         "The stars in trained_on.parquet were seen in training or validation: do not judge the model on them.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _values(config: dict) -> str:
+    return "pixels" if config.get("input", "flux") == "flux" else "the values of the input"
 
 
 def _input(config: dict) -> str:

@@ -48,9 +48,13 @@ def find_model(name: str | Path) -> Path:
         discard_temporaries(folder.parent, folder.name)
         if folder.is_dir():
             return folder
+    from ..encoders import encoder_names
+
     named = named_models()
     if str(name) in named:
         return named[str(name)]
+    if str(name) in encoder_names():
+        raise InputError(f"{name}: is an encoder, no model; transtar embed --model {name} and --input {name} take it")
     known = f"; models by name: {', '.join(named)}" if named else ""
     raise InputError(f"{shown(folder, 300)}: no such model folder{known}")
 
