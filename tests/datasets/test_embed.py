@@ -101,7 +101,8 @@ def test_the_file_is_what_numpy_writes(folder, tmp_path):
 
 def test_spectra_without_flux_are_told(folder, caplog):
     embed_set(folder, network())
-    assert f"{folder}: 1 of 23 spectra, without a flux, are without the input 'through' (NaN)" in caplog.text
+    expected = f"{folder}: 1 of 23 spectra are without the input 'through' (NaN): they have no flux, or the encoder makes nothing"
+    assert expected in caplog.text
 
 
 @pytest.mark.parametrize("after", [0, 1, 3, 5])
@@ -277,6 +278,14 @@ def test_out_is_no_place_for_other_things(folder, tmp_path):
         embed_set(folder, outside(), tmp_path / "mine")
     with pytest.raises(InputError, match="belongs to a prepared set or model that is read"):
         embed_set(folder, outside(), folder / "inner")
+    (tmp_path / "link").symlink_to(folder)
+    calls = []
+    for source in (folder, tmp_path / "link"):
+        with pytest.raises(InputError, match="is a link; give the folder itself"):
+            embed_set(source, outside(lambda flux: calls.append(1) or flux[:, :3]), tmp_path / "link")
+    # That is told before the work, so that nothing is left of it.
+    assert not calls
+    assert not kept(folder)
     (folder / "notes.txt").write_text("mine")
     embed_set(folder, outside(), str(folder) + "/")
     assert (folder / "notes.txt").read_text() == "mine"

@@ -105,6 +105,20 @@ def test_a_cached_input_of_another_encoder_is_refused(tmp_path):
     assert with_input(ours).input("small", wanted).shape == (8, WIDTH)
 
 
+def test_a_model_that_learnt_from_an_input_of_nobody_is_given_none_of_an_encoder():
+    encoder = register_encoder(small_encoder())
+    for one in (prepared(), with_input(encoder)):
+        with pytest.raises(MismatchError, match=r"input 'small': .* no encoder is noted .*'small' .sha256 "):
+            one.input("flux+small", {})
+        assert one.input("small").shape == (8, WIDTH)
+    # What was gathered for another model before is not handed on, either.
+    made = {}
+    gather_input("small", one.grid_spectra(), one.preprocessing, made=made)
+    with pytest.raises(MismatchError, match="no encoder is noted"):
+        gather_input("small", one.grid_spectra(), one.preprocessing, {}, made=made)
+    assert with_input(encoder, noted=False).input("small", {}).shape == (8, WIDTH)
+
+
 def test_sets_of_different_encoders_are_not_joined():
     ours, other = with_input(small_encoder()), with_input(small_encoder(seed=1))
     for pair in ((ours, other), (ours, with_input(small_encoder(), noted=False))):

@@ -34,6 +34,10 @@ def test_constant_spectra_and_none():
         constant = encoder.encode(np.full((2, 1462), level, np.float32))
         assert np.isfinite(constant).all()
         np.testing.assert_array_equal(constant[0], constant[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for level in (3e38, 1e300):
+            assert np.isnan(encoder.encode(np.full((1, 1462), level))).all()
     assert encoder.encode(np.empty((0, 1462), np.float32)).shape == (0, WIDTH)
     assert encoder.reconstruct(np.empty((0, 1462), np.float32)).shape == (0, 1462)
 

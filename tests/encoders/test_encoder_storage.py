@@ -92,6 +92,12 @@ def test_networks_and_settings_that_cannot_be_stored(tmp_path):
         save_encoder(small_encoder(network=Odd(), decoder=False), tmp_path / "odd")
     with pytest.raises(SettingsError, match="float32, float16, not 'int8'"):
         save_encoder(small_encoder(), tmp_path / "odd", dtype="int8")
+    large = small_encoder()
+    with torch.no_grad():
+        large.network[0].weight[0, 0] = 1e6
+    with pytest.raises(InputError, match=r"^encoder 'small': network\.0\.weight has values .*dtype='float32'"):
+        save_encoder(large, tmp_path / "odd")
+    assert save_encoder(large, tmp_path / "large", dtype="float32").network[0].weight[0, 0] == 1e6
     assert not (tmp_path / "odd").exists()
 
 

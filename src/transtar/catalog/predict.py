@@ -216,8 +216,8 @@ def _inputs(estimators, keys, spectra: GridSpectraLike, flux: np.ndarray, usable
     known: dict[tuple, np.ndarray] = {}
     taken = []
     for estimator in estimators:
-        name, notes = estimator.input, getattr(estimator, "encoders", {})
-        key = (name, *(note["sha256"] for _, note in sorted(notes.items())))
+        name, notes = estimator.input, getattr(estimator, "encoders", None)
+        key = (name, notes is None, *(note["sha256"] for _, note in sorted((notes or {}).items())))
         if key not in known:
             known[key] = gather_input(name, chosen, estimator.preprocessing, notes, native, made).inputs
             n_without = int((~np.isfinite(known[key]).all(axis=1)).sum())

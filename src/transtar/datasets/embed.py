@@ -118,7 +118,10 @@ def embed_set(
         n_without = _count_without(kept.path)
         kept.discard()
     if n_without:
-        tell(f"{target}: {n_without:,} of {kept.n:,} spectra, without a flux, are without the input '{name}' (NaN)")
+        tell(
+            f"{target}: {n_without:,} of {kept.n:,} spectra are without the input '{name}' (NaN): they have no flux, or the "
+            "encoder makes nothing of it"
+        )
     before = f", {n_before:,} of them made before" if n_before else ""
     return f"input '{name}' of {kept.n:,} spectra{before}: {kept.width:,} values each by encoder {wanted[:12]}"
 
@@ -132,7 +135,8 @@ def _source_of(source: Path, target: Path, description: dict) -> tuple[Path, dic
         If something else is at the target.
     """
     if os.path.realpath(source) == os.path.realpath(target):
-        check_replaceable(source, SET)
+        # A link to the set is told before the work, not after it.
+        check_replaceable(target, SET)
         return source, description
     if not (target / DESCRIPTION).is_file():
         check_replaceable(target, SET, [source])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..encoder_notes import Note, require_same_encoder
-from ..errors import InputError, SettingsError, shown
+from ..encoder_notes import Note, of_note, require_same_encoder
+from ..errors import InputError, MismatchError, SettingsError, shown
 from ..preprocess import GridSpectra, Preprocessing, require_same
 from ..spectra import SpectrumBatch
 from .inputs import FLUX, Input, Inputs, input_names, input_parts, named_input
@@ -61,7 +61,8 @@ def gather_input(
         That of the spectra.
     encoders : mapping of str to dict, optional
         Notes of the encoders that must have made the parts (see `transtar.encoders.note_of`), as a model has them; parts without
-        one are made by the encoder of that name.
+        one must be made by none. If not given, whatever the spectra bring is taken, and what they lack is made by the encoder of
+        that name.
     native : SpectrumBatch or callable, optional
         The same spectra as they were read, for encoders that take those; or what gives them.
     made : dict, optional
@@ -89,6 +90,12 @@ def gather_input(
         if key not in made:
             made[key] = _one(part, spectra, preprocessing, wanted, native)
         array, note = made[key]
+        if encoders is not None and wanted is None and note is not None:
+            raise MismatchError(
+                f"input '{part}': the model learnt from one that no encoder is noted to have made; of the spectra the encoder "
+                f"{of_note(note)} makes it, which may be another; give the spectra the one that it learnt from "
+                "(transtar.add_input), or train a model with this encoder"
+            )
         arrays.append(array)
         if note is not None:
             notes[part] = note

@@ -155,7 +155,9 @@ class Encoder:
         parts = []
         # One block at least, so that of no spectra the width is right, too.
         for start in range(0, max(len(flux), 1), BLOCK):
-            block = (flux[start : start + BLOCK].astype(np.float32) - self.flux_mean) / self.flux_std
+            # Of numbers too large for single precision, infinity says all.
+            with np.errstate(over="ignore", invalid="ignore"):
+                block = (flux[start : start + BLOCK].astype(np.float32) - self.flux_mean) / self.flux_std
             block[~np.isfinite(block).all(axis=1)] = np.nan
             parts.append(network(torch.from_numpy(block)).numpy())
         given = parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -116,6 +116,12 @@ def save_encoder(encoder: Encoder, folder: str | Path, dtype: str = "float16") -
         raise SettingsError(f"dtype of an encoder must be one of {', '.join(PRECISIONS)}, not '{shown(dtype)}'")
     check_replaceable(folder, ENCODER)
     tensors = _tensors(encoder, PRECISIONS[dtype])
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            remedy = (
+                "train it again, or, if they are too large for half precision, store it as float32 (dtype='float32')"
+            )
+            raise InputError(f"encoder '{shown(encoder.name)}': {name} has values that are not finite; {remedy}")
     config: dict[str, Any] = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
