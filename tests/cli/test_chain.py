@@ -107,7 +107,8 @@ def test_what_is_given_wins_and_what_is_not_is_as_the_help_says(world, transtar,
     told = " ".join(transtar("finetune", "--help").out.split())
     assert f"{finetuning_epochs(1)} if not given, {finetuning_epochs(MANY)} from {MANY} stars on" in told
     rates = [f"{rate:.0e}".replace("e-0", "e-") for rate in (Full.rate, LoRA.rate)]
-    assert f"(full {rates[0]}, lora and residual {rates[1]}), ten times that from {MANY} stars on" in told
+    assert f"(full {rates[0]}, lora and residual {rates[1]}), three tenths of it for full and lora" in told
+    assert f"ten times that from {MANY} stars on" in told
     assert (Residual.rate, finetuning_rate(1.0, MANY)) == (LoRA.rate, 10)
 
 

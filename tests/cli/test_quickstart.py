@@ -125,7 +125,7 @@ def test_shipped_models_say_what_predict_says(said, out, tmp_path):
         np.testing.assert_allclose(predictions["predicted"][of_label], catalog[label][rows], rtol=0, atol=1e-4)
     shown = [row for row in rows_of(out / "results.csv") if row["strategy"] == "shipped" and row["regime"] == "all"]
     assert {(row["source"], row["n_train"], row["n_finetune"], row["variant"]) for row in shown} == {
-        ("mock", "109339", "0", "default")
+        ("mock", "297388", "0", "default")
     }
     # Of the same universe as the models are, and better here than networks of 150 spectra.
     assert min(float(row["r2"]) for row in shown) > 0.7

@@ -170,7 +170,10 @@ def test_an_unknown_reporter_is_told(tmp_path, drawn, capsys):
     study.write_text(yaml.safe_dump(STUDY | {"reporters": ["lables"]}))
     assert main(["study", str(study), "--out", str(tmp_path / "o")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "study, reporters: no reporter 'lables'; known reporters: summary, labels, auto, variants, plane" in line
+    assert (
+        "study, reporters: no reporter 'lables'; known reporters: summary, labels, inputs, auto, variants, plane"
+        in line
+    )
     assert not (tmp_path / "o").exists()
     (tmp_path / "made").mkdir()
     with pytest.raises(SettingsError, match="no reporter 'lables'"):

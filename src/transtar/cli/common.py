@@ -111,7 +111,6 @@ def add_encoders(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoder",
         nargs="+",
-        default=[],
         type=values.path,
         metavar="FOLDER",
         help="where an encoder is now that a model needs, if it is not where the model noted it",

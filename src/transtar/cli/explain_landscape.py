@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         n_seeds=arguments.seeds,
         n_points=arguments.points,
         extent=arguments.extent,
-        encoders=arguments.encoder,
+        encoders=arguments.encoder or (),
         say=say,
     )
     figures = save(draw_landscapes(landscapes), arguments.out / "figures", "landscape")

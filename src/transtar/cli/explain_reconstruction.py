@@ -21,15 +21,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--rows",
         nargs="+",
         action="extend",
-        default=[],
         type=values.Whole(0, MOST_STARS),
         metavar="ROW",
         help="stars to show, by their row in the set, from 0; up to five. If none is named, three: those at the 16th, 50th and "
         "84th percentile of the rms",
     )
-    parser.add_argument(
-        "--ids", nargs="+", action="extend", default=[], help="stars to show, by identifier, name or file"
-    )
+    parser.add_argument("--ids", nargs="+", action="extend", help="stars to show, by identifier, name or file")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,8 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.data,
         arguments.out,
         split=arguments.split,
-        rows=arguments.rows,
-        ids=arguments.ids,
+        rows=arguments.rows or (),
+        ids=arguments.ids or (),
         say=say,
     )
     print(format_reconstruction(reconstruction))

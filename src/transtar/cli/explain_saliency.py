@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         lines=arguments.lines,
         n_stars=arguments.stars,
         seed=arguments.seed,
-        encoders=arguments.encoder,
+        encoders=arguments.encoder or (),
         say=say,
     )
     print(format_shares(explained.shares))

@@ -87,8 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
         why = "uses each strategy's own settings" if is_auto else "has no such settings"
         options = ", ".join(option for setting, option in OPTIONS.items() if setting in useless)
         raise SettingsError(f"--strategy {arguments.strategy} {why}; leave out {options}")
-    check_replaceable(arguments.out, [arguments.model, arguments.data, *arguments.encoder])
-    (model,), _ = load_models(arguments.model, arguments.encoder)
+    check_replaceable(arguments.out, [arguments.model, arguments.data, *(arguments.encoder or ())])
+    (model,), _ = load_models(arguments.model, arguments.encoder or ())
     prepared = read_set(arguments.data)
     require_same(model.preprocessing, str(arguments.model), prepared.preprocessing, str(arguments.data))
     labels = model.label_names if arguments.label is None else tuple(arguments.label)

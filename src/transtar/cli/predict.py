@@ -71,13 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
                 velocities=arguments.velocities,
                 columns=Choice.parse(arguments.columns),
                 stated=read_stated(arguments),
-                encoders=arguments.encoder,
+                encoders=arguments.encoder or (),
                 on_skip=skipped.add,
                 progress=advance(bar),
             )
     else:
         result = predict_set(
-            arguments.model, arguments.data, arguments.out, quality=quality, encoders=arguments.encoder
+            arguments.model, arguments.data, arguments.out, quality=quality, encoders=arguments.encoder or ()
         )
     for line in result.lines:
         say(line)
