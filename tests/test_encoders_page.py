@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 
 from transtar import Estimator, read_set
 from transtar.encoders import encoder_names, save_encoder
@@ -32,6 +33,7 @@ def stand_in(site):
     (info / "entry_points.txt").write_text("[transtar.encoders]\nthrough = standin:ENCODER\n")
 
 
+@pytest.mark.slow
 def test_everything_the_page_shows_runs(tmp_path):
     page = ROOT / "docs" / "encoders.md"
     package, site = tmp_path / "package", tmp_path / "site"
