@@ -195,7 +195,7 @@ def test_the_shipped_model_answers_to_iron_alone(emulator):
     product = np.einsum("np,nlp->nl", gradients(model, spectra.plain, "feh").astype(float), spectra.derivatives())
     answer = respond(model, "feh", spectra)
     assert (np.abs(product - answer).mean(axis=0) < [0.06, 0.01, 0.03, 0.15]).all()
-    assert np.corrcoef(product[:, 3], answer[:, 3])[0, 1] > 0.6
+    assert np.corrcoef(product[:, 3], answer[:, 3])[0, 1] > 0.68
 
 
 def test_a_temperature_is_counted_in_hundreds_of_kelvin(moved):
