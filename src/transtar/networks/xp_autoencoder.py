@@ -88,6 +88,9 @@ class XPAutoencoder(nn.Module):
         If the reference lies outside the spectrum.
     """
 
+    BEHIND = ("decode",)
+    """What lies behind the embedding, which does not depend on it."""
+
     def __init__(self, n_grid: int, settings: XPSettings | None = None, device: str = "cpu"):
         super().__init__()
         self.settings = settings = settings or XPSettings()
