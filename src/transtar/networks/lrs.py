@@ -25,8 +25,8 @@ STD_FLOOR = 1e-6
 """Standard deviation of the flux that is divided by at least; noise alone is a thousand times that."""
 
 TOGETHER = 1 << 23
-"""Values of tokens in one layer that go through `LRSTransformer.forward` at a time: 74 spectra at the paper's size. The layers of
-those take some 3 GB while gradients are formed, however many spectra there are."""
+"""Values of tokens in one layer that go through `LRSTransformer.forward` at a time: 74 spectra at the paper's size. Between
+the layers these take some 4 GB while gradients are formed, however many spectra there are."""
 
 _MOST = {"width": 8192, "layers": 128, "heads": 256, "token": 4096, "stride": 4096, "chunks": 4096, "chunk_tokens": 4096,
          "positions": 16384}  # fmt: skip
