@@ -181,9 +181,9 @@ def test_untrained_ones_have_the_layers_and_none_of_the_weights(kind):
     random = untrained(made, seed=3)
     assert encoder_hash(random) == encoder_hash(untrained(made, seed=3)) != encoder_hash(untrained(made, seed=4))
     # Drawn as a new one is, not as torch draws its layers by default.
-    torch.manual_seed(3)
-    fresh = type(made.network)(SIZE[kind], TINY[kind], device="meta").to_empty(device="cpu")
-    torch.manual_seed(3)
-    fresh.reset_parameters()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        fresh = type(made.network)(SIZE[kind], TINY[kind], device="meta").to_empty(device="cpu")
+        fresh.reset_parameters()
     for one, other in zip(random.network.parameters(), fresh.parameters(), strict=True):
         assert torch.equal(one, other)

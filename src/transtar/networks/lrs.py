@@ -183,7 +183,8 @@ class LRSTransformer(nn.Module):
         )
         self.last = build_norm(settings.width, device)
         self.back = build_linear(settings.width, settings.token + 1, device)
-        self.reset_parameters()
+        if device != "meta":
+            self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw all weights anew, as the public network does."""

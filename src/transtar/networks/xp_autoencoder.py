@@ -107,7 +107,8 @@ class XPAutoencoder(nn.Module):
         self.decode = nn.Sequential(
             build_linear(latent, width, device), *self._blocks(device), build_linear(width, pixels, device)
         )
-        self.reset_parameters()
+        if device != "meta":
+            self.reset_parameters()
 
     def _blocks(self, device: str) -> list[nn.Sequential]:
         width = self.settings.hidden
