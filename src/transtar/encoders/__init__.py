@@ -13,6 +13,7 @@ from .registry import (
     register_encoder,
     use_encoders,
 )
+from .specclip import new_encoder
 
 __all__ = [
     "Encoder",
@@ -22,6 +23,7 @@ __all__ = [
     "find_encoder",
     "load_encoder",
     "named_encoder",
+    "new_encoder",
     "note_of",
     "principal_components",
     "register_encoder",

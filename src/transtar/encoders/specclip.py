@@ -11,7 +11,7 @@ from ..checks import MOST_SEED, check_whole
 from ..errors import SettingsError, shown
 from ..grids import get_grid
 from ..networks.lrs import LRSSettings, LRSTransformer, lrs_settings
-from ..networks.xp import XPAutoencoder, XPSettings, xp_settings
+from ..networks.xp_autoencoder import XPAutoencoder, XPSettings, xp_settings
 from ..preprocess import Preprocessing
 from .encoder import Encoder
 
