@@ -197,7 +197,7 @@ class Stream:
         return np.sort(np.random.default_rng([self.settings.seed, 1]).permutation(size)[:n])
 
     def held_out(self) -> Iterator[Part]:
-        """The share that this process has of the validation spectra, in parts of the same size as in training; they never change."""
+        """The share that this process has of the validation spectra, in parts as large as in training; they never change."""
         ranks, part = Ranks.current(), self.settings.batch_size // self.settings.accumulate
         for low in range(0, len(self.validation), part):
             together = self.validation[low : low + part]
@@ -271,6 +271,8 @@ class PairedStream(Stream):
     ----------
     lrs, xp : SpectraSource
     settings : EncoderTraining
+    xp_ids : ndarray, shape (n_lrs,), int64, optional
+        Of the XP spectrum that belongs to each LRS spectrum, negative where there is none; by default the LRS spectrum's own id.
 
     Attributes
     ----------
@@ -283,8 +285,12 @@ class PairedStream(Stream):
         If no star is in both.
     """
 
-    def __init__(self, lrs: SpectraSource, xp: SpectraSource, settings: EncoderTraining):
-        rows = _pairs(lrs, xp)
+    def __init__(
+        self, lrs: SpectraSource, xp: SpectraSource, settings: EncoderTraining, xp_ids: np.ndarray | None = None
+    ):
+        if xp_ids is not None and len(xp_ids) != len(lrs):
+            raise InputError(f"{len(xp_ids)} identifiers of XP spectra for {len(lrs)} LRS spectra; give one for each")
+        rows = _pairs(lrs, xp, lrs.columns["id"] if xp_ids is None else np.asarray(xp_ids, np.int64))
         self.n_pairs = len(rows["lrs"])
         self.n_without_xp = int(lrs.good.sum()) - self.n_pairs
         self.n_without_lrs = int(xp.good.sum()) - len(np.unique(rows["xp"]))
@@ -303,10 +309,12 @@ class PairedStream(Stream):
         )
 
 
-def _pairs(lrs: SpectraSource, xp: SpectraSource) -> dict[str, np.ndarray]:
-    left, right = (np.flatnonzero(source.good & (source.columns["id"] >= 0)) for source in (lrs, xp))
-    left_ids, right_ids = lrs.columns["id"][left], xp.columns["id"][right]
-    ids, first = np.unique(right_ids, return_index=True)
-    place = np.minimum(np.searchsorted(ids, left_ids), max(len(ids) - 1, 0))
-    known = ids[place] == left_ids if len(ids) else np.zeros(len(left_ids), bool)
-    return {"lrs": left[known], "xp": right[first[place[known]]] if len(ids) else right}
+def _pairs(lrs: SpectraSource, xp: SpectraSource, xp_ids: np.ndarray) -> dict[str, np.ndarray]:
+    left = np.flatnonzero(lrs.good & (xp_ids >= 0))
+    right = np.flatnonzero(xp.good & (xp.columns["id"] >= 0))
+    ids, first = np.unique(xp.columns["id"][right], return_index=True)
+    if not len(ids):
+        return {"lrs": left[:0], "xp": right}
+    place = np.minimum(np.searchsorted(ids, xp_ids[left]), len(ids) - 1)
+    known = ids[place] == xp_ids[left]
+    return {"lrs": left[known], "xp": right[first[place[known]]]}
