@@ -110,8 +110,8 @@ class AttentionHead(nn.Module):
     def attend(self, tokens: torch.Tensor) -> torch.Tensor:
         """What the query takes from tokens (n, n_tokens, tokens_width): (n, width).
 
-        A single query need not have keys and values of all tokens: ``q . (K x) = (K^T q) . x``, and the mean of ``V x`` is V times
-        the mean of x. The same numbers for a hundredth of the work.
+        A single query need not have keys and values of all tokens: ``q . (K x) = (K^T q) . x``, and the mean of ``V x`` is V
+        times the mean of x. The same numbers for a hundredth of the work.
         """
         each = self.width // self.heads
         query = self.to_query(self.query).view(self.heads, each)

@@ -96,7 +96,8 @@ class Crossings(nn.Module):
             raise InputError(f"an alignment of variant '{settings.variant}' has no decoders")
         self.width = settings.width
         sizes = {"lrs": n_lrs, "xp": n_xp}
-        back, across = {}, {}
+        back: dict[str, nn.Module] = {}
+        across: dict[str, nn.Module] = {}
         for side in SIDES:
             if settings.private_width:
                 back[side] = SplitDecoder(settings.width, settings.private_width, sizes[side], device)

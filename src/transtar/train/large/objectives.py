@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ...networks.lrs import LRSTransformer
 from ...networks.masking import draw_masks, hide, masked_loss
-from ...networks.xp import XPAutoencoder
+from ...networks.xp_autoencoder import XPAutoencoder
 
 Batch = Mapping[str, Tensor]
 """Arrays of some stars by name, each of shape (n, n_grid), float32: 'flux', or 'lrs' and 'xp'."""
