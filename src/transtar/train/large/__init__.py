@@ -1,6 +1,7 @@
 """Training on sets larger than memory, by one process or many: encoders, and what aligns them."""
 
-from .engine import LargeHistory, train_large
+from .engine import train_large
+from .large_history import LargeHistory
 from .large_settings import TRAINING_SIZES, EncoderTraining
 from .objectives import Autoencoding, Batch, MaskedSegments, Objective
 from .ranks import Ranks, gather_rows, joined_processes

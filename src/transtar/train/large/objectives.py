@@ -39,8 +39,8 @@ class Objective(nn.Module):
         ----------
         batch : mapping of str to Tensor, shape (n, n_grid), float32
         row_seeds : Tensor, shape (n,), int64
-            A number for each spectrum that decides whatever is drawn for it, so that this does not depend on which process has it;
-            in training another one in every epoch, in validation always the same.
+            A number for each spectrum that decides whatever is drawn for it, so that it does not matter which process has it; in
+            training another one in every epoch, in validation always the same.
 
         Returns
         -------

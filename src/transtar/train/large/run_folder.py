@@ -95,7 +95,9 @@ class RunFolder:
         }  # fmt: skip
         write_json(self.path / RECORD, sealed(content), ours=True)
 
-    def load(self, expected: Callable[[dict[str, Any]], Mapping[str, Tensor]]) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    def load(
+        self, expected: Callable[[dict[str, Any]], Mapping[str, Tensor]]
+    ) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
         """State and tensors of the checkpoint; see `load_checkpoint`."""
         return load_checkpoint(self.path, expected)
 
@@ -110,6 +112,10 @@ class RunFolder:
         writer.writerow(columns)
         writer.writerows(["" if value is None else value for value in row] for row in rows)
         write_text(self.path / LOSSES, text.getvalue(), ours=True)
+
+    def discard(self) -> None:
+        """Delete the checkpoint: the training cannot go on from it."""
+        delete_checkpoints(self.path)
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Note that the result of the training is where it belongs, and delete the checkpoint.

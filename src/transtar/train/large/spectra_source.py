@@ -150,7 +150,9 @@ def open_source(
     if len({path.resolve() for path in folders}) < len(folders):
         raise InputError(f"{', '.join(map(str, folders))}: a set comes twice")
     described = [describe_set(path) for path in folders]
-    settings = [Preprocessing.from_stored(one["preprocessing"], str(path)) for one, path in zip(described, folders, strict=True)]
+    settings = [
+        Preprocessing.from_stored(one["preprocessing"], str(path)) for one, path in zip(described, folders, strict=True)
+    ]
     for path, other in zip(folders[1:], settings[1:], strict=True):
         require_same(settings[0], str(folders[0]), other, str(path))
     n_all = sum(one["n_spectra"] for one in described)

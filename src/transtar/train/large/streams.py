@@ -104,15 +104,20 @@ class Stream:
         parts = []
         for source in self.sources.values():
             left_out = ", ".join(f"{count:,} {reason}" for reason, count in source.left_out.items() if count)
-            parts.append(f"{source.names}: {int(source.good.sum()):,} of {len(source):,} spectra usable" + (
-                f" (left out: {left_out})" if left_out else ""
-            ))
+            parts.append(
+                f"{source.names}: {int(source.good.sum()):,} of {len(source):,} spectra usable"
+                + (f" (left out: {left_out})" if left_out else "")
+            )
         return "; ".join(parts)
 
     def describe(self) -> dict:
         """What decides the batches, as plain data: a training goes on only with the same."""
         return {
-            name: {"sets": list(source.hashes), "preprocessing": source.preprocessing.hash, "rows": len(self.rows[name])}
+            name: {
+                "sets": list(source.hashes),
+                "preprocessing": source.preprocessing.hash,
+                "rows": len(self.rows[name]),
+            }
             for name, source in self.sources.items()
         }
 
@@ -129,7 +134,7 @@ class Stream:
         return {column: np.concatenate([part[column] for part in parts]) for column in parts[0]}
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[list[Part]]:
-        """This process's share of the batches of an epoch, each in `accumulate` parts.
+        """The share that this process has of the batches of an epoch, each in `accumulate` parts.
 
         Parameters
         ----------
@@ -175,8 +180,12 @@ class Stream:
             read = {name: array[whole:].copy() for name, array in read.items()}
 
     def _looked_at(self) -> np.ndarray:
-        """Which of the held-out rows: whole parts of a batch, so that all processes have as many, or one part that is not whole."""
-        part, most, size = self.settings.batch_size // self.settings.accumulate, self.settings.validation_batches, self.n_held_out
+        """Which of the held-out rows: whole parts of a batch, so that all processes have as many, or one part that is not."""
+        part, most, size = (
+            self.settings.batch_size // self.settings.accumulate,
+            self.settings.validation_batches,
+            self.n_held_out,
+        )
         n = size // part * part if size >= part else size // Ranks.current().size * Ranks.current().size
         if most is not None:
             n = min(n, most * self.settings.batch_size)
@@ -188,7 +197,7 @@ class Stream:
         return np.sort(np.random.default_rng([self.settings.seed, 1]).permutation(size)[:n])
 
     def held_out(self) -> Iterator[Part]:
-        """This process's share of the validation spectra, in parts of the same size as in training; they never change."""
+        """The share that this process has of the validation spectra, in parts of the same size as in training; they never change."""
         ranks, part = Ranks.current(), self.settings.batch_size // self.settings.accumulate
         for low in range(0, len(self.validation), part):
             together = self.validation[low : low + part]
@@ -231,7 +240,10 @@ class Stream:
         seeds = seeds_of_rows(self.settings.seed, epoch, torch.from_numpy(rows))
         size = len(rows) // parts
         return [
-            Part({name: torch.from_numpy(array[low : low + size]) for name, array in arrays.items()}, seeds[low : low + size])
+            Part(
+                {name: torch.from_numpy(array[low : low + size]) for name, array in arrays.items()},
+                seeds[low : low + size],
+            )
             for low in range(0, size * parts, size)
         ]
 
