@@ -10,8 +10,8 @@ from transtar.networks.alignment_settings import AlignmentSettings
 from transtar.networks.lrs import LRSSettings
 from transtar.networks.xp_autoencoder import XPSettings
 
-LRS = LRSSettings(width=16, layers=1, heads=2, token=200, stride=100, positions=20, chunks=2, chunk_tokens=2)
-XP = XPSettings(hidden=12, latent=10, blocks=1)
+LRS = LRSSettings(width=32, layers=1, heads=2, token=200, stride=100, positions=20, chunks=2, chunk_tokens=2)
+XP = XPSettings(hidden=32, latent=24, blocks=1)
 
 SETTINGS = {
     "base": AlignmentSettings("base", width=8, heads=2, block=12),

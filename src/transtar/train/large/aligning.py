@@ -25,6 +25,9 @@ NEGATIVES = ("all", "process")
 TERMS = ("contrast", "lrs_back", "xp_back", "to_lrs", "to_xp")
 """Of the loss: of 'base' only the first."""
 
+GIVEN = "_given"
+"""Behind the name of a side, in a batch: what its encoder makes of the spectra, where that was made before."""
+
 
 class Aligning(Objective):
     """Embeddings of both spectra of a star close to each other, and spectra that the decoders give close to the true ones.
@@ -85,7 +88,7 @@ class Aligning(Objective):
 
     def forward(self, batch: Batch, row_seeds: Tensor) -> dict[str, Tensor]:
         """Sums of the terms over pairs of spectra 'lrs' and 'xp'; see `Objective.forward`."""
-        embeddings = {name: self._embedding(batch[name], name) for name in SIDES}
+        embeddings = {name: self._embedding(batch, name) for name in SIDES}
         terms = {"contrast": self._contrast(embeddings).sum()}
         if self.crossings is not None:
             targets = self.targets(batch)
@@ -96,11 +99,14 @@ class Aligning(Objective):
                 terms[f"to_{name}"] = mean_absolute(across, targets[f"to_{name}"]).sum()
         return terms
 
-    def _embedding(self, flux: Tensor, name: str) -> Tensor:
-        network = self._side(name)
-        with torch.no_grad():
-            given = network.given((flux - getattr(self, f"{name}_flux_mean")) / getattr(self, f"{name}_flux_std"))
-        return network.of_given(given)
+    def _embedding(self, batch: Batch, name: str) -> Tensor:
+        held = batch.get(name + GIVEN)
+        return self._side(name).of_given(self.given(batch[name], name) if held is None else held)
+
+    @torch.no_grad()
+    def given(self, flux: Tensor, name: str) -> Tensor:
+        """What the encoder of a side makes of spectra (n, n_grid), which never changes: tokens or a vector of each."""
+        return self._side(name).given((flux - getattr(self, f"{name}_flux_mean")) / getattr(self, f"{name}_flux_std"))
 
     def _contrast(self, embeddings: dict[str, Tensor]) -> Tensor:
         one, other = (unit(embeddings[name][:, : self.width]) for name in SIDES)
