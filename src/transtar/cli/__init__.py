@@ -13,7 +13,7 @@ from ..version import __version__
 from .arguments import HelpWithDefaults, Parser, plain_output
 
 VERBS = (
-    "simulate", "fetch", "select", "calibrate", "prepare", "embed", "pretrain", "finetune", "predict", "evaluate", "explain",
+    "simulate", "fetch", "select", "calibrate", "prepare", "embed", "pretrain", "align", "finetune", "predict", "evaluate", "explain",
     "study", "models", "info",
 )  # fmt: skip
 
