@@ -10,7 +10,16 @@ import argparse
 
 from ..errors import SettingsError, shown
 from . import arguments as values
-from .common import add_columns, add_training, advance, epoch_bar, given_training, parse_assignments, run_in_processes, say
+from .common import (
+    add_columns,
+    add_training,
+    advance,
+    epoch_bar,
+    given_training,
+    parse_assignments,
+    run_in_processes,
+    say,
+)
 
 HELP = "two encoders to one space, where LRS and XP spectra of a star lie together"
 
@@ -56,7 +65,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="other settings of the training: precision=bf16, steps=1000, checkpoint_minutes=5; a wrong key lists them all",
     )
-    parser.add_argument("--out", required=True, type=values.path, help="folder of the alignment, beside which OUT.training is")
+    parser.add_argument(
+        "--out", required=True, type=values.path, help="folder of the alignment, beside which OUT.training is"
+    )
     add_training(
         parser,
         "as --size says if not given",

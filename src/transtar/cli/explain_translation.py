@@ -12,7 +12,9 @@ HELP = "errors of spectra that an alignment predicts"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--model", required=True, type=values.path, help="folder of an alignment, of variant pr or split")
+    parser.add_argument(
+        "--model", required=True, type=values.path, help="folder of an alignment, of variant pr or split"
+    )
     parser.add_argument(
         "--data", required=True, nargs=2, type=values.path, metavar="SET", help="prepared sets of LRS and of XP spectra"
     )

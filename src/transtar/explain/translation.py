@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -214,9 +215,9 @@ def _pairs(
     """Rows of the pairs that the alignment has not seen."""
     good, where = {}, ", ".join(map(str, sets))
     for side in SIDES:
-        one = prepared[side]
+        one, told = prepared[side], partial(_told, say, side)
         good[side] = np.zeros(len(one), bool)
-        good[side][unseen_rows(one, [alignment.side(side)], split, where, lambda line, side=side: say(f"{side}: {line}"))] = True
+        good[side][unseen_rows(one, [alignment.side(side)], split, where, told)] = True
     good["xp"] &= prepared["xp"].flux[:, reference_of(alignment)] > 0
     lrs, xp = prepared["lrs"].columns, prepared["xp"].columns
     ids = lrs["id"] if table is None else gaia_ids_of(lrs, table, columns)
@@ -228,6 +229,10 @@ def _pairs(
         )
     say(f"{len(rows['lrs']):,} pairs of {int(good['lrs'].sum()):,} LRS and {int(good['xp'].sum()):,} XP spectra")
     return rows
+
+
+def _told(say: Say, side: str, line: str) -> None:
+    say(f"{side}: {line}")
 
 
 def _true(prepared: PreparedSet, rows: np.ndarray, reference: int | None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -253,7 +258,9 @@ def _table(translations: Sequence[Translation]) -> str:
 def format_translations(translations: Sequence[Translation]) -> str:
     """One line per direction: medians over the wavelengths, in per cent of the flux."""
     lines = ["relative errors of predicted spectra, medians over wavelengths, in per cent"]
-    lines.append(f"{'direction':10s} {'pairs':>6s} {'error':>8s} {'bias':>8s} {'scatter':>8s} {'error of the median spectrum':>29s}")
+    lines.append(
+        f"{'direction':10s} {'pairs':>6s} {'error':>8s} {'bias':>8s} {'scatter':>8s} {'error of the median spectrum':>29s}"
+    )
     for one in translations:
         error, bias, scatter, plain = (
             100 * float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
