@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets import PreparedSet, read_set
-from ..datasets.pairs import gaia_ids_of, pairs_of
+from ..datasets.star_pairs import gaia_ids_of, pairs_of
 from ..encoders import Alignment, load_alignment
 from ..encoders.alignment import reference_of
 from ..errors import InputError

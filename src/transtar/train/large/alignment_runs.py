@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...datasets.pairs import gaia_ids_of
+from ...datasets.star_pairs import gaia_ids_of
 from ...datasets.set_files import describe_set
 from ...encoders import Alignment, Encoder, load_alignment, load_encoder, new_alignment, note_of, save_alignment
 from ...encoders.alignment import partner_ranks

@@ -17,7 +17,7 @@ import torch
 
 from ...datasets import validation_split
 from ...datasets.ahead import ahead
-from ...datasets.pairs import pairs_of
+from ...datasets.star_pairs import pairs_of
 from ...errors import InputError, SettingsError
 from ...networks.masking import seeds_of_rows
 from .large_settings import EncoderTraining
