@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from transtar.datasets import add_input, read_set
-from transtar.encoders import save_encoder
+from transtar.encoders import new_encoder, save_encoder
+from transtar.networks import LRSSettings
 
 from ..datasets.test_embed import network
 from .conftest import start
+from .test_inside_encoders import rows
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +20,22 @@ def encoder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("encoders") / "through"
     save_encoder(network(), folder)
     return folder
+
+
+def test_a_transformer_makes_the_input_embed(world, transtar, tmp_path):
+    settings = LRSSettings(width=6, layers=1, heads=2, token=100, stride=50, chunks=3, chunk_tokens=3)
+    save_encoder(new_encoder("lrs", settings, read_set(world.source).preprocessing), tmp_path / "encoder")
+    done = transtar("embed", "--model", tmp_path / "encoder", "--data", world.source, "--out", tmp_path / "set")
+    assert done.code == 0, done.err
+    pretrain = ["pretrain", "--data", tmp_path / "set", "--label", "feh", "--epochs", 2, "--out", tmp_path / "model"]
+    assert transtar(*pretrain, "--input", "embed").code == 0
+    # Of a set without embeddings, the model makes them itself.
+    for data, out in ((tmp_path / "set", "one.csv"), (world.source, "other.csv")):
+        done = transtar("predict", "--model", tmp_path / "model", "--data", data, "--out", tmp_path / out)
+        assert done.code == 0, done.err
+    feh = [[row["feh"] for row in rows(tmp_path / name)] for name in ("one.csv", "other.csv")]
+    np.testing.assert_allclose(*(np.array(values, float) for values in feh), atol=1e-4)
+    assert len(feh[0]) == 40
 
 
 def test_embed_pretrain_finetune_and_predict(world, transtar, encoder, tmp_path):

@@ -128,10 +128,20 @@ def _adaptable(network: nn.Module) -> list[str]:
         return ["0"]
     if not isinstance(network, EncodedNetwork):
         return [name for name, layer in network.named_children() if isinstance(layer, nn.Linear)]
-    encoders = [f"parts.{name}" for name, layer in network.parts.named_modules() if isinstance(layer, nn.Linear)]
+    behind = {id(layer) for part in network.parts.modules() for layer in _behind(part)}
+    encoders = [
+        f"parts.{name}"
+        for name, layer in network.parts.named_modules()
+        if isinstance(layer, nn.Linear) and id(layer) not in behind
+    ]
     core, heads = innermost(network.head)
     root = ".".join(["head", *["base"] * len(heads)])
     return encoders + ([root] if isinstance(core, nn.Linear) else [f"{root}.{name}" for name in _adaptable(core)])
+
+
+def _behind(network: nn.Module) -> list[nn.Module]:
+    """The layers of a network that give tokens or spectra back, behind the embedding: to adapt them would change nothing."""
+    return [layer for name in getattr(network, "BEHIND", ()) for layer in network.get_submodule(name).modules()]
 
 
 def lora_layers(network: nn.Module) -> dict[str, LoRALinear]:

@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from ..checks import MOST_WEIGHTS, check_whole
-from ..errors import SettingsError, shown
+from ..errors import InputError, SettingsError, shown
 from .mlp import build_linear
 from .transformer_blocks import AttentionBlock, build_norm, check_heads, draw_block, draw_linear, draw_normal
 
@@ -23,8 +24,9 @@ POOLINGS = ("mean", "flux-mean")
 STD_FLOOR = 1e-6
 """Standard deviation of the flux that is divided by at least; noise alone is a thousand times that."""
 
-ROWS = 256
-"""Spectra that go through the network together when nothing is to be learnt: memory of attention, not of training."""
+TOGETHER = 1 << 23
+"""Values of tokens in one layer that go through `LRSTransformer.forward` at a time: 74 spectra at the paper's size. Between
+the layers these take some 4 GB while gradients are formed, however many spectra there are."""
 
 _MOST = {"width": 8192, "layers": 128, "heads": 256, "token": 4096, "stride": 4096, "chunks": 4096, "chunk_tokens": 4096,
          "positions": 16384}  # fmt: skip
@@ -148,6 +150,8 @@ def lrs_settings(size: str = "paper", public: bool = False) -> LRSSettings:
 class LRSTransformer(nn.Module):
     """From spectra to embeddings, by tokens that overlap; and from tokens back to what they were.
 
+    `forward` takes any number of spectra at a time. Of more than `TOGETHER` allows, it computes again what gradients need.
+
     Parameters
     ----------
     n_grid : int
@@ -161,6 +165,9 @@ class LRSTransformer(nn.Module):
     SettingsError
         If the spectra are too short or too long for the settings.
     """
+
+    BEHIND = ("back",)
+    """What lies behind the embedding, which does not depend on it."""
 
     def __init__(self, n_grid: int, settings: LRSSettings | None = None, device: str = "cpu"):
         super().__init__()
@@ -176,7 +183,8 @@ class LRSTransformer(nn.Module):
         )
         self.last = build_norm(settings.width, device)
         self.back = build_linear(settings.width, settings.token + 1, device)
-        self.reset_parameters()
+        if device != "meta":
+            self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw all weights anew, as the public network does."""
@@ -207,9 +215,17 @@ class LRSTransformer(nn.Module):
         Tensor, shape (n, width)
             NaN in rows with a NaN.
         """
-        if torch.is_grad_enabled() or len(flux) <= ROWS:
-            return self.pooled(self.tokens(flux))
-        return torch.cat([self.pooled(self.tokens(rows)) for rows in flux.split(ROWS)])
+        together = max(1, TOGETHER // (self.n_tokens * self.settings.width))
+        if len(flux) <= together:
+            return self._embedded(flux)
+        parts = flux.split(together)
+        if not torch.is_grad_enabled():
+            return torch.cat([self._embedded(part) for part in parts])
+        # What is between the layers is computed again for the gradient, part by part.
+        return torch.cat([checkpoint(self._embedded, part, use_reentrant=False) for part in parts])
+
+    def _embedded(self, flux: torch.Tensor) -> torch.Tensor:
+        return self.pooled(self.tokens(flux))
 
     def pooled(self, tokens: torch.Tensor) -> torch.Tensor:
         """Map output tokens (n, n_tokens, width) to embeddings (n, width)."""
@@ -231,8 +247,16 @@ class LRSTransformer(nn.Module):
         Tensor, shape (n, n_tokens, token + 1)
             The first token has log10 of the standard deviation of the flux, at least that of `STD_FLOOR`, its mean where that is
             kept, and zeros; each other one a zero and a slice of the spectrum less its mean, over its standard deviation.
+
+        Raises
+        ------
+        InputError
+            If the spectra have another number of pixels.
         """
         settings = self.settings
+        # Their slices would go through the layers just as well, at positions that were learnt for others.
+        if flux.ndim != 2 or flux.shape[1] != self.n_inputs:
+            raise InputError(f"lrs-transformer: takes spectra of shape (n, {self.n_inputs}), got {tuple(flux.shape)}")
         mean, std = mean_and_std(flux)
         scaled = (flux - mean) / std
         slices = scaled.unfold(1, settings.token, settings.stride)

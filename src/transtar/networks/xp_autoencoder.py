@@ -88,6 +88,9 @@ class XPAutoencoder(nn.Module):
         If the reference lies outside the spectrum.
     """
 
+    BEHIND = ("decode",)
+    """What lies behind the embedding, which does not depend on it."""
+
     def __init__(self, n_grid: int, settings: XPSettings | None = None, device: str = "cpu"):
         super().__init__()
         self.settings = settings = settings or XPSettings()
@@ -104,7 +107,8 @@ class XPAutoencoder(nn.Module):
         self.decode = nn.Sequential(
             build_linear(latent, width, device), *self._blocks(device), build_linear(width, pixels, device)
         )
-        self.reset_parameters()
+        if device != "meta":
+            self.reset_parameters()
 
     def _blocks(self, device: str) -> list[nn.Sequential]:
         width = self.settings.hidden
