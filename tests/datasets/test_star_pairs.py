@@ -13,7 +13,9 @@ some = st.lists(st.tuples(st.integers(-1, 6), st.booleans()), max_size=12)
 
 @given(some, some)
 def test_pairs_are_those_of_equal_ids(left, right):
-    ids, good = ([np.array([one[k] for one in side], kind) for side in (left, right)] for k, kind in ((0, np.int64), (1, bool)))
+    ids, good = (
+        [np.array([one[k] for one in side], kind) for side in (left, right)] for k, kind in ((0, np.int64), (1, bool))
+    )
     rows = pairs_of(ids[0], good[0], ids[1], good[1])
     expected = []
     for row, (star, fine) in enumerate(left):

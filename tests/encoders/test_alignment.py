@@ -111,6 +111,14 @@ def test_the_side_is_that_of_the_preprocessing():
         alignment.side_of(Preprocessing(frame="observed"), "a.set")
 
 
+@pytest.mark.parametrize("side", ["lrs", "xp"])
+def test_gradients_go_through_to_the_spectrum(side):
+    flux = torch.from_numpy(dict(zip(("lrs", "xp"), star_spectra(3), strict=True))[side]).requires_grad_()
+    tiny_alignment("split").side(side).network(flux).square().sum().backward()
+    assert bool(torch.isfinite(flux.grad).all())
+    assert float((flux.grad != 0).float().mean()) > 0.9
+
+
 def test_ranks_of_partners():
     generator = np.random.default_rng(0)
     one, other = generator.normal(size=(2, 30, 5)).astype(np.float32)

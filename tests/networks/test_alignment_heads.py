@@ -3,10 +3,14 @@ import pytest
 import torch
 from torch import nn
 
+from transtar.encoders import untrained
 from transtar.errors import InputError, SettingsError
 from transtar.networks.aligned import AlignedNetwork
 from transtar.networks.alignment_heads import AttentionHead, LatentHead, ResidualMLP, build_head_of
+from transtar.networks.lora import LoRALinear
 from transtar.networks.mlp import count_weights
+
+from ..encoders.aligned import tiny_alignment
 
 
 def random_head(kind="attention", seed=0, **changes):
@@ -41,6 +45,36 @@ def test_attention_is_that_of_torch():
         expected = other(head.query.expand(5, 1, 8), tokens, tokens)[0][:, 0]
         np.testing.assert_allclose(head.attend(tokens), expected, atol=1e-6)
         assert float(expected.std()) > 0.1
+
+
+def test_low_rank_updates_of_keys_and_values_count():
+    head = random_head()
+    tokens = draw(5, 7, 6)
+    with torch.no_grad():
+        nn.init.normal_(head.to_key.bias)
+        before = head(tokens)
+        for name in ("to_query", "to_key", "to_value", "to_output"):
+            adapted = LoRALinear(getattr(head, name), 2, 4.0)
+            setattr(head, name, adapted)
+        np.testing.assert_allclose(head(tokens), before, atol=1e-5)
+        for name in ("to_query", "to_key", "to_value", "to_output"):
+            nn.init.normal_(getattr(head, name).B)
+        updated = head(tokens)
+        for name in ("to_query", "to_key", "to_value", "to_output"):
+            setattr(head, name, getattr(head, name).merge())
+        np.testing.assert_allclose(updated, head(tokens), atol=1e-4)
+    assert not np.allclose(updated, before, atol=0.01)
+
+
+@pytest.mark.parametrize("side", ["lrs", "xp"])
+def test_all_weights_are_drawn_anew(side):
+    encoder = tiny_alignment("split").side(side)
+    with torch.no_grad():
+        for weight in encoder.network.parameters():
+            weight.fill_(7.0)
+    network = untrained(encoder, 3).network
+    assert not any(bool((weight == 7).any()) for weight in network.parameters())
+    assert bool(torch.isfinite(network(torch.rand(2, len(encoder.flux_mean)) + 1)).all())
 
 
 def layer_norm(x, norm):

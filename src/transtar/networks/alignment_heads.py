@@ -91,12 +91,17 @@ class AttentionHead(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the query from a standard normal distribution; projections as attention usually starts (Xavier, no offset)."""
+        """Draw all weights anew: the query from a standard normal distribution, projections after Glorot."""
         nn.init.normal_(self.query)
         for layer in (self.to_query, self.to_key, self.to_value):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
+        self.to_output.reset_parameters()
         nn.init.zeros_(self.to_output.bias)
+        self.norm.reset_parameters()
+        for module in self.mlp.layers:
+            if isinstance(module, nn.Linear):
+                module.reset_parameters()
 
     @property
     def width(self) -> int:
@@ -115,6 +120,8 @@ class AttentionHead(nn.Module):
         """
         each = self.width // self.heads
         query = self.to_query(self.query).view(self.heads, each)
+        if not (isinstance(self.to_key, nn.Linear) and isinstance(self.to_value, nn.Linear)):
+            return self.to_output(self._attend_to_each(query, tokens))
         key = self.to_key.weight.view(self.heads, each, -1)
         # (heads, tokens_width), and what the offset of the keys adds: the same for all tokens.
         looked_for = torch.einsum("he,het->ht", query, key) / sqrt(each)
@@ -124,6 +131,15 @@ class AttentionHead(nn.Module):
         value = self.to_value.weight.view(self.heads, each, -1)
         values = torch.einsum("nht,het->nhe", means, value).flatten(1) + self.to_value.bias
         return self.to_output(values)
+
+    def _attend_to_each(self, query: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """The same with keys and values of all tokens, where their layers are no plain ones, as while LoRA adapts them."""
+        n, n_tokens, _ = tokens.shape
+        key, value = (
+            layer(tokens).view(n, n_tokens, self.heads, -1).transpose(1, 2) for layer in (self.to_key, self.to_value)
+        )
+        queries = query[None, :, None].expand(n, -1, 1, -1)
+        return nn.functional.scaled_dot_product_attention(queries, key, value).flatten(1)
 
     def settings(self) -> dict[str, Any]:
         """Plain data from which `build_head_of` builds it again."""

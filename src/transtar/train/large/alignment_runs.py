@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ...datasets.star_pairs import gaia_ids_of
 from ...datasets.set_files import describe_set
+from ...datasets.star_pairs import gaia_ids_of
 from ...encoders import Alignment, Encoder, load_alignment, load_encoder, new_alignment, note_of, save_alignment
 from ...encoders.alignment import partner_ranks
 from ...encoders.alignment_storage import MARKER, check_alignment_out
