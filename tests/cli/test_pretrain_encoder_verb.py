@@ -93,24 +93,22 @@ def wait_for(path, process):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_command_that_was_ended_goes_on(sets, transtar, start, tmp_path, number):
     out = tmp_path / "encoder"
-    more = ("--set", "checkpoint_steps=5")
-    whole = transtar(*command(sets, tmp_path / "whole", epochs=100)[:-4], "--set", *TINY, "checkpoint_steps=5")
+    whole = transtar(*command(sets, tmp_path / "whole", epochs=20)[:-4], "--set", *TINY, "checkpoint_steps=5")
     assert whole.code == 0, whole.err
-    given = [*command(sets, out, epochs=100)[:-4], "--set", *TINY, more[1]]
+    given = [*command(sets, out, epochs=20)[:-4], "--set", *TINY, "checkpoint_steps=5"]
     process = start(*given)
     wait_for(tmp_path / "encoder.training/checkpoint.json", process)
     os.kill(process.pid, number)
     _, err = process.communicate(timeout=60)
     assert not out.exists()
-    assert process.returncode == {signal.SIGTERM: 143, signal.SIGKILL: -9, signal.SIGINT: 130}[number]
+    assert process.returncode == {signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
     if number != signal.SIGKILL:
         assert "steps are kept; the same command goes on from there" in err
-    assert "initial" not in err
     step = json.loads((tmp_path / "encoder.training/checkpoint.json").read_text())["step"]
-    assert 0 < step < 600
+    assert 0 < step < 120
     assert transtar(*given).code == 0
     assert losses(tmp_path / "encoder.training") == losses(tmp_path / "whole.training")
     assert load_encoder(out).sha256 == load_encoder(tmp_path / "whole").sha256

@@ -22,15 +22,16 @@ def _run(arguments: argparse.Namespace) -> int:
 
     from ..report import save
     from ..report.losses_figure import draw_losses
-    from ..train.large import pretrain_encoder, training_of
+    from ..train.large import Ranks, pretrain_encoder, training_of
 
     size = arguments.size or "small"
     training, network = split_settings(arguments)
     settings = training_of(arguments.encoder, size).with_(training)
-    with tqdm(unit="spectra", desc="look at the spectra", disable=None, leave=False) as bar:
+    is_first = Ranks.current().is_first
+    with tqdm(unit="spectra", desc="look at the spectra", disable=None if is_first else True, leave=False) as bar:
         run = pretrain_encoder(
             arguments.encoder, arguments.data, arguments.out, size, settings, network=network, say=say, looking=advance(bar),
-            progress=epoch_bar("pretrain", unit="step"),
+            progress=epoch_bar("pretrain", unit="step") if is_first else None,
         )  # fmt: skip
     if run is None:
         return 0

@@ -4,6 +4,8 @@ import pytest
 from transtar.errors import SettingsError
 from transtar.train.large import TRAINING_SIZES, EncoderTraining, training_of
 
+from ...test_readme import ROOT
+
 
 @pytest.mark.parametrize(
     ("given", "message"),
@@ -69,3 +71,20 @@ def test_a_size_is_called_by_kind_and_name():
         training_of("lrs", "large")
     with pytest.raises(SettingsError, match="unknown key vis; known keys: lrs, xp"):
         training_of("vis", "small")
+
+
+def test_the_page_says_what_the_sizes_are():
+    text = (ROOT / "docs" / "specclip.md").read_text(encoding="utf-8")
+    columns = [TRAINING_SIZES[kind][size] for kind in ("lrs", "xp") for size in ("small", "paper")]
+
+    def row(begins):
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| {begins}")]
+        return [cell.strip() for cell in line.strip("|").split("|")][1:]
+
+    assert row("length") == [f"{one.epochs} epochs" if one.epochs else f"{one.steps:,} steps" for one in columns]
+    assert row("`--batch-size`") == [str(one.batch_size) for one in columns]
+    warm = ["5 %" if one.warmup_steps is None else f"{one.warmup_steps:,} steps" for one in columns]
+    rates = [f"{one.learning_rate:.0e}".replace("e-0", "e-") for one in columns]
+    assert row("`--lr`") == [f"{rate}, {steps}" for rate, steps in zip(rates, warm, strict=True)]
+    assert row("weight decay") == [str(one.weight_decay) for one in columns]
+    assert row("stops early") == ["no" if one.patience is None else f"after {one.patience} looks" for one in columns]

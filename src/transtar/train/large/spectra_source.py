@@ -12,7 +12,7 @@ from ...datasets import star_names, stream_set, usable
 from ...datasets.set_files import SPECTRA, describe_set
 from ...errors import InputError
 from ...preprocess import Preprocessing, require_same
-from ...tables.parquet import opened
+from ...tables.parquet import footer_hash, opened
 from ...tables.seen_stars import TRAINED_ON_COLUMNS
 
 _BATCH = 4096
@@ -46,6 +46,8 @@ class SpectraSource:
         Why how many cannot be learnt from.
     groups : list
         Where the spectra lie.
+    footers : tuple of str
+        Hash of the footer of each file, which says where everything in it lies, and has checksums.
     """
 
     paths: tuple[Path, ...]
@@ -55,6 +57,7 @@ class SpectraSource:
     hashes: tuple[str, ...]
     left_out: dict[str, int]
     groups: list[_Group]
+    footers: tuple[str, ...]
     _whole: np.ndarray | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -103,11 +106,13 @@ class SpectraSource:
         given = np.empty((len(rows), self.n_grid), np.float32)
         order = np.argsort(rows, kind="stable")
         rising = rows[order]
-        for path in self.paths:
+        for path, footer in zip(self.paths, self.footers, strict=True):
             groups = [group for group in self.groups if group.path == path]
             spans = [np.searchsorted(rising, (group.start, group.start + group.size)) for group in groups]
             if all(low == high for low, high in spans):
                 continue
+            if footer_hash(path / SPECTRA) != footer:
+                raise InputError(f"{path / SPECTRA}: changed while it was trained on; give the command again")
             with opened(path / SPECTRA) as file:
                 for group, (low, high) in zip(groups, spans, strict=True):
                     if low < high:
@@ -175,6 +180,7 @@ def open_source(
         tuple(one["flux_sha256"] for one in described),
         left_out,
         _groups(folders),
+        tuple(footer_hash(path / SPECTRA) for path in folders),
     )
 
 
@@ -209,11 +215,5 @@ def _groups(folders: Sequence[Path]) -> list[_Group]:
 
 
 def _flux_of(file, group: _Group, n_grid: int) -> np.ndarray:
-    where = f"{group.path / SPECTRA}: changed while it was trained on; prepare it again, and give the command again"
-    if group.number >= file.metadata.num_row_groups:
-        raise InputError(where)
     column = file.read_row_group(group.number, columns=["flux"]).column("flux").combine_chunks()
-    flux = column.flatten().to_numpy(zero_copy_only=False)
-    if flux.size != group.size * n_grid:
-        raise InputError(where)
-    return flux.reshape(group.size, n_grid)
+    return column.flatten().to_numpy(zero_copy_only=False).reshape(group.size, n_grid)
