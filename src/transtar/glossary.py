@@ -63,6 +63,16 @@ _KEYS = (
     Column("split", "str", "", "part the star plays: pool (may be trained on) or test"),
 )
 
+_SEARCH = (
+    Column("query_file", "str", "", "name of the file that held the spectrum searched by"),
+    Column("query_id", "int64", "", "the survey's own identifier of the spectrum searched by, -1 where it has none"),
+    Column("query_star", "str", "", "name of the star searched by, empty if unknown"),
+    Column("rank", "int32", "", "place among the nearest of its query, the first is 1"),
+    Column("cosine", "float32", "", "cosine of the embeddings of the spectrum and of that searched by, at most 1"),
+    Column("set_row", "int64", "", "row of the spectrum in the prepared set that was searched, the first is 0"),
+)
+"""Columns of what a search gives; those of `_KEYS` are of the neighbour."""
+
 _LABELS = (
     Column("teff", "float32", "K", "effective temperature", r"$T_\mathrm{eff}$"),
     Column("logg", "float32", "dex", "surface gravity, log10 of cm/s2", r"$\log\,g$"),
@@ -79,7 +89,7 @@ _LABELS = (
 LABELS = tuple(column.name for column in _LABELS)
 """Canonical names of the stellar labels."""
 
-COLUMNS = {column.name: column for column in (*_KEYS, *_LABELS)}
+COLUMNS = {column.name: column for column in (*_KEYS, *_SEARCH, *_LABELS)}
 """Every column by name, but for the derived ones: see `describe`."""
 
 _DERIVED = {

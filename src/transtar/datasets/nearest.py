@@ -140,7 +140,8 @@ class _Best:
         if near.shape[1] > self.k and np.count_nonzero(close) > _CROWD * self.k * len(near):
             kth = np.partition(near, -self.k, axis=1)[:, -self.k]
             close &= near >= (kth - 2 * self.slack)[:, None]
-        return np.nonzero(close)
+        queries, columns = np.nonzero(close)
+        return queries, columns
 
     def _cosines(self, queries: np.ndarray, vectors: np.ndarray, columns: np.ndarray) -> np.ndarray:
         cosines = np.empty(len(queries))
