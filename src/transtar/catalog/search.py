@@ -263,7 +263,7 @@ def _rows(
         "query_file": known["file"][query],
         "query_id": known["id"][query],
         "query_star": known["star"][query] if "star" in known else np.full(len(query), ""),
-        "rank": place + 1,
+        "neighbour_rank": place + 1,
         "cosine": nearest.scores[present],
         "set_row": rows,
         **key_columns(columns, len(rows)),
