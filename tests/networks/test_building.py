@@ -22,7 +22,7 @@ from transtar.networks import (
     describe,
     merge_lora,
 )
-from transtar.networks.building import map_outputs
+from transtar.networks.outputs import map_outputs
 
 
 def test_the_paper_counts_of_weights():

@@ -51,7 +51,7 @@ def embed_set(
     folder : path
         Of the prepared set.
     encoder : Encoder or OutsideEncoder, name or path
-        One that takes native spectra is for `prepare`.
+        One that takes native spectra is for `prepare`. Of an alignment that side is taken whose spectra the set has.
     out : path, optional
         Of the set that has the input; `folder` itself if not given. A new one shares the spectra by hard links; one that is there
         must be of the same spectra.
@@ -77,7 +77,7 @@ def embed_set(
         If the disk is full.
     """
     source, target = Path(folder), Path(folder if out is None else out)
-    encoder = known_encoder(encoder)
+    encoder = known_encoder(_side_of(encoder, source))
     name = encoder.name
     if encoder_is_native(encoder):
         raise SettingsError(
@@ -124,6 +124,16 @@ def embed_set(
         )
     before = f", {n_before:,} of them made before" if n_before else ""
     return f"input '{name}' of {kept.n:,} spectra{before}: {kept.width:,} values each by encoder {wanted[:12]}"
+
+
+def _side_of(encoder: AnyEncoder | str | os.PathLike, source: Path) -> AnyEncoder | str | os.PathLike:
+    """Of the folder of an alignment, that of its encoder which takes spectra like those of the set; else the encoder itself."""
+    from ..encoders.alignment_storage import is_alignment, side_folder
+
+    if not isinstance(encoder, str | os.PathLike) or not is_alignment(encoder):
+        return encoder
+    settings = Preprocessing.from_stored(describe_set(source)["preprocessing"], str(source))
+    return side_folder(encoder, settings, str(source))
 
 
 def _source_of(source: Path, target: Path, description: dict) -> tuple[Path, dict]:

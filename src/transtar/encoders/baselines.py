@@ -84,6 +84,13 @@ def _linear(weight: torch.Tensor) -> nn.Linear:
     return layer
 
 
+def _drawn_as_one(network: nn.Module) -> list[Any]:
+    """The modules that draw their weights, and all within them, by themselves; none of them lies within another."""
+    if hasattr(network, "reset_parameters"):
+        return [network]
+    return [module for child in network.children() for module in _drawn_as_one(child)]
+
+
 def untrained(encoder: Encoder, seed: int, name: str = "random") -> Encoder:
     """An encoder with the layers and scalers of another and weights drawn anew.
 
@@ -105,8 +112,8 @@ def untrained(encoder: Encoder, seed: int, name: str = "random") -> Encoder:
         If a layer does not know how to draw its weights.
     """
     network = copy.deepcopy(encoder.network)
-    drawn: list[Any] = [module for module in network.modules() if hasattr(module, "reset_parameters")]
-    known = {id(weight) for module in drawn for weight in module.parameters(recurse=False)}
+    drawn = _drawn_as_one(network)
+    known = {id(weight) for module in drawn for weight in module.parameters()}
     if any(id(weight) not in known for weight in network.parameters()):
         raise InputError(f"encoder '{encoder.name}' has weights that cannot be drawn anew; take another one's layers")
     with torch.random.fork_rng(devices=[]):

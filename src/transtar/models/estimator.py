@@ -13,8 +13,9 @@ from torch import nn
 from ..arrays import real_array
 from ..encoder_notes import check_notes
 from ..errors import InputError
-from ..networks.building import keep_outputs, network_sizes
+from ..networks.building import network_sizes
 from ..networks.lora import keep_factor_outputs
+from ..networks.outputs import keep_outputs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import torch
 from ..datasets.stars import Stars
 from ..errors import InputError, SettingsError
 from ..models.estimator import Estimator
-from ..networks.building import map_outputs
+from ..networks.outputs import map_outputs
 from .fit import Fit
 from .loop import History, Progress
 from .settings import TrainSettings

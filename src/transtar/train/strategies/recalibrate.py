@@ -11,7 +11,7 @@ import torch
 
 from ...checks import check_real
 from ...errors import SettingsError, shown
-from ...networks.building import map_outputs
+from ...networks.outputs import map_outputs
 from ..record import finished, provenance_step
 from .strategy import Strategy
 
