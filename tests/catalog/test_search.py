@@ -5,15 +5,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transtar.catalog import read_catalog, read_columns, read_metadata, search, search_set
-from transtar.datasets import embed_set, read_set
+from transtar.datasets import SetWriter, embed_set, read_set
+from transtar.datasets.defaults import default_settings
+from transtar.encoders import load_alignment, save_alignment
 from transtar.errors import InputError, MismatchError, SettingsError
 from transtar.glossary import SEARCH_COLUMNS
+from transtar.preprocess import GridSpectra, Preprocessing
 
 from ..datasets.test_embed import network, outside
 from ..datasets.test_nearest import plain
 from ..datasets.test_prepared import BIG, write
+from ..encoders.aligned import star_spectra, tiny_alignment
 
 N, N_OTHER = 20, 9
+
+
+XP = default_settings("gaia-xp")
+
+
+def write_flux(folder, flux, settings, survey):
+    """A set of the spectra, whose identifiers count them."""
+    n = len(flux)
+    spectra = GridSpectra(flux, None, np.ones(n, np.float32), np.ones(n, np.float32), np.zeros(n, np.int32))
+    with SetWriter(folder, settings, {"by": "test"}) as writer:
+        known = {"file": files(n), "id": np.arange(n), "survey": np.full(n, survey), "snr": spectra.snr}
+        writer.append(spectra, known | {"good_fraction": spectra.good_fraction, "flags": spectra.flags})
+        writer.finish(writer.columns() | {"split": np.full(n, "pool")}, [])
 
 
 def files(n):
@@ -168,3 +185,45 @@ def test_sets_with_different_values_per_star(sets, tmp_path):
     width = outside(lambda flux: flux[:, : 3 if len(flux) < 5 else 4])
     with pytest.raises(InputError, match="the queries have 3 values each, the vectors searched 4"):
         search_set(width, sets / "other", tmp_path / "few")
+
+
+@pytest.fixture(scope="module")
+def aligned(tmp_path_factory):
+    """An alignment, and sets of LRS and XP spectra of the same stars, of which one has no XP spectrum."""
+    folder = tmp_path_factory.mktemp("aligned")
+    save_alignment(tiny_alignment("split"), folder / "model", "float32")
+    for name, flux, prepared in zip(("lrs", "xp"), star_spectra(8), (Preprocessing(), XP), strict=True):
+        flux = flux.copy()
+        if name == "xp":
+            flux[2] = np.nan
+        write_flux(folder / name, flux, prepared, name)
+    return folder
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize("ask", ["lrs", "xp"])
+def test_spectra_of_one_kind_find_those_of_the_other(aligned, tmp_path, ask, stored):
+    alignment = load_alignment(aligned / "model")
+    other = "xp" if ask == "lrs" else "lrs"
+    for name in (ask, other):
+        if stored:
+            embed_set(aligned / name, aligned / "model", tmp_path / name)
+    folder = tmp_path if stored else aligned
+    shared = {name: alignment.shared(read_set(aligned / name).flux, name) for name in (ask, other)}
+    assert shared["lrs"].shape == shared["xp"].shape == (8, 8)
+    given = [n for n in range(8) if np.isfinite(shared[ask][n]).all()]
+    scores, rows = plain(shared[ask][given], shared[other], 4)
+    result = search_set(aligned / "model", folder / other, folder / ask, k=4)
+    assert result.columns["query_id"].tolist() == np.repeat(given, 4).tolist()
+    np.testing.assert_allclose(result.columns["cosine"], scores.ravel(), atol=1e-5)
+    assert (result.columns["set_row"] == rows.ravel()).mean() > 0.9
+    assert result.metadata["search"]["encoder"]["name"] == alignment.side(other).name
+    assert result.metadata["search"]["query_encoder"]["name"] == alignment.side(ask).name
+    # Within one kind the same model serves, and there a spectrum is none of its own neighbours.
+    within = search_set(aligned / "model", folder / ask, folder / ask, k=1).columns
+    assert (within["query_id"] != within["id"]).all()
+
+
+def test_an_encoder_of_one_kind_takes_no_spectra_of_the_other(aligned):
+    with pytest.raises(MismatchError, match=r"the encoder 'embed-split' and .*xp were preprocessed differently"):
+        search_set(aligned / "model/lrs", aligned / "lrs", aligned / "xp")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transtar.catalog.search_query import Native, Query, open_queries, read_query
-from transtar.datasets import embed_set, prepare, read_set
+from transtar.datasets import embed_set, open_flow, prepare, read_set
 from transtar.datasets.defaults import default_settings
 from transtar.datasets.set_vectors import SetVectors
 from transtar.datasets.sides import Sides
@@ -18,6 +18,7 @@ from transtar.surveys.gaia_xp import SAMPLING_NM
 
 from ..datasets.test_embed import network, outside
 from ..datasets.test_prepared import BIG, write
+from ..encoders.aligned import tiny_alignment
 from ..made_surveys import FIRST_ID, made_lamost
 
 N = 12
@@ -238,6 +239,15 @@ def test_a_file_of_several_needs_a_row(world, xp, tmp_path, caplog):
     assert "rows of the file that are no spectra of targets are not counted: 1 with broken arrays" in caplog.text
     with pytest.raises(InputError, match="has no row 3; its spectra are counted from 0 to 2"):
         ask(world, f"{xp}:3", **asked)
+
+
+def test_by_an_alignment_a_file_goes_through_the_side_of_its_own_grid(world, xp):
+    alignment = tiny_alignment("split")
+    queries = ask(world, f"{xp}:1", model=alignment, native=Native("gaia-xp"))
+    assert queries.values.shape == (1, alignment.settings.width)
+    batch, spectra = next(open_flow("gaia-xp", [xp], alignment.xp.preprocessing).batches())
+    assert queries.columns["id"].tolist() == batch.ids[1:2].tolist()
+    np.testing.assert_allclose(queries.values, alignment.shared(spectra.flux[1:2], "xp"), rtol=1e-4, atol=1e-5)
 
 
 def test_spectra_that_the_encoder_does_not_take(world, xp, tmp_path):

@@ -70,23 +70,23 @@ def test_one_row_is_made_alone(folder, caplog):
         calls.append(len(flux))
         return flux[:, :3]
 
-    made = row_vector(folder, Sides(outside(encode)), 7)
+    made, _ = row_vector(folder, Sides(outside(encode)), 7)
     assert calls == [1]
     np.testing.assert_array_equal(made, read_set(folder).flux[7:8, :3])
     assert "row 7 is encoded for this search alone" in caplog.text
     embed_set(folder, outside())
     caplog.clear()
-    np.testing.assert_array_equal(row_vector(folder, Sides(outside(encode)), 7), made)
+    np.testing.assert_array_equal(row_vector(folder, Sides(outside(encode)), 7)[0], made)
     assert calls == [1]
     assert not caplog.text
 
 
 def test_of_a_side_only_the_first_values(folder, monkeypatch):
     sides = Sides(outside())
-    monkeypatch.setattr(sides, "_sides", [Side(outside(), 2)])
+    monkeypatch.setattr(sides, "_sides", {"": Side(outside(), 2)})
     with SetVectors(folder, sides) as vectors:
         np.testing.assert_array_equal(vectors.rows(4, 6), read_set(folder).flux[4:6, :2])
-    np.testing.assert_array_equal(row_vector(folder, sides, 4), read_set(folder).flux[4:5, :2])
+    np.testing.assert_array_equal(row_vector(folder, sides, 4)[0], read_set(folder).flux[4:5, :2])
 
 
 def test_embeddings_of_another_encoder_are_refused(folder):

@@ -28,6 +28,7 @@ from .writers import CatalogWriter, check_suffix
 if TYPE_CHECKING:
     from astropy.table import QTable
 
+    from ..encoders import Alignment
     from ..encoders.registry import AnyEncoder
 
 QUERY_BLOCK = 4096
@@ -86,7 +87,7 @@ class Neighbours:
 
 
 def search_set(
-    model: AnyEncoder | str | Path,
+    model: AnyEncoder | Alignment | str | Path,
     data: str | Path,
     query: str | Path | int,
     k: int = 10,
@@ -107,7 +108,8 @@ def search_set(
 
     Parameters
     ----------
-    model : Encoder or OutsideEncoder, name or path
+    model : Encoder, OutsideEncoder or Alignment, name or path
+        Of an alignment each kind of spectra goes through its own side, and what the two share is compared.
     data : path
         Folder of the prepared set that is searched.
     query : str, path or int
@@ -173,6 +175,7 @@ def _noted(vectors: SetVectors, queries: Queries, k: int) -> dict[str, Any]:
 
     return {
         "encoder": note_of(vectors.side.encoder),
+        "query_encoder": note_of(queries.side.encoder),
         "data": str(vectors.folder),
         "flux_sha256": vectors.description["flux_sha256"],
         "query": queries.where,

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from ..datasets import Report, open_flow, tell_no_velocities
-from ..datasets.defaults import default_settings
 from ..datasets.gathering import embed
 from ..datasets.input_writer import same_spectra
 from ..datasets.set_files import DESCRIPTION, columns_of, describe_set, read_stars
 from ..datasets.set_vectors import Progress, SetVectors, row_vector
-from ..datasets.sides import Sides
+from ..datasets.sides import Side, Sides
 from ..errors import InputError, SettingsError, shown
 from ..flags import BAD, count
 from ..preprocess import Preprocessing
@@ -98,11 +97,14 @@ class Queries:
         Given the first and that after the last, their vectors, shape (n, width), float32.
     columns : callable
         Given the same, what is known of them.
+    side : Side
+        That made them.
     first : int, optional
         Row of the first in the set that is searched, if they are of it; the others follow.
     """
 
     where: str
+    side: Side
     n: int
     values: Callable[[int, int], np.ndarray]
     columns: Callable[[int, int], dict[str, np.ndarray]]
@@ -203,7 +205,7 @@ def open_queries(
         native.refuse("an identifier" if query.path is None else "a prepared set")
     if query.id is not None:
         at = _row_of(query.id, data)
-        yield _single(f"identifier {query.id}", data.rows(at, at + 1), data.columns(np.array([at])), at)
+        yield _of_searched(f"identifier {query.id}", at, data)
     elif query.path is not None and not query.is_set:
         yield _of_file(query.path, query.row, sides, native, data)
     elif query.path is not None:
@@ -212,11 +214,11 @@ def open_queries(
         if row is not None and row >= n:
             raise _no_row(query.path, row, n)
         if same_spectra(description, data.description):
-            yield _of_searched(query.path, row, data)
+            yield _all(query.path, data, 0) if row is None else _of_searched(f"{query.path}:{row}", row, data)
         elif row is not None:
             stars = read_stars(query.path, description).slice(row, 1)
             known = columns_of(query.path, stars, description)
-            yield _single(f"{query.path}:{row}", row_vector(query.path, sides, row), known)
+            yield _single(f"{query.path}:{row}", *row_vector(query.path, sides, row), known)
         else:
             with SetVectors(query.path, sides, progress) as vectors:
                 yield _all(query.path, vectors)
@@ -225,6 +227,7 @@ def open_queries(
 def _all(path: Path, vectors: SetVectors, first: int | None = None) -> Queries:
     return Queries(
         str(path),
+        vectors.side,
         len(vectors),
         vectors.rows,
         lambda start, stop: vectors.columns(np.arange(start, min(stop, len(vectors)))),
@@ -232,17 +235,17 @@ def _all(path: Path, vectors: SetVectors, first: int | None = None) -> Queries:
     )
 
 
-def _of_searched(path: Path, row: int | None, data: SetVectors) -> Queries:
-    if row is None:
-        return _all(path, data, 0)
-    return _single(f"{path}:{row}", data.rows(row, row + 1), data.columns(np.array([row])), row)
+def _of_searched(where: str, row: int, data: SetVectors) -> Queries:
+    return _single(where, data.rows(row, row + 1), data.side, data.columns(np.array([row])), row)
 
 
-def _single(where: str, vector: np.ndarray, known: dict[str, np.ndarray], first: int | None = None) -> Queries:
+def _single(
+    where: str, vector: np.ndarray, side: Side, known: dict[str, np.ndarray], first: int | None = None
+) -> Queries:
     if not np.isfinite(vector).all() or not vector.any():
         flags = ", ".join(count(known["flags"])) or "none"
         raise InputError(f"{where}: has no embedding to search by; its flags: {flags}")
-    return Queries(where, 1, lambda start, stop: vector, lambda start, stop: known, first)
+    return Queries(where, side, 1, lambda start, stop: vector, lambda start, stop: known, first)
 
 
 def _no_row(path: Path, row: int | None, n: int) -> InputError:
@@ -268,7 +271,8 @@ def _of_file(path: Path, row: int | None, sides: Sides, native: Native, data: Se
     if native.survey is None:
         raise SettingsError(f"{path}: a file is searched by with the survey that it is of: --survey NAME")
     survey = get_survey(native.survey)
-    encoder = (side := sides.of(default_settings(survey))).encoder
+    side = sides.for_survey(survey)
+    encoder = side.encoder
     prepared = Preprocessing.from_stored(data.description["preprocessing"], str(data.folder))
     settings = encoder.preprocessing or prepared
     flow = open_flow(survey, [path], settings, **native.how)
@@ -302,4 +306,4 @@ def _of_file(path: Path, row: int | None, sides: Sides, native: Native, data: Se
     known = {"file": batch.meta["file"], "id": batch.ids, "flags": spectra.flags}
     if "star" in batch.meta:
         known["star"] = batch.meta["star"]
-    return _single(str(path), side.compared(embed(encoder, spectra, settings, batch)), known)
+    return _single(str(path), side.compared(embed(encoder, spectra, settings, batch)), side, known)

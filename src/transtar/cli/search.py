@@ -1,6 +1,7 @@
 """Find the spectra of a prepared set whose embeddings are nearest to those of a query, by their cosine.
 
-All are compared, block by block. A query that is a spectrum of the set is none of its own neighbours.
+All are compared, block by block. A query that is a spectrum of the set is none of its own neighbours. By an alignment, spectra
+of one kind find those of the other.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ HELP = "the nearest spectra of a prepared set, by what an encoder makes of them"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--model", required=True, metavar="ENCODER", help="the encoder: its name or folder")
+    parser.add_argument(
+        "--model", required=True, metavar="ENCODER", help="the encoder: its name or folder, or that of an alignment"
+    )
     parser.add_argument("--data", required=True, type=values.path, help="prepared set that is searched")
     parser.add_argument(
         "--query",

@@ -117,12 +117,12 @@ def describe_side(folder: Path, sides: Sides) -> tuple[dict[str, Any], Side]:
     """
     description = describe_set(folder)
     preprocessing = Preprocessing.from_stored(description["preprocessing"], str(folder))
-    side = sides.of(preprocessing)
+    side = sides.of(preprocessing, str(folder))
     made_by(side.encoder, preprocessing, str(folder))
     return description, side
 
 
-def row_vector(folder: Path, sides: Sides, row: int) -> np.ndarray:
+def row_vector(folder: Path, sides: Sides, row: int) -> tuple[np.ndarray, Side]:
     """The values that are compared of one spectrum of a set, as `SetVectors` has them; no others are made.
 
     Parameters
@@ -136,6 +136,8 @@ def row_vector(folder: Path, sides: Sides, row: int) -> np.ndarray:
     Returns
     -------
     ndarray, shape (1, n_compared), float32
+    Side
+        Whose encoder makes it.
 
     Raises
     ------
@@ -145,7 +147,7 @@ def row_vector(folder: Path, sides: Sides, row: int) -> np.ndarray:
     description, side = describe_side(folder, sides)
     values = _kept(folder, description, side)
     if values is not None:
-        return side.compared(values(row, row + 1))
+        return side.compared(values(row, row + 1)), side
     _tell_made(folder, side, f"row {row} is")
     start, chosen = 0, None
     # To the end, where the checksums are compared.
@@ -155,7 +157,7 @@ def row_vector(folder: Path, sides: Sides, row: int) -> np.ndarray:
         start += len(part)
     if chosen is None:
         raise InputError(f"{folder}: has no row {row} any more; give the command again")
-    return side.compared(embed(side.encoder, chosen.grid_spectra(), chosen.preprocessing))
+    return side.compared(embed(side.encoder, chosen.grid_spectra(), chosen.preprocessing)), side
 
 
 def _tell_made(folder: Path, side: Side, what: str) -> None:

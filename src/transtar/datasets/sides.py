@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import MismatchError
 from ..preprocess import Preprocessing
+from ..surveys import Survey
+from .defaults import default_settings
 from .making import known_encoder
 
 if TYPE_CHECKING:
+    from ..encoders import Alignment
     from ..encoders.registry import AnyEncoder
 
 
@@ -35,11 +39,11 @@ class Side:
 
 
 class Sides:
-    """The sides of a model: of an encoder the one, whatever the spectra.
+    """The sides of a model: of an encoder the one, whatever the spectra; of an alignment those of both grids.
 
     Parameters
     ----------
-    model : Encoder or OutsideEncoder, name or path
+    model : Encoder, OutsideEncoder or Alignment, name or path
 
     Raises
     ------
@@ -47,18 +51,44 @@ class Sides:
         If there is none, or it cannot be read.
     """
 
-    def __init__(self, model: AnyEncoder | str | os.PathLike):
-        self._sides = [Side(known_encoder(model))]
+    def __init__(self, model: AnyEncoder | Alignment | str | os.PathLike):
+        from ..encoders import Alignment, is_alignment, load_alignment
 
-    def of(self, preprocessing: Preprocessing) -> Side:
+        if isinstance(model, str | os.PathLike) and is_alignment(model):
+            model = load_alignment(model)
+        if isinstance(model, Alignment):
+            # Of what both sides share alone, spectra of the two kinds can be compared.
+            n_shared = model.settings.width
+            self._sides = {one.preprocessing.grid: Side(one, n_shared) for one in (model.lrs, model.xp)}
+        else:
+            self._sides = {"": Side(known_encoder(model))}
+
+    def of(self, preprocessing: Preprocessing, where: str) -> Side:
         """The side for spectra that are prepared so; whether it takes them is for `made_by` to say.
 
         Parameters
         ----------
         preprocessing : Preprocessing
+        where : str
+            What is prepared so, for the message.
 
         Returns
         -------
         Side
+
+        Raises
+        ------
+        MismatchError
+            If there are two, and neither is for the grid.
         """
-        return self._sides[0]
+        if not (side := self._sides.get("") or self._sides.get(preprocessing.grid)):
+            grids = " and ".join(f"'{grid}'" for grid in self._sides)
+            raise MismatchError(
+                f"{where}: on the grid '{preprocessing.grid}'; the alignment takes spectra on the grids {grids}"
+            )
+        return side
+
+    def for_survey(self, survey: Survey) -> Side:
+        """The side for native spectra: that of the survey's own grid, if there are two, else the first."""
+        first = next(iter(self._sides.values()))
+        return self._sides.get(default_settings(survey).grid, first)
