@@ -44,7 +44,7 @@ def advance(bar: Any) -> Callable[[int, int], None]:
     return progress
 
 
-def epoch_bar(description: str, line_every: float | None = None):
+def epoch_bar(description: str, line_every: float | None = None, unit: str = "epoch"):
     """A callback ``(epoch, n_epochs, training_loss, validation_loss)`` that draws a progress bar.
 
     Where there is no terminal nothing is shown; with `line_every` a line at most every so many seconds, for what takes minutes.
@@ -52,7 +52,7 @@ def epoch_bar(description: str, line_every: float | None = None):
     from tqdm import tqdm
 
     terminal = sys.stderr.isatty()
-    bar = tqdm(desc=description, unit="epoch", disable=not terminal, leave=False)
+    bar = tqdm(desc=description, unit=unit, disable=not terminal, leave=False)
     started = last = time.monotonic()
 
     def show(epoch: int, n_epochs: int, training_loss: float, validation_loss: float) -> None:
@@ -60,14 +60,15 @@ def epoch_bar(description: str, line_every: float | None = None):
         bar.total = n_epochs
         losses = {"validation": validation_loss, "training": training_loss}
         known = next((f"{name} loss {loss:.4f}" for name, loss in losses.items() if isfinite(loss)), "")
-        bar.set_postfix_str(known, refresh=False)
+        if known:
+            bar.set_postfix_str(known, refresh=False)
         bar.update(epoch - bar.n)
         if epoch >= n_epochs:
             bar.close()
         now = time.monotonic()
         if line_every is not None and not terminal and now - last > line_every:
             last = now
-            say(f"{description}: {epoch} of {n_epochs} epochs in {now - started:.0f} s")
+            say(f"{description}: {epoch} of {n_epochs} {unit}s in {now - started:.0f} s")
 
     return show
 
@@ -172,11 +173,13 @@ def read_stated(arguments: argparse.Namespace):
     return Stated(arguments.medium or "", arguments.frame or "", arguments.unit or "")
 
 
-def add_training(parser: argparse.ArgumentParser, epochs: str, rate: str, held_out: str) -> None:
+def add_training(
+    parser: argparse.ArgumentParser, epochs: str, rate: str, held_out: str, batch: str = "32 if not given"
+) -> None:
     """Arguments of every verb that trains; the texts say what is taken where an option is not given."""
     parser.add_argument("--epochs", type=values.Whole(1, MOST_EPOCHS), help=f"passes over the training stars; {epochs}")
     parser.add_argument("--lr", type=values.positive, help=f"learning rate; {rate}")
-    parser.add_argument("--batch-size", type=values.many, help="stars in one step; 32 if not given")
+    parser.add_argument("--batch-size", type=values.many, help=f"stars in one step; {batch}")
     parser.add_argument(
         "--validation-fraction",
         type=values.Real(0, 0.9),
@@ -195,3 +198,33 @@ def given_training(arguments: argparse.Namespace) -> dict[str, Any]:
         for setting, option in TRAINING_OPTIONS.items()
     }
     return {setting: value for setting, value in values_given.items() if value is not None}
+
+
+def run_in_processes(device: str, work: Callable[[], int]) -> int:
+    """Do the work of a verb in the processes that `torchrun` has started; what all suffer from, the first one tells.
+
+    Parameters
+    ----------
+    device : str
+        As of ``--device``.
+    work : callable
+        Returns the exit status.
+
+    Returns
+    -------
+    int
+        The exit status of this process.
+    """
+    from ..processes import Ended
+    from ..train.large import joined_processes
+    from ..train.large.ranks import OtherProcessFailed
+
+    with joined_processes(device) as ranks:
+        try:
+            return work()
+        except OtherProcessFailed:
+            return 1
+        except KeyboardInterrupt as interrupt:
+            if ranks.is_first:
+                raise
+            return 128 + interrupt.number if isinstance(interrupt, Ended) else 130

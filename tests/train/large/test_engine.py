@@ -170,14 +170,14 @@ def test_a_folder_of_something_else_is_left_alone(folder, tmp_path):
 
 def test_a_training_that_diverges_says_so_and_can_begin_anew(folder, tmp_path):
     settings = quick(learning_rate=1e18, clip=None, checkpoint_steps=1)
-    with pytest.raises(TranstarError, match="diverged at step .* lower learning rate"):
+    with pytest.raises(TranstarError, match=r"diverged at step .* lower learning rate"):
         train(folder, settings, tmp_path / "run")
     train(folder, quick(epochs=1), tmp_path / "run")
 
 
 def test_it_stops_early_and_keeps_the_best_weights(folder):
     settings = quick(epochs=50, learning_rate=1e-9, min_delta=1.0, patience=3)
-    one, history = train(folder, settings)
+    _, history = train(folder, settings)
     assert history.stopped_early
     assert history.step == 3
     losses = history.losses("validation_loss")

@@ -1,5 +1,6 @@
 """Training on sets larger than memory, by one process or many: encoders, and what aligns them."""
 
+from .encoder_runs import EncoderRun, pretrain_encoder, training_of
 from .engine import train_large
 from .large_history import LargeHistory
 from .large_settings import TRAINING_SIZES, EncoderTraining
@@ -13,6 +14,7 @@ __all__ = [
     "TRAINING_SIZES",
     "Autoencoding",
     "Batch",
+    "EncoderRun",
     "EncoderTraining",
     "LargeHistory",
     "MaskedSegments",
@@ -26,6 +28,8 @@ __all__ = [
     "gather_rows",
     "joined_processes",
     "open_source",
+    "pretrain_encoder",
     "run_folder_of",
     "train_large",
+    "training_of",
 ]

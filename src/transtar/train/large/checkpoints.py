@@ -6,6 +6,7 @@ kill at any moment leaves a checkpoint that is whole, the last or the one before
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,8 @@ STATE = "checkpoint.json"
 TENSORS = "checkpoint-*.safetensors"
 
 REMEDY = "delete the folder, and the training begins anew"
+
+_NAME = re.compile(r"checkpoint-[0-9]{1,12}\.safetensors")
 
 _KEYS = {"step", "file", "sha256_of_file", "state", "sha256"}
 
@@ -83,7 +86,8 @@ def load_checkpoint(
     if not path.is_file():
         return None
     content = read_json(path)
-    if not isinstance(content, dict) or set(content) != _KEYS:
+    # Nothing outside the folder is ever opened.
+    if not isinstance(content, dict) or set(content) != _KEYS or not _NAME.fullmatch(str(content["file"])):
         raise InputError(f"{path}: not a checkpoint of this transtar; {REMEDY}")
     check_seal(content, path, REMEDY)
     file = folder / content["file"]

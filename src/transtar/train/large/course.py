@@ -67,6 +67,7 @@ class Course:
 
     @property
     def is_done(self) -> bool:
+        """Whether all steps are done, or it has stopped early."""
         return self.history.step >= self.n_steps or self.history.stopped_early
 
     def _zeros(self) -> Tensor:
@@ -95,6 +96,8 @@ class Course:
                     self._count(time.monotonic() - began)
                     if at_check:
                         self._check()
+                    else:
+                        self._show(math.nan, math.nan)
                     if asked or self.is_done or self._is_due(saved):
                         self._save()
                         saved = time.monotonic()
@@ -207,9 +210,11 @@ class Course:
             self._judge(row["validation_loss"])
         if self.run is not None:
             self.run.write_losses(list(row), [list(one.values()) for one in history.rows])
+        self._show(*(math.nan if row[name] is None else row[name] for name in ("train_loss", "validation_loss")))
+
+    def _show(self, training: float, validation: float) -> None:
         if self.progress is not None and self.ranks.is_first:
-            numbers = (math.nan if row[name] is None else row[name] for name in ("train_loss", "validation_loss"))
-            self.progress(history.step, self.n_steps, *numbers)
+            self.progress(self.history.step, self.n_steps, training, validation)
 
     def _total(self, means: list[float]) -> float:
         return sum(weight * mean for weight, mean in zip(self.objective.weights.values(), means, strict=True))

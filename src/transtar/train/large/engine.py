@@ -49,8 +49,8 @@ def train_large(
     folder : path, optional
         Of the training; see `RunFolder`. Without one nothing is written.
     progress : callable, optional
-        Called in the first process after every look with steps done, steps in all, training loss and validation loss (NaN where
-        there is none).
+        Called in the first process as the training goes on, with steps done, steps in all, training loss and validation loss; NaN
+        where there is none, and between two looks at the validation spectra.
     finish : callable, optional
         Called in the first process at the end, to write the result; returns what the folder's record keeps of it. Until it has
         returned, the checkpoint stays.

@@ -43,6 +43,19 @@ class LargeHistory:
         """Spectra per second of training, over all processes."""
         return self.n_samples / self.seconds if self.seconds else math.nan
 
+    def __str__(self) -> str:
+        """One line: how long it was, and how far the loss fell."""
+        kind = "training" if self.best_step is None else "validation"
+        column = "train_loss" if self.best_step is None else "validation_loss"
+        known = [row[column] for row in self.rows if row[column] is not None]
+        last = known[-1:] if self.best_loss is None else [self.best_loss]
+        kept = "" if self.best_step is None else f", that of step {self.best_step:,} kept"
+        fell = f"{kind} loss from {known[0]:.4g} to {last[0]:.4g}{kept}" if known else "no losses"
+        early = ", stopped early" if self.stopped_early else ""
+        return (
+            f"{self.step:,} of {self.n_steps:,} steps{early}; {fell}; {self.samples_per_second:,.0f} spectra per second"
+        )
+
     def losses(self, name: str = "train_loss") -> list[float]:
         """A column of the rows; NaN where it has no value."""
         return [math.nan if row.get(name) is None else row[name] for row in self.rows]

@@ -13,6 +13,7 @@ from torch import distributed
 
 from ...devices import check_device
 from ...errors import SettingsError, TranstarError, shown
+from ...telling import LOGGER
 
 T = TypeVar("T")
 
@@ -73,7 +74,7 @@ class Ranks:
 
 @contextmanager
 def joined_processes(device: str) -> Iterator[Ranks]:
-    """Join the processes that `torchrun` has started; alone without it.
+    """Join the processes that `torchrun` has started; alone without it. Of several the first alone tells anything.
 
     Parameters
     ----------
@@ -100,9 +101,12 @@ def joined_processes(device: str) -> Iterator[Ranks]:
     if kind == "cuda":
         torch.cuda.set_device(Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])).device(device))
     distributed.init_process_group("nccl" if kind == "cuda" else "gloo")
+    ranks, was_disabled = Ranks.current(), LOGGER.disabled
+    LOGGER.disabled = was_disabled or not ranks.is_first
     try:
-        yield Ranks.current()
+        yield ranks
     finally:
+        LOGGER.disabled = was_disabled
         distributed.destroy_process_group()
 
 

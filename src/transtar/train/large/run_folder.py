@@ -21,7 +21,9 @@ RECORD, LOSSES = "run.json", "losses.csv"
 
 FORMAT, FORMAT_VERSION = "transtar-training", 1
 
-RUN = Marker(RECORD, "the folder of a training", files=(RECORD, LOSSES, STATE, TENSORS), says={"format": FORMAT})
+RUN = Marker(
+    RECORD, "the folder of a training", files=(RECORD, LOSSES, STATE, TENSORS, "losses.*"), says={"format": FORMAT}
+)
 """How such a folder is known."""
 
 

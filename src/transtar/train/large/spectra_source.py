@@ -10,7 +10,7 @@ import numpy as np
 
 from ...datasets import star_names, stream_set, usable
 from ...datasets.set_files import SPECTRA, describe_set
-from ...errors import InputError, MismatchError
+from ...errors import InputError
 from ...preprocess import Preprocessing, require_same
 from ...tables.parquet import opened
 from ...tables.seen_stars import TRAINED_ON_COLUMNS
@@ -147,14 +147,8 @@ def open_source(
         If they were prepared differently.
     """
     folders = tuple(Path(path) for path in paths)
-    if len({path.resolve() for path in folders}) < len(folders):
-        raise InputError(f"{', '.join(map(str, folders))}: a set comes twice")
+    preprocessing = preprocessing_of(folders)
     described = [describe_set(path) for path in folders]
-    settings = [
-        Preprocessing.from_stored(one["preprocessing"], str(path)) for one, path in zip(described, folders, strict=True)
-    ]
-    for path, other in zip(folders[1:], settings[1:], strict=True):
-        require_same(settings[0], str(folders[0]), other, str(path))
     n_all = sum(one["n_spectra"] for one in described)
     left_out = {"not in the pool": 0, "flagged bad or without flux": 0, "not fit for this encoder": 0}
     columns: list[dict[str, np.ndarray]] = []
@@ -175,13 +169,32 @@ def open_source(
                 progress(sum(map(len, masks)), n_all)
     return SpectraSource(
         folders,
-        settings[0],
+        preprocessing,
         np.concatenate(masks),
         {name: np.concatenate([part[name] for part in columns]) for name in columns[0]},
         tuple(one["flux_sha256"] for one in described),
         left_out,
         _groups(folders),
     )
+
+
+def preprocessing_of(paths: Sequence[str | Path]) -> Preprocessing:
+    """The one preprocessing of several prepared sets.
+
+    Raises
+    ------
+    InputError
+        If one is no prepared set, or comes twice.
+    MismatchError
+        If they were prepared differently.
+    """
+    folders = [Path(path) for path in paths]
+    if len({path.resolve() for path in folders}) < len(folders):
+        raise InputError(f"{', '.join(map(str, folders))}: a set comes twice")
+    settings = [Preprocessing.from_stored(describe_set(path)["preprocessing"], str(path)) for path in folders]
+    for path, other in zip(folders[1:], settings[1:], strict=True):
+        require_same(settings[0], str(folders[0]), other, str(path))
+    return settings[0]
 
 
 def _groups(folders: Sequence[Path]) -> list[_Group]:
@@ -204,22 +217,3 @@ def _flux_of(file, group: _Group, n_grid: int) -> np.ndarray:
     if flux.size != group.size * n_grid:
         raise InputError(where)
     return flux.reshape(group.size, n_grid)
-
-
-def require_grid(source: SpectraSource, xp: bool) -> None:
-    """Refuse sets of another grid than an encoder takes.
-
-    Parameters
-    ----------
-    source : SpectraSource
-    xp : bool
-        Whether it takes XP spectra, on the grid 'xp', or others.
-
-    Raises
-    ------
-    MismatchError
-    """
-    grid = source.preprocessing.grid
-    if (grid == "xp") != xp:
-        wanted = "of Gaia XP spectra, on the grid 'xp'" if xp else "on a grid of resolved spectra"
-        raise MismatchError(f"{source.names}: on the grid '{grid}'; this encoder takes sets {wanted}")

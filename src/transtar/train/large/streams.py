@@ -202,7 +202,7 @@ class Stream:
         return np.sort(np.random.default_rng([self.settings.seed, 1]).permutation(size)[:n])
 
     def held_out(self) -> Iterator[Part]:
-        """The share that this process has of the validation spectra, in parts of the same size as in training; they never change."""
+        """The share that this process has of the validation spectra, in parts as large as in training; they never change."""
         ranks, part = Ranks.current(), self.settings.batch_size // self.settings.accumulate
         for low in range(0, len(self.validation), part):
             together = self.validation[low : low + part]
@@ -272,7 +272,7 @@ class SetStream(Stream):
 class PairedStream(Stream):
     """Pairs of an LRS and an XP spectrum of the same star, by the names 'lrs' and 'xp'; ids are compared exactly.
 
-    A survey's own identifiers are seldom those of Gaia, which XP spectra have: `gaia_ids` says what Gaia calls its stars.
+    A survey's own identifiers are seldom those of Gaia, which XP spectra have: `xp_ids` says what Gaia calls its stars.
 
     Of a star with several spectra each LRS spectrum makes a pair with its first XP spectrum.
 
@@ -280,8 +280,8 @@ class PairedStream(Stream):
     ----------
     lrs, xp : SpectraSource
     settings : EncoderTraining
-    gaia_ids : ndarray, shape (n_lrs,), int64, optional
-        By which the LRS spectra are known to the XP spectra, -1 where unknown; by default their own ids.
+    xp_ids : ndarray, shape (n_lrs,), int64, optional
+        Of the XP spectrum that belongs to each LRS spectrum, negative where there is none; by default the LRS spectrum's own id.
 
     Attributes
     ----------
@@ -295,9 +295,11 @@ class PairedStream(Stream):
     """
 
     def __init__(
-        self, lrs: SpectraSource, xp: SpectraSource, settings: EncoderTraining, gaia_ids: np.ndarray | None = None
+        self, lrs: SpectraSource, xp: SpectraSource, settings: EncoderTraining, xp_ids: np.ndarray | None = None
     ):
-        rows = pairs_of(lrs.columns["id"] if gaia_ids is None else gaia_ids, lrs.good, xp.columns["id"], xp.good)
+        if xp_ids is not None and len(xp_ids) != len(lrs):
+            raise InputError(f"{len(xp_ids)} identifiers of XP spectra for {len(lrs)} LRS spectra; give one for each")
+        rows = pairs_of(lrs.columns["id"] if xp_ids is None else xp_ids, lrs.good, xp.columns["id"], xp.good)
         self.n_pairs = len(rows["lrs"])
         self.n_without_xp = int(lrs.good.sum()) - self.n_pairs
         self.n_without_lrs = int(xp.good.sum()) - len(np.unique(rows["xp"]))
