@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from transtar.datasets import add_input, embed_set, read_set
+from transtar.datasets import SetWriter, add_input, embed_set, read_set
 from transtar.datasets import embed as embed_module
 from transtar.datasets.set_vectors import SetVectors, row_vector
 from transtar.datasets.sides import Side, Sides
@@ -13,7 +13,7 @@ from transtar.errors import InputError, MismatchError, SettingsError, TranstarEr
 from transtar.preprocess import Preprocessing
 
 from .test_embed import network, outside
-from .test_prepared import write
+from .test_prepared import columns_of, spectra, write
 
 N = 23
 
@@ -154,3 +154,12 @@ def test_a_full_disk_is_one_line(folder, monkeypatch):
         monkeypatch.setattr(tempfile, "tempdir", str(folder / "nowhere"))
         with pytest.raises(TranstarError, match=r"embeddings cannot be kept here for the search .* TMPDIR"):
             vectors.rows(0, 1)
+
+
+def test_a_set_of_no_spectra_is_refused(tmp_path):
+    part = spectra(1).select(slice(0))
+    with SetWriter(tmp_path / "empty", Preprocessing(), {"by": "test"}) as writer:
+        writer.append(part, columns_of(part))
+        writer.finish(writer.columns() | {"split": np.empty(0, str)}, [])
+    with pytest.raises(InputError, match="empty: has no spectra"):
+        SetVectors(tmp_path / "empty", Sides(outside()))
