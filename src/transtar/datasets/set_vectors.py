@@ -61,10 +61,10 @@ class SetVectors:
         self.folder, self._progress = folder, progress
         self.description, self.side = describe_side(folder, sides)
         self.stars = read_stars(folder, self.description)
-        # Of no row: whether the columns are of the right kind is said before the work.
-        columns_of(folder, self.stars.slice(0, 0), self.description)
         if not len(self):
             raise InputError(f"{folder}: has no spectra")
+        # Of no row: whether the columns are of the right kind is said before the work.
+        columns_of(folder, self.stars.slice(0, 0), self.description)
         self._values = _kept(folder, self.description, self.side)
         self._stack = ExitStack()
 
