@@ -68,6 +68,7 @@ bench: $(VENV)/.test  ## compare speed with what a user would write otherwise
 	$(BIN)/python -m benchmarks.fleet
 	$(BIN)/python -m benchmarks.emulator
 	$(BIN)/python -m benchmarks.mmd
+	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.landscape
 	$(BIN)/python -m benchmarks.velocity
 

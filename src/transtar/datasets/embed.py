@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -101,7 +101,7 @@ def embed_set(
     with KeptRows(target.parent, _key(description, noted["provenance"]), description["n_spectra"], BLOCK) as kept:
         n_before = kept.n_done
         try:
-            _make(kept, encoder, source, progress)
+            make_embeddings(kept, encoder, source, progress)
             noted["n_inputs"] = kept.width
             put_input(source, target, description, name, noted, lambda path: same_file(kept.path, path))
         except KeyboardInterrupt:
@@ -188,8 +188,50 @@ def _key(description: Mapping, provenance: Mapping) -> str:
     return hashlib.sha256(json.dumps([BLOCK, *of_set, note["name"], note["sha256"]]).encode()).hexdigest()
 
 
-def _make(kept: KeptRows, encoder: AnyEncoder, source: Path, progress: Callable[[int, int], None] | None) -> None:
-    """Encode the blocks that are not made yet; all of the set is read, so that its checksums are compared."""
+class Rows(Protocol):
+    """What takes up the rows of an embedding, such as `KeptRows`."""
+
+    @property
+    def n(self) -> int:
+        """Rows in all."""
+
+    @property
+    def n_done(self) -> int:
+        """Rows that are made."""
+
+    @property
+    def width(self) -> int:
+        """Values of each row; 0 while none is made."""
+
+    def append(self, values: np.ndarray) -> None:
+        """Add the rows of the next block, shape (n, width), float32."""
+
+    def discard(self) -> None:
+        """Have them deleted at the end."""
+
+
+def make_embeddings(
+    kept: Rows, encoder: AnyEncoder, source: Path, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Encode the blocks that are not made yet; all of the set is read, so that its checksums are compared.
+
+    Parameters
+    ----------
+    kept : Rows
+    encoder : Encoder or OutsideEncoder
+        One that takes spectra on the grid.
+    source : Path
+        The prepared set.
+    progress : callable, optional
+        As of `embed_set`.
+
+    Raises
+    ------
+    InputError
+        If the set is damaged, the encoder fails, or no spectrum has a flux.
+    MismatchError
+        If the set was prepared otherwise than the encoder takes its spectra.
+    """
     end = 0
     unknown: list[int] = []
     for block in _blocks(_read(source, kept)):
@@ -213,7 +255,7 @@ def _make(kept: KeptRows, encoder: AnyEncoder, source: Path, progress: Callable[
         raise InputError(f"{source}: {end:,} spectra where {kept.n:,} were expected; give the command again")
 
 
-def _read(source: Path, kept: KeptRows) -> Iterator[PreparedSet]:
+def _read(source: Path, kept: Rows) -> Iterator[PreparedSet]:
     """The spectra in batches; of a set that turns out to be damaged nothing stays that would be taken up."""
     try:
         yield from stream_set(source, BLOCK)
