@@ -1,7 +1,8 @@
-"""Checkpoints of torch (.ckpt, .pt, .pth): the tensors in them, read without running anything, and nothing larger than is asked for.
+"""Checkpoints of torch (.ckpt, .pt, .pth): their tensors, read without running anything, and nothing larger than is asked for.
 
-Source: the layout that `torch.save` has written since torch 1.6: a ZIP archive without compression whose members lie in one folder,
-``data.pkl`` (names, shapes and all else, see `checkpoint_pickle`), ``data/KEY`` (the numbers of one storage), ``byteorder``, ``version``.
+Source: the layout that `torch.save` has written since torch 1.6: a ZIP archive without compression whose members lie in one
+folder, ``data.pkl`` (names, shapes and all else, see `checkpoint_pickle`), ``data/KEY`` (the numbers of one storage),
+``byteorder`` and ``version``.
 """
 
 from __future__ import annotations
@@ -76,7 +77,46 @@ class CheckpointArchive:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def tensors(self, declared: Mapping[str, Declared], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
+    def state(self) -> dict[str, Declared]:
+        """What the checkpoint has of weights: its ``state_dict``, or all of it where it is nothing but tensors.
+
+        Returns
+        -------
+        dict of str to Declared
+
+        Raises
+        ------
+        InputError
+            If there is no such mapping, or something else than tensors is in it.
+        """
+        content = self.content
+        if isinstance(content, dict) and "state_dict" in content:
+            content = content["state_dict"]
+        if not isinstance(content, dict) or not content:
+            raise InputError(f"{shown(self.path, 300)}: has no weights under names (state_dict); not imported")
+        for name, declared in content.items():
+            if type(name) is not str or not isinstance(declared, Declared):
+                what = shown(name) if type(name) is str else "something without a name"
+                raise InputError(
+                    f"{shown(self.path, 300)}: among its weights is {what}, which is no tensor; not imported"
+                )
+        return content
+
+    def setting(self, name: str) -> Any:
+        """One of the settings that a training framework keeps beside the weights.
+
+        Returns
+        -------
+        int, float, bool, str or None
+            None where it is not there, or is no plain value.
+        """
+        settings = self.content.get("hyper_parameters") if isinstance(self.content, dict) else None
+        value = settings.get(name) if isinstance(settings, dict) else None
+        return value if type(value) in (int, float, bool, str) else None
+
+    def tensors(
+        self, declared: Mapping[str, Declared], shapes: Mapping[str, tuple[int, ...]]
+    ) -> dict[str, torch.Tensor]:
         """Read tensors whose shapes are known.
 
         Parameters
@@ -89,7 +129,7 @@ class CheckpointArchive:
         Returns
         -------
         dict of str to Tensor
-            On the CPU, each in memory of its own, all numbers finite.
+            On the CPU, each in memory of its own; floats are float32, and all numbers are finite.
 
         Raises
         ------
@@ -112,11 +152,15 @@ class CheckpointArchive:
             raise self._unfit(name, f"is of type {shown(declared.storage.kind)}, which weights are not")
         spread = 1 + sum((side - 1) * step for side, step in zip(shape, declared.stride, strict=True))
         if len(shape) > _MOST_SIDES or spread != prod(shape) or declared.offset + spread > declared.storage.size:
-            raise self._unfit(name, f"does not lie without gaps in its storage of {shown(declared.storage.size)} numbers")
+            raise self._unfit(
+                name, f"does not lie without gaps in its storage of {shown(declared.storage.size)} numbers"
+            )
         # Of the storage, which other tensors may share, only the part that is the tensor's.
         content = self._part(name, declared.storage, declared.offset, declared.offset + spread, dtype.itemsize)
         numbers = torch.frombuffer(bytearray(content), dtype=dtype)
-        tensor = torch.empty(shape, dtype=dtype, device="cpu").copy_(numbers.as_strided(shape, declared.stride))
+        wanted = torch.float32 if dtype.is_floating_point else dtype
+        # Torch copies without a word what single precision cannot hold, as infinity.
+        tensor = torch.empty(shape, dtype=wanted, device="cpu").copy_(numbers.as_strided(shape, declared.stride))
         if not bool(torch.isfinite(tensor).all()):
             raise self._unfit(name, "has values that are not finite")
         return tensor
@@ -146,7 +190,11 @@ class CheckpointArchive:
         if member is None:
             raise InputError(f"{shown(self.path, 300)}: damaged, {shown(name)} is not in it; fetch it again")
         # torch never compresses: a member that unfolds into more than its bytes is a bomb.
-        if member.compress_type != zipfile.ZIP_STORED or member.compress_size != member.file_size or member.flag_bits & 1:
+        if (
+            member.compress_type != zipfile.ZIP_STORED
+            or member.compress_size != member.file_size
+            or member.flag_bits & 1
+        ):
             raise InputError(
                 f"{shown(self.path, 300)}: {shown(name)} is compressed or encrypted, which torch does not write; not read"
             )
@@ -204,7 +252,7 @@ def _opened(path: Path, file: BinaryIO) -> tuple[zipfile.ZipFile, str]:
         names = [member.filename for member in archive.infolist()]
     if len(names) > MOST_MEMBERS or len(set(names)) < len(names):
         raise InputError(
-            f"{shown(path, 300)}: {len(names):,} members, some of one name or more than {MOST_MEMBERS:,}; not a checkpoint of torch"
+            f"{shown(path, 300)}: {len(names):,} members, more than {MOST_MEMBERS:,} or two of one name; not torch's"
         )
     pickles = [name for name in names if name.count("/") == 1 and name.endswith("/data.pkl")]
     if len(pickles) != 1:

@@ -1,13 +1,14 @@
-"""What a pickle of a checkpoint says, without doing what it says: a pickle is a program, and this machine has no instruction to call.
+"""What a pickle of a checkpoint says, without doing it: a pickle is a program, and this machine has no instruction to call.
 
-The usual ways do not serve. `pickle.load` runs whatever the file names. `torch.load(weights_only=True)` is safe and stops at the first
-class that is not on its list, and checkpoints of training frameworks are full of such classes among their settings. To put these on its
-list, or to give an `Unpickler` a `find_class`, still builds objects and hands them the file's words (``BUILD`` sets attributes of
-whatever lies on the stack, functions among them). So the opcodes, which `pickletools.genops` only takes apart, are followed here by hand:
+The usual ways do not serve. `pickle.load` runs whatever the file names. `torch.load(weights_only=True)` is safe, but stops at the
+first class that is not on its list, and checkpoints of training frameworks are full of such among their settings. To put these
+on its list, or to give an `Unpickler` a `find_class`, still builds objects and hands them the file's words (``BUILD`` sets
+attributes of whatever lies on the stack, functions among them). So the opcodes, which `pickletools.genops` only takes apart, are
+followed here by hand:
 
 - ``GLOBAL`` and ``STACK_GLOBAL`` give a `Name`, two words. Nothing is imported, nothing is looked up.
-- ``REDUCE``, ``NEWOBJ`` and ``NEWOBJ_EX`` call nothing. For three functions of torch and for ``OrderedDict`` their outcome is written down
-  here (`_OUTCOMES`); for every other name it is a `Placeholder`, which is inert.
+- ``REDUCE``, ``NEWOBJ`` and ``NEWOBJ_EX`` call nothing. For three functions of torch and for ``OrderedDict`` the outcome is
+  written down here (`_OUTCOMES`); for every other name it is a `Placeholder`, which is inert.
 - ``BUILD`` is passed over: what it would set is dropped.
 - ``BINPERSID`` gives a `Storage`: where numbers lie in the archive, not the numbers.
 - An opcode that torch does not write (``INST``, ``OBJ``, ``EXT1``, ``PERSID``, those of protocol 0, ...) is refused.
@@ -18,6 +19,7 @@ No step recurses, so depth costs nothing, and memory is bounded by the size of t
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -81,8 +83,8 @@ def read_pickle(content: bytes, where: str) -> Any:
     Returns
     -------
     object
-        Plain data (dict, list, tuple, set, text, numbers, None), `Declared` where a tensor would be, `Placeholder` where an object of
-        any other class would be, and `Name` where a class or function would be.
+        Plain data (dict, list, tuple, set, text, numbers, None), `Declared` where a tensor would be, `Placeholder` where an
+        object of any other class would be, and `Name` where a class or function would be.
 
     Raises
     ------
@@ -93,22 +95,30 @@ def read_pickle(content: bytes, where: str) -> Any:
         raise InputError(
             f"{where}: its pickle has {len(content):,} bytes, more than the {MOST_PICKLE:,} of any list of weights; not read"
         )
-    machine = _Machine()
     try:
-        for steps, (opcode, argument, _) in enumerate(pickletools.genops(content)):
-            if steps >= MOST_STEPS:
-                raise _Refused(f"more than {MOST_STEPS:,} steps")
-            if opcode.name == "STOP":
-                return machine.pop()
-            follow = _OPCODES.get(opcode.name)
-            if follow is None:
-                raise _Refused(f"opcode {opcode.name}, which no list of weights needs")
-            follow(machine, argument)
+        # Python warns of odd text in opcodes that are refused anyway.
+        with warnings.catch_warnings(action="ignore"):
+            return _followed(content)
     except _Refused as error:
         raise InputError(f"{where}: not a checkpoint as torch writes it ({shown(error, 200)}); not read") from None
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise InputError(f"{where}: damaged, its pickle breaks off or is none ({shown(error, 200)}); fetch it again") from None
-    raise InputError(f"{where}: damaged, its pickle has no end; fetch it again")
+        raise InputError(
+            f"{where}: damaged, its pickle breaks off or is none ({shown(error, 200)}); fetch it again"
+        ) from None
+
+
+def _followed(content: bytes) -> Any:
+    machine = _Machine()
+    for steps, (opcode, argument, _) in enumerate(pickletools.genops(content)):
+        if opcode.name == "STOP":
+            return machine.pop()
+        if steps >= MOST_STEPS:
+            raise _Refused(f"more than {MOST_STEPS:,} steps")
+        follow = _OPCODES.get(opcode.name)
+        if follow is None:
+            raise _Refused(f"opcode {opcode.name}, which no list of weights needs")
+        follow(machine, argument)
+    raise _Refused("a pickle without end")
 
 
 @dataclass
