@@ -53,7 +53,7 @@ def lrs_names(layers: int, ours: str = "", theirs: str = "") -> Names:
 
 
 def xp_names(blocks: int, ours: str = "", theirs: str = "") -> Names:
-    """Of the autoencoder of XP spectra, `transtar.networks.xp.XPAutoencoder`."""
+    """Of the autoencoder of XP spectra, `transtar.networks.xp_autoencoder.XPAutoencoder`."""
     last = blocks + 1
     pairs = [
         ("encode.0", "input_proj"),

@@ -19,7 +19,7 @@ from ..errors import InputError, SettingsError, shown
 from ..networks.checkpoint_archive import CheckpointArchive
 from ..networks.checkpoint_pickle import Declared
 from ..networks.lrs import PUBLIC, LRSSettings, LRSTransformer
-from ..networks.xp import XPAutoencoder, XPSettings
+from ..networks.xp_autoencoder import XPAutoencoder, XPSettings
 from ..preprocess import Preprocessing
 from ..seal import file_hash
 from .encoder import Encoder
