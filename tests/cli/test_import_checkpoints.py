@@ -8,7 +8,17 @@ import pytest
 from transtar.datasets import read_set
 from transtar.encoders import load_encoder
 
-from ..encoders.public_standins import LRS_SETTINGS, draw, lrs_shapes, lrs_tokens, save_lightning, xp_shapes
+from ..encoders.public_standins import (
+    LRS_SETTINGS,
+    aligned_lrs,
+    alignment_shapes,
+    draw,
+    lrs_shapes,
+    lrs_tokens,
+    save_lightning,
+    xp_shapes,
+)
+from ..made_surveys import made_lamost
 
 
 @pytest.fixture(scope="module")
@@ -19,20 +29,28 @@ def checkpoints(tmp_path_factory):
     return folder
 
 
-def test_a_checkpoint_becomes_an_encoder_that_embeds(world, transtar, checkpoints, tmp_path):
+def test_checkpoints_become_encoders_that_embed(transtar, checkpoints, tmp_path):
+    aligned = draw(alignment_shapes("base"))
+    save_lightning(tmp_path / "specclip_model_base.ckpt", aligned)
     done = transtar("models", "import", checkpoints / "lrs_encoder.ckpt", "--out", tmp_path / "embed")
     assert done.code == 0, done.err
-    assert f"{tmp_path}/embed: the encoder 'embed' of lrs_encoder.ckpt, 24 values; trained on" in done.out
-    config = json.loads((tmp_path / "embed/config.json").read_text())
-    assert config["preprocessing"]["continuum"] == "envelope-specclip"
-    spectra = ("--survey", "lamost", "--spectra", world.lamost / "spectra/spec-001.fits")
+    assert f"{tmp_path}/embed: the encoder 'embed' of lrs_encoder.ckpt, 24 values; trained on spectra of" in done.err
+    done = transtar("models", "import", tmp_path / "specclip_model_base.ckpt", "--out", tmp_path / "aligned")
+    assert done.code == 0, done.err
+    assert f"{tmp_path}/aligned/xp: the encoder 'embed-align-xp' of specclip_model_base.ckpt, 24 values" in done.err
+    spectra = ("--survey", "lamost", "--spectra", made_lamost(tmp_path / "lamost", n=3) / "spectra")
     prepared = ("prepare", *spectra, "--preprocessing", tmp_path / "embed", "--out", tmp_path / "set")
     assert transtar(*prepared).code == 0
-    done = transtar("embed", "--model", tmp_path / "embed", "--data", tmp_path / "set", "--out", tmp_path / "set")
-    assert done.code == 0, done.err
+    settings = json.loads((tmp_path / "set/set.json").read_text())["preprocessing"]
+    assert (settings["frame"], settings["continuum"]) == ("observed", "envelope-specclip")
+    for model in ("embed", "aligned"):
+        done = transtar("embed", "--model", tmp_path / model, "--data", tmp_path / "set", "--out", tmp_path / "set")
+        assert done.code == 0, done.err
     given = read_set(tmp_path / "set")
-    expected = lrs_tokens(draw(lrs_shapes()), given.inputs["flux"]).mean(axis=1)
+    assert np.isfinite(given.flux).all()
+    expected = lrs_tokens(draw(lrs_shapes()), given.flux).mean(axis=1)
     np.testing.assert_allclose(given.inputs["embed"], expected, atol=1e-5)
+    np.testing.assert_allclose(given.inputs["embed-align"], aligned_lrs(aligned, given.flux, "base"), atol=1e-5)
 
 
 def test_several_checkpoints_get_a_folder_each(transtar, checkpoints, tmp_path):

@@ -6,7 +6,7 @@ from the settings beside the weights where these are plain numbers, else from th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,24 +90,27 @@ class Checkpoint:
             raise InputError(f"{self.path}: no public names are known for {shown(odd, 200)}; not imported")
         shapes = {public: _public_shape(expected[mine], public, parts) for mine, (public, _, parts) in names.items()}
         tensors = self.archive.tensors(self.state, shapes)
-        weights = {
-            mine: tensors[public].chunk(parts)[part].reshape(expected[mine].shape).clone()
-            for mine, (public, part, parts) in names.items()
-        }
-        for name, values in weights.items():
-            if name.endswith("running_var") and bool((values < 0).any()):
-                raise InputError(f"{self.path}: {names[name][0]} has a negative variance; not imported")
+        weights = {}
+        for mine, (public, part, parts) in names.items():
+            values = tensors[public].chunk(parts)[part] if parts > 1 else tensors[public]
+            if values.dtype != expected[mine].dtype:
+                raise InputError(
+                    f"{self.path}: {public} is of type {values.dtype}, where {expected[mine].dtype} is needed"
+                )
+            if mine.endswith("running_var") and bool((values < 0).any()):
+                raise InputError(f"{self.path}: {public} has a negative variance; not imported")
+            weights[mine] = values.reshape(expected[mine].shape).clone()
         network.load_state_dict(weights, assign=True)
         return network
 
-    def check_all_used(self, names: Mapping[str, Any]) -> None:
-        """Refuse a checkpoint that holds more than the names ask for: it is another network.
+    def check_all_used(self, public: Iterable[str]) -> None:
+        """Refuse a checkpoint that holds more than these public names: it is another network.
 
         Raises
         ------
         InputError
         """
-        spare = sorted(set(self.state) - {public for public, _, _ in names.values()})
+        spare = sorted(set(self.state) - set(public))
         if spare:
             raise InputError(
                 f"{self.path}: {len(spare)} weights that the public network does not have ({shown(spare, 200)}); not imported"
@@ -169,14 +172,14 @@ def kind_of_checkpoint(checkpoint: Checkpoint) -> str:
     )
 
 
-def lrs_network(checkpoint: Checkpoint, prefix: str = "") -> tuple[LRSTransformer, Names]:
+def lrs_network(checkpoint: Checkpoint, prefix: str = "", ours: str = "") -> tuple[LRSTransformer, Names]:
     """The transformer of low-resolution spectra, on the device 'meta', and the names of its weights.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-    prefix : str
-        What stands before the public names.
+    prefix, ours : str
+        What stands before the public names, and before transtar's.
 
     Raises
     ------
@@ -202,10 +205,10 @@ def lrs_network(checkpoint: Checkpoint, prefix: str = "") -> tuple[LRSTransforme
         network = LRSTransformer(PUBLIC_PREPARED["lrs"].wavelengths.size, settings, device="meta")
     except SettingsError as error:
         raise InputError(f"{checkpoint.path}: not the public network ({error}); not imported") from error
-    return network, lrs_names(layers, theirs=prefix)
+    return network, lrs_names(layers, ours, prefix)
 
 
-def xp_network(checkpoint: Checkpoint, prefix: str = "") -> tuple[XPAutoencoder, Names]:
+def xp_network(checkpoint: Checkpoint, prefix: str = "", ours: str = "") -> tuple[XPAutoencoder, Names]:
     """The autoencoder of XP spectra, on the device 'meta', and the names of its weights; parameters as of `lrs_network`.
 
     Raises
@@ -222,7 +225,7 @@ def xp_network(checkpoint: Checkpoint, prefix: str = "") -> tuple[XPAutoencoder,
         network = XPAutoencoder(prepared.wavelengths.size, settings, device="meta")
     except SettingsError as error:
         raise InputError(f"{checkpoint.path}: not the public network ({error}); not imported") from error
-    return network, xp_names(blocks, theirs=prefix)
+    return network, xp_names(blocks, ours, prefix)
 
 
 def read_public_encoder(path: str | Path, name: str = "") -> Encoder:
@@ -251,7 +254,7 @@ def read_public_encoder(path: str | Path, name: str = "") -> Encoder:
         if kind == "alignment":
             raise InputError(f"{checkpoint.path}: holds an alignment of two encoders, not one encoder")
         network, names = (lrs_network if kind == "lrs" else xp_network)(checkpoint)
-        checkpoint.check_all_used(names)
+        checkpoint.check_all_used(public for public, _, _ in names.values())
         return as_encoder(kind, checkpoint.fill(network, names), name or NAMES[kind], checkpoint.history(kind))
 
 
