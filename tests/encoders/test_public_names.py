@@ -21,7 +21,7 @@ def test_at_the_size_of_the_paper_every_weight_has_one_name_on_each_side(names, 
     ours = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
     assert set(names) == set(ours)
     assert Counter(name for name, _, _ in names.values()) == Counter(list(public))
-    assert {mine: public[theirs] for mine, (theirs, _, _) in names.items()} == ours
+    assert {mine: public[public_name] for mine, (public_name, _, _) in names.items()} == ours
     assert sum(weight.numel() for weight in network.parameters()) == weights
 
 

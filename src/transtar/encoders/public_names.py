@@ -16,24 +16,24 @@ PUBLIC_SIDES = {"lrs": "lamost_lrs", "xp": "gaia_xp"}
 """What the public models call the two kinds of spectra."""
 
 
-def whole(pairs: Iterable[tuple[str, str]], ours: str = "", theirs: str = "") -> Names:
+def whole(pairs: Iterable[tuple[str, str]], ours: str = "", before: str = "") -> Names:
     """Weights and offsets of layers whose numbers are the same on both sides.
 
     Parameters
     ----------
     pairs : iterable of (str, str)
         A layer of transtar's, and the public one.
-    ours, theirs : str
+    ours, before : str
         What stands before their names.
     """
     return {
-        f"{ours}{mine}.{part}": (f"{theirs}{public}.{part}", 0, 1)
+        f"{ours}{mine}.{part}": (f"{before}{public}.{part}", 0, 1)
         for mine, public in pairs
         for part in ("weight", "bias")
     }
 
 
-def lrs_names(layers: int, ours: str = "", theirs: str = "") -> Names:
+def lrs_names(layers: int, ours: str = "", before: str = "") -> Names:
     """Of the transformer of low-resolution spectra, `transtar.networks.lrs.LRSTransformer`."""
     pairs = [("embed", "data_embed"), ("last", "final_layernorm"), ("back", "head")]
     for block in range(layers):
@@ -49,10 +49,10 @@ def lrs_names(layers: int, ours: str = "", theirs: str = "") -> Names:
                 ("mlp.2", "mlp.2"),
             )
         ]
-    return {f"{ours}position": (f"{theirs}position_embed.weight", 0, 1)} | whole(pairs, ours, theirs)
+    return {f"{ours}position": (f"{before}position_embed.weight", 0, 1)} | whole(pairs, ours, before)
 
 
-def xp_names(blocks: int, ours: str = "", theirs: str = "") -> Names:
+def xp_names(blocks: int, ours: str = "", before: str = "") -> Names:
     """Of the autoencoder of XP spectra, `transtar.networks.xp_autoencoder.XPAutoencoder`."""
     last = blocks + 1
     pairs = [
@@ -68,7 +68,7 @@ def xp_names(blocks: int, ours: str = "", theirs: str = "") -> Names:
             pairs += [
                 (f"{at[0]}.{one}", f"{at[1]}.{two}") for one, two in (("0", "norm"), ("1", "mlp.0"), ("3", "mlp.3"))
             ]
-    return whole(pairs, ours, theirs)
+    return whole(pairs, ours, before)
 
 
 def attention_head_names(ours: str, attention: str, mlp: str, joint: bool) -> Names:
@@ -93,23 +93,23 @@ def attention_head_names(ours: str, attention: str, mlp: str, joint: bool) -> Na
     return names | _residual(ours, mlp)
 
 
-def latent_head_names(ours: str, theirs: str, kind: str = "") -> Names:
+def latent_head_names(ours: str, before: str, kind: str = "") -> Names:
     """Of a head behind a single vector, `transtar.networks.alignment_heads.LatentHead`.
 
     Parameters
     ----------
-    ours, theirs : str
+    ours, before : str
         What stands before the names.
     kind : {'', 'shared_', 'private_'}
         What stands before the public names of its layers.
     """
     block = [(f"block.{layer}", f"{kind}feature_mlp.{layer}") for layer in (0, 1, 3, 4)]
-    names = whole([("first", f"{kind}projection"), *block], ours, theirs)
-    return names | _residual(ours, f"{theirs}{kind}mlp.")
+    names = whole([("first", f"{kind}projection"), *block], ours, before)
+    return names | _residual(ours, f"{before}{kind}mlp.")
 
 
-def _residual(ours: str, theirs: str) -> Names:
-    return whole([("mlp.layers.0", "encoder"), ("mlp.layers.3", "decoder")], ours, theirs)
+def _residual(ours: str, before: str) -> Names:
+    return whole([("mlp.layers.0", "encoder"), ("mlp.layers.3", "decoder")], ours, before)
 
 
 def crossing_names(split: bool) -> Names:
@@ -126,10 +126,10 @@ def crossing_names(split: bool) -> Names:
     return names
 
 
-def _decoder(ours: str, theirs: str) -> Names:
+def _decoder(ours: str, before: str) -> Names:
     """Of three hidden layers, each with GELU, batch normalisation and dropout behind it."""
-    names = whole([(str(layer), str(layer)) for layer in (0, 2, 4, 6, 8, 10, 12)], ours, theirs)
+    names = whole([(str(layer), str(layer)) for layer in (0, 2, 4, 6, 8, 10, 12)], ours, before)
     for layer in (2, 6, 10):
         for part in ("running_mean", "running_var", "num_batches_tracked"):
-            names[f"{ours}{layer}.{part}"] = (f"{theirs}{layer}.{part}", 0, 1)
+            names[f"{ours}{layer}.{part}"] = (f"{before}{layer}.{part}", 0, 1)
     return names
