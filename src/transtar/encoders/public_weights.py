@@ -92,14 +92,14 @@ class Checkpoint:
         tensors = self.archive.tensors(self.state, shapes)
         weights = {}
         for mine, (public, part, parts) in names.items():
-            values = tensors[public].chunk(parts)[part] if parts > 1 else tensors[public]
+            values = tensors[public].chunk(parts)[part].clone() if parts > 1 else tensors[public]
             if values.dtype != expected[mine].dtype:
                 raise InputError(
                     f"{self.path}: {public} is of type {values.dtype}, where {expected[mine].dtype} is needed"
                 )
             if mine.endswith("running_var") and bool((values < 0).any()):
                 raise InputError(f"{self.path}: {public} has a negative variance; not imported")
-            weights[mine] = values.reshape(expected[mine].shape).clone()
+            weights[mine] = values.reshape(expected[mine].shape)
         network.load_state_dict(weights, assign=True)
         return network
 
