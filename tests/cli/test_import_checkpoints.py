@@ -78,10 +78,26 @@ def test_what_cannot_be_imported_is_refused_before_anything_is_written(transtar,
     assert (tmp_path / "mine/thesis.txt").read_text() == "mine"
 
 
+def test_where_a_checkpoint_is_to_go_must_be_said(transtar, checkpoints):
+    done = transtar("models", "import", checkpoints / "lrs_encoder.ckpt")
+    assert done.code == 2
+    assert "models import of a checkpoint needs --out FOLDER" in done.err
+
+
+def test_a_model_that_is_not_there(fails):
+    assert "no such model folder" in fails("models", "import", "no-such-model")
+
+
+def test_a_model_by_its_name(transtar, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRANSTAR_MODELS", str(tmp_path / "store"))
+    assert transtar("models", "import", "mock-feh", "--name", "mine").code == 0
+    assert (tmp_path / "store/mine/config.json").is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("import", "a.ckpt"), "needs --out FOLDER"),
+        (("import", "a", "b"), "models import takes one folder of a model"),
         (("import", "a.ckpt", "b.ckpt", "--out", "x", "--name", "n"), "one name, 'n', for 2 checkpoints"),
         (("import", ".", "b.ckpt", "--out", "x"), "takes one folder of a model"),
         (("import", ".", "--out", "x"), "without --out"),

@@ -87,11 +87,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _import(given: list[Path], name: str | None, out: Path | None) -> int:
-    """Import a model's folder into the store, or checkpoints into folders of encoders."""
+    """Import a model into the store, or checkpoints into folders of encoders."""
     from ..encoders.public_import import import_checkpoints
     from ..models import import_model
 
-    if any(path.is_dir() for path in given):
+    # A model goes by its name, too; a checkpoint is a file.
+    if any(path.is_dir() for path in given) or (out is None and not any(path.is_file() for path in given)):
         if len(given) > 1 or out is not None:
             raise SettingsError(
                 "models import takes one folder of a model, without --out; --out is for checkpoints (.ckpt)"

@@ -21,7 +21,6 @@ from ..networks.checkpoint_pickle import Declared
 from ..networks.lrs import PUBLIC, LRSSettings, LRSTransformer
 from ..networks.xp_autoencoder import XPAutoencoder, XPSettings
 from ..preprocess import Preprocessing
-from ..seal import file_hash
 from .encoder import Encoder
 from .public_names import Names, lrs_names, xp_names
 from .specclip import NAMES, PREPARED, reference_pixel
@@ -124,7 +123,7 @@ class Checkpoint:
     def history(self, kind: str) -> dict[str, Any]:
         """The step of an encoder's history that tells where it is from."""
         return {
-            "step": "imported", "kind": kind, "file": self.archive.path.name, "file_sha256": file_hash(self.archive.path),
+            "step": "imported", "kind": kind, "file": self.archive.path.name, "file_sha256": self.archive.sha256(),
             "source": SOURCE, "stars": STARS,
         }  # fmt: skip
 

@@ -7,6 +7,7 @@ folder, ``data.pkl`` (names, shapes and all else, see `checkpoint_pickle`), ``da
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -76,6 +77,11 @@ class CheckpointArchive:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+    def sha256(self) -> str:
+        """SHA-256 of the file that is open, in 64 hexadecimal digits."""
+        self._file.seek(0)
+        return hashlib.file_digest(self._file, "sha256").hexdigest()  # type: ignore[arg-type]
 
     def state(self) -> dict[str, Declared]:
         """What the checkpoint has of weights: its ``state_dict``, or all of it where it is nothing but tensors.
