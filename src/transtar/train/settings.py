@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from functools import cache
 from importlib import metadata
 from typing import ClassVar, Self, get_args, get_type_hints
 
@@ -162,6 +163,7 @@ class Pretrain(TrainSettings):
     mlp: MLPSettings = field(default_factory=MLPSettings)
 
 
+@cache
 def nested_settings(kind: type) -> dict[str, type]:
     """Fields of a settings class that are settings themselves, such as the shape of a network, and of which class."""
     try:
