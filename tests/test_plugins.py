@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from transtar import plugins
+from transtar.errors import SettingsError
 from transtar.plugins import load_offered, offered
 
 GROUP = "transtar.surveys"
@@ -42,6 +43,14 @@ def test_what_is_installed_is_read_once(tmp_path, monkeypatch):
     monkeypatch.setattr(plugins, "entry_points", lambda **wanted: pytest.fail("read again"))
     assert "stays" in offered(GROUP)
     assert load_offered(GROUP, "stays", "thing", object).name == "stays"
+
+
+def test_a_package_that_ends_the_program_is_told(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    install(tmp_path, "wantsout")
+    (tmp_path / "wantsout.py").write_text("import sys\n\nsys.exit('no licence')\n")
+    with pytest.raises(SettingsError, match=r"thing 'wantsout' of package .* cannot be loaded: SystemExit: no licence"):
+        load_offered(GROUP, "wantsout", "thing", object)
 
 
 def test_a_path_that_leads_nowhere_does_no_harm(tmp_path, monkeypatch):

@@ -69,7 +69,7 @@ def _load(point: EntryPoint, kind: str, expected: type | tuple[type, ...]) -> An
     # A foreign module can fail in any way at all; only what it offers may suffer from that.
     try:
         loaded = point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SettingsError(
             f"{kind} '{point.name}' of package '{package}' ({point.value}) cannot be loaded: "
             f"{type(error).__name__}: {error}; mend or uninstall that package"
