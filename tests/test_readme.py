@@ -13,10 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from transtar.catalog import read_columns
+from transtar.cli import main
 from transtar.flags import BAD, DESCRIPTIONS, NO_LABEL, Flag
 from transtar.glossary import as_markdown
 from transtar.studies import load_study
 
+from .forking import forked_transtar
 from .made_surveys import made_lamost, made_miles
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +82,14 @@ def small_data(data, tmp_path_factory) -> Path:
     return folder
 
 
-def test_everything_the_readme_shows_runs_in_order(small_data, tmp_path):
+@pytest.fixture(scope="module")
+def served(tmp_path_factory) -> Path:
+    """A folder whose `transtar` imports nothing anew."""
+    with forked_transtar(tmp_path_factory.mktemp("served") / "bin") as folder:
+        yield folder
+
+
+def test_everything_the_readme_shows_runs_in_order(small_data, served, tmp_path):
     shown = blocks(ROOT / "README.md", "bash", "python")
     assert {language for language, _ in shown} == {"bash", "python"}
     printed = ""
@@ -88,7 +97,8 @@ def test_everything_the_readme_shows_runs_in_order(small_data, tmp_path):
         if language == "bash":
             # Two epochs show that the command is right; what the defaults reach is for the study to say.
             content = re.sub(r"^(transtar (?:pretrain|finetune) .*)$", r"\1 --epochs 2", content, flags=re.MULTILINE)
-            printed += run(["bash", "-euc", content], tmp_path, TRANSTAR_DATA=str(small_data))
+            served_first = os.pathsep.join([str(served), str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+            printed += run(["bash", "-euc", content], tmp_path, PATH=served_first, TRANSTAR_DATA=str(small_data))
         else:
             printed += run([sys.executable, "-c", content], tmp_path, TRANSTAR_DATA=str(small_data))
     for verb in ("prepare", "pretrain", "finetune", "predict", "evaluate"):
@@ -188,7 +198,7 @@ def test_the_strategy_and_the_input_of_the_guide_install_and_are_used(tmp_path):
     for make, survey, name in ((made_lamost, "lamost", "source"), (made_miles, "miles", "target")):
         folder = make(tmp_path / survey)
         given = ["--spectra", str(folder / "spectra"), "--labels", str(folder / "labels.csv")]
-        run(["transtar", "prepare", "--survey", survey, *given, "--out", f"sets/{name}"], tmp_path)
+        assert main(["prepare", "--survey", survey, *given, "--out", str(tmp_path / "sets" / name)]) == 0
     printed = ""
     for _, content in blocks(page, "bash"):
         printed += run(["bash", "-euc", content], tmp_path, PYTHONPATH=before(site))
