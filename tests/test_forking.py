@@ -5,16 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from .forking import forked_transtar
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    with forked_transtar(tmp_path_factory.mktemp("forked") / "bin") as folder:
-        yield folder
-
 
 def both(served, arguments, cwd, **variables):
     """What the served command and one of its own process do: status, output, and errors."""

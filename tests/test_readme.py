@@ -18,7 +18,6 @@ from transtar.flags import BAD, DESCRIPTIONS, NO_LABEL, Flag
 from transtar.glossary import as_markdown
 from transtar.studies import load_study
 
-from .forking import forked_transtar
 from .made_surveys import made_lamost, made_miles
 
 ROOT = Path(__file__).parents[1]
@@ -31,9 +30,10 @@ def blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
     return [(language, content) for language, content in found if language in languages]
 
 
-def run(command: list[str], folder: Path, **variables: str) -> str:
-    """Run a command as a user would in `folder`, with the scripts of this environment found first."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+def run(command: list[str], folder: Path, served: Path | None = None, **variables: str) -> str:
+    """Run a command as a user would in `folder`, with `transtar` of `served` (tests/forking.py), else of this environment."""
+    first = [str(served)] if served is not None else []
+    path = os.pathsep.join([*first, str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = {**os.environ, "PATH": path, "MPLBACKEND": "Agg", **variables}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
@@ -82,13 +82,6 @@ def small_data(data, tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory) -> Path:
-    """A folder whose `transtar` imports nothing anew."""
-    with forked_transtar(tmp_path_factory.mktemp("served") / "bin") as folder:
-        yield folder
-
-
 def test_everything_the_readme_shows_runs_in_order(small_data, served, tmp_path):
     shown = blocks(ROOT / "README.md", "bash", "python")
     assert {language for language, _ in shown} == {"bash", "python"}
@@ -97,8 +90,7 @@ def test_everything_the_readme_shows_runs_in_order(small_data, served, tmp_path)
         if language == "bash":
             # Two epochs show that the command is right; what the defaults reach is for the study to say.
             content = re.sub(r"^(transtar (?:pretrain|finetune) .*)$", r"\1 --epochs 2", content, flags=re.MULTILINE)
-            served_first = os.pathsep.join([str(served), str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-            printed += run(["bash", "-euc", content], tmp_path, PATH=served_first, TRANSTAR_DATA=str(small_data))
+            printed += run(["bash", "-euc", content], tmp_path, served, TRANSTAR_DATA=str(small_data))
         else:
             printed += run([sys.executable, "-c", content], tmp_path, TRANSTAR_DATA=str(small_data))
     for verb in ("prepare", "pretrain", "finetune", "predict", "evaluate"):
