@@ -15,7 +15,7 @@ ARGS ?=
 SCALE ?=
 DEMO := runs/demo$(SCALE:%=-%)
 # Those that a user installs one by one; tests/test_project.py compares them with pyproject.toml.
-EXTRAS := archives gaia hats specutils
+EXTRAS := aion archives gaia hats specutils
 
 # Real spectra and labels are not part of the project; they are used where they lie beside it.
 DATA := $(wildcard ../shared/data)
@@ -68,6 +68,7 @@ bench: $(VENV)/.test  ## compare speed with what a user would write otherwise
 	$(BIN)/python -m benchmarks.fleet
 	$(BIN)/python -m benchmarks.emulator
 	$(BIN)/python -m benchmarks.mmd
+	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.landscape
 	$(BIN)/python -m benchmarks.velocity
 

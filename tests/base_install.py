@@ -16,6 +16,7 @@ from pathlib import Path
 
 import transtar
 from transtar.cli import VERBS, main
+from transtar.encoders.aion import aion_encoder
 from transtar.errors import TranstarError
 from transtar.surveys.specutils_bridge import from_spectrum
 
@@ -32,6 +33,19 @@ def run(*arguments: object) -> tuple[int, str]:
         except SystemExit as stopped:
             status = int(stopped.code or 0)
     return status, printed.getvalue()
+
+
+def aion(folder: Path) -> str:
+    """AION, whose weights would lie in a folder."""
+    for name in ("config.json", "model.safetensors"):
+        for part in (folder, folder / "codecs/spectrum"):
+            part.mkdir(parents=True, exist_ok=True)
+            (part / name).write_text("{}")
+    try:
+        aion_encoder(folder)
+    except TranstarError as error:
+        return str(error)
+    raise AssertionError("no error")
 
 
 def gaia(folder: Path) -> str:
@@ -70,7 +84,7 @@ def specutils(folder: Path) -> str:
 
 
 NEEDS: dict[str, Callable[[Path], str]] = {
-    "archives": archives, "gaia": gaia, "hats": hats, "specutils": specutils
+    "aion": aion, "archives": archives, "gaia": gaia, "hats": hats, "specutils": specutils
 }  # fmt: skip
 """For each extra, what needs it; returns the message."""
 

@@ -66,12 +66,14 @@ def cases(world: Path, address: str) -> dict[str, Case]:
     saliency = ["explain", "saliency", "--model", world / "model", "--stars", 4, "--data", target, "--split"]
     landscape = ["explain", "landscape", "--model", world / "model", "--data", target, "--regime", "all", "--points", 3]
     embed = ["embed", "--replace", "--data", source, "--model"]
+    search = ["search", "--model", world / "encoder", "--data", target, "--query"]
     fetch = ["fetch", "--service", "sparcl", "--server", address, "--page", 2, "--ids"]
     tiny = ["lamost=30", "common=30", "edr=40", "miles=4", "faults=2", "xp_continuous=0"]
     study = ["study", world / "study.yaml", "--workers", 2]
     folder = (".", "out")
     found = {
         "prepare": Case([*prepare, lamost / "spectra/spec-00*"], [*prepare, lamost / "spectra"], True, notes=folder),
+        "search": Case([*search, source], [*search, target], out="out.parquet"),
         "embed": Case([*embed, world / "encoder"], [*embed, world / "encoder-2"], True, notes=folder),
         "pretrain": Case([*pretrain, 1], [*pretrain, 2], True, notes=folder),
         "finetune": Case([*finetune, "recalibrate"], [*finetune, "residual", "--epochs", 2], True, notes=folder),

@@ -88,7 +88,7 @@ def undeclared(code: str, base: set[str], optional: set[str]) -> list[str]:
     return wrong
 
 
-PROVIDERS = packages_distributions()
+PROVIDERS = {"aion": ["polymathic-aion"]} | packages_distributions()
 BASE_DEPENDENCIES = distributions(PROJECT["project"]["dependencies"])
 OPTIONAL = distributions([requirement for name in OF_USERS for requirement in EXTRAS[name]])
 

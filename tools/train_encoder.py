@@ -9,44 +9,15 @@ on two processors, half of it to make the views.
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
-from transtar.encoders import Encoder, save_encoder
-from transtar.preprocess import Preprocessing
+from transtar.encoders import save_encoder
 from transtar.simulate.emulator.emulator_storage import load_emulator
-from transtar.simulate.mocks.line_correction import load_lines
-from transtar.simulate.mocks.views import Views, ViewSettings, join_views, make_views
-from transtar.train.see_through import SeeThrough, train_encoder
-
-LABELS = ("teff", "logg", "feh", "alphafe")
-"""What the embedding is to tell beside the spectrum."""
-
-
-def train_through(views: Views, settings: list[ViewSettings], training: SeeThrough, progress=None) -> Encoder:
-    """Train the encoder on mock stars and note what decided something.
-
-    Parameters
-    ----------
-    views : Views
-    settings : list of ViewSettings
-        By which they were made, of one line correction.
-    training : SeeThrough
-    progress : callable, optional
-        See `transtar.train.loop.train`.
-    """
-    columns = [views.names.index(name) for name in LABELS]
-    encoder = train_encoder(
-        views.views, views.target, Preprocessing(), training, labels=views.labels[:, columns],
-        provenance={"survey": "mock", "views": [asdict(one) for one in settings]}, progress=progress,
-    )  # fmt: skip
-    lines = settings[0].lines
-    stars = load_lines(lines).stars if lines else {}
-    n = len(next(iter(stars.values()), ()))
-    return replace(encoder, trained_on={**stars, "role": np.full(n, "lines")} if n else {})
+from transtar.simulate.mocks.through import train_through
+from transtar.simulate.mocks.views import ViewSettings, join_views, make_views
+from transtar.train.see_through import SeeThrough
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -64,7 +35,11 @@ def main(arguments: list[str] | None = None) -> None:
         views = join_views([make_views(one, load_emulator(), progress=bar.update) for one in settings])
     training = SeeThrough(epochs=given.epochs, seed=given.seed)
     with tqdm(total=given.epochs, unit="epoch", desc="train", disable=None) as bar:
-        encoder = train_through(views, settings, training, lambda *_: bar.update() and None)
+
+        def advance(*_: float) -> None:
+            bar.update()
+
+        encoder = train_through(views, settings, training, progress=advance)
     print(
         f"loss {encoder.provenance[-1]['train_loss'][-1]:.4f} after {given.epochs} epochs of {len(views.target)} stars"
     )

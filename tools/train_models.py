@@ -28,7 +28,7 @@ from transtar.models.estimator import DOMAIN_CLIP, Estimator, domain_limit
 from transtar.networks import MLPSettings
 from transtar.networks.merging import as_one_mlp
 from transtar.simulate.emulator.emulator_storage import load_emulator
-from transtar.simulate.mocks.line_correction import load_lines
+from transtar.simulate.mocks.through import line_stars
 from transtar.simulate.mocks.views import Views, ViewSettings, join_views, make_views
 from transtar.train import Pretrain, pretrain
 from transtar.train.augment import augment_flux
@@ -103,13 +103,6 @@ def train_mock_model(
     return replace(whole, network=as_one_mlp(whole.network), domain_limit=domain_limit(np.concatenate(distances)))
 
 
-def seen_stars(settings: ViewSettings) -> dict[str, np.ndarray]:
-    """The real stars that decided something: those of the line correction. Mock stars are in no survey."""
-    stars = load_lines(settings.lines).stars if settings.lines else {}
-    n = len(next(iter(stars.values()), ()))
-    return {**stars, "role": np.full(n, "lines")} if n else {}
-
-
 def write_models(model: Estimator, out: Path) -> list[Path]:
     """Write a network once, and what its outputs need to be models of their own (see `transtar.models.named.joint_network`).
 
@@ -165,7 +158,7 @@ def make_models(views: Views, settings: list[ViewSettings], encoder: Encoder, ou
     mock = {"stars": sum(one.stars for one in settings), "lines": settings[0].lines}
     model.provenance[-1]["mock"] = mock | {"views": [asdict(one) for one in settings]}
     model.provenance[-1]["encoder"] = note_of(encoder) | {"provenance": list(encoder.provenance)}
-    model = replace(model, trained_on=seen_stars(settings[0]))
+    model = replace(model, trained_on=line_stars(settings[0].lines))
     print(f"validation loss {min(model.provenance[-1]['validation_loss']):.4f}")
     errors = np.array([ERRORS[label] for label in model.label_names])
     return write_models(replace(model, label_error=errors), out)

@@ -63,6 +63,15 @@ _KEYS = (
     Column("split", "str", "", "part the star plays: pool (may be trained on) or test"),
 )
 
+_SEARCH = (
+    Column("query_file", "str", "", "name of the file that held the spectrum searched by"),
+    Column("query_id", "int64", "", "the survey's own identifier of the spectrum searched by, -1 where it has none"),
+    Column("query_star", "str", "", "name of the star searched by, empty if unknown"),
+    Column("neighbour_rank", "int32", "", "place among the nearest of its query, the first is 1"),
+    Column("cosine", "float32", "", "cosine of the embeddings of the spectrum and of that searched by, at most 1"),
+    Column("set_row", "int64", "", "row of the spectrum in the prepared set that was searched, the first is 0"),
+)
+
 _LABELS = (
     Column("teff", "float32", "K", "effective temperature", r"$T_\mathrm{eff}$"),
     Column("logg", "float32", "dex", "surface gravity, log10 of cm/s2", r"$\log\,g$"),
@@ -76,10 +85,13 @@ _LABELS = (
     ),
 )
 
+SEARCH_COLUMNS = tuple(column.name for column in _SEARCH)
+"""Columns of what a search gives; the others beside them are of the neighbour."""
+
 LABELS = tuple(column.name for column in _LABELS)
 """Canonical names of the stellar labels."""
 
-COLUMNS = {column.name: column for column in (*_KEYS, *_LABELS)}
+COLUMNS = {column.name: column for column in (*_KEYS, *_SEARCH, *_LABELS)}
 """Every column by name, but for the derived ones: see `describe`."""
 
 _DERIVED = {
@@ -187,7 +199,7 @@ def as_markdown(names: Iterable[str] | None = None) -> str:
     Parameters
     ----------
     names : iterable of str, optional
-        The columns to show; by default all, with one example of the elements and of each derived column.
+        The columns to show; by default all of catalogs, with one example of the elements and of each derived column.
 
     Returns
     -------
@@ -196,6 +208,7 @@ def as_markdown(names: Iterable[str] | None = None) -> str:
     if names is None:
         # Elements all read alike: one stands for them.
         shown = [name for name in COLUMNS if not name.endswith("_fe") or name == "mg_fe"]
+        shown = [name for name in shown if name not in SEARCH_COLUMNS]
         names = [*shown, "feh_err", "feh_ens_std"]
     chosen = list(names)
     lines = ["| column | type | unit | description |", "|---|---|---|---|"]

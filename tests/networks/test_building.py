@@ -22,7 +22,6 @@ from transtar.networks import (
     describe,
     merge_lora,
 )
-from transtar.networks.outputs import map_outputs
 
 
 def test_the_paper_counts_of_weights():
@@ -155,17 +154,6 @@ def test_encoders_inside_are_described_and_built_again():
 def test_an_impossible_description_with_encoders_is_refused(changes):
     with pytest.raises((InputError, SettingsError)):
         build_network(describe(_encoded()) | changes, 12, 2, device="meta")
-
-
-def test_outputs_are_mapped_through_chains():
-    network = ResidualNetwork(build_mlp(7, 2, MLPSettings((5,))), build_head(7, 2, ResidualSettings(3)))
-    nn.init.normal_(network.head[-1].weight)
-    matrix, offset = torch.randn(2, 2), torch.randn(2)
-    for mapped, width in ((network, 7), (_encoded(), 12)):
-        inputs = torch.randn(4, width)
-        before = mapped(inputs)
-        map_outputs(mapped, matrix, offset)
-        torch.testing.assert_close(mapped(inputs), before @ matrix.T + offset)
 
 
 @pytest.mark.parametrize(

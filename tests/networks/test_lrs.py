@@ -210,6 +210,9 @@ def test_spectra_that_do_not_fit():
         network(n_grid=200)
     with pytest.raises(SettingsError, match="size must be one of paper, small, not 'huge'"):
         lrs_settings("huge")
+    for other in (N - 10, N + 10):
+        with pytest.raises(InputError, match=rf"takes spectra of shape \(n, 97\), got \(4, {other}\)"):
+            network()(tensor(flux(n_grid=other)))
 
 
 def test_a_description_builds_the_network_again():

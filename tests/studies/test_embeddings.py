@@ -257,6 +257,29 @@ def test_an_encoder_that_has_seen_the_judges(folder, tmp_path, capsys):
     assert "encoders.seen: has seen 12 of the 12 stars of miles that the study judges on" in said
 
 
+def test_an_encoder_learns_from_spectra_of_the_study_without_labels(folder, tmp_path, capsys):
+    quick = {"kind": "with-real", "stars": 40, "epochs": 1}
+    encoders = {"through-real": quick | {"share": 0.3}, "through-alone": quick | {"share": 0.0}}
+    changes = {"inputs": [*encoders], "encoders": encoders, "strategies": {"recalibrate": {}}}
+    said, rows = run(folder, tmp_path, capsys, **changes)
+    assert {row["input"] for row in rows} == set(encoders)
+    assert "'through-real': 40 mock stars and 54 spectra without labels" in said
+    assert "'through-alone': 40 mock stars and 0 spectra without labels" in said
+    made = {name: load_encoder(next(tmp_path.glob(f"encoders/{name}-*"))) for name in encoders}
+    pool = read_set(next(tmp_path.glob("sets/miles*")))
+    taught = {
+        name: set(encoder.trained_on["file"][encoder.trained_on["role"] == "train"]) for name, encoder in made.items()
+    }
+    assert taught["through-alone"] == set()
+    assert taught["through-real"] & set(pool.columns["file"]) == set(
+        pool.columns["file"][pool.columns["split"] == "pool"]
+    )
+    # Given again, it makes neither anew.
+    said, again = run(folder, tmp_path, capsys, **changes)
+    assert "training the encoder" not in said
+    assert again == rows
+
+
 def test_settings_by_input(tmp_path):
     strategies = {
         "full": {

@@ -65,6 +65,22 @@ def test_it_is_trained_without_labels_where_they_do_not_count(stars):
     assert encoder.encode(target).shape == (64, 6)
 
 
+def test_a_line_that_only_real_spectra_have_is_learnt_from_them(stars):
+    views, target, labels = (part[:300] for part in stars)
+    generator = np.random.default_rng(1)
+    depth = generator.uniform(0, 0.5, 400)
+    line = np.exp(-0.5 * ((np.arange(SIZE) - 700) / 4.0) ** 2)
+    real = (stars[1][200:600] - depth[:, None] * line + 0.01 * generator.normal(size=(400, SIZE))).astype(np.float32)
+    seen = {}
+    for name, unlabelled in (("without", None), ("with", real[:300])):
+        settings = SeeThrough(**{**QUICK, "unlabelled_share": 0.5})
+        encoder = train_encoder(views, target, Preprocessing(), settings, labels=labels, unlabelled=unlabelled)
+        assert encoder.provenance[0]["n_unlabelled"] == (0 if unlabelled is None else 300)
+        seen[name] = -(encoder.reconstruct(real[300:]) - stars[1][500:600])[:, 700]
+    assert np.corrcoef(seen["with"], depth[300:])[0, 1] > 0.9
+    assert np.abs(seen["without"]).mean() < 0.3 * depth[300:].mean()
+
+
 def test_bad_input_is_refused(stars):
     views, target, labels = (part[:50] for part in stars)
     settings = SeeThrough(**{**QUICK, "epochs": 1})
@@ -80,6 +96,14 @@ def test_bad_input_is_refused(stars):
         train_encoder(views, hurt, Preprocessing(), settings, labels=labels)
     with pytest.raises(SettingsError, match="label_weight"):
         train_encoder(views, target, Preprocessing(), settings)
+    real = target[:10].copy()
+    real[2, 2] = np.inf
+    for wrong in (real, target[:0], target[0], target[:, 1:]):
+        with pytest.raises(InputError, match="spectra without labels must be finite"):
+            train_encoder(views, target, Preprocessing(), settings, labels=labels, unlabelled=wrong)
+    for wrong in ((0, 10), "10"):
+        with pytest.raises(SettingsError, match="noise"):
+            SeeThrough(unlabelled_noise=wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"width": 0}, {"hidden": ()}, {"activation": "tanh"}, {"label_weight": -1}])

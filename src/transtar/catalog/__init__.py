@@ -5,6 +5,7 @@ from .from_files import Prediction, predict_files, predict_set
 from .from_spectra import predict_spectra
 from .predict import GridSpectraLike, predict_batches
 from .readers import read_columns, read_metadata
+from .search import Neighbours, search_set
 from .trained import trained_on
 from .writers import SUFFIXES, CatalogWriter, check_suffix, write_catalog
 
@@ -12,6 +13,7 @@ __all__ = [
     "SUFFIXES",
     "CatalogWriter",
     "GridSpectraLike",
+    "Neighbours",
     "Prediction",
     "check_suffix",
     "plain_columns",
@@ -22,6 +24,7 @@ __all__ = [
     "read_catalog",
     "read_columns",
     "read_metadata",
+    "search_set",
     "to_table",
     "trained_on",
     "write_catalog",

@@ -15,7 +15,9 @@ HELP = "embeddings by an encoder into a prepared set, resumable"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--model", required=True, metavar="ENCODER", help="the encoder: its name or folder")
+    parser.add_argument(
+        "--model", required=True, metavar="ENCODER", help="the encoder: its name or folder, or that of an alignment"
+    )
     parser.add_argument("--data", required=True, type=values.path, help="prepared set")
     parser.add_argument(
         "--out",

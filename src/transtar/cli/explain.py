@@ -7,9 +7,9 @@ from importlib import import_module
 
 from .arguments import HelpWithDefaults
 
-HELP = "look into models: saliency and physical test, loss landscapes, what encoders give back"
+HELP = "look into models: saliency and physical test, loss landscapes, what encoders give back, translations"
 
-KINDS = ("saliency", "landscape", "reconstruction")
+KINDS = ("saliency", "landscape", "reconstruction", "translation")
 """Each has a module of its own beside this one, ``explain_KIND``, made like a verb."""
 
 

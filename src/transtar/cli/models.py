@@ -1,8 +1,12 @@
-"""Models by name or folder: list them, show one's card, copy one into the user's store or a folder, or say where one lies."""
+"""Models by name or folder: list them, show one's card, copy one into the user's store or a folder, or say where one lies.
+
+Public checkpoints of SpecCLIP become encoders.
+"""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from ..errors import SettingsError, TranstarError, printable
 from . import arguments as values
@@ -18,23 +22,35 @@ MOST_CARD = 1 << 20
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("action", choices=("list", "show", "import", "export", "path"), help="what to do")
-    parser.add_argument("model", nargs="?", type=values.path, help="name or folder of a model")
-    parser.add_argument("--name", help="with import: the name to give it (default: that of the folder)")
-    parser.add_argument("--out", type=values.path, help="with export: folder of the copy")
+    parser.add_argument(
+        "model",
+        nargs="*",
+        type=values.path,
+        help="name or folder of a model; with import: a folder, or public checkpoints of SpecCLIP (.ckpt), which are not run",
+    )
+    parser.add_argument(
+        "--name",
+        help="with import: the name to give it (default: that of the folder; of an encoder embed, embed-xp, ...)",
+    )
+    parser.add_argument(
+        "--out",
+        type=values.path,
+        help="with export: folder of the copy; with import of a checkpoint: of the encoder; of several: of their folders",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from ..models import export_model, find_model, import_model, load_estimator, named_models, needs
+    from ..models import export_model, find_model, load_estimator, named_models, needs
 
-    if arguments.action == "list" and arguments.model is not None:
-        raise SettingsError(f"models list takes no model; models show {arguments.model} tells of one")
+    if arguments.action == "list" and arguments.model:
+        raise SettingsError(f"models list takes no model; models show {arguments.model[0]} tells of one")
     if arguments.action != "import" and arguments.name is not None:
         raise SettingsError("--name is for models import")
-    if (arguments.action == "export") != (arguments.out is not None):
-        raise SettingsError(
-            "models export needs --out FOLDER" if arguments.out is None else "--out is for models export"
-        )
+    if arguments.action == "export" and arguments.out is None:
+        raise SettingsError("models export needs --out FOLDER")
+    if arguments.action not in ("export", "import") and arguments.out is not None:
+        raise SettingsError("--out is for models export and import")
     if arguments.action == "list":
         for name, folder in named_models().items():
             try:
@@ -45,18 +61,19 @@ def run(arguments: argparse.Namespace) -> int:
             surveys = "+".join(dict.fromkeys(str(step.get("survey")) for step in model.provenance))
             print(printable(f"{name:20s} {', '.join(model.label_names):24s} from {surveys:20s} {folder}"))
         return 0
-    if arguments.model is None:
+    if not arguments.model:
         raise SettingsError(f"models {arguments.action} needs the name or folder of a model")
     if arguments.action == "import":
-        name = arguments.name or arguments.model.resolve().name
-        say(f"{import_model(arguments.model, name)}: call it by --model {name}")
-        return 0
+        return _import(arguments.model, arguments.name, arguments.out)
+    if len(arguments.model) > 1:
+        raise SettingsError(f"models {arguments.action} takes one model, not {len(arguments.model)}")
+    (given,) = arguments.model
     if arguments.action == "export":
-        copy = export_model(arguments.model, arguments.out)
+        copy = export_model(given, arguments.out)
         needed = [needs(note) for note in load_estimator(copy).encoders.values()]
-        say(f"{copy}: a copy of {arguments.model} that needs {' and '.join(needed) or 'nothing else'}")
+        say(f"{copy}: a copy of {given} that needs {' and '.join(needed) or 'nothing else'}")
         return 0
-    folder = find_model(arguments.model)
+    folder = find_model(given)
     if arguments.action == "path":
         print(folder)
         return 0
@@ -66,6 +83,31 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n".join(printable(line) for line in file.read(MOST_CARD).splitlines()))
     for note in model.encoders.values():
         say(_whether_here(note))
+    return 0
+
+
+def _import(given: list[Path], name: str | None, out: Path | None) -> int:
+    """Import a model into the store, or checkpoints into folders of encoders."""
+    from ..encoders.public_import import import_checkpoints
+    from ..models import import_model
+
+    # A model goes by its name, too; a checkpoint is a file.
+    if any(path.is_dir() for path in given) or (out is None and not any(path.is_file() for path in given)):
+        if len(given) > 1 or out is not None:
+            raise SettingsError(
+                "models import takes one folder of a model, without --out; --out is for checkpoints (.ckpt)"
+            )
+        name = name or given[0].resolve().name
+        say(f"{import_model(given[0], name)}: call it by --model {name}")
+        return 0
+    if out is None:
+        raise SettingsError("models import of a checkpoint needs --out FOLDER, where its encoder is to go")
+    for encoder in import_checkpoints(given, out, name or ""):
+        (step,) = encoder.provenance
+        say(
+            f"{encoder.place}: the encoder '{encoder.name}' of {step['file']}, {encoder.width:,} values; trained on "
+            f"{step['stars']}"
+        )
     return 0
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -51,7 +51,7 @@ def embed_set(
     folder : path
         Of the prepared set.
     encoder : Encoder or OutsideEncoder, name or path
-        One that takes native spectra is for `prepare`.
+        One that takes native spectra is for `prepare`. Of an alignment that side is taken whose spectra the set has.
     out : path, optional
         Of the set that has the input; `folder` itself if not given. A new one shares the spectra by hard links; one that is there
         must be of the same spectra.
@@ -77,7 +77,7 @@ def embed_set(
         If the disk is full.
     """
     source, target = Path(folder), Path(folder if out is None else out)
-    encoder = known_encoder(encoder)
+    encoder = known_encoder(_side_of(encoder, source))
     name = encoder.name
     if encoder_is_native(encoder):
         raise SettingsError(
@@ -101,7 +101,7 @@ def embed_set(
     with KeptRows(target.parent, _key(description, noted["provenance"]), description["n_spectra"], BLOCK) as kept:
         n_before = kept.n_done
         try:
-            _make(kept, encoder, source, progress)
+            make_embeddings(kept, encoder, source, progress)
             noted["n_inputs"] = kept.width
             put_input(source, target, description, name, noted, lambda path: same_file(kept.path, path))
         except KeyboardInterrupt:
@@ -124,6 +124,16 @@ def embed_set(
         )
     before = f", {n_before:,} of them made before" if n_before else ""
     return f"input '{name}' of {kept.n:,} spectra{before}: {kept.width:,} values each by encoder {wanted[:12]}"
+
+
+def _side_of(encoder: AnyEncoder | str | os.PathLike, source: Path) -> AnyEncoder | str | os.PathLike:
+    """Of the folder of an alignment, that of its encoder which takes spectra like those of the set; else the encoder itself."""
+    from ..encoders.alignment_storage import is_alignment, side_folder
+
+    if not isinstance(encoder, str | os.PathLike) or not is_alignment(encoder):
+        return encoder
+    settings = Preprocessing.from_stored(describe_set(source)["preprocessing"], str(source))
+    return side_folder(encoder, settings, str(source))
 
 
 def _source_of(source: Path, target: Path, description: dict) -> tuple[Path, dict]:
@@ -178,8 +188,50 @@ def _key(description: Mapping, provenance: Mapping) -> str:
     return hashlib.sha256(json.dumps([BLOCK, *of_set, note["name"], note["sha256"]]).encode()).hexdigest()
 
 
-def _make(kept: KeptRows, encoder: AnyEncoder, source: Path, progress: Callable[[int, int], None] | None) -> None:
-    """Encode the blocks that are not made yet; all of the set is read, so that its checksums are compared."""
+class Rows(Protocol):
+    """What takes up the rows of an embedding, such as `KeptRows`."""
+
+    @property
+    def n(self) -> int:
+        """Rows in all."""
+
+    @property
+    def n_done(self) -> int:
+        """Rows that are made."""
+
+    @property
+    def width(self) -> int:
+        """Values of each row; 0 while none is made."""
+
+    def append(self, values: np.ndarray) -> None:
+        """Add the rows of the next block, shape (n, width), float32."""
+
+    def discard(self) -> None:
+        """Have them deleted at the end."""
+
+
+def make_embeddings(
+    kept: Rows, encoder: AnyEncoder, source: Path, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Encode the blocks that are not made yet; all of the set is read, so that its checksums are compared.
+
+    Parameters
+    ----------
+    kept : Rows
+    encoder : Encoder or OutsideEncoder
+        One that takes spectra on the grid.
+    source : Path
+        The prepared set.
+    progress : callable, optional
+        As of `embed_set`.
+
+    Raises
+    ------
+    InputError
+        If the set is damaged, the encoder fails, or no spectrum has a flux.
+    MismatchError
+        If the set was prepared otherwise than the encoder takes its spectra.
+    """
     end = 0
     unknown: list[int] = []
     for block in _blocks(_read(source, kept)):
@@ -203,7 +255,7 @@ def _make(kept: KeptRows, encoder: AnyEncoder, source: Path, progress: Callable[
         raise InputError(f"{source}: {end:,} spectra where {kept.n:,} were expected; give the command again")
 
 
-def _read(source: Path, kept: KeptRows) -> Iterator[PreparedSet]:
+def _read(source: Path, kept: Rows) -> Iterator[PreparedSet]:
     """The spectra in batches; of a set that turns out to be damaged nothing stays that would be taken up."""
     try:
         yield from stream_set(source, BLOCK)

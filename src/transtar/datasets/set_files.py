@@ -234,22 +234,13 @@ def stream_set(path, batch_size: int = 8192) -> Iterator[PreparedSet]:
     """
     path = Path(path)
     description = describe_set(path)
-    for name in (STARS, SPECTRA):
-        if not (path / name).exists():
-            raise InputError(f"{path}: has no file {name}; {REMEDY}")
-        check_regular(path / name)
-    if "stars_sha256" in description:
-        check_file(path / STARS, description["stars_sha256"], REMEDY)
-        if footer_hash(path / SPECTRA) != description["spectra_footer_sha256"]:
-            raise InputError(
-                f"{path / SPECTRA}: damaged, or of another set (its footer is not the one noted); {REMEDY}"
-            )
+    if not (path / SPECTRA).exists():
+        raise InputError(f"{path}: has no file {SPECTRA}; {REMEDY}")
+    check_regular(path / SPECTRA)
+    stars = read_stars(path, description)
+    if "stars_sha256" in description and footer_hash(path / SPECTRA) != description["spectra_footer_sha256"]:
+        raise InputError(f"{path / SPECTRA}: damaged, or of another set (its footer is not the one noted); {REMEDY}")
     try:
-        stars = read_bounded(path / STARS)
-        if stars.num_rows != description["n_spectra"]:
-            raise InputError(
-                f"{path}: {STARS} has {stars.num_rows} rows, {DESCRIPTION} says {description['n_spectra']}; {REMEDY}"
-            )
         further = Inputs(
             {name: InputFile(path / noted["file"], noted["sha256"], (stars.num_rows, noted["n_inputs"]))
              for name, noted in description.get("inputs", {}).items()},
@@ -274,6 +265,41 @@ def stream_set(path, batch_size: int = 8192) -> Iterator[PreparedSet]:
             raise InputError(f"{path / SPECTRA}: ends after {start} of {stars.num_rows} spectra; {REMEDY}")
     except (OSError, pa.ArrowException, ValueError, TypeError) as error:
         raise InputError(f"{path}: cannot be read ({_first_line(error)}); {REMEDY}") from None
+
+
+def read_stars(path: Path, description: Mapping) -> pa.Table:
+    """What is known of each spectrum of a set, as Arrow keeps it; `columns_of` gives it, or some rows, as arrays.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the set.
+    description : mapping
+        As `describe_set` gives it.
+
+    Returns
+    -------
+    pyarrow.Table
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or of another set.
+    """
+    if not (path / STARS).exists():
+        raise InputError(f"{path}: has no file {STARS}; {REMEDY}")
+    check_regular(path / STARS)
+    if "stars_sha256" in description:
+        check_file(path / STARS, description["stars_sha256"], REMEDY)
+    try:
+        stars = read_bounded(path / STARS)
+    except (OSError, pa.ArrowException, ValueError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read ({_first_line(error)}); {REMEDY}") from None
+    if stars.num_rows != description["n_spectra"]:
+        raise InputError(
+            f"{path}: {STARS} has {stars.num_rows} rows, {DESCRIPTION} says {description['n_spectra']}; {REMEDY}"
+        )
+    return stars
 
 
 def _check_sums(path: Path, sums: dict, description: dict) -> None:
@@ -352,6 +378,27 @@ def _check_spectra(path: Path, file: pq.ParquetFile, description: dict) -> None:
 
 
 def _to_set(path: Path, spectra: dict[str, np.ndarray], stars: pa.Table, description: dict) -> PreparedSet:
+    columns = columns_of(path, stars, description)
+    has_ivar = not has(columns["flags"], Flag.NO_IVAR).all()
+    return PreparedSet(
+        flux=spectra["flux"],
+        ivar=spectra["ivar"] if has_ivar else None,
+        columns=columns,
+        labels=tuple(description["labels"]),
+        preprocessing=_preprocessing(path, description["preprocessing"]),
+        provenance=description["provenance"],
+        hash=description["flux_sha256"],
+    )
+
+
+def columns_of(path: Path, stars: pa.Table, description: Mapping) -> dict[str, np.ndarray]:
+    """Rows of what `read_stars` gives, as the columns of a `PreparedSet`.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, or of another kind.
+    """
     absent = [
         name
         for name in ("file", "id", "survey", "flags", "split", "snr", "good_fraction", *description["labels"])
@@ -365,16 +412,7 @@ def _to_set(path: Path, spectra: dict[str, np.ndarray], stars: pa.Table, descrip
     wrong = [name for name, kind in kinds.items() if name in columns and columns[name].dtype.kind not in kind]
     if wrong:
         raise InputError(f"{path}: column {', '.join(wrong)} of {STARS} is of another kind; {REMEDY}")
-    has_ivar = not has(columns["flags"], Flag.NO_IVAR).all()
-    return PreparedSet(
-        flux=spectra["flux"],
-        ivar=spectra["ivar"] if has_ivar else None,
-        columns=columns,
-        labels=tuple(description["labels"]),
-        preprocessing=_preprocessing(path, description["preprocessing"]),
-        provenance=description["provenance"],
-        hash=description["flux_sha256"],
-    )
+    return columns
 
 
 def _preprocessing(path: Path, content: dict) -> Preprocessing:

@@ -1,5 +1,7 @@
 """Encoders: what makes embeddings of spectra, which networks take as inputs."""
 
+from .alignment import Alignment, new_alignment
+from .alignment_storage import is_alignment, load_alignment, save_alignment
 from .baselines import principal_components, untrained
 from .encoder import Encoder
 from .encoder_storage import encoder_hash, save_encoder
@@ -16,17 +18,22 @@ from .registry import (
 from .specclip import new_encoder
 
 __all__ = [
+    "Alignment",
     "Encoder",
     "OutsideEncoder",
     "encoder_hash",
     "encoder_names",
     "find_encoder",
+    "is_alignment",
+    "load_alignment",
     "load_encoder",
     "named_encoder",
+    "new_alignment",
     "new_encoder",
     "note_of",
     "principal_components",
     "register_encoder",
+    "save_alignment",
     "save_encoder",
     "untrained",
     "use_encoders",

@@ -35,6 +35,8 @@ from .encoder import Encoder
 FORMAT, FORMAT_VERSION = "transtar-encoder", 1
 REMEDY = "fetch the encoder again, or train it again"
 WEIGHTS, CONFIG, CARD = "encoder.safetensors", "config.json", "README.md"
+ALIGNMENT = "alignment.json"
+"""What describes a folder of two aligned encoders; see `transtar.encoders.alignment_storage`."""
 
 _KEYS = (
     "format", "format_version", "transtar_version", "name", "network", "width", "decoder", "preprocessing",
@@ -157,6 +159,10 @@ def read_encoder(folder: str | Path) -> Encoder:
         the others.
     """
     folder = Path(folder)
+    if (folder / ALIGNMENT).is_file() and not (folder / CONFIG).exists():
+        raise InputError(
+            f"{folder}: is an alignment of two encoders; name one of them, {folder / 'lrs'} or {folder / 'xp'}"
+        )
     for name in (CONFIG, WEIGHTS, TRAINED_ON):
         if not (folder / name).exists():
             raise InputError(f"{folder}: not a complete encoder, {name} is missing; {REMEDY}")

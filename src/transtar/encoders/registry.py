@@ -13,6 +13,7 @@ from ..errors import InputError, MismatchError, SettingsError, TranstarError, sh
 from ..files import discard_temporaries
 from ..names import check_name
 from ..plugins import load_offered, offered
+from .aion import AION_NAMES, aion_by_name, aion_names
 from .encoder import Encoder
 from .encoder_storage import CONFIG, encoder_hash, read_encoder
 from .outside import OutsideEncoder
@@ -60,7 +61,7 @@ def register_encoder(encoder: _Some) -> _Some:
     if "+" in check_name(encoder.name, "encoder") or encoder.name in ("flux", "ivar"):
         raise SettingsError(f"encoder: '{shown(encoder.name)}' cannot be a name: it means something else as an input")
     encoder = _with_hash(encoder)
-    if encoder.name in [*_shipped_names(), *offered(ENTRY_POINT_GROUP)]:
+    if encoder.name in [*_shipped_names(), *AION_NAMES, *offered(ENTRY_POINT_GROUP)]:
         other: AnyEncoder | None = named_encoder(encoder.name)
     else:
         other = _REGISTERED.setdefault(encoder.name, encoder)
@@ -72,7 +73,7 @@ def register_encoder(encoder: _Some) -> _Some:
 
 def encoder_names() -> list[str]:
     """Names of all encoders: shipped, registered, or offered by an installed package; sorted. Loads none."""
-    return sorted({*_REGISTERED, *_shipped_names(), *offered(ENTRY_POINT_GROUP)})
+    return sorted({*_REGISTERED, *_shipped_names(), *aion_names(), *offered(ENTRY_POINT_GROUP)})
 
 
 def named_encoder(name: str) -> AnyEncoder | None:
@@ -83,13 +84,15 @@ def named_encoder(name: str) -> AnyEncoder | None:
     InputError
         If a shipped one is damaged.
     SettingsError
-        If a package that offers one is broken.
+        If a package that offers one is broken, or AION's folder is not named.
     """
     if name in _REGISTERED or name in _SHIPPED:
         return _REGISTERED.get(name) or _SHIPPED[name]
     encoder: AnyEncoder | None = None
     if name in _shipped_names():
         encoder = read_encoder(SHIPPED / name)
+    elif name in AION_NAMES:
+        encoder = aion_by_name(name)
     else:
         encoder = load_offered(ENTRY_POINT_GROUP, name, "encoder", (Encoder, OutsideEncoder))
     if encoder is None:

@@ -3,7 +3,7 @@
 from ..glossary import LABELS
 from ..tables import KEY_PARTS, canonical_label
 from .join import JoinReport, join, look_up
-from .label_tables import Keyed, file_and_column, read_labels, read_split, read_stars, read_velocities
+from .label_tables import Keyed, file_and_column, read_gaia_ids, read_labels, read_split, read_stars, read_velocities
 from .places import match_spectra, table_positions
 from .positions import PositionReport, Positions, match_positions
 from .star_list import StarList
@@ -25,6 +25,7 @@ __all__ = [
     "look_up",
     "match_positions",
     "match_spectra",
+    "read_gaia_ids",
     "read_labels",
     "read_split",
     "read_stars",

@@ -15,6 +15,8 @@ from ..tables import KEY_PARTS, Column, Table, canonical_label, key_column, open
 from ..tables.column_names import SPELLINGS, two_columns
 from ..tables.quantities import FREE
 from ..telling import tell
+from .catalogs import to_gaia_ids
+from .lamost_catalog import GAIA_ID
 
 SPLITS = ("pool", "test")
 _KEYS = ("id", "file", "star")
@@ -228,6 +230,38 @@ def read_velocities(
         order = np.argsort(out["id"], kind="stable")
         for key, values in out.items():
             out[key] = values[order]
+    return out
+
+
+def read_gaia_ids(
+    path: str | os.PathLike, *, columns: Mapping[str, str] | None = None, ids: Sequence[str] | None = None
+) -> Keyed:
+    """Read by which identifier Gaia knows the stars of a survey, as the survey's own catalogs say it.
+
+    Parameters
+    ----------
+    path : path
+        Table with a key column (as in `read_labels`) and Gaia's: gaia_source_id, gaia_id or source_id.
+    columns, ids
+        As in `read_labels`.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The key columns and ``gaia`` (int64, -1 where there is none).
+
+    Raises
+    ------
+    InputError
+        If a column is missing, or identifiers are those of another release than DR3 or have lost digits.
+    """
+    table = open_table(path, columns)
+    name = table.find(*GAIA_ID)
+    if name is None:
+        raise InputError(f"{path}: no column of Gaia's identifiers ({', '.join(GAIA_ID)}); {table.found}")
+    table_columns = _some(table, ids, [name])
+    out, _ = _keys(table, table_columns, ids)
+    out["gaia"] = to_gaia_ids(table_columns[name])
     return out
 
 

@@ -11,6 +11,8 @@ from torch import nn
 
 from ..checks import MOST_WIDTH, check_list, check_mapping, check_whole
 from ..errors import InputError, SettingsError, check_keys, said, shown
+from .aligned import AlignedNetwork
+from .alignment_heads import build_head_of
 from .encoded import MOST_PARTS, Affine, EncodedNetwork, EncoderPart
 from .lrs import LRSSettings, LRSTransformer
 from .mlp import MLPSettings, build_linear, build_mlp, linear_layers
@@ -165,6 +167,23 @@ def _build_xp(settings: dict, n_inputs: int, n_outputs: int, device: str) -> nn.
     return XPAutoencoder(n_inputs, shape, device)
 
 
+def _describe_aligned(network: AlignedNetwork) -> dict:
+    width = network_sizes(network.backbone)[1]
+    return {
+        "backbone": _describe(network.backbone), "width": width, "heads": network.head_settings(),
+    }  # fmt: skip
+
+
+def _build_aligned(settings: dict, n_inputs: int, n_outputs: int, device: str) -> nn.Module:
+    width = check_whole(settings["width"], "network aligned: width", 1, MOST_WIDTH)
+    heads = check_list(settings["heads"], "network aligned: heads")
+    check_whole(len(heads), "network aligned: number of heads", 1, 2)
+    backbone = build_network(check_mapping(settings["backbone"], "network aligned: backbone"), n_inputs, width, device)
+    network = AlignedNetwork(backbone, [build_head_of(head, width, device) for head in heads])
+    _check_width("network aligned: width of its heads", network.width, n_outputs)
+    return network
+
+
 def _check_width(what: str, width: int, n_outputs: int) -> None:
     if width != n_outputs:
         raise SettingsError(f"{what} is {width}, where {n_outputs} outputs are needed")
@@ -183,6 +202,7 @@ KINDS: dict[str, Kind] = {
     "mlp": Kind(nn.Sequential, ("hidden", "dropout", "batch_norm", "activation"), _describe_mlp, _build_mlp),
     "lrs-transformer": Kind(LRSTransformer, _names(LRSSettings), _describe_settings, _build_lrs),
     "xp-autoencoder": Kind(XPAutoencoder, _names(XPSettings), _describe_settings, _build_xp),
+    "aligned": Kind(AlignedNetwork, ("backbone", "width", "heads"), _describe_aligned, _build_aligned),
 }
 """All networks that can be stored, by the name of their kind."""
 
@@ -207,6 +227,8 @@ def network_sizes(network: nn.Module, expected: tuple[int, int] | None = None) -
         return network.n_inputs, network_sizes(network.head)[1]
     if isinstance(network, LRSTransformer | XPAutoencoder):
         return network.n_inputs, network.n_outputs
+    if isinstance(network, AlignedNetwork):
+        return network_sizes(network.backbone)[0], network.width
     layers = [network] if isinstance(network, nn.Linear) else linear_layers(network)
     chain = isinstance(network, nn.Linear) or (
         type(network) is nn.Sequential and len(layers) > 0 and network[0] is layers[0] and network[-1] is layers[-1]

@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from ..checks import MOST_WEIGHTS, check_whole
-from ..errors import SettingsError, shown
+from ..errors import InputError, SettingsError, shown
 from .mlp import build_linear
 from .transformer_blocks import AttentionBlock, build_norm, check_heads, draw_block, draw_linear, draw_normal
 
@@ -247,8 +247,16 @@ class LRSTransformer(nn.Module):
         Tensor, shape (n, n_tokens, token + 1)
             The first token has log10 of the standard deviation of the flux, at least that of `STD_FLOOR`, its mean where that is
             kept, and zeros; each other one a zero and a slice of the spectrum less its mean, over its standard deviation.
+
+        Raises
+        ------
+        InputError
+            If the spectra have another number of pixels.
         """
         settings = self.settings
+        # Their slices would go through the layers just as well, at positions that were learnt for others.
+        if flux.ndim != 2 or flux.shape[1] != self.n_inputs:
+            raise InputError(f"lrs-transformer: takes spectra of shape (n, {self.n_inputs}), got {tuple(flux.shape)}")
         mean, std = mean_and_std(flux)
         scaled = (flux - mean) / std
         slices = scaled.unfold(1, settings.token, settings.stride)

@@ -18,8 +18,8 @@ from .jsons import read_json
 from .stages import discard_temporaries, stage
 from .written import LIST, Written, describe, read_written, refuse_foreign
 
-DESCRIPTIONS = ("set.json", "config.json")
-"""Files by which a prepared set or a model is known; what is one is not to be written into while it is read."""
+DESCRIPTIONS = ("set.json", "config.json", "alignment.json")
+"""Files by which a prepared set, a model or an alignment is known; what is one is not to be written into while it is read."""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..catalog.trained import trained_on
-from ..datasets import add_input, describe_set, input_names, read_set, star_names, usable
+from ..datasets import add_input, describe_set, input_names, read_set
 from ..datasets.gathering import embed
 from ..datasets.inputs import input_parts
 from ..encoders import (
@@ -28,11 +26,12 @@ from ..errors import InputError, SettingsError, TranstarError, check_keys, shown
 from ..files import content_hash
 from ..models import Estimator
 from ..preprocess import Preprocessing, require_same
-from .by_input import FLUX, OTHERS, PCA, RANDOM, STORED, StudyEncoder
+from .by_input import FLUX, OTHERS, PCA, RANDOM, STORED, WITH_REAL, StudyEncoder
 from .layout import ENCODERS
 from .rows import rows_of_split
 from .spec import Study
 from .study_files import set_folder
+from .with_real import encoder_with_real, pool_spectra
 
 THROUGH = "through"
 """The encoder whose layers a random one has, if a study does not say."""
@@ -106,7 +105,7 @@ def check_encoders(study: Study, where: str) -> None:
                 f"{where}: inputs: nothing makes the input '{shown(part)}'; known are {', '.join(known)}; an encoder in a "
                 f"folder is named by 'encoders: {{{shown(part)}: {{encoder: FOLDER}}}}'"
             )
-        if (made := encoder_of(study, part)) is not None and made.kind != PCA:
+        if (made := encoder_of(study, part)) is not None and made.kind in (STORED, RANDOM):
             _stored(made, study, f"{where}: encoders.{part}")
     if study.inputs != [FLUX]:
         alone = [name for name in ("plane", "experiments", "explain", "lines") if getattr(study, name) is not None]
@@ -200,7 +199,7 @@ def embed_sets(study: Study, out: Path, content: Callable[[Path], str], say: Say
                 kept[part] = part
                 keys[part] = content_hash([_computed(folder, part, say) for folder in (source, target)])
                 continue
-            encoder = _encoder(given, part, study, source, out, content)
+            encoder = _encoder(given, part, study, source, out, content, say)
             _refuse_judges(encoder, part, study, target)
             kept[part] = f"{part}-{encoder.sha256[:16]}"
             keys[part] = encoder.sha256
@@ -211,13 +210,17 @@ def embed_sets(study: Study, out: Path, content: Callable[[Path], str], say: Say
 
 
 def _encoder(
-    given: StudyEncoder, part: str, study: Study, source: Path, out: Path, content: Callable[[Path], str]
+    given: StudyEncoder, part: str, study: Study, source: Path, out: Path, content: Callable[[Path], str], say: Say
 ) -> Encoder | OutsideEncoder:
     """The encoder of a part; one that the study makes itself is kept in its folder, where its models find it."""
     if given.kind == STORED:
         return _stored(given, study, f"encoders.{part}")
     if given.kind == PCA:
         decisive, make = [PCA, content(source), given.components], partial(_components, given, part, source)
+    elif given.kind == WITH_REAL:
+        sets = [source, set_folder(study.target, study, out)]
+        asked = [given.stars, given.epochs, given.share, given.seed]
+        decisive, make = [WITH_REAL, *map(content, sets), *asked], partial(encoder_with_real, given, part, sets, say)
     else:
         layers = _stored(given, study, f"encoders.{part}")
         assert isinstance(layers, Encoder)
@@ -230,10 +233,8 @@ def _encoder(
 
 def _components(given: StudyEncoder, part: str, source: Path) -> Encoder:
     prepared = read_set(source)
-    rows = np.flatnonzero(usable(prepared) & (prepared.columns["split"] == "pool"))
-    stars = {name: prepared.columns[name][rows] for name in ("survey", "id", "file")}
-    stars |= {"star": star_names(prepared.columns)[rows], "role": np.full(len(rows), "train")}
-    return principal_components(prepared.flux[rows], given.components, prepared.preprocessing, part, stars)
+    flux, stars = pool_spectra([prepared])
+    return principal_components(flux, given.components, prepared.preprocessing, part, stars)
 
 
 def _refuse_judges(encoder: Encoder | OutsideEncoder, part: str, study: Study, target: Path) -> None:

@@ -4,6 +4,10 @@ A chain of layers takes any view of a star and narrows to few values, from which
 views of that star share. What differs between the views (noise, line spread, velocity, continuum) is of no use there, so the few
 values, the embedding, tell of the star alone: a denoising autoencoder (Vincent et al. 2008, ICML,
 https://doi.org/10.1145/1390156.1390294) whose corruption is another instrument.
+
+Real spectra without labels may stand beside: of them no one knows how they would be without noise, so each is to be given back
+as it is from what is left of it after more noise and a change of line spread, velocity and continuum. Lines that no model
+spectrum has, and the ways in which they go together in real stars, can be learnt from these alone.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from ..grids import LogGrid
 from ..networks.mlp import ACTIVATIONS, MLPSettings, build_mlp
 from ..preprocess import Preprocessing
 from .augment import Augmentation, augment_flux
-from .loop import Progress, train
+from .loop import Augment, Progress, train
 from .settings import TrainSettings, plain, versions
 from .steps import AutogradStep
 
@@ -42,6 +46,10 @@ class SeeThrough(TrainSettings):
     activation : {'relu', 'gelu'}
     label_weight : float
         Weight in the loss of the labels that the embedding is to tell by a linear map, beside the spectrum, whose weight is 1.
+    unlabelled_share : float
+        Part of the stars of an epoch that are real spectra without labels, if there are any.
+    unlabelled_noise : (float, float) or None
+        Range of S/N per pixel of the noise that three quarters of them get in each epoch.
     """
 
     epochs: int | None = 25
@@ -60,6 +68,8 @@ class SeeThrough(TrainSettings):
     hidden: tuple[int, ...] = (1024, 384)
     activation: str = "relu"
     label_weight: float = 0.3
+    unlabelled_share: float = 0.15
+    unlabelled_noise: tuple[float, float] | None = (15.0, 100.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -67,6 +77,9 @@ class SeeThrough(TrainSettings):
         object.__setattr__(self, "hidden", MLPSettings(hidden=self.hidden).hidden)
         check_keys([self.activation], ACTIVATIONS, "see-through: activation")
         check_real(self.label_weight, "see-through: label_weight", 0)
+        check_real(self.unlabelled_share, "see-through: unlabelled_share", 0, 0.9)
+        # Refuses what is no range.
+        object.__setattr__(self, "unlabelled_noise", Augmentation(noise=self.unlabelled_noise).noise)
 
 
 class _Through(nn.Module):
@@ -90,6 +103,7 @@ def train_encoder(
     *,
     name: str = "through",
     labels: np.ndarray | None = None,
+    unlabelled: np.ndarray | None = None,
     provenance: dict | None = None,
     progress: Progress | None = None,
 ) -> Encoder:
@@ -108,6 +122,8 @@ def train_encoder(
         Of the encoder.
     labels : ndarray, shape (n_stars, n_labels), optional
         For `SeeThrough.label_weight`.
+    unlabelled : ndarray, shape (n_spectra, n_grid), optional
+        Prepared real spectra.
     provenance : dict, optional
         What the encoder's provenance is to say of the stars.
     progress : callable, optional
@@ -129,6 +145,12 @@ def train_encoder(
     """
     settings = settings or SeeThrough()
     n, n_views, size = _checked(views, target, preprocessing)
+    if unlabelled is not None and (
+        unlabelled.ndim != 2 or not len(unlabelled) or unlabelled.shape[1] != size or not np.isfinite(unlabelled).all()
+    ):
+        raise InputError(
+            f"training an encoder: spectra without labels must be finite, of shape (spectra, {size}), got {unlabelled.shape}"
+        )
     if settings.label_weight and labels is None:
         raise SettingsError("see-through: label_weight needs labels")
     if labels is not None and (labels.ndim != 2 or len(labels) != n or not np.isfinite(labels).all()):
@@ -143,22 +165,32 @@ def train_encoder(
         scale = np.sqrt(settings.label_weight * size / labels.shape[1])
         standard = scale * (labels - labels.mean(axis=0)) / np.maximum(labels.std(axis=0), 1e-12)
         goals, n_labels = torch.cat([goals, torch.from_numpy(standard).float()], dim=1), labels.shape[1]
+    draw = _viewing(torch.from_numpy(views), settings, preprocessing, mean, std)
+    n_unlabelled = 0 if unlabelled is None else len(unlabelled)
+    if unlabelled is not None and settings.unlabelled_share:
+        share = settings.unlabelled_share
+        rows = torch.arange(max(1, round(n * share / (1 - share)))) % n_unlabelled
+        real = torch.from_numpy(np.asarray(unlabelled, np.float32))
+        draw = _with_real(draw, real[rows], settings, preprocessing, mean, std)
+        known = (real - torch.from_numpy(target_mean)) / torch.from_numpy(target_std)
+        unknown = torch.full((len(rows), n_labels), torch.nan)
+        goals = torch.cat([goals, torch.cat([known[rows], unknown], dim=1)])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         through = _build(size, settings, n_labels).to(check_device(settings.device))
         history = train(
             AutogradStep(through),
-            torch.zeros(n, 1),
+            torch.zeros(len(goals), 1),
             goals,
             settings,
-            augment=_viewing(torch.from_numpy(views), settings, preprocessing, mean, std),
+            augment=draw,
             progress=progress,
         )
     if not np.isfinite(history.train_loss[-1]):
         raise TranstarError("training the encoder diverged; set a lower learning rate")
     step = {
         "step": "see-through", "strategy": "see-through", "settings": plain(settings), "n_train": n, "n_views": n_views,
-        "train_loss": list(history.train_loss), "versions": versions(), **(provenance or {}),
+        "n_unlabelled": n_unlabelled, "train_loss": list(history.train_loss), "versions": versions(), **(provenance or {}),
     }  # fmt: skip
     through = through.cpu().requires_grad_(False).eval()
     return Encoder(
@@ -192,21 +224,45 @@ def _build(size: int, settings: SeeThrough, n_labels: int) -> _Through:
     return _Through(encoder, decoder, nn.Linear(width, n_labels) if n_labels else None)
 
 
-def _viewing(views: torch.Tensor, settings: SeeThrough, preprocessing: Preprocessing, mean, std):
+def _viewing(views: torch.Tensor, settings: SeeThrough, preprocessing: Preprocessing, mean, std) -> Augment:
     """What gives each epoch its inputs: a view of each star drawn at random, changed as the settings say, standardised."""
-    grid = preprocessing.wavelengths
-    step = grid.step if isinstance(grid, LogGrid) else 1.0
-    shift, inverse = torch.from_numpy(mean), torch.from_numpy(1 / std)
     n, n_views, size = views.shape
+    change = _changing(settings, preprocessing, mean, std)
     inputs = torch.empty(n, size)
 
     def draw(generator: torch.Generator) -> torch.Tensor:
         for start in range(0, n, _BLOCK):
             rows = torch.arange(start, min(start + _BLOCK, n))
             flux = views[rows, torch.randint(n_views, (len(rows),), generator=generator)].float()
-            if settings.augmentation is not None:
-                flux = augment_flux(flux, settings.augmentation, step, generator)
-            inputs[rows] = flux.sub_(shift).mul_(inverse)
+            inputs[rows] = change(flux, generator)
         return inputs
 
     return draw
+
+
+def _with_real(
+    draw: Augment, real: torch.Tensor, settings: SeeThrough, preprocessing: Preprocessing, mean, std
+) -> Augment:
+    """The same with real spectra after the views, which get noise, too."""
+    change = _changing(settings, preprocessing, mean, std)
+    noise = Augmentation(noise=settings.unlabelled_noise, probability=0.75)
+
+    def draw_both(generator: torch.Generator) -> torch.Tensor:
+        noisy = (augment_flux(block, noise, 1.0, generator) for block in real.split(_BLOCK))
+        return torch.cat([draw(generator), *(change(block, generator) for block in noisy)])
+
+    return draw_both
+
+
+def _changing(settings: SeeThrough, preprocessing: Preprocessing, mean, std):
+    """What changes spectra at random as the settings say, and standardises them."""
+    grid = preprocessing.wavelengths
+    step = grid.step if isinstance(grid, LogGrid) else 1.0
+    shift, inverse = torch.from_numpy(mean), torch.from_numpy(1 / std)
+
+    def change(flux: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        if settings.augmentation is not None:
+            flux = augment_flux(flux, settings.augmentation, step, generator)
+        return flux.sub_(shift).mul_(inverse)
+
+    return change

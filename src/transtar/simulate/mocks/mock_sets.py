@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from astropy.table import Table, vstack
 
-from ...checks import MOST_SEED, check_real, check_whole
+from ...checks import MOST_MOCKS, MOST_SEED, check_real, check_whole
 from ...errors import SettingsError, check_keys, shown
 from ...preprocess import GridSpectra, Preprocessing, preprocess, require_same
 from ...quality import Quality
@@ -24,9 +24,6 @@ from ..stars.population_settings import LAMOST_LIKE, MILES_LIKE, Population
 from ..stars.truth import spectrum_labels
 from .balmer_cores import deepen_cores
 from .line_correction import LineCorrection, load_lines
-
-MOST_MOCKS = 10_000_000
-"""Stars of a set; more would not fit a disk."""
 
 BATCH = 1024
 """Stars made at a time."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from astropy.table import Table
 
-from ...checks import MOST_SEED, check_real, check_whole
+from ...checks import MOST_MOCKS, MOST_SEED, check_real, check_whole
 from ...errors import SettingsError, check_keys, shown
 from ...preprocess import Preprocessing, preprocess
 from ..emulator.emulator import Emulator
@@ -22,7 +22,7 @@ from ..instruments.instrument import DESI, LAMOST, MILES, Arm, Instrument, Signa
 from ..instruments.lsf import LineSpread
 from ..instruments.observe import observe
 from .line_correction import LineCorrection
-from .mock_sets import MOST_MOCKS, corrections, training_stars, within
+from .mock_sets import corrections, training_stars, within
 
 BLOCK = 256
 """Stars that are seen by the same random instrument."""

@@ -7,6 +7,7 @@ shuffled among each other.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from threading import Event
@@ -16,6 +17,7 @@ import torch
 
 from ...datasets import validation_split
 from ...datasets.ahead import ahead
+from ...datasets.star_pairs import pairs_of
 from ...errors import InputError, SettingsError
 from ...networks.masking import seeds_of_rows
 from .large_settings import EncoderTraining
@@ -61,6 +63,8 @@ class Stream:
         Rows of the stream that train, and that are held out and looked at.
     n_held_out : int
         Rows held out, looked at or not.
+    beside : dict of str to Tensor, shape (n, ...)
+        What else a part has of its rows, by name: held in memory by whoever put it here, a row for each of the stream.
 
     Raises
     ------
@@ -73,6 +77,7 @@ class Stream:
     def __init__(self, sources: Mapping[str, SpectraSource], rows: Mapping[str, np.ndarray], settings: EncoderTraining):
         self.sources, self.rows, self.settings = dict(sources), dict(rows), settings
         self.first = next(iter(self.sources))
+        self.beside: dict[str, torch.Tensor] = {}
         lead = self.sources[self.first]
         n = len(self.rows[self.first])
         if not n:
@@ -239,9 +244,11 @@ class Stream:
     def _parts(self, arrays: dict[str, np.ndarray], rows: np.ndarray, epoch: int, parts: int) -> list[Part]:
         seeds = seeds_of_rows(self.settings.seed, epoch, torch.from_numpy(rows))
         size = len(rows) // parts
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        tensors |= {name: tensor[torch.from_numpy(rows)] for name, tensor in self.beside.items()}
         return [
             Part(
-                {name: torch.from_numpy(array[low : low + size]) for name, array in arrays.items()},
+                {name: tensor[low : low + size] for name, tensor in tensors.items()},
                 seeds[low : low + size],
             )
             for low in range(0, size * parts, size)
@@ -264,6 +271,8 @@ class SetStream(Stream):
 
 class PairedStream(Stream):
     """Pairs of an LRS and an XP spectrum of the same star, by the names 'lrs' and 'xp'; ids are compared exactly.
+
+    A survey's own identifiers are seldom those of Gaia, which XP spectra have: `xp_ids` says what Gaia calls its stars.
 
     Of a star with several spectra each LRS spectrum makes a pair with its first XP spectrum.
 
@@ -290,16 +299,21 @@ class PairedStream(Stream):
     ):
         if xp_ids is not None and len(xp_ids) != len(lrs):
             raise InputError(f"{len(xp_ids)} identifiers of XP spectra for {len(lrs)} LRS spectra; give one for each")
-        rows = _pairs(lrs, xp, lrs.columns["id"] if xp_ids is None else np.asarray(xp_ids, np.int64))
+        rows = pairs_of(lrs.columns["id"] if xp_ids is None else xp_ids, lrs.good, xp.columns["id"], xp.good)
         self.n_pairs = len(rows["lrs"])
         self.n_without_xp = int(lrs.good.sum()) - self.n_pairs
         self.n_without_lrs = int(xp.good.sum()) - len(np.unique(rows["xp"]))
         if not self.n_pairs:
             raise InputError(
-                f"{lrs.names} and {xp.names}: no star is in both with a usable spectrum (ids are compared exactly); prepare both "
-                "with ids of the same catalog"
+                f"{lrs.names} and {xp.names}: no star is in both with a usable spectrum (ids are compared exactly); name a "
+                "table with the survey's identifiers and Gaia's (--pairs)"
             )
         super().__init__({"lrs": lrs, "xp": xp}, rows, settings)
+
+    def describe(self) -> dict:
+        """See `Stream.describe`; also which spectra make pairs, which a table may say."""
+        digest = hashlib.sha256(np.stack([self.rows[name] for name in self.sources]).astype("<i8").tobytes())
+        return super().describe() | {"pairs": digest.hexdigest()}
 
     def told(self) -> str:
         """Pairs, what has no partner, and what was left out, in one line."""
@@ -307,14 +321,3 @@ class PairedStream(Stream):
             f"{self.n_pairs:,} pairs; {self.n_without_xp:,} LRS spectra are without an XP spectrum, {self.n_without_lrs:,} XP "
             f"spectra without an LRS spectrum; {super().told()}"
         )
-
-
-def _pairs(lrs: SpectraSource, xp: SpectraSource, xp_ids: np.ndarray) -> dict[str, np.ndarray]:
-    left = np.flatnonzero(lrs.good & (xp_ids >= 0))
-    right = np.flatnonzero(xp.good & (xp.columns["id"] >= 0))
-    ids, first = np.unique(xp.columns["id"][right], return_index=True)
-    if not len(ids):
-        return {"lrs": left[:0], "xp": right}
-    place = np.minimum(np.searchsorted(ids, xp_ids[left]), len(ids) - 1)
-    known = ids[place] == xp_ids[left]
-    return {"lrs": left[known], "xp": right[first[place[known]]]}

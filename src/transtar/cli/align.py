@@ -1,0 +1,123 @@
+"""Align two encoders, of LRS and of Gaia XP spectra, on sets of the same stars: embeddings that can be compared with each other.
+
+The encoders stay as they are; heads behind them are trained, by torchrun on several devices. After an interruption the same
+command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from ..errors import SettingsError, shown
+from . import arguments as values
+from .common import (
+    add_columns,
+    add_training,
+    advance,
+    epoch_bar,
+    given_training,
+    parse_assignments,
+    run_in_processes,
+    say,
+)
+
+HELP = "two encoders to one space, where LRS and XP spectra of a star lie together"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--lrs", required=True, metavar="ENCODER", help="encoder of LRS spectra: its name or folder")
+    parser.add_argument("--xp", required=True, metavar="ENCODER", help="encoder of XP spectra: its name or folder")
+    parser.add_argument(
+        "--data",
+        required=True,
+        nargs="+",
+        type=values.path,
+        metavar="SET",
+        help="prepared sets of LRS and of XP spectra; of their pools the stars that are in both",
+    )
+    parser.add_argument(
+        "--variant",
+        choices=("base", "pr", "split"),
+        default="base",
+        help="base compares embeddings; pr also gives spectra back and translates them; split does with one part of an "
+        "embedding for what both spectra tell and one for the rest",
+    )
+    parser.add_argument("--size", choices=("small", "paper"), default="small", help="of heads, decoders and training")
+    parser.add_argument(
+        "--pairs",
+        type=values.path,
+        metavar="FILE",
+        help="table with identifiers of the LRS survey and of Gaia; if not given, the ids of the sets are compared",
+    )
+    add_columns(parser)
+    parser.add_argument(
+        "--negatives",
+        choices=("all", "process"),
+        default="all",
+        help="whom the partner of a star is told from: all stars of a batch, or those of its process alone",
+    )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="other settings of the training: precision=bf16, steps=1000, checkpoint_minutes=5; a wrong key lists them all",
+    )
+    parser.add_argument(
+        "--out", required=True, type=values.path, help="folder of the alignment, beside which OUT.training is"
+    )
+    add_training(
+        parser,
+        "as --size says if not given",
+        "as --size says if not given",
+        "a tenth if not given",
+        "as --size says if not given; over all devices",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb, in each of the processes."""
+    return run_in_processes(arguments.device, lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from ..report import save
+    from ..report.losses_figure import draw_losses
+    from ..tables.choice import Choice
+    from ..train.large.alignment_runs import align_encoders, training_of
+
+    training = given_training(arguments) | {"seed": arguments.seed, "device": arguments.device}
+    assigned = parse_assignments(arguments.set)
+    if twice := sorted({*training} & {*assigned}):
+        raise SettingsError(f"--set {shown(twice[0])}: has an option of its own; give that one")
+    settings = training_of(arguments.size).with_(training | assigned)
+    with tqdm(unit="spectra", disable=None, leave=False) as bar:
+
+        def looking(what: str, done: int, total: int) -> None:
+            bar.set_description(f"look at {what}", refresh=False)
+            advance(bar)(done, total)
+
+        run = align_encoders(
+            arguments.lrs, arguments.xp, arguments.data, arguments.out, arguments.variant, arguments.size, settings,
+            pairs=arguments.pairs, columns=Choice.parse(arguments.columns), negatives=arguments.negatives, say=say,
+            looking=looking, progress=epoch_bar("align", unit="step"),
+        )  # fmt: skip
+    if run is None:
+        return 0
+    if run.history is None:
+        print(f"{arguments.out}: was aligned already, by this very command")
+        return 0
+    save(draw_losses(run.history.rows), run.folder, "losses")
+    print(f"{arguments.out}: {run.history}; losses in {run.folder}")
+    if run.partners:
+        n, first = run.partners["n"], (100 * run.partners[name] for name in ("first_xp", "first_lrs"))
+        forth, back = first
+        print(
+            f"of {n} pairs held out, the XP spectrum nearest to the LRS spectrum is its own for {forth:.1f} %, the LRS spectrum "
+            f"nearest to the XP spectrum for {back:.1f} % ({100 / n:.1f} % by chance)"
+        )
+    return 0

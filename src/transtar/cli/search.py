@@ -1,0 +1,61 @@
+"""Find the spectra of a prepared set whose embeddings are nearest to those of a query, by their cosine.
+
+All are compared, block by block. A query that is a spectrum of the set is none of its own neighbours. By an alignment, spectra
+of one kind find those of the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from . import arguments as values
+from .common import add_columns, add_stated, add_velocities, advance, read_stated
+
+HELP = "the nearest spectra of a prepared set, by what an encoder makes of them"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "--model", required=True, metavar="ENCODER", help="the encoder: its name or folder, or that of an alignment"
+    )
+    parser.add_argument("--data", required=True, type=values.path, help="prepared set that is searched")
+    parser.add_argument(
+        "--query",
+        required=True,
+        metavar="SET|SET:ROW|FILE|FILE:ROW|ID",
+        help="all spectra of a prepared set, or one; that of a native file, or one of several (rows are counted from 0); or the "
+        "identifier of a spectrum of --data",
+    )
+    parser.add_argument("--top", type=values.many, default=10, help="neighbours of each query")
+    parser.add_argument("--survey", help="survey of a native file")
+    add_velocities(parser)
+    add_stated(parser)
+    add_columns(parser)
+    parser.add_argument("--out", required=True, type=values.path, help="table: .parquet, .fits or .csv")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    from tqdm import tqdm
+
+    from ..catalog import search_set
+    from ..tables import Choice
+
+    with tqdm(unit="spectra", desc="search", disable=None, leave=False) as bar:
+        result = search_set(
+            arguments.model,
+            arguments.data,
+            arguments.query,
+            arguments.top,
+            arguments.out,
+            survey=arguments.survey,
+            velocities=arguments.velocities,
+            columns=Choice.parse(arguments.columns) or None,
+            stated=read_stated(arguments),
+            progress=advance(bar),
+        )
+    print(
+        f"{arguments.out}: {result.n_rows} neighbours of {result.n_queries} queries among {result.n_searched} spectra"
+    )
+    return 0
