@@ -83,6 +83,13 @@ def test_wrong_use_is_one_line(sets, fails, transtar, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_labels_are_not_learnt_by_several_processes(sets, fails, monkeypatch, tmp_path):
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    command = ["pretrain", "--label", "feh", "--data", sets / "lrs", "--out", tmp_path / "model"]
+    assert "trained by one process; give the command without torchrun" in fails(*command, code=2)
+
+
 def wait_for(path, process):
     for _ in range(1200):
         if path.exists():
@@ -121,10 +128,9 @@ def test_torchrun_starts_two_processes(sets, transtar, tmp_path):
         sys.executable,
         "-m",
         "torch.distributed.run",
+        "--standalone",
         "--nproc-per-node",
         "2",
-        "--master-port",
-        "0",
         "-m",
         "transtar",
     ]

@@ -7,6 +7,7 @@ stopped.
 from __future__ import annotations
 
 import argparse
+import os
 
 from ..errors import SettingsError
 from . import arguments as values
@@ -76,11 +77,19 @@ def _check_together(arguments: argparse.Namespace) -> None:
 
 
 def run_labels(arguments: argparse.Namespace) -> int:
-    """Train a network that predicts labels."""
+    """Train a network that predicts labels.
+
+    Raises
+    ------
+    SettingsError
+        If torchrun has started several processes, each of which would train the same.
+    """
     from ..datasets import join_sets, pool_stars, read_set
     from ..models import check_replaceable, describe_last_step
     from ..train import Pretrain, pretrain
 
+    if "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
+        raise SettingsError("a network of labels is trained by one process; give the command without torchrun")
     check_replaceable(arguments.out, arguments.data)
     prepared = join_sets([read_set(path) for path in arguments.data], [str(path) for path in arguments.data])
     stars, counts = pool_stars(prepared, arguments.label, input=arguments.input or "flux")

@@ -1,9 +1,10 @@
 import json
 
 import pytest
+import safetensors
 import torch
 
-from transtar.errors import InputError
+from transtar.errors import InputError, TranstarError
 from transtar.seal import sealed
 from transtar.train.large.checkpoints import STATE, delete_checkpoints, load_checkpoint, save_checkpoint
 
@@ -33,6 +34,19 @@ def test_a_kill_between_the_two_files_leaves_the_one_before(tmp_path):
     save_checkpoint(tmp_path, 3, KEPT, TENSORS)
     (tmp_path / "checkpoint-9.safetensors").write_bytes(b"half of it")
     assert load_checkpoint(tmp_path, expected)[0] == KEPT
+
+
+def test_a_full_disk_leaves_the_one_before(tmp_path, monkeypatch):
+    save_checkpoint(tmp_path, 3, KEPT, TENSORS)
+
+    def full(tensors, path):
+        raise safetensors.SafetensorError("No space left on device")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    with pytest.raises(TranstarError, match=r"not written .*No space left.* the checkpoint before stays"):
+        save_checkpoint(tmp_path, 5, KEPT, TENSORS)
+    assert load_checkpoint(tmp_path, expected)[0] == KEPT
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-3.safetensors", STATE]
 
 
 def test_another_network_or_a_damaged_file_is_refused(tmp_path):

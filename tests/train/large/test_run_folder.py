@@ -80,3 +80,13 @@ def test_what_is_not_a_training_is_left_alone(tmp_path):
 def test_differences_are_named_with_their_places():
     assert differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 1}, "c": 2}) == []
     assert differences({"a": {"b": 1}}, {"a": {"b": 2}, "d": 0}) == ["a.b was 1, is 2", "d was None, is 0"]
+
+
+def test_what_a_kill_left_half_written_goes(tmp_path):
+    stopped(tmp_path / "run")
+    left = tmp_path / "run" / ".transtar-tmp-abcd1234"
+    left.mkdir()
+    for name in (".lock", "checkpoint-9.safetensors"):
+        (left / name).write_bytes(b"half")
+    stopped(tmp_path / "run")
+    assert not left.exists()

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...errors import InputError
+from ...errors import InputError, TranstarError, said
 from ...files import atomic_path, read_json, write_json
 from ...networks.weights import check_shapes, read_header, read_weights
 from ...seal import check_file, check_seal, file_hash, sealed
@@ -47,11 +47,15 @@ def save_checkpoint(folder: Path, step: int, state: Mapping[str, Any], tensors: 
     TranstarError
         If the disk is full; the checkpoint before stays.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     name = TENSORS.replace("*", str(step))
     with atomic_path(folder / name, ours=True) as temporary:
-        save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, temporary)
+        try:
+            save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, temporary)
+        except SafetensorError as error:
+            raise TranstarError(f"{folder / name}: not written ({said(error)}); the checkpoint before stays") from error
     content = {"step": step, "file": name, "sha256_of_file": file_hash(folder / name), "state": dict(state)}
     write_json(folder / STATE, sealed(content), ours=True)
     for path in folder.glob(TENSORS):

@@ -102,13 +102,13 @@ def pretrain_encoder(
         If there is no such kind, size or setting.
     """
     training = training or training_of(kind, size)
-    out, sets, ranks = Path(out), [Path(path) for path in sets], Ranks.current()
+    out, folders, ranks = Path(out), [Path(path) for path in sets], Ranks.current()
     folder = run_folder_of(out)
-    from_first(lambda: _check_out(out, folder, sets))
-    encoder = together(lambda: _new(kind, size, sets, training.seed, network or {}))
+    from_first(lambda: _check_out(out, folder, folders))
+    encoder = together(lambda: _new(kind, size, folders, training.seed, network or {}))
     objective = KINDS[kind](encoder.network)
     accepts = partial(objective.accepts, "flux")
-    source = together(lambda: open_source(sets, accepts, looking if ranks.is_first else None))
+    source = together(lambda: open_source(folders, accepts, looking if ranks.is_first else None))
     stream = together(lambda: SetStream(source, training))
     if say is not None and ranks.is_first:
         say(stream.told())

@@ -12,7 +12,16 @@ from typing import Any
 from torch import Tensor
 
 from ...errors import InputError, MismatchError, shown
-from ...files import Marker, check_replaceable, lock_folder, make_parent, read_json, write_json, write_text
+from ...files import (
+    Marker,
+    check_replaceable,
+    discard_temporaries,
+    lock_folder,
+    make_parent,
+    read_json,
+    write_json,
+    write_text,
+)
 from ...seal import check_seal, sealed
 from ...telling import tell
 from .checkpoints import REMEDY, STATE, TENSORS, delete_checkpoints, load_checkpoint, save_checkpoint
@@ -63,6 +72,7 @@ class RunFolder:
         is_free, self._lock = lock_folder(self.path)
         if not is_free:
             raise InputError(f"{self.path}: another command trains in it; let it end first")
+        discard_temporaries(self.path)
         try:
             self._begin()
         except BaseException:
