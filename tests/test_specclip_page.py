@@ -7,6 +7,7 @@ from transtar.encoders.alignment import INPUTS
 from transtar.networks import LRS_SIZES, XP_SIZES, LRSTransformer, XPAutoencoder, count_weights
 from transtar.networks.alignment_settings import ALIGNMENT_SIZES
 from transtar.train.large import TRAINING_SIZES
+from transtar.train.large.alignment_runs import MOST_AT_FIRST, MOST_RANKED
 
 from .test_readme import ROOT, blocks, run
 
@@ -35,6 +36,8 @@ def test_sizes_of_alignments_are_right():
         training = TRAINING_SIZES["align"][size]
         assert f"{training.epochs or training.steps:,}" in length
         assert str(training.batch_size) in length
+    assert f"over {MOST_AT_FIRST} pairs" in text
+    assert f"how many of up to {MOST_RANKED} pairs" in text
 
 
 def test_weights_are_counted_right():

@@ -5,6 +5,9 @@ Source: SpecCLIP (Zhao et al. 2025) and its public settings.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -104,7 +107,16 @@ class Crossings(nn.Module):
             else:
                 back[side] = build_decoder(settings.width, sizes[side], side, settings.dropout, device)
             across[side] = build_decoder(settings.width, sizes[side], side, settings.dropout, device)
-        self.back, self.across = nn.ModuleDict(back), nn.ModuleDict(across)
+        self.back: Any = nn.ModuleDict(back)
+        self.across: Any = nn.ModuleDict(across)
+
+    @torch.no_grad()
+    def begin_at(self, back: Mapping[str, torch.Tensor], across: Mapping[str, torch.Tensor]) -> None:
+        """Let every decoder begin at a spectrum, for each side one of shape (n_pixels,): the offsets of its last layer."""
+        for side in SIDES:
+            for decoder, spectrum in ((self.back[side], back[side]), (self.across[side], across[side])):
+                layers = list((decoder.joint if isinstance(decoder, SplitDecoder) else decoder).children())
+                layers[-1].bias.copy_(spectrum)
 
     def give_back(self, embedding: torch.Tensor, side: str) -> torch.Tensor:
         """A spectrum (n, n_pixels) from its own embedding (n, width + private_width)."""

@@ -119,3 +119,20 @@ def test_half_precision_trains_as_well(variant):
     for name, term in expected.items():
         assert given[name].dtype == torch.float32
         assert float(rounded[name]) == pytest.approx(float(term), rel=0.05)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_decoders_begin_at_the_median(variant):
+    objective, spectra = Aligning(tiny_alignment(variant)).eval(), batch(7)
+    objective.begin_at_median(spectra)
+    if variant == "base":
+        return
+    crossings, width = objective.crossings, objective.width
+    xp = spectra["xp"].numpy() / spectra["xp"].numpy()[:, 107:108]
+    for name, expected in (("xp", np.median(xp, axis=0)), ("lrs", np.median(spectra["lrs"].numpy(), axis=0))):
+        np.testing.assert_allclose(crossings.across[name][-1].bias.detach(), expected, rtol=1e-5)
+        given = crossings.cross(torch.zeros(2, width), name).detach().numpy()
+        assert np.median(np.abs(given - expected)) < 0.5
+    standardised = objective.targets(spectra)["lrs_back"].numpy()
+    last = crossings.back["lrs"].joint[-1] if variant == "split" else crossings.back["lrs"][-1]
+    np.testing.assert_allclose(last.bias.detach(), np.median(standardised, axis=0), rtol=1e-5, atol=1e-6)

@@ -121,6 +121,17 @@ class Aligning(Objective):
             "xp_back": xp, "to_xp": xp, "lrs_back": standardised_spectra(batch["lrs"]), "to_lrs": batch["lrs"],
         }  # fmt: skip
 
+    @torch.no_grad()
+    def begin_at_median(self, batch: Batch) -> None:
+        """Let the decoders begin at the median of what they are to give, over some pairs, and not at zero.
+
+        An offset moves by no more than the learning rate in a step: a short training would not bring it to the flux.
+        """
+        if self.crossings is not None:
+            medians = {name: target.median(dim=0).values for name, target in self.targets(batch).items()}
+            back, across = ({side: medians[name.format(side)] for side in SIDES} for name in ("{}_back", "to_{}"))
+            self.crossings.begin_at(back, across)
+
     def accepts(self, name: str, flux: np.ndarray) -> np.ndarray:
         """Spectra that are not constant and, of XP, whose flux at 550 nm is positive."""
         good = flux.std(axis=1) > STD_FLOOR

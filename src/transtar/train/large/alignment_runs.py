@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from ...datasets.set_files import describe_set
 from ...datasets.star_pairs import gaia_ids_of
@@ -37,6 +38,9 @@ from .streams import PairedStream
 
 MOST_RANKED = 2048
 """Pairs among which partners are looked for at the end."""
+
+MOST_AT_FIRST = 1024
+"""Pairs at whose median spectra the decoders begin."""
 
 Looking = Callable[[str, int, int], None]
 
@@ -138,6 +142,10 @@ def align_encoders(
     )
     if say is not None and first:
         say(stream.told())
+    rows = stream.train[:MOST_AT_FIRST]
+    objective.begin_at_median(
+        {name: torch.from_numpy(source.read(stream.rows[name][rows])) for name, source in stream.sources.items()}
+    )
     device = Ranks.current().device(training.device)
     if from_first(lambda: _is_there(out, folder, key_of(objective, stream, training, device))):
         return _as_it_is(out, folder) if first else None
