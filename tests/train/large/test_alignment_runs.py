@@ -57,9 +57,13 @@ def test_partners_find_each_other(encoders, tmp_path, variant):
     if variant == "base":
         return
     lrs, xp = star_spectra(100, seed=9)
-    true = xp / xp[:, 107:108]
-    error = np.median(np.abs(alignment.translate(lrs, "lrs", "xp") - true))
-    assert error < 0.85 * np.median(np.abs(true - np.median(true, axis=0)))
+    for from_, flux, to, true in (("lrs", lrs, "xp", xp / xp[:, 107:108]), ("xp", xp, "lrs", lrs)):
+        given = alignment.translate(flux, from_, to)
+        known = [
+            np.corrcoef(given[:, pixel], true[:, pixel])[0, 1] for pixel in range(0, given.shape[1], 10) if pixel != 107
+        ]
+        # It follows what differs between stars; of a spectrum that is the same for all it would be zero.
+        assert np.median(known) > 0.3
 
 
 def test_what_is_stored_is_like_other_encoders(sets, encoders, tmp_path):
