@@ -7,7 +7,7 @@ once, without line correction; all else is changed afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from transtar.preprocess import Preprocessing
 from transtar.simulate.emulator.emulator import Emulator
 from transtar.simulate.mocks.balmer_cores import CORES, deepen_cores
 from transtar.simulate.mocks.line_correction import LineCorrection, load_lines
-from transtar.simulate.mocks.mock_sets import MockSet
 from transtar.simulate.mocks.views import ViewSettings, make_views
 from transtar.train import Pretrain, pretrain
 
@@ -37,15 +36,24 @@ SETTINGS = Pretrain(
     mlp=MLPSettings(hidden=(256, 64)),
 )  # fmt: skip
 
+
+class MockStars(NamedTuple):
+    """Spectra (n, n_grid) and labels (n, 6) of mock stars, in the order of `names`."""
+
+    flux: np.ndarray
+    labels: np.ndarray
+    names: tuple[str, ...]
+
+
 Predict = Callable[[np.ndarray], np.ndarray]
 
 
-def mock_stars(n: int, emulator: Emulator, seed: int = 11) -> MockSet:
+def mock_stars(n: int, emulator: Emulator, seed: int = 11) -> MockStars:
     """Stars, each seen by LAMOST, MILES or DESI at S/N 8 to 300, without line correction."""
     views = make_views(ViewSettings(stars=n, seed=seed, views=("lamost", "miles", "desi"), lines=None), emulator)
     rows = np.arange(len(views.labels))
     flux = views.views[rows, np.random.default_rng(0).integers(views.views.shape[1], size=len(rows))]
-    return MockSet(flux.astype(np.float32), views.labels, views.names, rows)
+    return MockStars(flux.astype(np.float32), views.labels, views.names)
 
 
 def network(flux: np.ndarray, labels: np.ndarray, seed: int) -> Predict:
@@ -81,7 +89,7 @@ def unfading(flux: np.ndarray, labels: dict[str, np.ndarray], lines: LineCorrect
     return np.where(cores, lines.apply(flux, solar), lines.apply(flux, labels))
 
 
-def changes(mock: MockSet, wave: np.ndarray) -> dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]]:
+def changes(mock: MockStars, wave: np.ndarray) -> dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]]:
     """What is trained on: by name, a function that gives spectra and which stars to learn from."""
     columns = {name: mock.labels[:, mock.names.index(name)] for name in LABELS}
     lines = load_lines("lamost-dr10")

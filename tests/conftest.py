@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from .forking import forked_transtar
+
 
 @pytest.fixture(scope="session")
 def data() -> Path:
@@ -13,6 +15,13 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data: set TRANSTAR_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory) -> Path:
+    """A folder whose `transtar`, put first on PATH, imports nothing anew; for pages of many commands."""
+    with forked_transtar(tmp_path_factory.mktemp("served") / "bin") as folder:
+        yield folder
 
 
 @pytest.fixture(autouse=True)

@@ -10,13 +10,11 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 
 import transtar
 from transtar.cli import VERBS, build_parser
-from transtar.studies import shipped_studies
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -170,78 +168,3 @@ def check_help(verb: str, parser: argparse.ArgumentParser) -> None:
         # Booleans and empty lists are off: their help says so by itself.
         if action.option_strings and action.default not in (None, False, argparse.SUPPRESS) and action.default != []:
             assert f"(default: {action.default})" in text, f"{verb}: default of {action.dest} is not shown"
-
-
-@pytest.fixture(scope="module")
-def wheel_site(tmp_path_factory) -> Path:
-    """A folder into which a wheel of this tree is installed, as site-packages would be."""
-    import shutil
-
-    folder = tmp_path_factory.mktemp("wheel")
-    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, folder)
-    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
-    alone = ["--no-deps", "--no-index"]
-    subprocess.run([*pip, "wheel", *alone, "--no-build-isolation", "-w", folder / "dist", folder], check=True)
-    (wheel,) = (folder / "dist").glob("*.whl")
-    subprocess.run([*pip, "install", *alone, "--target", folder / "site", wheel], check=True)
-    return folder / "site"
-
-
-def test_an_installed_wheel_runs_a_study_from_any_folder(wheel_site, tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(wheel_site), "TRANSTAR_DATA": str(tmp_path), "MPLBACKEND": "Agg"}
-
-    def run(*command) -> str:
-        done = subprocess.run(
-            [str(c) for c in command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    where = run(sys.executable, "-c", "import transtar; print(transtar.__file__)")
-    assert Path(where.strip()).is_relative_to(wheel_site)
-    listed = run(sys.executable, wheel_site / "bin" / "transtar", "info")
-    for name in shipped_studies():
-        assert re.search(rf"^studies .*\b{name}\b", listed, re.MULTILINE)
-    made_up_surveys(tmp_path)
-    output = run(sys.executable, wheel_site / "bin" / "transtar", "study", "tiny.yaml", "--out", "out", "--workers", 1)
-    assert output.strip().endswith("report.html")
-    assert (tmp_path / "out" / "report.html").is_file()
-    assert "recalibrate" in (tmp_path / "out" / "results.csv").read_text()
-
-
-def made_up_surveys(folder: Path) -> None:
-    """Write two files of spectra whose one line is the deeper the more metals, labels, and a study of them."""
-    random = np.random.default_rng(0)
-    wave = np.arange(3800.0, 5900.0, 1.5)
-    for name, n in (("source", 60), ("target", 80)):
-        feh = random.uniform(-2, 0.3, n)
-        lines = np.exp(-0.5 * ((wave - random.uniform(4000, 5600, (40, 1))) / 3) ** 2).sum(axis=0)
-        flux = 1 - (0.1 + 0.08 * (feh[:, None] + 2)) * lines + random.normal(0, 0.01, (n, len(wave)))
-        ids = np.arange(n) + 2**62
-        np.savez(
-            folder / f"{name}.npz", wave=wave, flux=flux, ivar=np.full(flux.shape, 1e4), id=ids,
-            velocity=np.zeros(n), medium="vacuum", frame="rest",
-        )  # fmt: skip
-        rows = [f"{i},5500,4.0,{value:.4f}" for i, value in zip(ids, feh, strict=True)]
-        (folder / f"{name}.csv").write_text("\n".join(["id,teff,logg,feh", *rows]) + "\n")
-        part = [f"{i},{'pool' if k % 2 else 'test'}" for k, i in enumerate(ids)]
-        (folder / f"{name}-split.csv").write_text("\n".join(["id,split", *part]) + "\n")
-    study = {
-        "title": "tiny",
-        "source": {"survey": "generic", "spectra": "source.npz", "labels": "source.csv"},
-        "target": {
-            "survey": "generic",
-            "spectra": "target.npz",
-            "labels": "target.csv",
-            "split": "target-split.csv",
-        },
-        "models": {"feh": ["feh"]},
-        "seeds": [0, 1],
-        "sizes": [20],
-        "pretrain": {"epochs": 1},
-        "strategies": {"recalibrate": {}},
-        "adapter": {20: "recalibrate"},
-    }
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(study))

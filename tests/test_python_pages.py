@@ -34,7 +34,7 @@ def test_the_page_from_python_runs(folder):
     assert load_estimator(folder / "adapted").label_names == ("feh",)
 
 
-def test_the_page_on_new_labels_runs(folder):
+def test_the_page_on_new_labels_runs(folder, served):
     with open(folder / "miles" / "labels.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     with open(folder / "labels.csv", "w", newline="") as file:
@@ -42,10 +42,11 @@ def test_the_page_on_new_labels_runs(folder):
         writer.writeheader()
         writer.writerows(row | {"mg_fe": round(0.1 - 0.2 * float(row["feh"]), 3)} for row in rows)
     prepare = "transtar prepare --survey miles --spectra miles/spectra --labels labels.csv --out sets/miles"
-    run(["bash", "-euc", prepare], folder)
+    run(["bash", "-euc", prepare], folder, served)
     for language, content in blocks(ROOT / "docs" / "new-label.md", "bash", "python"):
         content = re.sub(r"^(transtar finetune .*)$", r"\1 --epochs 2", content, flags=re.MULTILINE)
-        printed = run(["bash", "-euc", content] if language == "bash" else ["python", "-c", content], folder)
+        command = ["bash", "-euc", content] if language == "bash" else ["python", "-c", content]
+        printed = run(command, folder, served)
     assert printed.startswith("Estimator of mg_fe\n")
     assert "mg_fe by recalibrate, mg_fe from alphafe on 30 stars" in printed
     assert np.isfinite(load_estimator(folder / "models" / "miles-mgfe").label_max).all()

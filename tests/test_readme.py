@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from transtar.catalog import read_columns
+from transtar.cli import main
 from transtar.flags import BAD, DESCRIPTIONS, NO_LABEL, Flag
 from transtar.glossary import as_markdown
 from transtar.studies import load_study
@@ -29,9 +30,10 @@ def blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
     return [(language, content) for language, content in found if language in languages]
 
 
-def run(command: list[str], folder: Path, **variables: str) -> str:
-    """Run a command as a user would in `folder`, with the scripts of this environment found first."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+def run(command: list[str], folder: Path, served: Path | None = None, **variables: str) -> str:
+    """Run a command as a user would in `folder`, with `transtar` of `served` (tests/forking.py), else of this environment."""
+    first = [str(served)] if served is not None else []
+    path = os.pathsep.join([*first, str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = {**os.environ, "PATH": path, "MPLBACKEND": "Agg", **variables}
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
@@ -80,7 +82,7 @@ def small_data(data, tmp_path_factory) -> Path:
     return folder
 
 
-def test_everything_the_readme_shows_runs_in_order(small_data, tmp_path):
+def test_everything_the_readme_shows_runs_in_order(small_data, served, tmp_path):
     shown = blocks(ROOT / "README.md", "bash", "python")
     assert {language for language, _ in shown} == {"bash", "python"}
     printed = ""
@@ -88,7 +90,7 @@ def test_everything_the_readme_shows_runs_in_order(small_data, tmp_path):
         if language == "bash":
             # Two epochs show that the command is right; what the defaults reach is for the study to say.
             content = re.sub(r"^(transtar (?:pretrain|finetune) .*)$", r"\1 --epochs 2", content, flags=re.MULTILINE)
-            printed += run(["bash", "-euc", content], tmp_path, TRANSTAR_DATA=str(small_data))
+            printed += run(["bash", "-euc", content], tmp_path, served, TRANSTAR_DATA=str(small_data))
         else:
             printed += run([sys.executable, "-c", content], tmp_path, TRANSTAR_DATA=str(small_data))
     for verb in ("prepare", "pretrain", "finetune", "predict", "evaluate"):
@@ -188,7 +190,7 @@ def test_the_strategy_and_the_input_of_the_guide_install_and_are_used(tmp_path):
     for make, survey, name in ((made_lamost, "lamost", "source"), (made_miles, "miles", "target")):
         folder = make(tmp_path / survey)
         given = ["--spectra", str(folder / "spectra"), "--labels", str(folder / "labels.csv")]
-        run(["transtar", "prepare", "--survey", survey, *given, "--out", f"sets/{name}"], tmp_path)
+        assert main(["prepare", "--survey", survey, *given, "--out", str(tmp_path / "sets" / name)]) == 0
     printed = ""
     for _, content in blocks(page, "bash"):
         printed += run(["bash", "-euc", content], tmp_path, PYTHONPATH=before(site))

@@ -60,12 +60,12 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_everything_the_page_shows_runs(folder):
+def test_everything_the_page_shows_runs(folder, served):
     shown = blocks(PAGE, "bash", "python")
     assert [language for language, _ in shown] == ["bash"] * 5 + ["python"]
     for language, content in shown:
         command = ["bash", "-euc", content] if language == "bash" else ["python", "-c", content]
-        printed = run(command, folder)
+        printed = run(command, folder, served)
     assert printed == "2\n"
     found = {}
     for name in ("text.csv", "nameless.csv"):

@@ -12,7 +12,7 @@ from .test_spectra_page import synthetic_stars
 VELOCITIES = (-140.0, 85.0)
 
 
-def test_everything_the_page_shows_runs(tmp_path):
+def test_everything_the_page_shows_runs(tmp_path, served):
     (tmp_path / "spectra").mkdir()
     stars = synthetic_stars([(5600, 4.2, -0.4, 0.1, 1.1, 0.0), (4900, 3.0, -0.8, 0.2, 1.3, 0.0)])
     for number, ((rest, flux), velocity) in enumerate(zip(stars, VELOCITIES, strict=True)):
@@ -30,7 +30,8 @@ def test_everything_the_page_shows_runs(tmp_path):
     shown = blocks(ROOT / "docs" / "velocities.md", "bash", "python")
     assert [language for language, _ in shown] == ["bash", "python"]
     for language, content in shown:
-        printed = run(["bash", "-euc", content] if language == "bash" else ["python", "-c", content], tmp_path)
+        command = ["bash", "-euc", content] if language == "bash" else ["python", "-c", content]
+        printed = run(command, tmp_path, served)
     assert printed.count("teff=") == 2
     assert "velocity_err" in printed
     catalog = read_columns(tmp_path / "catalog.parquet")

@@ -1,14 +1,19 @@
-"""A wheel built from the tree holds all it needs, and finds it; tests/test_project.py runs a study from one."""
+"""A wheel built from the tree holds all it needs, finds it, and runs a study from any folder."""
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
+
+from transtar.studies import shipped_studies
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,15 +41,26 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(wheel, tmp_path_factory):
-    """Run `python -m transtar` as the wheel installs it, far from the source tree."""
+    """Run `transtar` as the wheel installs it, far from the source tree."""
     target = tmp_path_factory.mktemp("installed")
-    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", str(target), str(wheel)]
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--no-deps",
+        "--no-index",
+        "--no-compile",
+        "--target",
+        str(target),
+        str(wheel),
+    ]
     done = subprocess.run(install, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 
     def run(*arguments, cwd, data=""):
-        environment = {**os.environ, "PYTHONPATH": str(target), "TRANSTAR_DATA": str(data)}
-        command = [sys.executable, "-m", "transtar", *map(str, arguments)]
+        environment = {**os.environ, "PYTHONPATH": str(target), "TRANSTAR_DATA": str(data), "MPLBACKEND": "Agg"}
+        command = [sys.executable, str(target / "bin" / "transtar"), *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=cwd, env=environment)
 
     where = subprocess.run(
@@ -86,3 +102,52 @@ def test_help_of_a_study_file(run, tmp_path):
     done = run("study", "mine.yaml", "--help", cwd=tmp_path)
     assert done.returncode == 0
     assert "NAME|FILE.yaml" in done.stdout
+
+
+def test_an_installed_wheel_runs_a_study_from_any_folder(run, tmp_path):
+    listed = run("info", cwd=tmp_path, data=tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    for name in shipped_studies():
+        assert re.search(rf"^studies .*\b{name}\b", listed.stdout, re.MULTILINE)
+    made_up_surveys(tmp_path)
+    done = run("study", "tiny.yaml", "--out", "out", "--workers", 1, cwd=tmp_path, data=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("report.html")
+    assert (tmp_path / "out" / "report.html").is_file()
+    assert "recalibrate" in (tmp_path / "out" / "results.csv").read_text()
+
+
+def made_up_surveys(folder: Path) -> None:
+    """Write two files of spectra whose one line is the deeper the more metals, labels, and a study of them."""
+    random = np.random.default_rng(0)
+    wave = np.arange(3800.0, 5900.0, 1.5)
+    for name, n in (("source", 60), ("target", 80)):
+        feh = random.uniform(-2, 0.3, n)
+        lines = np.exp(-0.5 * ((wave - random.uniform(4000, 5600, (40, 1))) / 3) ** 2).sum(axis=0)
+        flux = 1 - (0.1 + 0.08 * (feh[:, None] + 2)) * lines + random.normal(0, 0.01, (n, len(wave)))
+        ids = np.arange(n) + 2**62
+        np.savez(
+            folder / f"{name}.npz", wave=wave, flux=flux, ivar=np.full(flux.shape, 1e4), id=ids,
+            velocity=np.zeros(n), medium="vacuum", frame="rest",
+        )  # fmt: skip
+        rows = [f"{i},5500,4.0,{value:.4f}" for i, value in zip(ids, feh, strict=True)]
+        (folder / f"{name}.csv").write_text("\n".join(["id,teff,logg,feh", *rows]) + "\n")
+        part = [f"{i},{'pool' if k % 2 else 'test'}" for k, i in enumerate(ids)]
+        (folder / f"{name}-split.csv").write_text("\n".join(["id,split", *part]) + "\n")
+    study = {
+        "title": "tiny",
+        "source": {"survey": "generic", "spectra": "source.npz", "labels": "source.csv"},
+        "target": {
+            "survey": "generic",
+            "spectra": "target.npz",
+            "labels": "target.csv",
+            "split": "target-split.csv",
+        },
+        "models": {"feh": ["feh"]},
+        "seeds": [0, 1],
+        "sizes": [20],
+        "pretrain": {"epochs": 1},
+        "strategies": {"recalibrate": {}},
+        "adapter": {20: "recalibrate"},
+    }
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(study))

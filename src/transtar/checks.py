@@ -6,7 +6,7 @@ from math import inf
 from numbers import Integral, Real
 from typing import Any
 
-from .errors import SettingsError, shown
+from .errors import InputError, SettingsError, shown
 
 MOST_SEED = 2**32 - 1
 """Largest seed that every generator in use takes."""
@@ -20,6 +20,32 @@ MOST_WORKERS = 1024
 MOST_PLANES = 1000
 MOST_WIDTH = 100_000
 MOST_WEIGHTS = 1_000_000_000
+
+
+DESCRIPTION_FAULTS = (
+    SettingsError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, RuntimeError,
+)  # fmt: skip
+"""What taking apart a description that somebody else may have written can end in."""
+
+
+def no_description(path: Any, what: str, error: BaseException) -> InputError:
+    """The refusal of a file that should describe something.
+
+    Parameters
+    ----------
+    path : path
+    what : str
+        Such as 'a model'.
+    error : exception
+        One of `DESCRIPTION_FAULTS`.
+
+    Returns
+    -------
+    InputError
+        To be raised from `error`.
+    """
+    why = error if isinstance(error, SettingsError) else shown(repr(error), 200)
+    return InputError(f"{path}: not the description of {what} ({why})")
 
 
 def check_whole(value: Any, what: str, low: int = 1, high: int = MOST_STARS) -> int:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import suppress
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -10,7 +14,24 @@ from .errors import SettingsError
 
 def offered(group: str) -> list[str]:
     """Names that installed packages offer in a group of entry points. Loads no package."""
-    return [point.name for point in entry_points(group=group)]
+    return [point.name for point in _points(group, _installed())]
+
+
+def _installed() -> tuple:
+    """What changes when a package is installed, removed or made importable."""
+    state: list[Any] = [id(finder) for finder in sys.meta_path]
+    for folder in sys.path:
+        with suppress(OSError, ValueError):
+            names = sorted(name for name in os.listdir(folder or ".") if name.endswith(("-info", ".egg-link")))
+            state.append((os.path.abspath(folder), os.stat(folder or ".").st_mtime_ns, *names))
+    return tuple(state)
+
+
+# To read what all installed packages offer takes as long as to prepare tens of spectra, and is asked for at every turn.
+@lru_cache(maxsize=32)
+def _points(group: str, installed: tuple) -> tuple[EntryPoint, ...]:
+    """Entry points of a group, as long as `installed` stays as it is."""
+    return tuple(entry_points(group=group))
 
 
 def load_offered(group: str, name: str, kind: str, expected: type | tuple[type, ...]) -> Any:
@@ -36,7 +57,7 @@ def load_offered(group: str, name: str, kind: str, expected: type | tuple[type, 
     SettingsError
         If the package that offers it is broken, or several offer it.
     """
-    points = list({point.value: point for point in entry_points(group=group, name=name)}.values())
+    points = list({point.value: point for point in _points(group, _installed()) if point.name == name}.values())
     if len(points) > 1:
         packages = " and ".join(point.dist.name if point.dist is not None else point.module for point in points)
         raise SettingsError(f"{kind} '{name}' is offered by the packages {packages}; uninstall all but one")
@@ -48,7 +69,7 @@ def _load(point: EntryPoint, kind: str, expected: type | tuple[type, ...]) -> An
     # A foreign module can fail in any way at all; only what it offers may suffer from that.
     try:
         loaded = point.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SettingsError(
             f"{kind} '{point.name}' of package '{package}' ({point.value}) cannot be loaded: "
             f"{type(error).__name__}: {error}; mend or uninstall that package"

@@ -1,4 +1,6 @@
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -31,6 +33,24 @@ def world(tmp_path_factory):
     for step in steps:
         assert main([str(part) for part in step]) == 0
     return world
+
+
+TINY = ("lamost=150", "common=120", "edr=80", "miles=5", "xp_continuous=0")
+"""The universe of the shipped studies at their scale `tiny`, which refuse another one in its place."""
+
+
+@pytest.fixture(scope="session")
+def tiny_universe(tmp_path_factory):
+    """Put the universe of `TINY` into a folder; it is made once for all processes of a run, tests/cli/test_quickstart.py has
+    a study make its own."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    whole = base / "tiny-universe"
+    with open(base / "tiny-universe.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # What is complete already is left alone.
+        assert main(["simulate", "--scale", "small", "--set", *TINY, "--seed", "0", "--out", str(whole)]) == 0
+    return lambda folder: shutil.copytree(whole, folder, copy_function=os.link)
 
 
 @pytest.fixture

@@ -8,15 +8,19 @@ import pytest
 
 from transtar.cli import main
 
+from ..in_process import trained_in_process
+
 STUDY = ("study", "desi-case-study", "--scale", "tiny", "--workers", "1")
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory):
+def out(tmp_path_factory, tiny_universe):
     folder = tmp_path_factory.mktemp("case")
+    tiny_universe(folder / "universe")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSTAR_DATA", str(tmp_path_factory.mktemp("empty")))
-        assert main([*STUDY, "--out", str(folder)]) == 0
+        with trained_in_process():
+            assert main([*STUDY, "--out", str(folder)]) == 0
     return folder
 
 
@@ -88,7 +92,8 @@ def test_real_folders_by_name(out, tmp_path, monkeypatch):
         "simulate=null", "plane.truth=null", "variants={}", f"source.spectra={at}/lamost/spectra",
         f"target.spectra={at}/desi/healpix/main", f"plane.spectra={at}/desi/healpix/sv3", f"catalogs=[{', '.join(catalogs)}]",
     ]  # fmt: skip
-    assert main([*STUDY, "--out", str(tmp_path / "case"), "--set", *settings]) == 0
+    with trained_in_process():
+        assert main([*STUDY, "--out", str(tmp_path / "case"), "--set", *settings]) == 0
     mock, real = (rows_of(folder / "results.csv") for folder in (out, tmp_path / "case"))
     assert real
     assert real == [row for row in mock if not row["variant"].startswith("overlap")]

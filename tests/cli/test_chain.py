@@ -7,6 +7,7 @@ import pytest
 from astropy.table import Table
 
 from transtar.catalog import read_columns
+from transtar.encoders import named_encoder
 from transtar.flags import Flag
 from transtar.models import load_estimator
 from transtar.train import Full, LoRA, Recalibrate, Residual, ZeroShot
@@ -225,7 +226,14 @@ def test_info(transtar):
     done = transtar("info")
     assert done.code == 0
     surveys = "surveys      desi, desi-brz, gaia-xp, generic, lamost, miles"
-    for word in ("torch", surveys, "inputs       flux", "strategies   zero-shot, recalibrate", "lamost-to-miles"):
+    for word in (
+        "torch",
+        surveys,
+        "inputs       flux",
+        "encoders     through",
+        "strategies   zero-shot, recalibrate",
+        "lamost-to-miles",
+    ):
         assert word in done.out
 
 
@@ -235,6 +243,11 @@ def test_models_by_name(world, transtar, tmp_path, monkeypatch):
     assert done.code == 0, done.err
     listed = transtar("models", "list").out
     assert any(line.split()[:2] == ["mine", "feh"] for line in listed.splitlines())
+    encoder = named_encoder("through")
+    (line,) = (line for line in listed.splitlines() if line.startswith("through "))
+    assert f"encoder of {encoder.width} values" in line
+    assert f"hash {encoder.sha256[:16]} " in line
+    assert line.endswith("shipped/through")
     assert transtar("models", "path", "mine").out.strip() == str(tmp_path / "store" / "mine")
     assert transtar("models", "show", "mine").out == transtar("models", "show", world.model).out
     done = transtar("predict", "--model", "mine", "--data", world.target, "--out", tmp_path / "c.parquet")

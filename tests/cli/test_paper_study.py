@@ -14,9 +14,10 @@ TABLES = ("table-1", "table-a1", "table-a2")
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, tiny_universe):
     """Folder of a study that ran to its end."""
     out = tmp_path_factory.mktemp("paper")
+    tiny_universe(out / "universe")
     assert main(["study", "paper", "--scale", "tiny", "--workers", "1", "--out", str(out)]) == 0
     return out
 
@@ -77,6 +78,19 @@ def test_report_says_who_wins_and_what_is_not_significant(finished):
     )
 
 
+def test_a_finished_study_trains_nothing(finished, monkeypatch):
+    """No run is handed to the processes that train, and scores are the same. That all is drawn again, and no model opened for it,
+    is tested below, from tables alone."""
+    before, handed, drawn = (finished / "results.csv").read_bytes(), [], []
+    monkeypatch.setattr("transtar.studies.run.train_jobs", lambda jobs, runs, workers: handed.extend(jobs) or {})
+    monkeypatch.setattr("transtar.studies.rows.load_estimator", lambda *arguments: pytest.fail("a model was opened"))
+    monkeypatch.setattr("transtar.studies.run.draw", lambda studies, out, say: drawn.append(out) or out / "report.html")
+    assert main(["study", "paper", "--scale", "tiny", "--workers", "1", "--out", str(finished)]) == 0
+    assert (handed, drawn) == ([], [finished])
+    assert (finished / "results.csv").read_bytes() == before
+
+
+@pytest.mark.slow
 def test_redrawing_trains_nothing_and_gives_the_same(finished, monkeypatch):
     """From stored results alone: no run is handed to the processes that train, and no model is opened."""
     before = (finished / "results.csv").read_bytes(), (finished / "tables" / "table-1.csv").read_bytes()

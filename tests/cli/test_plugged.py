@@ -67,7 +67,7 @@ def test_study(world, transtar, tmp_path, monkeypatch):
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
     monkeypatch.setenv("TRANSTAR_DATA", str(world.folder))
     out = tmp_path / "out"
-    done = transtar("study", tmp_path / "study.yaml", "--out", out, "--workers", 2)
+    done = transtar("study", tmp_path / "study.yaml", "--out", out, "--workers", 1)
     assert done.code == 0, done.err
     assert "huber is" in (out / "summary.txt").read_text()
     with (out / "results.csv").open() as file:

@@ -332,6 +332,16 @@ def test_encoders_that_fail_say_whose_they_are(folder):
     assert not kept(folder)
 
 
+def test_an_encoder_that_makes_nothing_of_any_spectrum_is_refused(folder):
+    before = content(folder)
+    with pytest.raises(
+        InputError, match=f"{folder}: input 'outer' is NaN for every one of the 23 spectra, though some"
+    ):
+        embed_set(folder, outside(lambda flux: np.full((len(flux), 3), np.nan)))
+    assert content(folder) == before
+    assert not kept(folder)
+
+
 def test_one_star_and_constant_spectra(tmp_path):
     whole = spectra(2)
     for name, rows in (("one", slice(1, 2)), ("both", slice(0, 2))):

@@ -111,3 +111,19 @@ def test_inputs_that_are_made_again_do_not_go(tmp_path, lamost, caplog):
     prepare("lamost", lamost / "spectra", tmp_path / "set", inputs=[network()])
     assert "are not of these spectra and go: other; add them again" in caplog.text
     assert list(read_set(tmp_path / "set").inputs) == ["flux", "through"]
+
+
+def test_what_an_encoder_makes_nothing_of_is_told_and_nothing_at_all_is_refused(tmp_path, lamost):
+    def some(flux):
+        return np.where(np.arange(len(flux))[:, None] < 2, flux[:, :3], np.nan)
+
+    report = prepare("lamost", lamost / "spectra", tmp_path / "set", inputs=[OutsideEncoder("outer", some, "ab" * 32)])
+    assert report.lines == [
+        "6 of 8 spectra are without the input 'outer' (NaN): they have no flux, or the encoder makes nothing of it"
+    ]
+    none = OutsideEncoder("outer", lambda flux: np.nan * flux[:, :3], "ab" * 32)
+    with pytest.raises(
+        InputError, match="input 'outer' is NaN for every one of the 8 spectra, though some have a flux"
+    ):
+        prepare("lamost", lamost / "spectra", tmp_path / "none", inputs=[none], batch_size=3)
+    assert not (tmp_path / "none").exists()

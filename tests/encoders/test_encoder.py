@@ -65,3 +65,11 @@ def test_what_it_gives_back():
     np.testing.assert_allclose(encoder.reconstruct(spectra), values * 0.1 + 0.9, rtol=1e-4)
     with pytest.raises(InputError, match="gives no spectra back"):
         small_encoder(decoder=False).reconstruct(spectra)
+
+
+def test_the_width_is_asked_of_the_network_once():
+    encoder = small_encoder()
+    calls = []
+    encoder.network.register_forward_hook(lambda *_: calls.append(1))
+    assert [encoder.width, encoder.width] == [WIDTH, WIDTH]
+    assert len(calls) == 1

@@ -22,7 +22,7 @@ from .subjects import SUBJECTS, Listener, Subject, listen
 
 SHARES = {
     "lamost": 4, "miles": 3, "desi": 3, "desi-brz": 1, "generic": 6, "gaia-xp": 4, "sparcl": 2, "page": 1, "table": 7, "set": 4,
-    "model": 4, "study": 1.5, "preprocessing": 1,
+    "model": 4, "encoder": 3, "study": 1.5, "preprocessing": 1,
 }  # fmt: skip
 """How often each kind of input is taken."""
 

@@ -223,6 +223,22 @@ def model(folder: Path) -> dict[str, Any]:
         raise Broken(str(error)) from None
 
 
+def encoder(folder: Path) -> dict[str, Any]:
+    """Configuration, weights and training stars of an encoder."""
+    config = _json(folder / "config.json")
+    weights = _safetensors(content_of(folder / "encoder.safetensors", False))
+    stars = table_of(content_of(folder / "trained_on.parquet", False))
+    try:
+        return seals(folder, "config.json", "encoder.safetensors", "trained_on.parquet") | {
+            "n": int(config["width"]), "name": str(config["name"]),
+            **{f"weight {name}": array for name, array in weights.items()},
+            "trained_on": {name: np.array([v for v in stars.column(name).to_pylist()]) for name in stars.column_names},
+            "preprocessing": config["preprocessing"], "_config": config,
+        }  # fmt: skip
+    except (TypeError, ValueError, KeyError) as error:
+        raise Broken(str(error)) from None
+
+
 def _safetensors(content: bytes) -> dict[str, np.ndarray]:
     kinds = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "I64": "<i8", "BOOL": "?"}
     size = int.from_bytes(content[:8], "little")

@@ -1,4 +1,4 @@
-"""Seeds of transtar's own files: a prepared set, a model, a study and settings of preprocessing."""
+"""Seeds of transtar's own files: a prepared set, a model, an encoder, a study and settings of preprocessing."""
 
 from __future__ import annotations
 
@@ -53,6 +53,8 @@ def write(root: Path, kinds: tuple[str, ...]) -> list[Seed]:
         seeds += _sets(root)
     if not kinds or "model" in kinds:
         seeds += _models(root)
+    if not kinds or "encoder" in kinds:
+        seeds += _encoders(root)
     for kind, name, content, form in (
         ("study", "study.yaml", STUDY, "yaml"),
         ("preprocessing", "settings.yaml", SETTINGS, "yaml"),
@@ -106,6 +108,21 @@ def _models(root: Path) -> list[Seed]:
             model = _adapted(model)
         model.save(folder)
         seeds.append(Seed(folder.name, "model", form, folder, file, ""))
+    return seeds
+
+
+def _encoders(root: Path) -> list[Seed]:
+    from transtar.encoders import save_encoder
+
+    from ..encoders.examples import seen_stars, small_encoder
+
+    seeds = []
+    for file, form in (
+        ("encoder.safetensors", "safetensors"), ("config.json", "json"), ("trained_on.parquet", "parquet"),
+    ):  # fmt: skip
+        folder = root / f"encoder-{file.split('.')[0]}"
+        save_encoder(small_encoder(trained_on=seen_stars(ids=(7, 2**62 + 1))), folder, dtype="float32")
+        seeds.append(Seed(folder.name, "encoder", form, folder, file, ""))
     return seeds
 
 

@@ -184,6 +184,28 @@ def model(path: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def encoder(path: Path) -> dict[str, Any]:
+    """All of an encoder, and what it gives."""
+    from transtar.encoders.encoder_storage import read_encoder
+
+    found = read_encoder(path)
+    networks = {"network": found.network, **({} if found.decoder is None else {"decoder": found.decoder})}
+    state = {
+        f"weight {part}.{name}": tensor.numpy()
+        for part, network in networks.items()
+        for name, tensor in network.state_dict().items()
+    }
+    scalers = {name: getattr(found, name) for name in ("flux_mean", "flux_std", "target_mean", "target_std")}
+    n = len(found.flux_mean)
+    with np.errstate(all="ignore"):
+        given = found.encode(np.linspace(0.9, 1.1, 2 * n, dtype=np.float32).reshape(2, n))
+    return {
+        "n": found.width, "name": found.name, **state,
+        **{f"weight {name}": scaler for name, scaler in scalers.items() if scaler is not None},
+        "trained_on": found.trained_on, "preprocessing": found.preprocessing.to_dict(), "finite": bool(np.isfinite(given).all()),
+    }  # fmt: skip
+
+
 def study(path: Path) -> dict[str, Any]:
     """A study, as plain data."""
     from dataclasses import asdict
@@ -236,6 +258,7 @@ SUBJECTS = {
     "table": Subject(table, oracle_tables.table, cells_differ),
     "set": Subject(prepared_set, oracle_tables.prepared_set, settings_differ, sealed=True),
     "model": Subject(model, oracle_tables.model, settings_differ),
+    "encoder": Subject(encoder, oracle_tables.encoder, settings_differ, sealed=True),
     "study": Subject(study, oracle_tables.settings, leaves_differ),
     "preprocessing": Subject(preprocessing, oracle_tables.settings, leaves_differ),
 }

@@ -19,12 +19,11 @@ from transtar.preprocess import Preprocessing
 from transtar.studies import load_study
 from transtar.studies.by_input import FLUX, JOINT
 from transtar.studies.job import Job
-from transtar.studies.jobs import run_jobs
 from transtar.studies.load import build_study
-from transtar.studies.rows import load_model, load_set
 from transtar.studies.run import check_settings
 from transtar.studies.spec import pretraining_for, settings_for
 
+from ..in_process import trained_in_process
 from ..made_surveys import made_lamost, made_miles
 from .test_spec import MINIMAL, write
 
@@ -64,24 +63,14 @@ def folder(tmp_path_factory):
     return folder
 
 
-def train_here(jobs, runs, workers):
-    """As `train_jobs` does, without processes, whose start takes longer than such runs."""
-    for cached in (load_set, load_model):
-        cached.cache_clear()
-    failed = {}
-    for job in sorted(jobs, key=lambda job: job.strategy != "pretrain"):
-        failed |= run_jobs([job], str(runs))
-    return failed
-
-
 def run(folder, out, capsys, code=0, **changes):
     """Run a study in this process; returns what it said, and its rows for all stars."""
     content = STUDY | {"encoders": STUDY["encoders"] | {"through": {"encoder": str(folder / "through")}}} | changes
     (folder / "study.yaml").write_text(yaml.safe_dump(content))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSTAR_DATA", str(folder))
-        patch.setattr("transtar.studies.run.train_jobs", train_here)
-        assert main(["study", str(folder / "study.yaml"), "--out", str(out), "--workers", "1"]) == code
+        with trained_in_process():
+            assert main(["study", str(folder / "study.yaml"), "--out", str(out), "--workers", "1"]) == code
     said = capsys.readouterr().err
     if code:
         return said, []

@@ -1,5 +1,6 @@
 """A whole study on made-up surveys, through the command line; what it leaves when interrupted, and how it goes on."""
 
+import contextlib
 import csv
 import os
 import shutil
@@ -28,6 +29,7 @@ from transtar.seal import file_hash, sealed
 from transtar.studies.run import content_of
 from transtar.studies.stored import read_run
 
+from ..in_process import trained_in_process
 from ..made_surveys import made_lamost, made_miles
 
 # Stated in full, so that the defaults may change: few epochs must still improve on random weights.
@@ -58,14 +60,15 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def study(folder, monkeypatch, capsys):
-    """Run a study file in this process; returns what it said."""
+@pytest.fixture(params=["in this process"])
+def study(request, folder, monkeypatch, capsys):
+    """Run a study file, and train as the parameter says; returns what it said."""
     monkeypatch.setenv("TRANSTAR_DATA", str(folder))
 
     def run(out, *more, code=0, name="study.yaml"):
         capsys.readouterr()
-        assert main(["study", str(folder / name), "--out", str(out), "--workers", "2", *more]) == code
+        with trained_in_process() if request.param == "in this process" else contextlib.nullcontext():
+            assert main(["study", str(folder / name), "--out", str(out), "--workers", "2", *more]) == code
         return capsys.readouterr().err
 
     return run
@@ -117,6 +120,7 @@ def test_outputs(finished):
     assert not hidden(finished)
 
 
+@pytest.mark.parametrize("study", ["in processes"], indirect=True)
 def test_nothing_is_done_twice(study, finished):
     before = read_results(finished)
     assert "10 runs, 10 of them done before" in study(finished)

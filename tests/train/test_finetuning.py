@@ -304,6 +304,15 @@ def test_bad_input_is_refused(base):
         finetune(base, plain, strategy=TrainSettings())
 
 
+def test_a_model_of_nobody_is_given_no_stars_of_an_encoder(base):
+    """As of a prepared set: nobody knows whether it is the same."""
+    known, note = given() | {"input": "small"}, {"name": "small", "sha256": "ab" * 32, "place": ""}
+    nobody = replace(base, input="small", preprocessing=None)
+    with pytest.raises(MismatchError, match=r"input 'small': the model .* no encoder is noted .*'small' .sha256 abab"):
+        finetune(nobody, Stars(**known, encoders={"small": note}), strategy=Recalibrate())
+    assert finetune(nobody, Stars(**known), strategy=Recalibrate()).encoders == {}
+
+
 def test_a_model_of_bare_arrays_comes_back_from_disk(tmp_path):
     flux, labels = stars(60)
     model = pretrain(Stars(flux, labels, "feh"), settings=TrainSettings(**FAST), mlp=MLP)

@@ -31,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     from ..datasets import input_names
+    from ..encoders import encoder_names
     from ..grids import grid_names
     from ..studies import DATA_VARIABLE, shipped_studies
     from ..surveys import survey_names
@@ -47,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"surveys      {', '.join(survey_names())}")
     print(f"grids        {', '.join(grid_names())}")
     print(f"inputs       {', '.join(input_names())}")
+    print(f"encoders     {', '.join(encoder_names()) or 'none'}")
     print(f"strategies   {', '.join(strategy_names())}")
     print(f"studies      {', '.join(shipped_studies())}")
     print(f"data folder  {os.environ.get(DATA_VARIABLE, f'not set ({DATA_VARIABLE})')}")

@@ -1,4 +1,4 @@
-"""Models by name or folder: list them, show one's card, copy one into the user's store or a folder, or say where one lies.
+"""Models by name or folder: list them and named encoders, show a card, copy one to the store or a folder, or say where it is.
 
 Public checkpoints of SpecCLIP become encoders.
 """
@@ -60,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
                 continue
             surveys = "+".join(dict.fromkeys(str(step.get("survey")) for step in model.provenance))
             print(printable(f"{name:20s} {', '.join(model.label_names):24s} from {surveys:20s} {folder}"))
+        _list_encoders()
         return 0
     if not arguments.model:
         raise SettingsError(f"models {arguments.action} needs the name or folder of a model")
@@ -109,6 +110,23 @@ def _import(given: list[Path], name: str | None, out: Path | None) -> int:
             f"{step['stars']}"
         )
     return 0
+
+
+def _list_encoders() -> None:
+    """A line for each encoder that has a name: width, hash, and where it comes from."""
+    from ..encoders import Encoder, encoder_names, encoder_origin, named_encoder
+
+    for name in encoder_names():
+        try:
+            encoder = named_encoder(name)
+        except (TranstarError, OSError) as error:
+            say(f"{name}: cannot be used: {error}")
+            continue
+        if encoder is not None:
+            # A function says how many values it gives only when it gives them.
+            width = f" of {encoder.width} values" if isinstance(encoder, Encoder) else ""
+            kind, sha256 = f"encoder{width}", encoder.sha256[:16]
+            print(printable(f"{name:20s} {kind:24s} hash {sha256:20s} {encoder_origin(name)}"))
 
 
 def _whether_here(note: dict[str, str]) -> str:

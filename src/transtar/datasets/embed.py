@@ -22,7 +22,7 @@ from .gathering import embed
 from .input_writer import check_takes_inputs, put_input, same_file, same_spectra
 from .inputs import Inputs
 from .kept_rows import KeptRows
-from .making import encoder_is_native, known_encoder, made_by
+from .making import Without, encoder_is_native, known_encoder, made_by
 from .prepared import PreparedSet, join_sets
 from .set_files import DESCRIPTION, SET, describe_set, stream_set
 
@@ -102,6 +102,7 @@ def embed_set(
         n_before = kept.n_done
         try:
             make_embeddings(kept, encoder, source, progress)
+            missing = _told(kept, name, source)
             noted["n_inputs"] = kept.width
             put_input(source, target, description, name, noted, lambda path: same_file(kept.path, path))
         except KeyboardInterrupt:
@@ -115,13 +116,9 @@ def embed_set(
                 if describe_set(source)["flux_sha256"] != description["flux_sha256"]:
                     kept.discard()
             raise
-        n_without = _count_without(kept.path)
         kept.discard()
-    if n_without:
-        tell(
-            f"{target}: {n_without:,} of {kept.n:,} spectra are without the input '{name}' (NaN): they have no flux, or the "
-            "encoder makes nothing of it"
-        )
+    if missing:
+        tell(f"{target}: {missing}")
     before = f", {n_before:,} of them made before" if n_before else ""
     return f"input '{name}' of {kept.n:,} spectra{before}: {kept.width:,} values each by encoder {wanted[:12]}"
 
@@ -277,7 +274,20 @@ def _blocks(parts: Iterable[PreparedSet]) -> Iterator[PreparedSet]:
         yield join_sets(waiting)
 
 
-def _count_without(path: Path) -> int:
-    values = np.load(path, mmap_mode="r", allow_pickle=False)
+def _told(kept: KeptRows, name: str, source: Path) -> str:
+    """What is to be told of spectra without the input; of an encoder that makes nothing at all, nothing is kept.
+
+    Raises
+    ------
+    InputError
+        If the encoder made nothing of any spectrum.
+    """
+    values = np.load(kept.path, mmap_mode="r", allow_pickle=False)
     starts = range(0, len(values), BLOCK)
-    return sum(int((~np.isfinite(values[start : start + BLOCK]).all(axis=1)).sum()) for start in starts)
+    n_without = sum(int((~np.isfinite(values[start : start + BLOCK]).all(axis=1)).sum()) for start in starts)
+    try:
+        # At least one spectrum has a flux, or there would be no values.
+        return Without(kept.n, 1, n_without).line(name)
+    except InputError as error:
+        kept.discard()
+        raise InputError(f"{source}: {error}") from error

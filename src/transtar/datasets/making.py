@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import SettingsError, shown
+from ..errors import InputError, SettingsError, shown
 from ..preprocess import GridSpectra, Preprocessing, require_same
 from ..spectra import SpectrumBatch
 from .gathering import embed, gather_input
@@ -88,6 +88,52 @@ class Making:
     name: str
     provenance: dict[str, Any]
     make: Callable[[SpectrumBatch, GridSpectra], np.ndarray]
+
+
+@dataclass
+class Without:
+    """How many spectra have an input, and how many have not.
+
+    Parameters
+    ----------
+    n : int
+        Spectra.
+    n_usable : int
+        Those with a flux, of which an input can be made.
+    n_without : int
+        Those whose input is NaN.
+    """
+
+    n: int = 0
+    n_usable: int = 0
+    n_without: int = 0
+
+    def add(self, flux: np.ndarray, values: np.ndarray) -> None:
+        """Count a batch: flux (n, n_grid) and values (n, width), of width 0 if none was made."""
+        made = np.isfinite(values).all(axis=1) if values.shape[1] else np.zeros(len(flux), bool)
+        self.n += len(flux)
+        self.n_usable += int(np.isfinite(flux).all(axis=1).sum())
+        self.n_without += int((~made).sum())
+
+    def line(self, name: str) -> str:
+        """What is to be told of an input of that name; '' if nothing.
+
+        Raises
+        ------
+        InputError
+            If there is none for any spectrum, though some have a flux.
+        """
+        if self.n_usable and self.n_without == self.n:
+            raise InputError(
+                f"input '{name}' is NaN for every one of the {self.n:,} spectra, though some have a flux: the encoder makes "
+                "nothing of any of them; check its weights, and whether it is one for such spectra"
+            )
+        if not self.n_without:
+            return ""
+        return (
+            f"{self.n_without:,} of {self.n:,} spectra are without the input '{name}' (NaN): they have no flux, or the encoder "
+            "makes nothing of it"
+        )
 
 
 def makings(wanted: Iterable[AnyEncoder | str | os.PathLike], preprocessing: Preprocessing) -> list[Making]:

@@ -23,7 +23,7 @@ from ..version import __version__
 from .defaults import tell_no_velocities
 from .flow import Report
 from .flow_opening import open_flow
-from .making import makings
+from .making import Without, makings
 from .repeats import Repeats
 from .set_files import SPLITS, SetWriter
 
@@ -151,9 +151,12 @@ def prepare(
     keys: dict[str, None] = {}
     # Reading in a thread may leave the filters of warnings changed; they become the caller's again.
     notes = {one.name: one.provenance for one in made}
+    without = {one.name: Without() for one in made}
     with warnings.catch_warnings(), SetWriter(out, flow.settings, provenance, notes) as writer:
         for batch, spectra in flow.batches(report, on_skip=on_skip, progress=progress):
             further = {one.name: one.make(batch, spectra) for one in made}
+            for name, values in further.items():
+                without[name].add(spectra.flux, values)
             writer.append(spectra, star_columns(batch, spectra), further)
             keys |= dict.fromkeys(batch.keys)
         if not report.n_spectra:
@@ -161,6 +164,7 @@ def prepare(
             if report.left_out:
                 why += f"; rows left out: {', '.join(f'{n} {reason}' for reason, n in report.left_out.items())}"
             raise InputError(f"none of the {len(flow.files)} files could be used{why}")
+        report.lines += [line for name, counts in without.items() if (line := counts.line(name))]
         known = writer.columns()
         known["flags"][Repeats().mark(known)] |= Flag.DUPLICATE
         if positions is not None and match_radius is not None:

@@ -8,6 +8,7 @@ from .encoder_storage import encoder_hash, save_encoder
 from .outside import OutsideEncoder
 from .registry import (
     encoder_names,
+    encoder_origin,
     find_encoder,
     load_encoder,
     named_encoder,
@@ -23,6 +24,7 @@ __all__ = [
     "OutsideEncoder",
     "encoder_hash",
     "encoder_names",
+    "encoder_origin",
     "find_encoder",
     "is_alignment",
     "load_alignment",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -97,7 +98,7 @@ class Encoder:
             },
         )
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Values per star."""
         with torch.inference_mode():

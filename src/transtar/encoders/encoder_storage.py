@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ..checks import check_list, check_mapping, check_whole
+from ..checks import DESCRIPTION_FAULTS, check_list, check_mapping, check_whole, no_description
 from ..errors import InputError, SettingsError, shown
 from ..files import Marker, atomic_folder, check_replaceable, read_json, write_json
 from ..names import check_name
@@ -236,10 +236,8 @@ def _built(folder: Path, config: dict) -> Encoder:
             trained_on=read_trained_on(folder / TRAINED_ON, REMEDY),
             **scalers,
         )
-    except SettingsError as error:
-        raise InputError(f"{folder / CONFIG}: not the description of an encoder ({error})") from error
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, RuntimeError) as error:
-        raise InputError(f"{folder / CONFIG}: not the description of an encoder ({shown(repr(error), 200)})") from error
+    except DESCRIPTION_FAULTS as error:
+        raise no_description(folder / CONFIG, "an encoder", error) from error
 
 
 def encoder_card(config: dict) -> str:

@@ -145,6 +145,8 @@ def checked_embedding(name: str, function: Callable, *given, **named) -> np.ndar
         values = real_array(function(*given, **named), f"input '{name}'", np.float32)
     except TranstarError:
         raise
+    except SystemExit as error:
+        raise InputError(f"input '{name}' cannot be computed (it wants to end the program: {said(error)})") from error
     except Exception as error:
         # A foreign encoder can fail in any way at all.
         raise InputError(f"input '{name}' cannot be computed ({said(error)})") from error

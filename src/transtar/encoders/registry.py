@@ -76,6 +76,13 @@ def encoder_names() -> list[str]:
     return sorted({*_REGISTERED, *_shipped_names(), *aion_names(), *offered(ENTRY_POINT_GROUP)})
 
 
+def encoder_origin(name: str) -> str:
+    """Where an encoder of a name comes from, in words: the folder of a shipped one, 'an installed package' or 'this process'."""
+    if name in _REGISTERED:
+        return "this process"
+    return str(SHIPPED / name) if name in _shipped_names() else "an installed package"
+
+
 def named_encoder(name: str) -> AnyEncoder | None:
     """The encoder of a name, None if there is none.
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from .. import files
-from ..checks import check_list, check_mapping, check_text, check_whole
+from ..checks import DESCRIPTION_FAULTS, check_list, check_mapping, check_text, check_whole, no_description
 from ..encoder_notes import check_notes
 from ..errors import InputError, SettingsError, shown
 from ..files import Marker, atomic_folder, read_json, write_json
@@ -249,10 +249,8 @@ def load_estimator(folder: str | Path) -> Estimator:
             **scalers,
             **ranges,
         )
-    except SettingsError as error:
-        raise InputError(f"{folder / CONFIG}: not the description of a model ({error})") from error
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, RuntimeError) as error:
-        raise InputError(f"{folder / CONFIG}: not the description of a model ({shown(repr(error), 200)})") from error
+    except DESCRIPTION_FAULTS as error:
+        raise no_description(folder / CONFIG, "a model", error) from error
 
 
 def read_config(folder: Path) -> dict:

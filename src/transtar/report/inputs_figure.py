@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from ..errors import TooFew
 from ..evaluate.summaries import select
 from ..glossary import display
-from .sample_size import LOWEST_R2, REGIME_NAMES, ZERO_SHOT
+from .sample_size import REGIME_NAMES, ZERO_SHOT, spread, value_range, with_room
 from .style import (
     BLACK,
     BLUE,
@@ -89,7 +89,8 @@ def against_inputs(
         grid = figure.subplots(len(shown), len(names), squeeze=False, sharex=True, sharey="row")
         for regime, line in zip(shown, grid, strict=True):
             of_regime = select(rows, regime=regime)
-            low, high = _limits(of_regime, names)
+            drawn = [row for row in of_regime if row["strategy"] in (*names, ZERO_SHOT)]
+            low, high = with_room(*value_range(drawn, "r2"))
             line[0].set_ylim(low, high)
             line[0].set_ylabel(rf"$R^2$ of {display(label, False)}")
             for name, axes in zip(names, line, strict=True):
@@ -121,18 +122,6 @@ def start_of(strategy: str) -> tuple[str, ...]:
     return (ZERO_SHOT,) if kind is None or kind.uses_model else ()
 
 
-def _limits(rows: Sequence[Mapping], names: Sequence[str]) -> tuple[float, float]:
-    shown = [row for row in rows if row["strategy"] in (*names, ZERO_SHOT) and np.isfinite(row["r2"])]
-    low = max(min((row["r2"] - _spread(row) for row in shown), default=0.0), LOWEST_R2)
-    high = max((row["r2"] + _spread(row) for row in shown), default=1.0)
-    room = max(high - low, 1e-3)
-    return low - 0.08 * room, high + 0.08 * room
-
-
-def _spread(row: Mapping) -> float:
-    return row["r2_std"] if np.isfinite(row["r2_std"]) else 0.0
-
-
 def _draw(axes: Axes, rows: Sequence[Mapping], inputs: Sequence[str], sizes: Sequence[int], low: float) -> None:
     for position, name in enumerate(inputs):
         chosen = sorted(select(rows, input=name), key=lambda row: row["n_finetune"])
@@ -140,7 +129,7 @@ def _draw(axes: Axes, rows: Sequence[Mapping], inputs: Sequence[str], sizes: Seq
         shift = 0.09 * (position - (len(inputs) - 1) / 2)
         x = np.array([sizes.index(row["n_finetune"]) + shift for row in chosen])
         y = np.array([row["r2"] for row in chosen], float)
-        axes.errorbar(x, y, [_spread(row) for row in chosen], ms=4, elinewidth=0.9, **_look(position))
+        axes.errorbar(x, y, [spread(row, "r2") for row in chosen], ms=4, elinewidth=0.9, **_look(position))
         for at in x[y < low]:
             axes.plot([at], [low], marker="v", ms=5, color=_look(position)["color"], clip_on=False, zorder=5)
     axes.grid(axis="y", color="#DDDDDD", lw=0.5)

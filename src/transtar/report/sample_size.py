@@ -42,10 +42,24 @@ def _line(strategy: str) -> dict[str, Any]:
     return {"color": strategy_style(strategy)["color"], "lw": 1.2, "ls": ":"}
 
 
-def _spread(row: Mapping, metric: str) -> float:
+def spread(row: Mapping, metric: str) -> float:
+    """Length of an error bar."""
     # One seed has no spread: the point is drawn without an error bar.
     error = row[f"{metric}_std"]
     return error if np.isfinite(error) else 0.0
+
+
+def value_range(rows: Iterable[Mapping], metric: str) -> tuple[float, float]:
+    """Lowest and highest end of the error bars of a metric; R2 not below `LOWEST_R2`."""
+    shown = [(row[metric], spread(row, metric)) for row in rows if np.isfinite(row[metric])]
+    low, high = min((v - e for v, e in shown), default=0.0), max((v + e for v, e in shown), default=1.0)
+    return max(low, LOWEST_R2) if metric == "r2" else low, high
+
+
+def with_room(low: float, high: float) -> tuple[float, float]:
+    """Ends of an axis with some room about a range."""
+    room = 0.08 * max(high - low, 1e-3)
+    return low - room, high + room
 
 
 def against_sample_size(
@@ -102,18 +116,13 @@ def against_sample_size(
 
 def _draw_sizes(axes: Axes, rows: list[dict], metric: str, strategies: list[str], sizes: list[int]) -> None:
     # The sides of the box are set first, so that what falls below can be put on the edge.
-    shown = [(row[metric], _spread(row, metric)) for row in rows if np.isfinite(row[metric])]
-    lows, highs = [v - e for v, e in shown], [v + e for v, e in shown]
-    low, high = min(lows, default=0.0), max(highs, default=1.0)
-    if metric == "r2":
-        low = max(low, LOWEST_R2)
-    room = max(high - low, 1e-3)
-    axes.set_ylim(low - 0.08 * room, high + 0.08 * room)
+    low, high = value_range(rows, metric)
+    axes.set_ylim(*with_room(low, high))
     for row in rows:
         if row["n_finetune"] == 0 and np.isfinite(row[metric]) and row["strategy"] != ZERO_SHOT:
             axes.axhline(row[metric], **_line(row["strategy"]))
         elif row["n_finetune"] == 0 and np.isfinite(row[metric]):
-            value, error = row[metric], _spread(row, metric)
+            value, error = row[metric], spread(row, metric)
             axes.axhspan(value - error, value + error, color=GREY, alpha=0.25, lw=0)
             axes.axhline(value, color=GREY, lw=1)
     below: dict[int, int] = {}
@@ -124,7 +133,7 @@ def _draw_sizes(axes: Axes, rows: list[dict], metric: str, strategies: list[str]
         x = np.array([row["n_finetune"] * shift for row in chosen])
         y = np.array([row[metric] for row in chosen], float)
         style = strategy_style(strategy, position)
-        axes.errorbar(x, y, [_spread(row, metric) for row in chosen], ms=4, elinewidth=0.9, **style)
+        axes.errorbar(x, y, [spread(row, metric) for row in chosen], ms=4, elinewidth=0.9, **style)
         for row, at, value in zip(chosen, x, y, strict=True):
             if value < low:
                 level = below.setdefault(row["n_finetune"], 0)
@@ -216,7 +225,7 @@ def regime_dots(
                                 va="center",
                             )
                     values = np.where(values < LOWEST_R2, np.nan, values)
-                errors = [_spread(row, metric) for row in chosen]
+                errors = [spread(row, metric) for row in chosen]
                 style = strategy_style(strategy, position)
                 axes.errorbar(values, heights, xerr=errors, ls="", ms=3.6, elinewidth=0.9, label=strategy, **style)
             axes.set_xlabel(_metric_name(metric, label))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..datasets.stars import Stars
-from ..encoder_notes import require_same_encoder
-from ..errors import InputError, SettingsError, shown
+from ..encoder_notes import of_note, require_same_encoder
+from ..errors import InputError, MismatchError, SettingsError, shown
 from ..models.estimator import Estimator
 from ..networks.mlp import MLPSettings, build_mlp
 from ..preprocess import require_same
@@ -188,6 +188,13 @@ def check_fit(model: Estimator, stars: Stars, new_label: bool = False) -> None:
         if stars.encoders:
             remedy = "make them with the model's: prepared.stars(..., input=model.input, encoders=model.encoders)"
             require_same_encoder(note, "the model", stars.encoders.get(part), "the stars", remedy)
+    for part, note in stars.encoders.items():
+        if part not in model.encoders:
+            raise MismatchError(
+                f"input '{part}': the model learnt from one that no encoder is noted to have made; of the stars the encoder "
+                f"{of_note(note)} made it, which may be another; give stars without a note (encoders={{}}) if you know that it "
+                "is the same, or train a model with this encoder"
+            )
     if stars.inputs.shape[1] != model.n_inputs:
         raise InputError(
             f"the model needs {model.n_inputs} inputs per star (of '{model.input}'), got {stars.inputs.shape[1]}; "

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from functools import cache
 from importlib import metadata
-from typing import ClassVar, Self, get_args, get_type_hints
+from typing import Any, ClassVar, Self, get_args, get_type_hints
 
 from ..checks import MOST_EPOCHS, MOST_SEED, check_real, check_whole
 from ..devices import check_device
@@ -165,7 +166,7 @@ class Pretrain(TrainSettings):
 def nested_settings(kind: type) -> dict[str, type]:
     """Fields of a settings class that are settings themselves, such as the shape of a network, and of which class."""
     try:
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
     except NameError as error:
         raise SettingsError(
             f"{kind.__name__}: {error}, which a field is of; define it at the top of its module"
@@ -174,6 +175,12 @@ def nested_settings(kind: type) -> dict[str, type]:
     return {
         name: one for name, several in kinds.items() for one in several if isinstance(one, type) and is_dataclass(one)
     }
+
+
+# They are texts, which take longer to read than all else that is done to build settings.
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def settings_from_dict(kind: type, given: Mapping):

@@ -5,7 +5,9 @@ from transtar.errors import SettingsError
 from transtar.preprocess import Preprocessing
 from transtar.simulate import load_emulator
 from transtar.simulate.mocks.balmer_cores import CORES, deepen_cores
-from transtar.simulate.mocks.mock_sets import MockSettings, mock_set
+from transtar.simulate.mocks.mock_sets import MockSettings
+
+from .made_mocks import mock_set
 
 WAVE = Preprocessing().wavelengths.wave
 

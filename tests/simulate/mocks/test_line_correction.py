@@ -9,8 +9,10 @@ from transtar.simulate import load_emulator
 from transtar.simulate.instruments.instrument import LAMOST, MILES
 from transtar.simulate.mocks.line_correction import LABELS, LineCorrection, lines_of_model, load_lines, shipped_lines
 from transtar.simulate.mocks.line_fit import fit_lines, trusted
-from transtar.simulate.mocks.mock_sets import MockSettings, mock_set
+from transtar.simulate.mocks.mock_sets import MockSettings
 from transtar.simulate.mocks.twins import twins
+
+from .made_mocks import mock_set
 
 SETTINGS = Preprocessing()
 

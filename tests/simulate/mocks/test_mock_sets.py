@@ -4,7 +4,9 @@ import pytest
 from transtar.errors import SettingsError
 from transtar.simulate import load_emulator
 from transtar.simulate.mocks.line_correction import load_lines
-from transtar.simulate.mocks.mock_sets import LOOSENING, MockSettings, mock_set, mock_settings, training_stars
+from transtar.simulate.mocks.mock_sets import LOOSENING, MockSettings, mock_settings, training_stars
+
+from .made_mocks import mock_set
 
 SMALL = MockSettings(stars=300, seed=5)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -98,49 +98,49 @@ class MockSettings:
     deeper_cores: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("line_spreads", "snr"):
-            value = getattr(self, name)
-            if not isinstance(value, list | tuple):
-                raise SettingsError(f"mock stars: {name} must be a list, not {value}")
-            object.__setattr__(self, name, tuple(value))
-        check_whole(self.stars, "mock stars: stars", 1, MOST_MOCKS)
-        check_whole(self.seed, "mock stars: seed", 0, MOST_SEED)
+        check_sample(self, "mock stars", "line_spreads")
         if not all(isinstance(value, bool) for value in (self.noise, self.covering, self.loosened)):
             raise SettingsError("mock stars: noise, covering and loosened must be true or false")
         check_real(self.deeper_cores, "mock stars: deeper_cores", 0, 1)
         check_keys(self.line_spreads, LINE_SPREADS, "mock stars, line_spreads")
         if not self.line_spreads or self.stars < len(self.line_spreads):
             raise SettingsError("mock stars: needs a line spread, and a star for each")
-        ends = [check_real(end, "mock stars: each end of snr, a positive range,") for end in self.snr]
-        if self.lines is not None and not isinstance(self.lines, str):
-            raise SettingsError(f"mock stars: lines must be a name or a file, not '{shown(self.lines)}'")
-        if len(ends) != 2 or not 0 < ends[0] <= ends[1]:
-            raise SettingsError(f"mock stars: snr must be a positive range (low, high), not {self.snr}")
+
+
+def check_sample(settings: Any, what: str, listed: str) -> None:
+    """Refuse numbers of stars, seeds, S/N and line corrections that mock stars cannot have; lists become tuples.
+
+    Parameters
+    ----------
+    settings : dataclass
+        With the fields `stars`, `seed`, `snr`, `lines`, and `listed`.
+    what : str
+        Whose settings they are, for messages.
+    listed : str
+        Name of the field that has names.
+
+    Raises
+    ------
+    SettingsError
+    """
+    for name in (listed, "snr"):
+        value = getattr(settings, name)
+        if not isinstance(value, list | tuple):
+            raise SettingsError(f"{what}: {name} must be a list, not {shown(repr(value))}")
+        object.__setattr__(settings, name, tuple(value))
+    check_whole(settings.stars, f"{what}: stars", 1, MOST_MOCKS)
+    check_whole(settings.seed, f"{what}: seed", 0, MOST_SEED)
+    ends = [check_real(end, f"{what}: each end of snr, a positive range,") for end in settings.snr]
+    if len(ends) != 2 or not 0 < ends[0] <= ends[1]:
+        raise SettingsError(f"{what}: snr must be a positive range (low, high), not {settings.snr}")
+    if settings.lines is not None and not isinstance(settings.lines, str):
+        raise SettingsError(f"{what}: lines must be a name or a file, not '{shown(settings.lines)}'")
 
 
 def mock_settings(content: dict[str, Any]) -> MockSettings:
     """Settings from plain data, as a study file holds them; an unknown key is a `SettingsError`."""
     check_keys(content, [f.name for f in fields(MockSettings)], "mock stars")
     return MockSettings(**content)
-
-
-@dataclass(frozen=True)
-class MockSet:
-    """Mock spectra ready for a network.
-
-    Parameters
-    ----------
-    flux : ndarray, shape (n_stars, n_grid), float32
-    labels : ndarray, shape (n_stars, 6), float64
-        Those from which the spectra were made, in the order of `names`.
-    names : tuple of str
-    ids : ndarray, shape (n_stars,), int64
-    """
-
-    flux: np.ndarray
-    labels: np.ndarray
-    names: tuple[str, ...]
-    ids: np.ndarray
 
 
 def training_stars(n: int, seed: int = 0, *, covering: bool = True, loosened: bool = True) -> Table:
@@ -211,24 +211,6 @@ def mock_batches(
                 deeper = deepen_cores(spectra.flux, columns, settings.deeper_cores, preprocessing, [seed, 73, start])
                 spectra = replace(spectra, flux=deeper)
             yield batch, spectra, columns
-
-
-def mock_set(
-    settings: MockSettings,
-    emulator: Emulator,
-    preprocessing: Preprocessing | None = None,
-    progress: Callable[[int], object] = lambda n: None,
-) -> MockSet:
-    """Make a whole training set in memory; `progress` is told the size of each batch. See `mock_batches`."""
-    fluxes, labels, ids = [], [], []
-    for batch, spectra, columns in mock_batches(settings, emulator, preprocessing):
-        usable = np.isfinite(spectra.flux).all(axis=1)
-        fluxes.append(spectra.flux[usable])
-        labels.append(np.stack([columns[name] for name in emulator.label_names], axis=1)[usable])
-        ids.append(batch.ids[usable])
-        progress(len(usable))
-    names = tuple(emulator.label_names)
-    return MockSet(np.concatenate(fluxes), np.concatenate(labels), names, np.concatenate(ids))
 
 
 def corrections(name: str | None, preprocessing: Preprocessing) -> LineCorrection | None:

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from astropy.table import Table
 
-from ...checks import MOST_MOCKS, MOST_SEED, check_real, check_whole
-from ...errors import SettingsError, check_keys, shown
+from ...errors import SettingsError, check_keys
 from ...preprocess import Preprocessing, preprocess
 from ..emulator.emulator import Emulator
 from ..emulator.model_spectra import ModelSpectra
@@ -22,7 +21,7 @@ from ..instruments.instrument import DESI, LAMOST, MILES, Arm, Instrument, Signa
 from ..instruments.lsf import LineSpread
 from ..instruments.observe import observe
 from .line_correction import LineCorrection
-from .mock_sets import corrections, training_stars, within
+from .mock_sets import check_sample, corrections, training_stars, within
 
 BLOCK = 256
 """Stars that are seen by the same random instrument."""
@@ -66,20 +65,10 @@ class ViewSettings:
     lines: str | None = "lamost-dr10"
 
     def __post_init__(self) -> None:
-        for name in ("views", "snr"):
-            if not isinstance(getattr(self, name), list | tuple):
-                raise SettingsError(f"views: {name} must be a list, not {shown(repr(getattr(self, name)))}")
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        check_whole(self.stars, "views: stars", 1, MOST_MOCKS)
-        check_whole(self.seed, "views: seed", 0, MOST_SEED)
+        check_sample(self, "views", "views")
         check_keys(self.views, (*SIMULATED, RANDOM), "views")
         if not self.views:
             raise SettingsError("views: needs at least one")
-        ends = [check_real(end, "views: each end of snr, a positive range,") for end in self.snr]
-        if len(ends) != 2 or not 0 < ends[0] <= ends[1]:
-            raise SettingsError(f"views: snr must be a positive range (low, high), not {self.snr}")
-        if self.lines is not None and not isinstance(self.lines, str):
-            raise SettingsError(f"views: lines must be a name or a file, not '{shown(self.lines)}'")
 
 
 @dataclass(frozen=True)
