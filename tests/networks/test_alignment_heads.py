@@ -3,14 +3,10 @@ import pytest
 import torch
 from torch import nn
 
-from transtar.encoders import untrained
-from transtar.errors import InputError, SettingsError
-from transtar.networks.aligned import AlignedNetwork
+from transtar.errors import SettingsError
 from transtar.networks.alignment_heads import AttentionHead, LatentHead, ResidualMLP, build_head_of
 from transtar.networks.lora import LoRALinear
 from transtar.networks.mlp import count_weights
-
-from ..encoders.aligned import tiny_alignment
 
 
 def random_head(kind="attention", seed=0, **changes):
@@ -64,17 +60,6 @@ def test_low_rank_updates_of_keys_and_values_count():
             setattr(head, name, getattr(head, name).merge())
         np.testing.assert_allclose(updated, head(tokens), atol=1e-4)
     assert not np.allclose(updated, before, atol=0.01)
-
-
-@pytest.mark.parametrize("side", ["lrs", "xp"])
-def test_all_weights_are_drawn_anew(side):
-    encoder = tiny_alignment("split").side(side)
-    with torch.no_grad():
-        for weight in encoder.network.parameters():
-            weight.fill_(7.0)
-    network = untrained(encoder, 3).network
-    assert not any(bool((weight == 7).any()) for weight in network.parameters())
-    assert bool(torch.isfinite(network(torch.rand(2, len(encoder.flux_mean)) + 1)).all())
 
 
 def layer_norm(x, norm):
@@ -170,34 +155,3 @@ def test_a_head_is_built_again_of_its_settings(kind):
 def test_settings_of_no_head_are_refused(settings):
     with pytest.raises(SettingsError):
         build_head_of(settings, 6)
-
-
-class Backbone(nn.Module):
-    def tokens(self, flux):
-        return flux.view(len(flux), 7, 6)
-
-    def forward(self, flux):
-        return self.tokens(flux).mean(dim=1)
-
-
-def test_an_aligned_network_puts_what_is_shared_first():
-    heads = [random_head(seed=1), random_head(seed=2, width=4)]
-    network = AlignedNetwork(Backbone(), heads).eval()
-    flux = draw(3, 42)
-    with torch.no_grad():
-        given = network(flux)
-        assert given.shape == (3, 12)
-        assert (network.width, network.shared_width) == (12, 8)
-        np.testing.assert_array_equal(given[:, :8], network.shared(flux))
-        np.testing.assert_array_equal(given[:, 8:], heads[1](flux.view(3, 7, 6)))
-        latent = AlignedNetwork(Backbone(), [random_head("latent")]).eval()
-        np.testing.assert_array_equal(latent(flux), latent.heads[0](flux.view(3, 7, 6).mean(dim=1)))
-
-
-def test_heads_that_do_not_go_with_the_network_are_refused():
-    with pytest.raises(InputError, match="no tokens"):
-        AlignedNetwork(nn.Linear(3, 6), [random_head()])
-    with pytest.raises(InputError, match="one or two heads of one kind"):
-        AlignedNetwork(Backbone(), [random_head(), random_head("latent")])
-    with pytest.raises(InputError, match="not 0"):
-        AlignedNetwork(Backbone(), [])

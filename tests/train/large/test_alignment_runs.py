@@ -63,7 +63,8 @@ def test_partners_find_each_other(encoders, tmp_path, variant):
 
 
 def test_what_is_stored_is_like_other_encoders(sets, encoders, tmp_path):
-    with_past = replace(encoders[0], trained_on=seen_stars(), provenance=({"step": "before"},))
+    without_roles = {name: column for name, column in seen_stars().items() if name != "role"}
+    with_past = replace(encoders[0], trained_on=without_roles, provenance=({"step": "before"},))
     align_encoders(with_past, encoders[1], sets[::-1], tmp_path / "aligned", "split", training=quick(epochs=1))
     side = load_encoder(tmp_path / "aligned" / "lrs")
     assert [step["step"] for step in side.provenance] == ["before", "align"]
@@ -198,9 +199,12 @@ def test_wrong_sets_and_encoders_are_told(sets, encoders, tmp_path):
     save_encoder(lrs, tmp_path / "lrs")
     with pytest.raises(InputError, match="not an alignment"):
         align(out="lrs")
+    write_set(tmp_path / "held.training/lrs", n=40, ids=ID + np.arange(40))
     align(out="aligned")
     with pytest.raises(InputError, match="of an alignment already"):
         align(tmp_path / "aligned/lrs", xp)
     with pytest.raises(InputError, match="is an alignment of two encoders"):
         align(tmp_path / "aligned", xp)
+    with pytest.raises(InputError, match=r"is for the training, and holds what is read"):
+        align(data=(tmp_path / "held.training/lrs", sets[1]), out="held")
     assert not (tmp_path / "out").exists()

@@ -72,7 +72,7 @@ class Aligning(Objective):
 
     def _scalers(self, name: str, encoder: Encoder) -> None:
         for scaler in ("flux_mean", "flux_std"):
-            self.register_buffer(f"{name}_{scaler}", torch.from_numpy(getattr(encoder, scaler)), persistent=False)
+            self.register_buffer(f"{name}_{scaler}", torch.from_numpy(getattr(encoder, scaler)))
 
     def _side(self, name: str) -> AlignedNetwork:
         network = getattr(self, name)

@@ -21,6 +21,7 @@ from ...networks.aligned import AlignedNetwork
 from ...networks.alignment_settings import alignment_settings
 from ...networks.crossing import SIDES
 from ...preprocess import Preprocessing, require_same
+from ...tables.seen_stars import TRAINED_ON_COLUMNS
 from ..settings import plain, versions
 from .aligning import Aligning
 from .batch_statistics import with_plain_statistics
@@ -127,7 +128,7 @@ def align_encoders(
     first = Ranks.current().is_first
     by_side = together(lambda: _sets_by_side(sets))
     from_first(
-        lambda: _check_out(out, folder, [*sets, *(one for one in (lrs, xp) if isinstance(one, str | os.PathLike))])
+        lambda: _check_out(out, folder, [one for one in (*sets, lrs, xp, pairs) if isinstance(one, str | os.PathLike)])
     )
     encoders = together(lambda: {"lrs": _encoder(lrs, "lrs"), "xp": _encoder(xp, "xp")})
     alignment = together(lambda: new_alignment(encoders["lrs"], encoders["xp"], settings, training.seed))
@@ -203,8 +204,8 @@ def _as_it_is(out: Path, folder: Path) -> AlignmentRun:
 
 def _check_out(out: Path, folder: Path, inputs: Sequence[Any]) -> None:
     check_alignment_out(out, inputs)
-    if any(folder.resolve() == Path(path).resolve() for path in inputs):
-        raise InputError(f"{folder}: is read, and would be the folder of the training; choose another name for --out")
+    if any(folder.resolve() in (Path(path).resolve(), *Path(path).resolve().parents) for path in inputs):
+        raise InputError(f"{folder}: is for the training, and holds what is read; choose another name for --out")
 
 
 def _encoder(encoder: Encoder | str | os.PathLike, side: str) -> Encoder:
@@ -277,9 +278,14 @@ def _with_history(
     """Each side with its own history, and with all stars that decided anything on either side."""
     seen = [encoder.trained_on for encoder in encoders.values() if encoder.trained_on]
     seen += [stream.seen_of(name) for name in SIDES]
-    trained_on = {name: np.concatenate([part[name] for part in seen]) for name in seen[-1]}
+    trained_on = {name: np.concatenate([_column(part, name) for part in seen]) for name in TRAINED_ON_COLUMNS}
     lrs, xp = (
         replace(alignment.side(name), provenance=(*encoders[name].provenance, step), trained_on=trained_on)
         for name in SIDES
     )
     return replace(alignment, lrs=lrs, xp=xp)
+
+
+def _column(seen: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """A column of stars that were seen, in whatever role if that was not noted."""
+    return np.asarray(seen[name]) if name in seen else np.full(len(seen["id"]), "train")
