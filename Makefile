@@ -66,6 +66,7 @@ bench: $(VENV)/.test  ## compare speed with what a user would write otherwise
 	$(BIN)/python -m benchmarks.desi
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.fleet
+	$(BIN)/python -m benchmarks.encoder_steps
 	$(BIN)/python -m benchmarks.emulator
 	$(BIN)/python -m benchmarks.mmd
 	$(BIN)/python -m benchmarks.search

@@ -189,13 +189,13 @@ TRAINING_SIZES: dict[str, dict[str, EncoderTraining]] = {
         PAPER: EncoderTraining(
             steps=980_000, batch_size=512, learning_rate=1e-5, weight_decay=0.1, warmup_steps=9_760
         ),
-        "small": EncoderTraining(epochs=8, batch_size=64, learning_rate=5e-4, weight_decay=0.05, patience=None),
+        "small": EncoderTraining(epochs=8, batch_size=64, learning_rate=2e-3, weight_decay=0.05, patience=None),
     },
     "xp": {
         PAPER: EncoderTraining(
             steps=1_960_000, batch_size=256, learning_rate=1e-5, weight_decay=0.1, warmup_steps=19_520
         ),
-        "small": EncoderTraining(epochs=20, batch_size=64, learning_rate=5e-4, weight_decay=0.05, patience=None),
+        "small": EncoderTraining(epochs=40, batch_size=64, learning_rate=1e-3, weight_decay=0.05, patience=None),
     },
     "align": {
         PAPER: EncoderTraining(
