@@ -96,4 +96,13 @@ def start(*arguments, **options):
 
 @pytest.fixture(name="start")
 def start_fixture():
-    return start
+    started = []
+
+    def start_and_note(*arguments, **options):
+        started.append(start(*arguments, **options))
+        return started[-1]
+
+    yield start_and_note
+    # Of a test that failed while they were at work.
+    for process in started:
+        process.kill()
