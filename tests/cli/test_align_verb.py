@@ -75,6 +75,19 @@ def test_translations_are_explained(folder, transtar, fails, tmp_path):
     assert "no star of split 'test' is left" in fails(*command, "--out", tmp_path / "out")
 
 
+def test_columns_of_the_table_of_pairs_may_be_named_for_translations(folder, transtar, fails, tmp_path):
+    save_alignment(tiny_alignment(), tmp_path / "aligned")
+    command = ["explain", "translation", "--model", tmp_path / "aligned", "--data", folder / "lrs", folder / "xp"]
+    ids = read_set(folder / "lrs").columns["id"].tolist()
+    rows = [f"{one},{one},{one + 1}" for one in ids]
+    (tmp_path / "pairs.csv").write_text("\n".join(["obsid,known_to_gaia,other", *rows]))
+    command += ["--split", "all", "--pairs", tmp_path / "pairs.csv", "--out", tmp_path / "out"]
+    assert "no column of Gaia's identifiers" in fails(*command)
+    done = transtar(*command, "--columns", "source_id=known_to_gaia")
+    assert done.code == 0, done.err
+    assert "60 pairs of 60 LRS and 60 XP spectra" in done.err
+
+
 def test_wrong_use_is_one_line(folder, fails, tmp_path):
     out = tmp_path / "aligned"
     for more, message in {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import arguments as values
-from .common import say
+from .common import add_columns, say
 
 HELP = "errors of spectra that an alignment predicts"
 
@@ -25,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="table with identifiers of the LRS survey and of Gaia; if not given, the ids of both sets are compared",
     )
+    add_columns(parser)
     parser.add_argument("--split", default="test", choices=("test", "pool", "all"), help="part of each set")
 
 
@@ -33,10 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
     from ..explain.translation import TABLE, explain_translation, format_translations
     from ..report.style import save
     from ..report.translation_figure import draw_translations
+    from ..tables.choice import Choice
 
     translations = explain_translation(
-        arguments.model, arguments.data, arguments.out, split=arguments.split, pairs=arguments.pairs, say=say
-    )
+        arguments.model, arguments.data, arguments.out, split=arguments.split, pairs=arguments.pairs,
+        columns=Choice.parse(arguments.columns), say=say,
+    )  # fmt: skip
     print(format_translations(translations))
     figures = save(draw_translations(translations), arguments.out / "figures", "translation")
     for path in (arguments.out / TABLE, *figures.values()):

@@ -32,7 +32,7 @@ from ..regular import check_regular
 from ..seal import SEAL, check_file, check_seal, file_hash, is_as_noted, sealed
 from .alignment import Alignment
 from .encoder import Encoder
-from .encoder_storage import ALIGNMENT, read_config_of_encoder, read_encoder, save_encoder
+from .encoder_storage import ALIGNMENT, ENCODER, read_config_of_encoder, read_encoder, save_encoder
 
 FORMAT, FORMAT_VERSION = "transtar-alignment", 1
 REMEDY = "align the encoders again, or fetch the alignment again"
@@ -66,6 +66,22 @@ def check_alignment_out(folder: str | os.PathLike, inputs: Iterable[str | os.Pat
         As `transtar.files.check_replaceable`.
     """
     check_replaceable(folder, MARKER, inputs)
+
+
+def check_encoder_out(folder: str | os.PathLike, inputs: Iterable[str | os.PathLike] = ()) -> None:
+    """Refuse a place where no encoder can be written, or where it would be put into an alignment that it is not of.
+
+    Raises
+    ------
+    InputError
+        As `transtar.files.check_replaceable`.
+    """
+    check_replaceable(folder, ENCODER, inputs)
+    parent = Path(folder).resolve().parent
+    if is_alignment(parent):
+        raise InputError(
+            f"{folder}: is within the alignment {parent}, whose encoders belong together; choose another name for --out"
+        )
 
 
 def save_alignment(alignment: Alignment, folder: str | os.PathLike, dtype: str = "float16") -> Alignment:

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import InputError, SettingsError, shown
-from ..files import check_replaceable
 from ..networks.checkpoint_archive import CheckpointArchive
-from .alignment_storage import MARKER as ALIGNED
-from .alignment_storage import save_alignment
+from .alignment_storage import check_alignment_out, check_encoder_out, save_alignment
 from .encoder import Encoder
-from .encoder_storage import ENCODER, save_encoder
+from .encoder_storage import save_encoder
 from .public_alignment import read_public_alignment
 from .public_weights import Checkpoint, kind_of_checkpoint, read_public_encoder
 
@@ -54,7 +52,8 @@ def import_checkpoints(checkpoints: Sequence[str | Path], out: str | Path, name:
     for path, folder in zip(paths, folders, strict=True):
         with CheckpointArchive(path) as archive:
             kinds.append(kind_of_checkpoint(Checkpoint(archive, archive.state())))
-        check_replaceable(folder, ALIGNED if kinds[-1] == "alignment" else ENCODER)
+        check_out = check_alignment_out if kinds[-1] == "alignment" else check_encoder_out
+        check_out(folder)
     return (one for each in zip(kinds, paths, folders, strict=True) for one in _imported(*each, name))
 
 

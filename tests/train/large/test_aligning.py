@@ -7,6 +7,7 @@ from transtar.errors import SettingsError
 from transtar.networks.alignment_settings import VARIANTS
 from transtar.train.large.aligning import TERMS, Aligning
 from transtar.train.large.batch_statistics import JointBatchNorm
+from transtar.train.large.run_folder import differences
 
 from ...encoders.aligned import SETTINGS, star_spectra, tiny_alignment, tiny_encoders
 from ...encoders.examples import small_encoder
@@ -99,6 +100,11 @@ def test_choices():
     assert objective.weights == {"contrast": 1, "lrs_back": 1, "xp_back": 1, "to_lrs": 1, "to_xp": 0.5}
     assert objective.describe()["weights"]["to_xp"] == 0.5
     assert objective.describe() != Aligning(tiny_alignment(), negatives="process").describe()
+    other = Aligning(tiny_alignment())
+    with torch.no_grad():
+        other.xp.backbone.encode[0].bias += 1
+    changed = differences(objective.describe(), other.describe())
+    assert [line.split(" was ")[0] for line in changed if "weights" not in line] == ["encoders.xp"]
     joint = [type(module) is JointBatchNorm for module in objective.crossings.modules()]
     assert any(joint)
     assert not any(isinstance(one, JointBatchNorm) for one in Aligning(tiny_alignment(), "process").modules())

@@ -1,5 +1,6 @@
 import csv
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from transtar.datasets import embed_set, read_set
 from transtar.encoders import OutsideEncoder, load_alignment, load_encoder, save_encoder
 from transtar.encoders.alignment import partner_ranks
 from transtar.errors import InputError, MismatchError, SettingsError
-from transtar.train.large.alignment_runs import align_encoders
+from transtar.train.large import PairedStream, open_source
+from transtar.train.large.alignment_runs import align_encoders, held_out_partners
 
 from ...encoders.aligned import star_spectra, tiny_encoders
 from ...encoders.examples import seen_stars
@@ -212,3 +214,16 @@ def test_wrong_sets_and_encoders_are_told(sets, encoders, tmp_path):
     with pytest.raises(InputError, match=r"is for the training, and holds what is read"):
         align(data=(tmp_path / "held.training/lrs", sets[1]), out="held")
     assert not (tmp_path / "out").exists()
+
+
+def test_another_visit_of_a_star_takes_no_place_from_its_partner(tmp_path):
+    marks = np.eye(20, dtype=np.float32)
+    lrs, xp = np.ones((40, 1462), np.float32), np.ones((20, 343), np.float32)
+    lrs[:, :20], xp[:, :20] = np.tile(marks, (2, 1)), marks
+    write_set(tmp_path / "lrs", ids=np.arange(40), flux=lrs)
+    write_set(tmp_path / "xp", preprocessing=XP, ids=np.arange(20), flux=xp)
+    sources = [open_source([tmp_path / name]) for name in ("lrs", "xp")]
+    stream = PairedStream(*sources, quick(batch_size=4, validation_fraction=0.5), np.arange(40) % 20)
+    perfect = SimpleNamespace(shared=lambda flux, side: flux[:, :20])
+    assert len(stream.validation) == 20
+    assert held_out_partners(perfect, stream) == {"n": 10, "first_xp": 1.0, "first_lrs": 1.0}

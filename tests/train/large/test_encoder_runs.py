@@ -3,11 +3,12 @@ import json
 import numpy as np
 import pytest
 
-from transtar.encoders import load_encoder
+from transtar.encoders import load_alignment, load_encoder, save_alignment
 from transtar.errors import InputError, MismatchError, SettingsError
 from transtar.train.large import pretrain_encoder
 from transtar.train.large.run_folder import LOSSES, RECORD
 
+from ...encoders.aligned import tiny_alignment
 from .large_sets import XP, quick, write_set
 from .test_engine import Dies, dies, stop_at
 
@@ -77,7 +78,7 @@ def test_other_settings_are_refused_until_the_folder_goes(sets, tmp_path):
     settings = quick(checkpoint_steps=2)
     with pytest.raises(Dies):
         pretrain_encoder("lrs", [sets / "lrs"], out, "small", settings, network=TINY, progress=stop_at(5, dies))
-    with pytest.raises(MismatchError, match=r"objective\.layers"):
+    with pytest.raises(MismatchError, match=r"objective\.network\.layers was 1, is 2"):
         pretrain_encoder("lrs", [sets / "lrs"], out, "small", settings, network={**TINY, "layers": 2})
     assert not out.exists()
 
@@ -103,3 +104,11 @@ def test_a_folder_of_the_training_that_is_read_is_refused(tmp_path):
     write_set(tmp_path / "encoder.training")
     with pytest.raises(InputError, match="holds what is read"):
         pretrain_encoder("lrs", [tmp_path / "encoder.training"], tmp_path / "encoder")
+
+
+def test_an_alignment_is_not_broken_by_an_encoder_put_into_it(sets, tmp_path):
+    save_alignment(tiny_alignment(), tmp_path / "aligned")
+    with pytest.raises(InputError, match=r"is within the alignment .*/aligned, whose encoders belong together"):
+        pretrain_encoder("lrs", [sets / "lrs"], tmp_path / "aligned/lrs", "small", quick(), network=TINY)
+    load_alignment(tmp_path / "aligned")
+    assert sorted(path.name for path in (tmp_path / "aligned").glob("lrs*")) == ["lrs"]

@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 import torch
@@ -73,4 +75,5 @@ def test_what_cannot_be_learnt_from(masked, autoencoding):
 
 
 def test_it_says_what_decides_the_loss(masked):
-    assert masked.describe() == {"kind": "MaskedSegments", "weights": {"loss": 1.0}}
+    network = asdict(masked.network.settings)
+    assert masked.describe() == {"kind": "MaskedSegments", "weights": {"loss": 1.0}, "network": network}

@@ -75,6 +75,9 @@ def test_what_is_not_a_training_is_left_alone(tmp_path):
     (folder / RECORD).write_text('{"format": "transtar-training", "format_version": 2}')
     with pytest.raises(InputError, match="of another version"), RunFolder(folder, WHAT, EXECUTION):
         pass
+    (folder / RECORD).write_text("")
+    with pytest.raises(InputError, match=r"not a JSON file.*; delete the folder, and the training begins anew"):
+        read_record(folder)
 
 
 def test_differences_are_named_with_their_places():

@@ -158,3 +158,13 @@ def test_pairs_by_the_ids_that_are_given(tmp_path):
     assert stream.rows["xp"].tolist() == list(range(19, 7, -1))
     with pytest.raises(InputError, match="3 identifiers of XP spectra for 20 LRS spectra"):
         PairedStream(*sources, quick(), xp_ids=np.arange(3))
+
+
+def test_visits_of_one_star_are_held_out_together_whatever_they_are_called(tmp_path):
+    write_set(tmp_path / "lrs", 40, ids=np.arange(40), star=np.array([f"visit {row}" for row in range(40)]))
+    write_set(tmp_path / "xp", 10, preprocessing=XP, ids=np.arange(100, 110))
+    sources = [open_source([tmp_path / name]) for name in ("lrs", "xp")]
+    stream = PairedStream(*sources, quick(batch_size=4, validation_fraction=0.3), xp_ids=100 + np.arange(40) % 10)
+    seen, held_out = (set(stream.rows["xp"][rows].tolist()) for rows in (stream.train, stream.validation))
+    assert held_out
+    assert not seen & held_out

@@ -18,6 +18,7 @@ from .batch_statistics import with_joint_statistics
 from .contrast import contrast, mean_absolute, over_reference, standardised_spectra, unit
 from .objectives import Batch, Objective
 from .ranks import Ranks, gather_rows
+from .run_key import weights_hash
 
 NEGATIVES = ("all", "process")
 """Whom a star's partner is told from: the stars of the whole batch, or, as in the public training, those of its process alone."""
@@ -138,5 +139,8 @@ class Aligning(Objective):
         return good & (flux[:, self.reference] > 0) if name == "xp" else good
 
     def describe(self) -> dict:
-        """See `Objective.describe`."""
-        return super().describe() | {"alignment": self.settings.to_dict(), "negatives": self.negatives}
+        """See `Objective.describe`; also hashes of both encoders, so that another one goes by its side."""
+        encoders = {name: weights_hash(self._side(name).backbone)[:16] for name in SIDES}
+        return super().describe() | {
+            "alignment": self.settings.to_dict(), "negatives": self.negatives, "encoders": encoders,
+        }  # fmt: skip

@@ -271,8 +271,10 @@ def _named(what: str, looking: Looking | None) -> Callable[[int, int], None] | N
 
 
 def held_out_partners(alignment: Alignment, stream: PairedStream, most: int = MOST_RANKED) -> dict[str, Any]:
-    """How partners among the pairs that were held out are found; see `AlignmentRun`."""
-    rows = stream.validation[:most]
+    """How partners among the pairs that were held out are found, one for each XP spectrum; see `AlignmentRun`."""
+    # Another visit of the same star has the same partner, and would stand before it as one that is just as near.
+    _, first = np.unique(stream.rows["xp"][stream.validation], return_index=True)
+    rows = stream.validation[np.sort(first)][:most]
     if len(rows) < 2:
         return {}
     shared = {name: alignment.shared(stream.sources[name].read(stream.rows[name][rows]), name) for name in SIDES}

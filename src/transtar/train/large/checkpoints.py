@@ -89,7 +89,7 @@ def load_checkpoint(
     path = folder / STATE
     if not path.is_file():
         return None
-    content = read_json(path)
+    content = read_noted(path)
     # Nothing outside the folder is ever opened.
     if not isinstance(content, dict) or set(content) != _KEYS or not _NAME.fullmatch(str(content["file"])):
         raise InputError(f"{path}: not a checkpoint of this transtar; {REMEDY}")
@@ -101,6 +101,20 @@ def load_checkpoint(
     header = read_header(file)
     check_shapes(file, header, dict(expected(content["state"])))
     return content["state"], read_weights(file, header, dtype=None)
+
+
+def read_noted(path: Path) -> Any:
+    """Read a JSON file of the folder of a training.
+
+    Raises
+    ------
+    InputError
+        If it is none, saying how to get on.
+    """
+    try:
+        return read_json(path)
+    except InputError as error:
+        raise InputError(f"{error}; {REMEDY}") from error
 
 
 def delete_checkpoints(folder: Path) -> None:

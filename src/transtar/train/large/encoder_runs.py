@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from ...encoders import Encoder, save_encoder
+from ...encoders.alignment_storage import check_encoder_out
 from ...encoders.encoder_storage import ENCODER, read_encoder
 from ...encoders.specclip import new_encoder
 from ...errors import InputError, MismatchError, check_keys
-from ...files import check_replaceable
 from ...preprocess import Preprocessing
 from ..settings import plain, settings_from_dict, versions
 from .engine import train_large
@@ -162,7 +162,7 @@ def _check_grid(kind: str, sets: Sequence[Path], preprocessing: Preprocessing) -
 
 
 def _check_out(out: Path, folder: Path, sets: Sequence[Path]) -> None:
-    check_replaceable(out, ENCODER, sets)
+    check_encoder_out(out, sets)
     if any(folder.resolve() in (path.resolve(), *path.resolve().parents) for path in sets):
         raise InputError(f"{folder}: is for the training, and holds what is read; choose another name for --out")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -112,6 +113,10 @@ class MaskedSegments(Objective):
         """Spectra that are not constant: there is nothing to learn from those."""
         return flux.std(axis=1) > 0
 
+    def describe(self) -> dict:
+        """See `Objective.describe`; also the settings of the network, for whoever changed one."""
+        return super().describe() | {"network": asdict(self.network.settings)}
+
 
 class Autoencoding(Objective):
     """Give back a spectrum from a narrow embedding: SpecCLIP's pre-training of its XP encoder.
@@ -139,3 +144,7 @@ class Autoencoding(Objective):
         """Spectra that are not constant, and that are positive where they are divided."""
         standardised = self.network.standardised(torch.from_numpy(flux))
         return torch.isfinite(standardised).all(dim=1).numpy() & (flux.std(axis=1) > 0)
+
+    def describe(self) -> dict:
+        """See `Objective.describe`; also the settings of the network, for whoever changed one."""
+        return super().describe() | {"network": asdict(self.network.settings)}

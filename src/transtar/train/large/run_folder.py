@@ -18,13 +18,12 @@ from ...files import (
     discard_temporaries,
     lock_folder,
     make_parent,
-    read_json,
     write_json,
     write_text,
 )
 from ...seal import check_seal, sealed
 from ...telling import tell
-from .checkpoints import REMEDY, STATE, TENSORS, delete_checkpoints, load_checkpoint, save_checkpoint
+from .checkpoints import REMEDY, STATE, TENSORS, delete_checkpoints, load_checkpoint, read_noted, save_checkpoint
 
 RECORD, LOSSES = "run.json", "losses.csv"
 
@@ -152,7 +151,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
     file = path / RECORD
     if not file.is_file():
         return None
-    record = read_json(file)
+    record = read_noted(file)
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise InputError(f"{file}: not the record of a training; {REMEDY}")
     if record.get("format_version") != FORMAT_VERSION:

@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 import torch
+from torch import nn
 
 from ..settings import plain, versions
 from .large_settings import EXECUTION, EncoderTraining
@@ -44,10 +45,10 @@ def execution_of(ranks: Ranks) -> dict[str, Any]:
     return {"processes": ranks.size, "threads": torch.get_num_threads()}
 
 
-def weights_hash(objective: Objective) -> str:
+def weights_hash(network: nn.Module) -> str:
     """SHA-256 of all weights and buffers, those that do not train among them."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(objective.state_dict().items()):
+    for name, tensor in sorted(network.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

@@ -82,9 +82,7 @@ class Stream:
         n = len(self.rows[self.first])
         if not n:
             raise InputError(f"{lead.names}: no spectrum to learn from ({self.told()})")
-        held_out = validation_split(
-            lead.columns["star"][self.rows[self.first]], None, settings.validation_fraction, settings.seed
-        )
+        held_out = validation_split(self._stars(), None, settings.validation_fraction, settings.seed)
         self.train, self.validation = np.flatnonzero(~held_out), np.flatnonzero(held_out)
         self.n_held_out = len(self.validation)
         size = settings.batch_size
@@ -98,6 +96,10 @@ class Stream:
         for source in self.sources.values():
             if len(source) <= settings.shuffle_rows:
                 source.hold()
+
+    def _stars(self) -> np.ndarray:
+        """Name of the star of each row: those of one name are held out together."""
+        return self.sources[self.first].columns["star"][self.rows[self.first]]
 
     @property
     def steps_per_epoch(self) -> int:
@@ -309,6 +311,11 @@ class PairedStream(Stream):
                 "table with the survey's identifiers and Gaia's (--pairs)"
             )
         super().__init__({"lrs": lrs, "xp": xp}, rows, settings)
+
+    def _stars(self) -> np.ndarray:
+        """As of `Stream`; LRS spectra that share an XP spectrum are of one star, whatever their survey calls it."""
+        _, first, star = np.unique(self.rows["xp"], return_index=True, return_inverse=True)
+        return super()._stars()[first][star]
 
     def describe(self) -> dict:
         """See `Stream.describe`; also which spectra make pairs, which a table may say."""
