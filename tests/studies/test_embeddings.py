@@ -200,7 +200,7 @@ def test_what_cannot_be_is_refused_before_anything_is_read(folder, tmp_path, mon
     )
     refused("frame", MismatchError, inputs=["mine"], encoders=mine, preprocessing={"frame": "observed"})
     refused(
-        "plane go with the input flux alone", inputs=["pca"], models={"feh": ["feh"], "alphafe": ["alphafe"]},
+        "of networks of the flux alone are plane; let flux", inputs=["pca"], models={"feh": ["feh"], "alphafe": ["alphafe"]},
         plane=MINIMAL["source"] | {"reference": "r"},
     )  # fmt: skip
     refused(

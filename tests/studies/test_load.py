@@ -6,10 +6,11 @@ import pytest
 
 from transtar.errors import SettingsError
 from transtar.studies import load_study
-from transtar.studies.by_input import StudyEncoder
 from transtar.studies.load import build_study
 from transtar.studies.run import check_settings
-from transtar.studies.spec import ElementCheck, Experiments, Explain, PlaneSample, Sample, Study, Subset
+from transtar.studies.sample import PlaneSample, Sample
+from transtar.studies.spec import ElementCheck, Experiments, Explain, Study, Subset
+from transtar.studies.study_encoder import StudyEncoder
 
 from ..hostile import try_hostile_values, try_wrong_kinds
 from .test_spec import MINIMAL, SIDE, write
@@ -29,8 +30,22 @@ FULL = MINIMAL | {
     "shipped": {"feh": "mock-feh"},
     "preprocessing": {"frame": "rest"},
     "quality": {"snr": 20, "good_fraction": 0.7},
-    "inputs": ["flux"],
-    "encoders": {"mine": {"kind": "pca", "encoder": "e", "components": 8, "seed": 1}},
+    "inputs": ["flux", "embed-align"],
+    "encoders": {
+        "mine": {"kind": "pca", "components": 8},
+        "other": {"kind": "random", "encoder": "e", "seed": 1},
+        "real": {"kind": "with-real", "stars": 10, "epochs": 2, "share": 0.1},
+        "embed": {
+            "kind": "masked",
+            "size": "small",
+            "seed": 1,
+            "training": {"steps": 3},
+            "network": {"layers": 2},
+            "spectra": [{"survey": "lamost", "spectra": "s"}],
+        },
+        "embed-xp": {"kind": "autoencoder", "spectra": [{"survey": "gaia-xp", "spectra": "x", "stars": "t.csv"}]},
+        "embed-align": {"kind": "aligned", "lrs": "embed", "xp": "embed-xp", "pairs": "p.csv", "variant": "base"},
+    },
     "reporters": ["summary", "labels"],
     "seeds": [0, 1],
     "sizes": [10, 20],
@@ -142,7 +157,7 @@ def test_hostile_values_everywhere():
         ({"encoders": {"flux": {}}}, "encoders: 'flux' cannot be the name of an encoder"),
         (
             {"encoders": {"a": {"kind": "ica"}}},
-            r"encoders\.a\.kind: unknown kind ica; known kinds: pca, random, stored",
+            r"encoders\.a\.kind: unknown kind ica; known kinds: aligned, autoencoder, masked, pca, random, stored, with-real",
         ),
         ({"encoders": {"a": {"components": 0}}}, r"encoders\.a\.components: must be a whole number from 1"),
         ({"pretrain": {"by_input": {"flux": 3}}}, r"pretrain\.by_input\.flux: must be names and settings, not 3"),
@@ -241,6 +256,7 @@ def test_models_on_the_command_line_take_their_settings_with_them(tmp_path):
 
 def test_no_key_takes_a_value_of_another_type():
     elsewhere = ("preprocessing.", "quality.", "pretrain.", "strategies.", "variants.", "scales.", "selections.")
+    elsewhere += ("encoders.embed.training.", "encoders.embed.network.")
 
     def free(name, wrong):
         if name.startswith("quality."):
@@ -261,7 +277,7 @@ def test_no_key_takes_a_value_of_another_type():
         (Subset, FULL["subset"]),
         (ElementCheck, FULL["element"]),
         (Experiments, FULL["experiments"]),
-        (StudyEncoder, FULL["encoders"]["mine"]),
+        (StudyEncoder, {key for one in FULL["encoders"].values() for key in one}),
         (Explain, FULL["explain"]),
     ],
 )

@@ -18,6 +18,7 @@ from ..evaluate import evaluate, regimes, write_results
 from ..files import write_text
 from ..glossary import LABELS, POOR_BELOW
 from ..labels import read_labels
+from .by_input import FLUX
 from .element_check import compare_element
 from .experiments import MATCHED, SIZES, experiment_studies
 from .explaining import explain_networks
@@ -87,6 +88,8 @@ def collect(studies: Mapping[str, Study], jobs: list[Job], out: Path, say: Say =
     write_stars([*tables, *(to_table(one, target) for one in further)], out / PREDICTIONS)
     scores = [row for one in predictions for row in _scores(one)]
     write_results([*scores, *_chosen(study, scores)], out / RESULTS)
+    # What follows is of networks of the flux, whatever others there are.
+    jobs = [job for job in jobs if job.input == FLUX] or jobs
     of_study = [job for job in jobs if job.variant == "default"]
     experiments = experiment_studies(study)
     with_experiments = [job for job in jobs if job.variant in ("default", *experiments)]

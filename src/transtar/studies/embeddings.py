@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
-from functools import partial
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..catalog.trained import trained_on
 from ..datasets import add_input, describe_set, input_names, read_set
 from ..datasets.gathering import embed
 from ..datasets.inputs import input_parts
-from ..encoders import (
-    Encoder,
-    OutsideEncoder,
-    encoder_names,
-    load_encoder,
-    note_of,
-    principal_components,
-    save_encoder,
-    untrained,
-)
-from ..errors import InputError, SettingsError, TranstarError, check_keys, shown
+from ..datasets.star_pairs import gaia_ids_of
+from ..encoders import Encoder, OutsideEncoder, encoder_names, note_of
+from ..errors import InputError, SettingsError, check_keys, shown
 from ..files import content_hash
 from ..models import Estimator
-from ..preprocess import Preprocessing, require_same
-from .by_input import FLUX, OTHERS, PCA, RANDOM, STORED, WITH_REAL, StudyEncoder
-from .layout import ENCODERS
+from .by_input import FLUX, OTHERS
+from .encoder_kinds import check_all_keys, check_encoder, encoder_for
+from .encoder_recipe import Say, encoder_of
 from .rows import rows_of_split
 from .spec import Study
-from .study_files import set_folder
-from .with_real import encoder_with_real, pool_spectra
+from .study_encoder import PCA, RANDOM
+from .study_files import locate, set_folder
+from .trained_encoders import NETWORKS, check_spectra
 
-THROUGH = "through"
-"""The encoder whose layers a random one has, if a study does not say."""
-
-Say = Callable[[str], None]
+GAIA = "gaia-xp"
+"""Survey whose spectra have Gaia's identifiers."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +60,6 @@ def parts_of(study: Study) -> list[str]:
     return list(dict.fromkeys(part for name in study.inputs for part in input_parts(name) if part != FLUX))
 
 
-def encoder_of(study: Study, part: str) -> StudyEncoder | None:
-    """What a study says of the encoder of a part, with its kind and its encoder filled in; None for a registered input."""
-    given = study.encoders.get(part)
-    if given is None and part not in (PCA, RANDOM, *encoder_names()) and part in input_names():
-        return None
-    given = given or StudyEncoder()
-    kind = given.kind or (part if part in (PCA, RANDOM) else STORED)
-    layers_of = study.encoders.get(THROUGH, StudyEncoder()).encoder or THROUGH
-    return replace(given, kind=kind, encoder=given.encoder or (layers_of if kind == RANDOM else part))
-
-
 def check_encoders(study: Study, where: str) -> None:
     """Find inputs that nothing makes, and encoders of another preprocessing, before anything is read.
 
@@ -89,6 +70,7 @@ def check_encoders(study: Study, where: str) -> None:
     TranstarError
         If an encoder cannot be loaded, or its spectra are prepared otherwise than those of the study.
     """
+    check_all_keys(study, f"{where}: encoders")
     known = list(dict.fromkeys([FLUX, PCA, RANDOM, *study.encoders, *encoder_names(), *input_names()]))
     settings = {f"strategies.{name}": given or {} for name, given in study.strategies.items()}
     for key, given in (settings | {"pretrain": study.pretrain}).items():
@@ -105,32 +87,31 @@ def check_encoders(study: Study, where: str) -> None:
                 f"{where}: inputs: nothing makes the input '{shown(part)}'; known are {', '.join(known)}; an encoder in a "
                 f"folder is named by 'encoders: {{{shown(part)}: {{encoder: FOLDER}}}}'"
             )
-        if (made := encoder_of(study, part)) is not None and made.kind in (STORED, RANDOM):
-            _stored(made, study, f"{where}: encoders.{part}")
-    if study.inputs != [FLUX]:
-        alone = [name for name in ("plane", "experiments", "explain", "lines") if getattr(study, name) is not None]
-        if alone:
-            raise SettingsError(f"{where}: {' and '.join(alone)} go with the input flux alone; leave out 'inputs'")
+        check_encoder(part, study, f"{where}: encoders")
+    if study.inputs != [FLUX] and study.lines is not None:
+        raise SettingsError(f"{where}: lines go with the input flux alone; leave out 'inputs'")
+    if study.inputs[0] != FLUX and (alone := of_flux_alone(study)):
+        raise SettingsError(
+            f"{where}: of networks of the flux alone are {' and '.join(alone)}; let flux be the first of 'inputs'"
+        )
 
 
-def _stored(given: StudyEncoder, study: Study, where: str) -> Encoder | OutsideEncoder:
-    """The encoder that a study names, if its spectra are prepared as those of the study."""
-    try:
-        encoder = load_encoder(given.encoder)
-    except TranstarError as error:
-        raise type(error)(f"{where}: {error}") from None
-    if isinstance(encoder, OutsideEncoder) and encoder.native:
-        raise SettingsError(
-            f"{where}: {given.encoder} takes spectra as they are read from files, a study has them on a grid"
-        )
-    if isinstance(encoder, OutsideEncoder) and given.kind == RANDOM:
-        raise SettingsError(
-            f"{where}: {given.encoder} is a function, which has no layers; name an encoder that has some"
-        )
-    if encoder.preprocessing is not None:
-        preprocessing = Preprocessing.from_dict(study.preprocessing)
-        require_same(encoder.preprocessing, f"encoder {given.encoder}", preprocessing, "the study")
-    return encoder
+def of_flux_alone(study: Study) -> list[str]:
+    """Parts of a study that are of networks of the flux, whatever other inputs there are."""
+    return [name for name in ("plane", "experiments", "explain") if getattr(study, name) is not None]
+
+
+def check_encoder_spectra(study: Study, out: Path) -> None:
+    """Find missing files of spectra that encoders are to learn from, before hours are spent.
+
+    Raises
+    ------
+    TranstarError
+    """
+    for part in parts_of(study):
+        given = encoder_of(study, part)
+        if given is not None and given.kind in NETWORKS:
+            check_spectra(given, study, out)
 
 
 def check_prior(study: Study, model: str, prior: Estimator, where: str) -> None:
@@ -188,6 +169,8 @@ def embed_sets(study: Study, out: Path, content: Callable[[Path], str], say: Say
     if parts:
         others = ", ".join(name for name in study.inputs if name != FLUX)
         say(f"augmentation changes spectra, so that networks of {others} learn without")
+        if alone := of_flux_alone(study):
+            say(f"{', '.join(alone)}: of networks of the flux alone, but that 'sizes' has all inputs")
     target = set_folder(study.target, study, out)
     sources = [set_folder(study.sources.get(model, study.source), study, out) for model in study.models]
     made = {}
@@ -199,8 +182,8 @@ def embed_sets(study: Study, out: Path, content: Callable[[Path], str], say: Say
                 kept[part] = part
                 keys[part] = content_hash([_computed(folder, part, say) for folder in (source, target)])
                 continue
-            encoder = _encoder(given, part, study, source, out, content, say)
-            _refuse_judges(encoder, part, study, target)
+            encoder = encoder_for(part, study, source, out, content, say)
+            _refuse_judges(encoder, part, study, target, out, say)
             kept[part] = f"{part}-{encoder.sha256[:16]}"
             keys[part] = encoder.sha256
             for folder in (source, target):
@@ -209,47 +192,36 @@ def embed_sets(study: Study, out: Path, content: Callable[[Path], str], say: Say
     return made
 
 
-def _encoder(
-    given: StudyEncoder, part: str, study: Study, source: Path, out: Path, content: Callable[[Path], str], say: Say
-) -> Encoder | OutsideEncoder:
-    """The encoder of a part; one that the study makes itself is kept in its folder, where its models find it."""
-    if given.kind == STORED:
-        return _stored(given, study, f"encoders.{part}")
-    if given.kind == PCA:
-        decisive, make = [PCA, content(source), given.components], partial(_components, given, part, source)
-    elif given.kind == WITH_REAL:
-        sets = [source, set_folder(study.target, study, out)]
-        asked = [given.stars, given.epochs, given.share, given.seed]
-        decisive, make = [WITH_REAL, *map(content, sets), *asked], partial(encoder_with_real, given, part, sets, say)
-    else:
-        layers = _stored(given, study, f"encoders.{part}")
-        assert isinstance(layers, Encoder)
-        decisive, make = [RANDOM, layers.sha256, given.seed], partial(untrained, layers, given.seed, part)
-    folder = out / ENCODERS / f"{part}-{content_hash(decisive)}"
-    if not (folder / "config.json").is_file():
-        save_encoder(make(), folder, dtype="float32")
-    return load_encoder(folder)
-
-
-def _components(given: StudyEncoder, part: str, source: Path) -> Encoder:
-    prepared = read_set(source)
-    flux, stars = pool_spectra([prepared])
-    return principal_components(flux, given.components, prepared.preprocessing, part, stars)
-
-
-def _refuse_judges(encoder: Encoder | OutsideEncoder, part: str, study: Study, target: Path) -> None:
-    """Refuse an encoder that has seen stars that the study judges on."""
+def _refuse_judges(
+    encoder: Encoder | OutsideEncoder, part: str, study: Study, target: Path, out: Path, say: Say
+) -> None:
+    """Refuse an encoder that has seen stars that the study judges on, in spectra of their survey or of Gaia."""
     if not encoder.trained_on:
         return
     prepared = read_set(target)
     _, judged = rows_of_split(prepared, study.split, study.seeds[0], len(study.seeds))
     columns = {name: prepared.columns[name][judged] for name in ("survey", "id", "file")}
     seen = int(trained_on(columns, [encoder.trained_on]).sum())
+    by_gaia = np.unique(encoder.trained_on["id"][encoder.trained_on["survey"] == GAIA])
+    if len(by_gaia):
+        seen = max(seen, _seen_by_gaia(by_gaia, part, columns, study, out, say))
     if seen:
         raise InputError(
             f"study, encoders.{part}: has seen {seen} of the {len(judged)} stars of {prepared.survey} that the study judges "
             "on; take another encoder"
         )
+
+
+def _seen_by_gaia(
+    seen: np.ndarray, part: str, columns: dict[str, np.ndarray], study: Study, out: Path, say: Say
+) -> int:
+    """How many of the judged stars are among those of XP spectra; 0, and a line, where no table has both identifiers."""
+    try:
+        known = gaia_ids_of(columns, locate(study.target.labels, study, out), study.target.columns)
+    except InputError as error:
+        say(f"study, encoders.{part}: whether it has seen XP spectra of stars that are judged on is not known: {error}")
+        return 0
+    return int(np.isin(known[known >= 0], seen).sum())
 
 
 def _embed(folder: Path, name: str, encoder: Encoder | OutsideEncoder, say: Say) -> None:

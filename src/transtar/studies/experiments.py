@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import SettingsError, check_keys
+from .by_input import FLUX
 from .spec import Study
 
 SIZES, MATCHED = "sizes", "teff-matched"
@@ -28,7 +29,7 @@ def rate_name(rate: float) -> str:
 
 
 def experiment_studies(study: Study) -> dict[str, Study]:
-    """The study as each experiment deviates from it, by the name of the variant.
+    """The study as each experiment deviates from it, by the name of the variant; all but that of sizes have the flux alone.
 
     Raises
     ------
@@ -55,8 +56,9 @@ def experiment_studies(study: Study) -> dict[str, Study]:
     if wanted.sizes:
         studies[SIZES] = replace(plain, rest=True, sizes=sorted(wanted.sizes))
     # The plane stays everywhere: what the pre-training labels is part of its key, and all are to begin with the same one.
+    of_flux = replace(plain, inputs=[FLUX])
     of_weights = [wanted.weights_of] if wanted.hidden or wanted.ranks else []
-    weights = replace(plain, sizes=largest, models=_models(study, of_weights, "weights_of"))
+    weights = replace(of_flux, sizes=largest, models=_models(study, of_weights, "weights_of"))
     for hidden in wanted.hidden:
         studies[hidden_name(hidden)] = _with(weights, "residual", head={"hidden": hidden})
     for rank in wanted.ranks:
@@ -64,11 +66,11 @@ def experiment_studies(study: Study) -> dict[str, Study]:
     for rate in wanted.rates:
         if rate_name(rate) in studies:
             raise SettingsError(f"study, experiments.rates: two rates are {rate:g} to six digits; give one of them")
-        studies[rate_name(rate)] = _with(replace(plain, sizes=largest), "scratch", learning_rate=float(rate))
+        studies[rate_name(rate)] = _with(replace(of_flux, sizes=largest), "scratch", learning_rate=float(rate))
     if wanted.matched:
         # Zero-shot is judged on stars of both parts of the study's own split.
         models = _models(study, wanted.matched, "matched")
-        studies[MATCHED] = replace(plain, split="matched", rest=True, sizes=largest, models=models, seeds=study.seeds)
+        studies[MATCHED] = replace(of_flux, split="matched", rest=True, sizes=largest, models=models, seeds=study.seeds)
     taken = sorted(set(studies) & set(study.variants))
     if taken:
         raise SettingsError(f"study: variants {', '.join(taken)} have names of experiments")

@@ -18,7 +18,8 @@ from ..schema import parse
 from ..surveys import Stated, get_survey
 from ..telling import tell
 from .experiments import experiment_studies
-from .spec import ByName, PlaneSample, Sample, Study
+from .sample import PlaneSample, Sample
+from .spec import ByName, Study
 
 MOST_RUNS = 100_000
 """Of one study: seeds, sizes, strategies, models and variants multiply."""
@@ -108,6 +109,8 @@ def build_study(content: dict, where: str) -> Study:
     study = parse(Study, content, where)
     for name, sample in _samples(study):
         _check_sample(sample, name, f"{where}: {name}")
+    for name, sample in _unlabelled(study):
+        _check_sample(sample, name, f"{where}: {name}", labelled=False)
     _check_together(study, where)
     _check_experiments(study, where)
     return study
@@ -150,7 +153,16 @@ def _samples(study: Study) -> list[tuple[str, Sample]]:
     return [*sources, *((name, sample) for name, sample in alone if sample is not None)]
 
 
-def _check_sample(sample: Sample, name: str, where: str) -> None:
+def _unlabelled(study: Study) -> list[tuple[str, Sample]]:
+    """Samples that encoders of a study learn from, which need no labels, by the name of their key."""
+    return [
+        (f"encoders.{part}.spectra[{place}]", sample)
+        for part, given in study.encoders.items()
+        for place, sample in enumerate(given.spectra)
+    ]
+
+
+def _check_sample(sample: Sample, name: str, where: str, labelled: bool = True) -> None:
     """What a sample needs, what is said of its spectra, and what is for the target alone."""
     try:
         stated = Stated(sample.medium, sample.frame, sample.unit)
@@ -158,8 +170,8 @@ def _check_sample(sample: Sample, name: str, where: str) -> None:
             get_survey(sample.survey).stating(stated)
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}") from None
-    if sample.mock is None and not (sample.spectra and sample.labels):
-        raise SettingsError(f"{where}: needs spectra and labels (or mock, for mock stars)")
+    if sample.mock is None and not (sample.spectra and (sample.labels or not labelled)):
+        raise SettingsError(f"{where}: needs spectra{' and labels' if labelled else ''} (or mock, for mock stars)")
     if isinstance(sample, PlaneSample) and not sample.reference:
         raise SettingsError(f"{where}: needs 'reference', a table with feh and alphafe to compare the plane with")
     if sample.keep and name != "target":

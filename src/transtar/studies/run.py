@@ -25,7 +25,7 @@ from .by_input import FLUX
 from .collect import collect
 from .draw import draw
 from .element_check import LABEL
-from .embeddings import Parts, check_encoders, check_prior, embed_sets, unaugmented
+from .embeddings import Parts, check_encoder_spectra, check_encoders, check_prior, embed_sets, unaugmented
 from .experiments import experiment_studies
 from .job import Job
 from .jobs import further_training, load_prior, prior_hash
@@ -80,6 +80,7 @@ def run_study(
                 raise
             raise SettingsError(f"study, variant {variant}: {error}") from error
         check_inputs(study, out)
+        check_encoder_spectra(study, out)
     made: list[tuple] = []
     for variant, study in studies.items():
         inputs = (
@@ -219,7 +220,8 @@ def plan(
         data, parts = (content(source), content(target)), embedded[source]
         of_input = {"input": input, "parts": parts.of(input), "input_key": parts.key(input)}
         known: dict[str, Any] = {**common, **of_input, "source": str(source), "data": data}
-        labelled = {} if plane is None else {"plane": str(plane), "data": (*data, content(plane))}
+        # The plane is drawn of networks of the flux, whatever others there are.
+        labelled = {} if plane is None or input != FLUX else {"plane": str(plane), "data": (*data, content(plane))}
         start: dict[str, Any] = {"source_name": sample.survey}
         if model in study.prior:
             prior = find_model(study.prior[model])
@@ -258,7 +260,7 @@ def plan(
 def _saved(study: Study, job: Job, out: Path) -> str:
     """Folder for a model that is to be explained, empty for any other."""
     wanted = study.explain
-    if wanted is None or job.model != wanted.model or job.n_finetune != max(study.sizes):
+    if wanted is None or (job.model, job.input) != (wanted.model, FLUX) or job.n_finetune != max(study.sizes):
         return ""
     if not get_strategy(job.strategy).trains or job.seed != study.seeds[0]:
         return ""

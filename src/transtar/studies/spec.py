@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from ..checks import MOST_PLANES, MOST_SEED, MOST_WIDTH
 from ..errors import InputError, shown
-from ..glossary import LABELS
 from ..schema import (
     Filled,
     Name,
@@ -27,8 +26,9 @@ from ..schema import (
     whole,
 )  # fmt: skip
 from ..summary import summary
-from ..tables import CHOOSABLE
-from .by_input import FLUX, InputName, Part, PretrainSettings, Size, StrategySettings, StudyEncoder, of_input
+from .by_input import FLUX, InputName, Part, PretrainSettings, Size, StrategySettings, of_input
+from .sample import Label, PlaneSample, Sample
+from .study_encoder import StudyEncoder
 
 DATA_VARIABLE = "TRANSTAR_DATA"
 
@@ -60,15 +60,8 @@ def _variant_fault(name: str) -> str:
     return ""
 
 
-def _range_fault(limits: list) -> str:
-    if len(limits) == 2 and limits[0] < limits[1]:
-        return ""
-    return f"must be a range [low, high], not {shown(limits)}"
-
-
 # What may stand in a study file, beside the types of `transtar.schema`.
 Variant = Annotated[Name, rule(_variant_fault)]
-Label = Annotated[str, one_of(LABELS, "label")]
 Labels = Annotated[list[Label], listed("a list of labels", fewest=1, once=True)]
 Columns = dict[Label, Text]
 Texts = Annotated[list[Text], listed("a list of texts")]
@@ -76,9 +69,6 @@ Seeds = Annotated[list[Annotated[int, whole(0, MOST_SEED)]], listed("a list of w
 Sizes = Annotated[list[Size], listed("a list of whole numbers", once=True)]
 Widths = Annotated[list[Annotated[int, whole(1, MOST_WIDTH)]], listed("a list of whole numbers", once=True)]
 Rates = Annotated[list[Annotated[float, real(0, above=True)]], listed("a list of numbers", once=True)]
-Range = Annotated[
-    list[Annotated[float, real()]], listed("a range [low, high]"), rule(_range_fault, minItems=2, maxItems=2)
-]
 ByName = dict[Name, Settings | None]
 Chosen = Annotated[
     str | dict[str, str],
@@ -87,68 +77,6 @@ Chosen = Annotated[
         lambda cs: cs.union_schema([text := cs.str_schema(strict=True), cs.dict_schema(text, text)]),
     ),
 ]
-_Unsaid = Annotated[Text, null_is(str)]
-
-
-@dataclass(frozen=True)
-class Sample(Section):
-    """Spectra of one survey with their labels.
-
-    File names that begin with ``universe/`` mean the universe that the study simulates, ``selections/NAME`` the table
-    that it makes by that selection; others are relative to the data folder, or absolute.
-
-    Parameters
-    ----------
-    survey : str
-        Registered name of the survey; of mock stars any name.
-    spectra, labels : str
-        Folder (or file, or pattern) of spectra, and table of labels.
-    split : str, optional
-        Table that says which stars are `pool` and which `test`.
-    velocities : str, optional
-        ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's; or ``measure``.
-    stars : str, optional
-        Table of the stars whose spectra are read; of all others not even the files are, where their names tell.
-    mock : dict, optional
-        Settings of `transtar.simulate.mocks.mock_sets.MockSettings`: mock stars in place of files, as a source of labels.
-    keep : dict of str to (float, float), optional
-        Of the target: ranges of labels; stars outside neither teach nor are judged.
-    columns : dict of str to str, optional
-        Which column of its tables is which, where names do not tell: ``{feh: FE_H}``, as ``--columns`` of the command line.
-    medium, frame, unit : str
-        Of the wavelengths, where the files do not say it, as ``--medium``, ``--frame`` and ``--unit`` of the command line.
-    """
-
-    survey: Name
-    spectra: _Unsaid = ""
-    labels: _Unsaid = ""
-    split: Text | None = None
-    velocities: Text | None = None
-    stars: Text | None = None
-    mock: Settings | None = None
-    keep: Annotated[dict[Label, Range], null_is(dict)] = field(default_factory=dict)
-    columns: Annotated[dict[Annotated[str, one_of(CHOOSABLE, "key")], Text], null_is(dict)] = field(
-        default_factory=dict
-    )
-    medium: _Unsaid = ""
-    frame: _Unsaid = ""
-    unit: _Unsaid = ""
-
-
-@dataclass(frozen=True)
-class PlaneSample(Sample):
-    """Stars of the target survey whose [alpha/Fe]-[Fe/H] plane is drawn; those in the table of labels count.
-
-    Parameters
-    ----------
-    reference : str
-        Table with `feh` and `alphafe` of the stars that the plane is compared with.
-    truth : str, optional
-        Table with the true `feh` and `alphafe` of the stars of the sample, which only a simulation has.
-    """
-
-    reference: _Unsaid = ""
-    truth: Text | None = None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from ..skipped import Skipped
 from ..surveys import Stated, get_survey
 from ..tables import Choice
 from ..train.settings import plain
-from .spec import PlaneSample, Sample, Study, data_path
+from .sample import PlaneSample, Sample
+from .spec import Study, data_path
 
 UNIVERSE, SELECTIONS, SETS = "universe", "selections", "sets"
 """Folders of a study; file names in a study file that begin with the first two mean them."""
@@ -59,19 +60,28 @@ def check_inputs(study: Study, out: Path) -> None:
         If a file is missing.
     """
     universe_of(study)
-    for sample in samples_of(study):
-        if sample.mock is not None and (lines := mock_settings(sample.mock).lines) is not None:
-            load_lines(lines)
     for name in study.selections:
         _selection(study, name)
     for name in study.catalogs:
         _catalog(name, study, out)
     for sample in samples_of(study):
-        if not (set_folder(sample, study, out) / "set.json").is_file():
-            for name in _names(sample):
-                locate(name, study, out)
+        check_sample(sample, study, out)
     if study.subset is not None:
         for name in filter(None, (study.subset.stars, study.subset.plane)):
+            locate(name, study, out)
+
+
+def check_sample(sample: Sample, study: Study, out: Path) -> None:
+    """Find missing files of a sample, and impossible settings of mock stars.
+
+    Raises
+    ------
+    TranstarError
+    """
+    if sample.mock is not None and (lines := mock_settings(sample.mock).lines) is not None:
+        load_lines(lines)
+    if not (set_folder(sample, study, out) / "set.json").is_file():
+        for name in _names(sample):
             locate(name, study, out)
 
 
@@ -202,7 +212,7 @@ def set_folder(sample: Sample, study: Study, out: Path) -> Path:
 def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
     """Prepare a sample unless that was done before with the same settings; returns the folder of the set.
 
-    The stars of a plane get no labels, so that nothing can learn from them.
+    The stars of a plane get no labels, so that nothing can learn from them; spectra for an encoder need none.
     """
     folder = set_folder(sample, study, out)
     if (folder / "set.json").is_file():
@@ -212,7 +222,8 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
         _mock_set(mock_settings(sample.mock), folder, study, say)
         return folder
     say(f"preparing {sample.survey} from {sample.spectra}")
-    labels = None if isinstance(sample, PlaneSample) else locate(sample.labels, study, out)
+    unlabelled = isinstance(sample, PlaneSample) or not sample.labels
+    labels = None if unlabelled else locate(sample.labels, study, out)
     table = given_table(sample.velocities)
     with (
         Skipped(say) as skipped,

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..datasets import PreparedSet, read_set, star_names, usable
 from ..encoders import Encoder
-from .by_input import StudyEncoder
+from .study_encoder import StudyEncoder
 
 VIEW_SEED = 11
 """The first of the seeds of the views that `through` has seen."""

@@ -74,7 +74,11 @@ class Plan:
 
 
 def plan(
-    draws: Mapping[str, Draw], scale: Scale, seed: int = 0, progress: Callable[[int, int], object] | None = None
+    draws: Mapping[str, Draw],
+    scale: Scale,
+    seed: int = 0,
+    progress: Callable[[int, int], object] | None = None,
+    xp_lamost: bool = False,
 ) -> Plan:
     """Choose stars and observations.
 
@@ -87,6 +91,8 @@ def plan(
         One seed, one plan.
     progress : callable, optional
         Told the number of stars chosen and the number wanted, again and again.
+    xp_lamost : bool
+        Stars of LAMOST have XP spectra, too, and not those of APOGEE and DESI alone.
 
     Returns
     -------
@@ -120,7 +126,8 @@ def plan(
     role = np.asarray(stars["role"])
     apogee = apogee_rows(stars, role, scale, rng)
     desi = desi_rows(stars, role, scale, rng)
-    with_xp = np.isin(np.char.partition(role, ":")[:, 0], ("common", "fail")) & (np.asarray(stars["g_mag"]) < XP_LIMIT)
+    roles = ("common", "fail", "lamost") if xp_lamost else ("common", "fail")
+    with_xp = np.isin(np.char.partition(role, ":")[:, 0], roles) & (np.asarray(stars["g_mag"]) < XP_LIMIT)
     return Plan(
         scale=scale,
         stars=stars,

@@ -36,6 +36,8 @@ class UniverseSettings:
         Where DESI's stars are, in degrees.
     xp_continuous : int
         Greatest number of Gaia XP spectra that are written as coefficients, too (which GaiaXPy must make).
+    xp_lamost : bool
+        Stars of LAMOST have Gaia XP spectra, too; else those of APOGEE and DESI alone.
     blanketing : float
         Factor on the smooth blanketing where spectra have no lines.
     lines : str or None
@@ -54,14 +56,16 @@ class UniverseSettings:
     desi_right_ascension: Range = DESI_LIKE.right_ascension
     desi_declination: Range = DESI_LIKE.declination
     xp_continuous: int = 100
+    xp_lamost: bool = False
     blanketing: float = 1.0
     lines: str | None = "lamost-dr10"
 
     def __post_init__(self) -> None:
         check_whole(self.seed, "seed", 0, MOST_SEED)
         check_whole(self.xp_continuous, "xp_continuous", 0, MOST_COUNT)
-        if not isinstance(self.resolution, bool):
-            raise SettingsError(f"resolution must be true or false, not {self.resolution}")
+        for name in ("resolution", "xp_lamost"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingsError(f"{name} must be true or false, not {getattr(self, name)}")
         check_real(self.blanketing, "blanketing", 0, 1000)
         if self.lines is not None and self.lines not in shipped_lines():
             raise SettingsError(f"lines must be null or one of {', '.join(shipped_lines())}, not {shown(self.lines)}")

@@ -82,7 +82,7 @@ def sizes(results: Results, context: Context) -> list[Section]:
     if study.experiments is None or SIZES not in results.distinct("variant"):
         return []
     section = _Figures(context, "How many fine-tuning stars")
-    _curve(section, study, scores_of_target(results, context))
+    _curve(section, study, scores_of_target(results, context, context.input))
     rest, predictions = context.rest, context.predictions
     if rest is None or predictions is None:
         names = ["figure-a1", *(["figure-a2"] if study.plane is not None else [])]
@@ -105,7 +105,7 @@ def weights(results: Results, context: Context) -> list[Section]:
     wanted, size = study.experiments, max(study.sizes, default=0)
     if wanted is None:
         return []
-    summary = scores_of_target(results, context)
+    summary = scores_of_target(results, context, context.input)
     label = study.models[wanted.weights_of][0]
     rows = []
     for strategy, letter, values, variant in (
