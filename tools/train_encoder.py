@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from transtar.encoders import save_encoder
 from transtar.simulate.emulator.emulator_storage import load_emulator
-from transtar.simulate.mocks.through import train_through
 from transtar.simulate.mocks.views import ViewSettings, join_views, make_views
+from transtar.studies.through import train_through
 from transtar.train.see_through import SeeThrough
 
 

@@ -28,8 +28,8 @@ from transtar.models.estimator import DOMAIN_CLIP, Estimator, domain_limit
 from transtar.networks import MLPSettings
 from transtar.networks.merging import as_one_mlp
 from transtar.simulate.emulator.emulator_storage import load_emulator
-from transtar.simulate.mocks.through import line_stars
 from transtar.simulate.mocks.views import Views, ViewSettings, join_views, make_views
+from transtar.studies.through import line_stars
 from transtar.train import Pretrain, pretrain
 from transtar.train.augment import augment_flux
 from transtar.train.see_through import SeeThrough

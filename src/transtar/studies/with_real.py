@@ -60,9 +60,9 @@ def encoder_with_real(given: StudyEncoder, part: str, sets: Sequence[Path], say:
     from tqdm import tqdm
 
     from ..simulate.emulator.emulator_storage import load_emulator
-    from ..simulate.mocks.through import train_through
     from ..simulate.mocks.views import ViewSettings, make_views
     from ..train.see_through import SeeThrough
+    from .through import train_through
 
     prepared = [read_set(folder) for folder in sets]
     preprocessing = prepared[0].preprocessing

@@ -5,8 +5,8 @@ from transtar.errors import MismatchError
 from transtar.preprocess import Preprocessing
 from transtar.simulate.emulator.emulator_storage import load_emulator
 from transtar.simulate.mocks.line_correction import load_lines
-from transtar.simulate.mocks.through import LABELS, line_stars, train_through
 from transtar.simulate.mocks.views import ViewSettings, make_views
+from transtar.studies.through import LABELS, line_stars, train_through
 from transtar.train.see_through import SeeThrough
 
 SETTINGS = ViewSettings(stars=40, seed=5, views=("lamost", "miles"))

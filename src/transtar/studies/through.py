@@ -6,12 +6,12 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from ...encoders import Encoder
-from ...preprocess import Preprocessing
-from ...train.loop import Progress
-from ...train.see_through import SeeThrough, train_encoder
-from .line_correction import load_lines
-from .views import Views, ViewSettings
+from ..encoders import Encoder
+from ..preprocess import Preprocessing
+from ..simulate.mocks.line_correction import load_lines
+from ..simulate.mocks.views import Views, ViewSettings
+from ..train.loop import Progress
+from ..train.see_through import SeeThrough, train_encoder
 
 LABELS = ("teff", "logg", "feh", "alphafe")
 """What the embedding is to tell beside the spectrum."""
