@@ -10,7 +10,7 @@ from transtar.datasets.defaults import default_settings
 from transtar.errors import InputError, TranstarError
 from transtar.flags import Flag
 from transtar.simulate.native import gaia
-from transtar.surveys import find_files, get_survey, read
+from transtar.surveys import find_files, find_star_files, get_survey, read
 from transtar.surveys.gaia_xp import SAMPLING_NM, source_ids
 from transtar.surveys.xp_tables import ARRAYS, NUMBERS
 
@@ -470,3 +470,13 @@ def test_fluxes_per_frequency_are_converted_and_magnitudes_refused(tmp_path):
     np.testing.assert_allclose(other.flux * np.sqrt(other.ivar), 100, rtol=1e-5)
     with pytest.raises(InputError, match="which is a logarithm; write"):
         read(SURVEY, bad)
+
+
+def test_a_list_of_another_survey_finds_its_stars_by_their_identifiers(tmp_path):
+    """Its column of files is of that survey's spectra."""
+    gaia.write_sampled(spectra(), tmp_path / "XP_SAMPLED_RAW-000.fits")
+    ids, files = np.array(IDS), np.array(["spec-1.fits", "spec-2.fits"])
+    listed = find_star_files(SURVEY, tmp_path, {"id": ids, "file": files})
+    assert [path.name for path in listed] == ["XP_SAMPLED_RAW-000.fits"]
+    with pytest.raises(InputError, match=r"the first: spec-1.fits"):
+        find_star_files(SURVEY, tmp_path, {"file": files})

@@ -18,7 +18,7 @@ from ..schema import parse
 from ..surveys import Stated, get_survey
 from ..telling import tell
 from .experiments import experiment_studies
-from .sample import PlaneSample, Sample
+from .sample import PlaneSample, Sample, UnlabelledSample
 from .spec import ByName, Study
 
 MOST_RUNS = 100_000
@@ -107,10 +107,8 @@ def build_study(content: dict, where: str) -> Study:
             for model, changes in sources.items()
         }
     study = parse(Study, content, where)
-    for name, sample in _samples(study):
+    for name, sample in [*_samples(study), *_unlabelled(study)]:
         _check_sample(sample, name, f"{where}: {name}")
-    for name, sample in _unlabelled(study):
-        _check_sample(sample, name, f"{where}: {name}", labelled=False)
     _check_together(study, where)
     _check_experiments(study, where)
     return study
@@ -162,7 +160,7 @@ def _unlabelled(study: Study) -> list[tuple[str, Sample]]:
     ]
 
 
-def _check_sample(sample: Sample, name: str, where: str, labelled: bool = True) -> None:
+def _check_sample(sample: Sample, name: str, where: str) -> None:
     """What a sample needs, what is said of its spectra, and what is for the target alone."""
     try:
         stated = Stated(sample.medium, sample.frame, sample.unit)
@@ -170,6 +168,9 @@ def _check_sample(sample: Sample, name: str, where: str, labelled: bool = True) 
             get_survey(sample.survey).stating(stated)
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}") from None
+    labelled = not isinstance(sample, UnlabelledSample)
+    if sample.labels and not labelled:
+        raise SettingsError(f"{where}: encoders learn without labels; leave them out")
     if sample.mock is None and not (sample.spectra and (sample.labels or not labelled)):
         raise SettingsError(f"{where}: needs spectra{' and labels' if labelled else ''} (or mock, for mock stars)")
     if isinstance(sample, PlaneSample) and not sample.reference:

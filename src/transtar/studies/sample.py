@@ -83,3 +83,8 @@ class PlaneSample(Sample):
 
     reference: Unsaid = ""
     truth: Text | None = None
+
+
+@dataclass(frozen=True)
+class UnlabelledSample(Sample):
+    """Spectra that an encoder learns from; labels are not read."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from ..checks import MOST_EPOCHS, MOST_MOCKS, MOST_SEED, MOST_WIDTH
 from ..errors import SettingsError, shown
 from ..schema import Section, Settings, Text, listed, null_is, one_of, real, whole
-from .sample import Sample, Unsaid
+from .sample import UnlabelledSample, Unsaid
 
 PCA, RANDOM, STORED, WITH_REAL = "pca", "random", "stored", "with-real"
 MASKED, AUTOENCODER, ALIGNED = "masked", "autoencoder", "aligned"
@@ -53,7 +53,7 @@ class StudyEncoder(Section):
         Of 'with-real'.
     share : float
         Part of the stars of an epoch of 'with-real' that are real; none makes what it is to be compared with.
-    spectra : list of Sample
+    spectra : list of UnlabelledSample
         Spectra, which need no labels, from whose pools 'masked' or 'autoencoder' learns; of 'masked' by default the source.
     size : {'small', 'paper'}
         Of networks and training of 'masked', 'autoencoder' and 'aligned'.
@@ -76,7 +76,7 @@ class StudyEncoder(Section):
     stars: Annotated[int, whole(1, MOST_MOCKS)] = 40_000
     epochs: Annotated[int, whole(1, MOST_EPOCHS)] = 25
     share: Annotated[float, real(0, 0.9)] = 0.15
-    spectra: Annotated[list[Sample], listed("a list of samples"), null_is(list)] = field(default_factory=list)
+    spectra: Annotated[list[UnlabelledSample], listed("a list of samples"), null_is(list)] = field(default_factory=list)
     size: Annotated[str, one_of(SIZES, "size")] = "small"
     training: Annotated[Settings, null_is(dict)] = field(default_factory=dict)
     network: Annotated[Settings, null_is(dict)] = field(default_factory=dict)

@@ -21,7 +21,7 @@ from ..skipped import Skipped
 from ..surveys import Stated, get_survey
 from ..tables import Choice
 from ..train.settings import plain
-from .sample import PlaneSample, Sample
+from .sample import PlaneSample, Sample, UnlabelledSample
 from .spec import Study, data_path
 
 UNIVERSE, SELECTIONS, SETS = "universe", "selections", "sets"
@@ -212,7 +212,7 @@ def set_folder(sample: Sample, study: Study, out: Path) -> Path:
 def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
     """Prepare a sample unless that was done before with the same settings; returns the folder of the set.
 
-    The stars of a plane get no labels, so that nothing can learn from them; spectra for an encoder need none.
+    The stars of a plane get no labels, so that nothing can learn from them, nor do those that an encoder learns from.
     """
     folder = set_folder(sample, study, out)
     if (folder / "set.json").is_file():
@@ -222,7 +222,7 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
         _mock_set(mock_settings(sample.mock), folder, study, say)
         return folder
     say(f"preparing {sample.survey} from {sample.spectra}")
-    unlabelled = isinstance(sample, PlaneSample) or not sample.labels
+    unlabelled = isinstance(sample, PlaneSample | UnlabelledSample)
     labels = None if unlabelled else locate(sample.labels, study, out)
     table = given_table(sample.velocities)
     with (

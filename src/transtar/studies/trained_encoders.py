@@ -27,7 +27,7 @@ def spectra_of(study: Study, given: StudyEncoder) -> list[tuple[Sample, Study]]:
     XP spectra are prepared as their encoders want them and not as those of the study, and have thresholds of their own.
     """
     if given.kind == MASKED:
-        return [(sample, study) for sample in given.spectra or [study.source]]
+        return [(sample, study) for sample in (*given.spectra, *([] if given.spectra else [study.source]))]
     preprocessing = PREPARED["xp"].to_dict()
     return [
         (sample, replace(study, preprocessing=preprocessing, quality=default_quality(sample.survey).to_dict()))

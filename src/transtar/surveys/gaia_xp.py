@@ -233,6 +233,11 @@ def _one_source(table: XpTable, path: Path) -> np.ndarray:
     return np.array([number if number < 2**63 else NO_ID], dtype=np.int64)
 
 
+def _file_names(stars: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """Files of a list of stars: identifiers are those of Gaia, files beside them may be those of another survey."""
+    return None if "id" in stars else stars.get("file")
+
+
 SURVEY = Survey(
     name="gaia-xp",
     description="Gaia XP spectra, sampled or continuous (R 15 to 80, 336-1020 nm), CSV, FITS or VOTable",
@@ -245,6 +250,7 @@ SURVEY = Survey(
     ),
     frame="observed",
     resolution=25.0,
+    file_names=_file_names,
     citation="De Angeli et al. 2023, A&A 674, A2; Montegriffo et al. 2023, A&A 674, A3",
     id_columns=("source_id", "gaia_source_id", "dr3_source_id", "gaiadr3"),
     # Its own points, so that nothing is interpolated. At R = 15 to 80 a velocity shifts nothing that is seen, and most sources
