@@ -32,6 +32,13 @@ def test_every_experiment_is_a_variant_with_its_own_seeds_and_strategy():
     assert all(study.sizes == [24] for name, study in found.items() if name != SIZES)
 
 
+def test_further_inputs_are_tried_in_all_sizes_and_nowhere_else():
+    inputs = ["flux", "pca", "through"]
+    varied = studies(("inputs", inputs))
+    assert varied["default"].inputs == varied[SIZES].inputs == inputs
+    assert all(study.inputs == ["flux"] for name, study in varied.items() if name not in ("default", SIZES))
+
+
 def test_a_width_that_is_the_default_is_the_run_of_the_study():
     found = studies()
     assert found["hidden-384"].strategies["residual"] == found["default"].strategies["residual"]

@@ -113,3 +113,12 @@ def test_truth_table_is_checked():
 def test_too_few_stars_for_the_faults_are_refused(sample):
     with pytest.raises(SettingsError, match=f"{sample} must be at least 20, not 5"):
         resized(SCALES["small"], {sample: 5})
+
+
+def test_stars_of_lamost_have_xp_spectra_if_wanted(small):
+    more = plan(DRAWS, get_scale("small"), seed=3, xp_lamost=True)
+    roles = [{str(role).partition(":")[0] for role in one.stars["role"][one.xp]} for one in (small, more)]
+    assert roles == [{"common", "fail"}, {"common", "fail", "lamost"}]
+    # The first ones are the same, and so are their files.
+    np.testing.assert_array_equal(more.xp[: len(small.xp)], small.xp)
+    np.testing.assert_array_equal(more.stars["source_id"], small.stars["source_id"])
