@@ -31,6 +31,7 @@ def test_hostile_values_everywhere():
         ({"blanketing": float("nan")}, "blanketing must be a number from 0"),
         ({"blanketing": float("inf")}, "blanketing must be a number from 0"),
         ({"xp_continuous": 10**12}, "xp_continuous must be"),
+        ({"xp_lamost": 1}, "xp_lamost must be true or false, not 1"),
         ({"lamots": 3}, "unknown key lamots; known keys"),
     ],
 )
