@@ -39,7 +39,7 @@ def pool_spectra(sets: Sequence[PreparedSet]) -> tuple[np.ndarray, dict[str, np.
 
 
 def encoder_with_real(given: StudyEncoder, part: str, sets: Sequence[Path], say: Callable[[str], None]) -> Encoder:
-    """Train the encoder; ten minutes for 40,000 mock stars on two processors.
+    """Train the encoder; ten minutes for 40,000 mock stars on a free core.
 
     Parameters
     ----------
