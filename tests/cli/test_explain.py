@@ -174,5 +174,5 @@ def test_help_of_every_kind_explains_each_argument_and_its_default(kind):
     for action in parser._actions:
         assert action.help, f"{kind}: {action.dest} is not explained"
         assert "(default: None)" not in text
-        if action.option_strings and action.default not in (None, False, argparse.SUPPRESS):
+        if action.option_strings and action.default not in (None, False, [], argparse.SUPPRESS):
             assert f"(default: {action.default})" in text, f"{kind}: default of {action.dest} is not shown"
