@@ -12,7 +12,7 @@ from transtar.errors import InputError, MismatchError, SettingsError
 from transtar.glossary import SEARCH_COLUMNS
 from transtar.preprocess import GridSpectra, Preprocessing
 
-from ..datasets.test_embed import network, outside
+from ..datasets.test_embed import network, outside, xp_set
 from ..datasets.test_nearest import plain
 from ..datasets.test_prepared import BIG, write
 from ..encoders.aligned import star_spectra, tiny_alignment
@@ -223,6 +223,19 @@ def test_spectra_of_one_kind_find_those_of_the_other(aligned, tmp_path, ask, sto
     # Within one kind the same model serves, and there a spectrum is none of its own neighbours.
     within = search_set(aligned / "model", folder / ask, folder / ask, k=1).columns
     assert (within["query_id"] != within["id"]).all()
+
+
+def test_xp_spectra_without_bp_are_near_nothing(aligned, tmp_path, caplog):
+    folder = xp_set(tmp_path)
+    result = search_set(aligned / "model", folder, folder, k=7)
+    assert result.n_searched == 6
+    assert {2, 5}.isdisjoint(result.columns["set_row"])
+    assert {2**61 + 2, 2**61 + 5}.isdisjoint(result.columns["query_id"])
+    assert f"{folder}: 2 of 8 spectra are near nothing, for want of an embedding (2 not finite)" in caplog.text
+    assert f"{folder}: 2 of 8 spectra have no embedding to search by" in caplog.text
+    for query in (f"{folder}:2", f"{tmp_path / 'XP_SAMPLED_RAW.csv'}:2", 2**61 + 2):
+        with pytest.raises(InputError, match="has no embedding to search by; its flags: LOW_GOOD_FRACTION"):
+            search_set(aligned / "model", folder, query, survey="gaia-xp" if "csv" in str(query) else None)
 
 
 def test_an_encoder_of_one_kind_takes_no_spectra_of_the_other(aligned):

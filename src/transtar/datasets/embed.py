@@ -18,7 +18,7 @@ from ..files import check_replaceable
 from ..preprocess import Preprocessing
 from ..seal import is_as_noted
 from ..telling import tell
-from .gathering import embed
+from .gathering import embed, embeddable
 from .input_writer import check_takes_inputs, put_input, same_file, same_spectra
 from .inputs import Inputs
 from .kept_rows import KeptRows
@@ -102,7 +102,7 @@ def embed_set(
         n_before = kept.n_done
         try:
             make_embeddings(kept, encoder, source, progress)
-            missing = _told(kept, name, source)
+            missing = _told(kept, name, source, description["preprocessing"]["grid"])
             noted["n_inputs"] = kept.width
             put_input(source, target, description, name, noted, lambda path: same_file(kept.path, path))
         except KeyboardInterrupt:
@@ -225,7 +225,7 @@ def make_embeddings(
     Raises
     ------
     InputError
-        If the set is damaged, the encoder fails, or no spectrum has a flux.
+        If the set is damaged, the encoder fails, or no spectrum can be encoded (`embeddable`).
     MismatchError
         If the set was prepared otherwise than the encoder takes its spectra.
     """
@@ -235,9 +235,10 @@ def make_embeddings(
         end += len(block)
         if end > kept.n_done:
             unknown.append(len(block))
-            if np.isfinite(block.flux).all(axis=1).any():
-                values = embed(encoder, block.grid_spectra(), block.preprocessing)
-                # Before the first spectrum with a flux, the encoder has not said how many values it gives.
+            spectra = block.grid_spectra()
+            if embeddable(spectra, block.preprocessing).any():
+                values = embed(encoder, spectra, block.preprocessing)
+                # Before the first spectrum that it takes, the encoder has not said how many values it gives.
                 for n in unknown[:-1]:
                     kept.append(np.full((n, values.shape[1]), np.nan, np.float32))
                 kept.append(values)
@@ -247,7 +248,10 @@ def make_embeddings(
     for n in unknown if kept.width else ():
         kept.append(np.full((n, kept.width), np.nan, np.float32))
     if not kept.width:
-        raise InputError(f"{source}: none of its {end:,} spectra has a flux, of which an encoder could make anything")
+        raise InputError(
+            f"{source}: none of its {end:,} spectra has a flux, of which an encoder could make anything; spectra of Gaia XP need "
+            "enough good points, too, which those without BP have not"
+        )
     if kept.n_done != kept.n:
         raise InputError(f"{source}: {end:,} spectra where {kept.n:,} were expected; give the command again")
 
@@ -274,7 +278,7 @@ def _blocks(parts: Iterable[PreparedSet]) -> Iterator[PreparedSet]:
         yield join_sets(waiting)
 
 
-def _told(kept: KeptRows, name: str, source: Path) -> str:
+def _told(kept: KeptRows, name: str, source: Path, grid: str) -> str:
     """What is to be told of spectra without the input; of an encoder that makes nothing at all, nothing is kept.
 
     Raises
@@ -286,8 +290,8 @@ def _told(kept: KeptRows, name: str, source: Path) -> str:
     starts = range(0, len(values), BLOCK)
     n_without = sum(int((~np.isfinite(values[start : start + BLOCK]).all(axis=1)).sum()) for start in starts)
     try:
-        # At least one spectrum has a flux, or there would be no values.
-        return Without(kept.n, 1, n_without).line(name)
+        # At least one spectrum was encoded, or there would be no values.
+        return Without(kept.n, 1, n_without, grid).line(name)
     except InputError as error:
         kept.discard()
         raise InputError(f"{source}: {error}") from error

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..encoder_notes import Note, of_note, require_same_encoder
 from ..errors import InputError, MismatchError, SettingsError, shown
+from ..grids import XP
 from ..preprocess import GridSpectra, Preprocessing, require_same
 from ..spectra import SpectrumBatch
 from .inputs import FLUX, Input, Inputs, input_names, input_parts, named_input
@@ -130,7 +131,7 @@ def _one(
         )
     if preprocessing is None:
         raise InputError(f"input '{name}' is computed from prepared spectra, and these have no preprocessing")
-    return _computed(name, spectra, _of_input(definition, spectra, preprocessing)), None
+    return _computed(name, _finite(spectra), _of_input(definition, spectra, preprocessing)), None
 
 
 def _encoder_by_name(name: str, definition: Input | None) -> AnyEncoder | None:
@@ -163,7 +164,7 @@ def embed(
     Returns
     -------
     ndarray, shape (n_spectra, width), float32
-        NaN where the flux on the grid is not finite.
+        NaN where `embeddable` says so.
 
     Raises
     ------
@@ -174,10 +175,10 @@ def embed(
     """
     from ..encoders import Encoder
 
-    name = encoder.name
+    name, rows = encoder.name, embeddable(spectra, preprocessing)
     if isinstance(encoder, Encoder):
         require_same(encoder.preprocessing, f"the encoder '{name}'", preprocessing, "the spectra")
-        return _computed(name, spectra, lambda rows: encoder.encode(spectra.flux[rows]), encoder.width)
+        return _computed(name, rows, lambda rows: encoder.encode(spectra.flux[rows]), encoder.width)
     from ..encoders.outside import checked_embedding, native_arguments
 
     if not encoder.native:
@@ -185,7 +186,7 @@ def embed(
             require_same(encoder.preprocessing, f"the encoder '{name}'", preprocessing, "the spectra")
         return _computed(
             name,
-            spectra,
+            rows,
             lambda rows: checked_embedding(name, encoder.encode, spectra.flux[rows].astype(np.float32, copy=False)),
         )
     if native is None:
@@ -198,9 +199,32 @@ def embed(
         raise InputError(f"input '{name}': {len(batch)} native spectra for {len(spectra)} on the grid")
     return _computed(
         name,
-        spectra,
+        rows,
         lambda rows: checked_embedding(name, encoder.encode, **native_arguments(batch.select(rows), encoder.encode)),
     )
+
+
+def embeddable(spectra: GridSpectra, preprocessing: Preprocessing | None) -> np.ndarray:
+    """Spectra of which an encoder is asked for an embedding: those of finite flux, of Gaia XP spectra those that are learnt from.
+
+    An XP spectrum without BP has half of its points, and that by whose flux it is divided, from what was put in their place: its
+    embedding would be one of that.
+
+    Parameters
+    ----------
+    spectra : GridSpectra
+    preprocessing : Preprocessing or None
+        That of the spectra.
+
+    Returns
+    -------
+    ndarray, shape (n_spectra,), bool
+    """
+    return spectra.usable if preprocessing is not None and preprocessing.grid == XP.name else _finite(spectra)
+
+
+def _finite(spectra: GridSpectra) -> np.ndarray:
+    return np.isfinite(spectra.flux).all(axis=1)
 
 
 def _of_input(one: Input, spectra: GridSpectra, preprocessing: Preprocessing) -> Callable[[np.ndarray], np.ndarray]:
@@ -209,11 +233,9 @@ def _of_input(one: Input, spectra: GridSpectra, preprocessing: Preprocessing) ->
     return lambda rows: checked_embedding(one.name, one.compute, spectra.select(rows), preprocessing)
 
 
-def _computed(
-    name: str, spectra: GridSpectra, compute: Callable[[np.ndarray], np.ndarray], width: int = 0
-) -> np.ndarray:
-    """Compute an input block by block; NaN for spectra whose flux is not finite."""
-    rows = np.flatnonzero(np.isfinite(spectra.flux).all(axis=1))
+def _computed(name: str, wanted: np.ndarray, compute: Callable[[np.ndarray], np.ndarray], width: int = 0) -> np.ndarray:
+    """Compute an input block by block; NaN for spectra for which it is not wanted."""
+    rows = np.flatnonzero(wanted)
     blocks: list[np.ndarray] = []
     for start in range(0, len(rows), BLOCK):
         values = compute(rows[start : start + BLOCK])
@@ -222,9 +244,9 @@ def _computed(
                 f"input '{name}' has {blocks[0].shape[1]} values per star for some spectra, {values.shape[1]} for others"
             )
         blocks.append(values)
-    if len(rows) == len(spectra.flux) and blocks:
+    if len(rows) == len(wanted) and blocks:
         return np.concatenate(blocks) if len(blocks) > 1 else blocks[0]
-    inputs = np.full((len(spectra.flux), blocks[0].shape[1] if blocks else width or 1), np.nan, dtype=np.float32)
+    inputs = np.full((len(wanted), blocks[0].shape[1] if blocks else width or 1), np.nan, dtype=np.float32)
     if blocks:
         inputs[rows] = np.concatenate(blocks)
     return inputs

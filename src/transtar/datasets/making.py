@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError, SettingsError, shown
+from ..grids import XP
 from ..preprocess import GridSpectra, Preprocessing, require_same
 from ..spectra import SpectrumBatch
-from .gathering import embed, gather_input
+from .gathering import embed, embeddable, gather_input
 from .input_writer import check_new_input
 from .inputs import input_names
 
@@ -81,13 +82,16 @@ class Making:
     provenance : dict
         What a set notes of it.
     make : callable
-        Given native spectra and the same on the grid, returns an array of shape (n_spectra, width), float32; of width 0 if none
-        has a flux.
+        Given native spectra and the same on the grid, returns an array of shape (n_spectra, width), float32; of width 0 if it
+        can be made of none.
+    can : callable
+        Given spectra on the grid, returns those of which it can be made, bool, shape (n_spectra,).
     """
 
     name: str
     provenance: dict[str, Any]
     make: Callable[[SpectrumBatch, GridSpectra], np.ndarray]
+    can: Callable[[GridSpectra], np.ndarray]
 
 
 @dataclass
@@ -99,20 +103,23 @@ class Without:
     n : int
         Spectra.
     n_usable : int
-        Those with a flux, of which an input can be made.
+        Those of which an input can be made.
     n_without : int
         Those whose input is NaN.
+    grid : str
+        On which the spectra are: of XP spectra it is said that those without BP have none.
     """
 
     n: int = 0
     n_usable: int = 0
     n_without: int = 0
+    grid: str = ""
 
-    def add(self, flux: np.ndarray, values: np.ndarray) -> None:
-        """Count a batch: flux (n, n_grid) and values (n, width), of width 0 if none was made."""
-        made = np.isfinite(values).all(axis=1) if values.shape[1] else np.zeros(len(flux), bool)
-        self.n += len(flux)
-        self.n_usable += int(np.isfinite(flux).all(axis=1).sum())
+    def add(self, usable: np.ndarray, values: np.ndarray) -> None:
+        """Count a batch: of which an input can be made, bool (n,), and values (n, width), of width 0 if none was made."""
+        made = np.isfinite(values).all(axis=1) if values.shape[1] else np.zeros(len(usable), bool)
+        self.n += len(usable)
+        self.n_usable += int(usable.sum())
         self.n_without += int((~made).sum())
 
     def line(self, name: str) -> str:
@@ -130,9 +137,10 @@ class Without:
             )
         if not self.n_without:
             return ""
+        few = ", have too few good points (as all without BP)" if self.grid == XP.name else ""
         return (
-            f"{self.n_without:,} of {self.n:,} spectra are without the input '{name}' (NaN): they have no flux, or the encoder "
-            "makes nothing of it"
+            f"{self.n_without:,} of {self.n:,} spectra are without the input '{name}' (NaN): they have no flux{few}, or the "
+            "encoder makes nothing of it"
         )
 
 
@@ -174,11 +182,14 @@ def _making(wanted: AnyEncoder | str | os.PathLike, preprocessing: Preprocessing
         encoder = known_encoder(wanted)
         name, provenance = encoder.name, made_by(encoder, preprocessing, "the spectra to prepare")
 
+    def can(spectra: GridSpectra) -> np.ndarray:
+        return np.isfinite(spectra.flux).all(axis=1) if plain else embeddable(spectra, preprocessing)
+
     def make(batch: SpectrumBatch, spectra: GridSpectra) -> np.ndarray:
-        if not np.isfinite(spectra.flux).all(axis=1).any():
+        if not can(spectra).any():
             return np.empty((len(spectra), 0), np.float32)
         if plain:
             return gather_input(name, spectra, preprocessing).inputs
         return embed(encoder, spectra, preprocessing, batch)
 
-    return Making(name, provenance, make)
+    return Making(name, provenance, make, can)

@@ -151,12 +151,13 @@ def prepare(
     keys: dict[str, None] = {}
     # Reading in a thread may leave the filters of warnings changed; they become the caller's again.
     notes = {one.name: one.provenance for one in made}
-    without = {one.name: Without() for one in made}
+    without = {one.name: Without(grid=flow.settings.grid) for one in made}
     with warnings.catch_warnings(), SetWriter(out, flow.settings, provenance, notes) as writer:
         for batch, spectra in flow.batches(report, on_skip=on_skip, progress=progress):
             further = {one.name: one.make(batch, spectra) for one in made}
+            usable = {one.name: one.can(spectra) for one in made}
             for name, values in further.items():
-                without[name].add(spectra.flux, values)
+                without[name].add(usable[name], values)
             writer.append(spectra, star_columns(batch, spectra), further)
             keys |= dict.fromkeys(batch.keys)
         if not report.n_spectra:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..encoder_notes import Note, of_note
 from ..errors import InputError, said
-from ..flags import NO_LABEL, count, has
+from ..flags import count
 from ..grids import Grid
 from ..preprocess import GridSpectra, Preprocessing, require_same
 from ..summary import counted, span, summary
@@ -243,7 +243,7 @@ class PreparedSet:
 
 def usable(prepared: PreparedSet) -> np.ndarray:
     """Rows that no flag rules out and whose flux is finite; bool, shape (n_spectra,)."""
-    return ~has(prepared.columns["flags"], NO_LABEL) & np.isfinite(prepared.flux).all(axis=1)
+    return prepared.grid_spectra().usable
 
 
 def star_names(columns: dict[str, np.ndarray]) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import InputError
-from ..flags import count
+from ..flags import NO_LABEL, count, has
 from ..grids import Grid
 from ..summary import counted, span, summary
 
@@ -72,6 +72,11 @@ class GridSpectra:
                 "these spectra do not say on which grid they are; make them with grid=transtar.grids.get_grid('blue')"
             )
         return self.grid.wave
+
+    @property
+    def usable(self) -> np.ndarray:
+        """Spectra that no flag of `NO_LABEL` rules out and whose flux is finite; bool, shape (n_spectra,)."""
+        return ~has(self.flags, NO_LABEL) & np.isfinite(self.flux).all(axis=1)
 
     def select(self, rows) -> GridSpectra:
         """Some of the spectra, without further inputs.
