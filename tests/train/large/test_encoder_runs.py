@@ -1,4 +1,6 @@
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from transtar.train.large import pretrain_encoder
 from transtar.train.large.run_folder import LOSSES, RECORD
 
 from ...encoders.aligned import tiny_alignment
-from .large_sets import XP, quick, write_set
+from .large_sets import LRS, XP, quick, write_set
 from .test_engine import Dies, dies, stop_at
 
 TINY = {"width": 16, "layers": 1, "heads": 2}
@@ -53,6 +55,30 @@ def test_the_same_again_is_there_already_and_another_is_trained(sets, tmp_path):
     other = pretrain_encoder("xp", [sets / "xp"], out, "small", quick(seed=1), network={"hidden": 12, "latent": 4})
     assert other.history is not None
     assert load_encoder(out).sha256 == other.encoder.sha256 != first.encoder.sha256
+
+
+def test_an_encoder_of_another_kind_is_not_replaced(sets, tmp_path):
+    out = tmp_path / "encoder"
+    first = pretrain_encoder("lrs", [sets / "lrs"], out, "small", quick(epochs=1), network=TINY)
+    write_set(tmp_path / "observed", preprocessing=replace(LRS, frame="observed"))
+    for kind, data, network, changed in (
+        (
+            "xp",
+            sets / "xp",
+            {"hidden": 12, "latent": 4},
+            "name was embed, is embed-xp; network.kind was lrs-transformer, is xp",
+        ),
+        (
+            "lrs",
+            sets / "lrs",
+            {**TINY, "width": 32},
+            "network.width was 16, is 32; choose another name for --out, or delete",
+        ),
+        ("lrs", tmp_path / "observed", TINY, "preprocessing.frame was rest, is observed; choose"),
+    ):
+        with pytest.raises(InputError, match=re.escape(f"{out}: is an encoder of another kind: {changed}")):
+            pretrain_encoder(kind, [data], out, "small", quick(epochs=1), network=network)
+    assert load_encoder(out).sha256 == first.encoder.sha256
 
 
 def test_a_kill_before_the_encoder_is_stored_costs_nothing(sets, tmp_path, monkeypatch):

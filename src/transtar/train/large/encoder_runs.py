@@ -12,9 +12,10 @@ import torch
 
 from ...encoders import Encoder, save_encoder
 from ...encoders.alignment_storage import check_encoder_out
-from ...encoders.encoder_storage import ENCODER, read_encoder
+from ...encoders.encoder_storage import ENCODER, read_config_of_encoder, read_encoder
 from ...encoders.specclip import new_encoder
 from ...errors import InputError, MismatchError, check_keys
+from ...networks.building import describe
 from ...preprocess import Preprocessing
 from ..settings import plain, settings_from_dict, versions
 from .engine import train_large
@@ -22,7 +23,7 @@ from .large_history import LargeHistory
 from .large_settings import EXECUTION, TRAINING_SIZES, EncoderTraining
 from .objectives import Autoencoding, MaskedSegments, Objective
 from .ranks import Ranks, from_first, together
-from .run_folder import read_record, run_folder_of
+from .run_folder import differences, read_record, run_folder_of
 from .run_key import key_of
 from .spectra_source import open_source, preprocessing_of
 from .streams import SetStream, Stream
@@ -95,7 +96,8 @@ def pretrain_encoder(
     Raises
     ------
     InputError
-        If something else stands at `out`, or there is nothing to learn from.
+        If something else stands at `out`, also an encoder of another name, network or preprocessing, or there is nothing to
+        learn from.
     MismatchError
         If a set is on a grid of the other kind, or a training of something else stopped here.
     SettingsError
@@ -106,6 +108,7 @@ def pretrain_encoder(
     folder = run_folder_of(out)
     from_first(lambda: _check_out(out, folder, folders))
     encoder = together(lambda: _new(kind, size, folders, training.seed, network or {}))
+    from_first(lambda: _check_same_kind(out, encoder))
     objective = KINDS[kind](encoder.network)
     accepts = partial(objective.accepts, "flux")
     source = together(lambda: open_source(folders, accepts, looking if ranks.is_first else None))
@@ -165,6 +168,21 @@ def _check_out(out: Path, folder: Path, sets: Sequence[Path]) -> None:
     check_encoder_out(out, sets)
     if any(folder.resolve() in (path.resolve(), *path.resolve().parents) for path in sets):
         raise InputError(f"{folder}: is for the training, and holds what is read; choose another name for --out")
+
+
+def _check_same_kind(out: Path, encoder: Encoder) -> None:
+    """Refuse to put an encoder in the place of one that it cannot take the place of: inputs and models are of that one."""
+    if not ENCODER.fits(out):
+        return
+    config = read_config_of_encoder(out)
+    before = {name: config[name] for name in ("name", "network", "preprocessing")}
+    now = {"name": encoder.name, "network": describe(encoder.network), "preprocessing": encoder.preprocessing.to_dict()}
+    if changed := differences(before, now):
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise InputError(
+            f"{out}: is an encoder of another kind: {'; '.join(changed[:3])}{more}; choose another name for --out, or delete the "
+            "folder"
+        )
 
 
 def _is_there(out: Path, folder: Path, key: Mapping[str, Any]) -> bool:
