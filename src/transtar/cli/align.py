@@ -55,7 +55,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--negatives",
         choices=("all", "process"),
         default="all",
-        help="whom the partner of a star is told from: all stars of a batch, or those of its process alone",
+        help="whom the partner of a star is told from: all other stars of a batch, or, as in the public training, all other "
+        "spectra of its process",
     )
     parser.add_argument(
         "--set",

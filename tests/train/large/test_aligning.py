@@ -11,6 +11,7 @@ from transtar.train.large.run_folder import differences
 
 from ...encoders.aligned import SETTINGS, star_spectra, tiny_alignment, tiny_encoders
 from ...encoders.examples import small_encoder
+from .several import in_processes
 from .test_contrast import re_derived
 
 
@@ -47,6 +48,26 @@ def test_terms_are_as_re_derived(variant):
     assert set(given) == {"contrast", *expected}
     for name, error in expected.items():
         assert given[name] == pytest.approx(np.abs(error).mean(axis=1).sum(), rel=1e-4)
+
+
+def test_visits_of_one_star_are_not_told_from_each_other(tmp_path):
+    alignment, stars = tiny_alignment("base"), np.array([0, 1, 2, 0, 1, 0])
+    spectra = batch() | {"star": torch.from_numpy(stars)}
+    shared = [alignment.shared(spectra[name].numpy(), name) for name in ("lrs", "xp")]
+    expected = {"all": re_derived(*shared, stars=stars).sum(), "process": re_derived(*shared).sum()}
+    assert expected["all"] != pytest.approx(expected["process"], rel=0.01)
+    for negatives, loss in expected.items():
+        with torch.no_grad():
+            given = float(Aligning(alignment, negatives).eval()(spectra, seeds())["contrast"])
+        assert given == pytest.approx(loss, rel=1e-4)
+
+    def half(rank):
+        rows = slice(3 * rank, 3 * rank + 3)
+        with torch.no_grad():
+            part = {name: array[rows] for name, array in spectra.items()}
+            return float(Aligning(alignment).eval()(part, seeds()[rows])["contrast"])
+
+    assert sum(in_processes(2, half, tmp_path)) == pytest.approx(expected["all"], rel=1e-4)
 
 
 def test_the_encoders_stay_as_they_are():

@@ -14,11 +14,13 @@ def tensor(array):
     return torch.from_numpy(array)
 
 
-def re_derived(one, other, scale=15.5):
-    """In float64, from the formula: -log of the softmax at the partner, of both directions."""
+def re_derived(one, other, scale=15.5, stars=None):
+    """In float64, from the formula: -log of the softmax at the partner, of both directions, without other visits of the star."""
     one, other = (array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), 1e-3) for array in (one, other))
     logits = scale * one.astype(np.float64) @ other.T.astype(np.float64)
-    diagonal = np.diag(logits)
+    diagonal = np.diag(logits).copy()
+    if stars is not None:
+        logits[(stars[:, None] == stars) & ~np.eye(len(stars), dtype=bool)] = -np.inf
     return (logsumexp(logits, axis=1) - diagonal + logsumexp(logits, axis=0) - diagonal) / 2
 
 
@@ -42,6 +44,32 @@ def test_stars_of_other_processes_count_as_others():
         np.testing.assert_allclose(given, whole[part], rtol=1e-6)
     # Of their own process alone it is another loss.
     assert not np.allclose(contrast(one[:2], other[:2]), whole[:2], rtol=0.01)
+
+
+def test_other_visits_of_a_star_are_neither_partner_nor_other():
+    one, other = draw(6, 5), draw(6, 5, seed=1)
+    stars = np.array([7, 3, 7, 1, 7, 3])
+    given = contrast(unit(tensor(one)), unit(tensor(other)), stars=tensor(stars))
+    np.testing.assert_allclose(given, re_derived(one, other, stars=stars), rtol=1e-5, atol=1e-6)
+    assert not np.allclose(given[[0, 1, 2, 4, 5]], re_derived(one, other)[[0, 1, 2, 4, 5]], rtol=0.01)
+    # Of embeddings that tell nothing: log of the number of the partner and the others.
+    same = unit(torch.ones(6, 8))
+    expected = np.log([4, 5, 4, 6, 4, 5])
+    np.testing.assert_allclose(contrast(same, same, stars=tensor(stars)), expected, rtol=1e-6)
+    # Whichever process has them.
+    one, other = unit(tensor(one)), unit(tensor(other))
+    for start in (0, 2, 4):
+        part = slice(start, start + 2)
+        mine, everyone = tensor(stars[part]), tensor(stars)
+        np.testing.assert_allclose(
+            contrast(one[part], other[part], one, other, start, stars=mine, all_stars=everyone), given[part], rtol=1e-6
+        )
+    # All of one star: there is nobody to tell the partner from, and no gradient.
+    one.requires_grad_()
+    alone = contrast(one, other, stars=torch.zeros(6, dtype=torch.int64))
+    assert not alone.any()
+    alone.sum().backward()
+    assert not one.grad.any()
 
 
 def test_short_embeddings_stay_short():

@@ -168,3 +168,10 @@ def test_visits_of_one_star_are_held_out_together_whatever_they_are_called(tmp_p
     seen, held_out = (set(stream.rows["xp"][rows].tolist()) for rows in (stream.train, stream.validation))
     assert held_out
     assert not seen & held_out
+    # And in a batch it can be seen which are of one star.
+    for parts in stream.batches(1):
+        stars, xp = parts[0].arrays["star"].numpy(), parts[0].arrays["xp"].numpy()
+        same = (xp[:, None] == xp).all(axis=2)
+        np.testing.assert_array_equal(stars[:, None] == stars, same)
+    other = PairedStream(*sources, quick(batch_size=4), xp_ids=100 + np.arange(40) // 4)
+    assert other.describe()["pairs"] != stream.describe()["pairs"]

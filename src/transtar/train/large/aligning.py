@@ -16,12 +16,13 @@ from ...networks.crossing import SIDES, other_side
 from ...networks.lrs import STD_FLOOR
 from .batch_statistics import with_joint_statistics
 from .contrast import contrast, mean_absolute, over_reference, standardised_spectra, unit
-from .objectives import Batch, Objective
+from .objectives import STAR, Batch, Objective
 from .ranks import Ranks, gather_rows
 from .run_key import weights_hash
 
 NEGATIVES = ("all", "process")
-"""Whom a star's partner is told from: the stars of the whole batch, or, as in the public training, those of its process alone."""
+"""Whom a star's partner is told from: the other stars of the whole batch, or, as in the public training, all other spectra of its
+process, visits of the same star among them."""
 
 TERMS = ("contrast", "lrs_back", "xp_back", "to_lrs", "to_xp")
 """Of the loss: of 'base' only the first."""
@@ -90,7 +91,7 @@ class Aligning(Objective):
     def forward(self, batch: Batch, row_seeds: Tensor) -> dict[str, Tensor]:
         """Sums of the terms over pairs of spectra 'lrs' and 'xp'; see `Objective.forward`."""
         embeddings = {name: self._embedding(batch, name) for name in SIDES}
-        terms = {"contrast": self._contrast(embeddings).sum()}
+        terms = {"contrast": self._contrast(embeddings, batch.get(STAR)).sum()}
         if self.crossings is not None:
             targets = self.targets(batch)
             for name in SIDES:
@@ -109,11 +110,13 @@ class Aligning(Objective):
         """What the encoder of a side makes of spectra (n, n_grid), which never changes: tokens or a vector of each."""
         return self._side(name).given((flux - getattr(self, f"{name}_flux_mean")) / getattr(self, f"{name}_flux_std"))
 
-    def _contrast(self, embeddings: dict[str, Tensor]) -> Tensor:
+    def _contrast(self, embeddings: dict[str, Tensor], stars: Tensor | None) -> Tensor:
         one, other = (unit(embeddings[name][:, : self.width]) for name in SIDES)
         if self.negatives == "process":
             return contrast(one, other)
-        return contrast(one, other, gather_rows(one), gather_rows(other), start=Ranks.current().rank * len(one))
+        start = Ranks.current().rank * len(one)
+        all_stars = None if stars is None else gather_rows(stars)
+        return contrast(one, other, gather_rows(one), gather_rows(other), start, stars=stars, all_stars=all_stars)
 
     def targets(self, batch: Batch) -> dict[str, Tensor]:
         """What the decoders are to give: XP over the flux at 550 nm; LRS standardised from its embedding, as it is from XP's."""

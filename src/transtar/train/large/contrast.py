@@ -29,8 +29,12 @@ def contrast(
     all_other: torch.Tensor | None = None,
     start: int = 0,
     scale: float = SCALE,
+    stars: torch.Tensor | None = None,
+    all_stars: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """How badly each star's partner is told from those of other stars: the mean of the cross-entropies of both directions.
+
+    Spectra of another visit of the same star are neither the partner nor those that it is told from.
 
     Parameters
     ----------
@@ -41,19 +45,25 @@ def contrast(
     start : int
         Place of the first star among all.
     scale : float
+    stars, all_stars : Tensor, shape (n,) and (n_all,), int64, optional
+        A number for each star; without them each embedding is of a star of its own.
 
     Returns
     -------
     Tensor, shape (n,), float32
-        Log of n_all for embeddings that tell nothing.
+        Log of the number of stars, that of the partner among them, for embeddings that tell nothing.
     """
     places = torch.arange(start, start + len(one), device=one.device)
     all_one, all_other = one if all_one is None else all_one, other if all_other is None else all_other
     # In half precision, cosines of good partners could not be told apart.
     with torch.autocast(one.device.type, enabled=False):
-        forth = functional.cross_entropy(scale * one @ all_other.T, places, reduction="none")
-        back = functional.cross_entropy(scale * other @ all_one.T, places, reduction="none")
-    return (forth + back) / 2
+        forth, back = scale * one @ all_other.T, scale * other @ all_one.T
+        if stars is not None:
+            visits = stars[:, None] == (stars if all_stars is None else all_stars)
+            visits[torch.arange(len(one), device=one.device), places] = False
+            forth, back = (cosines.masked_fill(visits, -torch.inf) for cosines in (forth, back))
+        losses = [functional.cross_entropy(cosines, places, reduction="none") for cosines in (forth, back)]
+    return (losses[0] + losses[1]) / 2
 
 
 def mean_absolute(given: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

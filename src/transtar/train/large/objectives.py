@@ -14,7 +14,10 @@ from ...networks.masking import draw_masks, hide, masked_loss
 from ...networks.xp_autoencoder import XPAutoencoder
 
 Batch = Mapping[str, Tensor]
-"""Arrays of some stars by name, each of shape (n, n_grid), float32: 'flux', or 'lrs' and 'xp'."""
+"""Arrays of some stars by name, each of shape (n, n_grid), float32: 'flux', or 'lrs' and 'xp', and then `STAR`, (n,), int64."""
+
+STAR = "star"
+"""A number for each star, in a batch of pairs: visits of one star have the same."""
 
 
 class Objective(nn.Module):

@@ -21,6 +21,7 @@ from ...datasets.star_pairs import pairs_of
 from ...errors import InputError, SettingsError
 from ...networks.masking import seeds_of_rows
 from .large_settings import EncoderTraining
+from .objectives import STAR
 from .ranks import Ranks
 from .spectra_source import SpectraSource
 
@@ -34,7 +35,8 @@ class Part:
 
     Parameters
     ----------
-    arrays : dict of str to Tensor, shape (n, n_grid), float32
+    arrays : dict of str to Tensor, shape (n, ...)
+        Spectra of shape (n, n_grid), float32, and what else the stream has beside them.
     row_seeds : Tensor, shape (n,), int64
     """
 
@@ -311,6 +313,8 @@ class PairedStream(Stream):
                 "table with the survey's identifiers and Gaia's (--pairs)"
             )
         super().__init__({"lrs": lrs, "xp": xp}, rows, settings)
+        _, stars = np.unique(self._stars(), return_inverse=True)
+        self.beside[STAR] = torch.from_numpy(stars.astype(np.int64))
 
     def _stars(self) -> np.ndarray:
         """As of `Stream`; LRS spectra that share an XP spectrum are of one star, whatever their survey calls it."""
@@ -318,8 +322,9 @@ class PairedStream(Stream):
         return super()._stars()[first][star]
 
     def describe(self) -> dict:
-        """See `Stream.describe`; also which spectra make pairs, which a table may say."""
-        digest = hashlib.sha256(np.stack([self.rows[name] for name in self.sources]).astype("<i8").tobytes())
+        """See `Stream.describe`; also which spectra make pairs, which a table may say, and which are of one star."""
+        rows = [*(self.rows[name] for name in self.sources), self.beside[STAR].numpy()]
+        digest = hashlib.sha256(np.stack(rows).astype("<i8").tobytes())
         return super().describe() | {"pairs": digest.hexdigest()}
 
     def told(self) -> str:
