@@ -49,6 +49,8 @@ CASES: dict[str, Case] = {
     ),
     "mean over tokens of the flux": replace(BASE, pooling="flux-mean"),
     "first token": replace(BASE, pooling="first"),
+    "mean and scatter over tokens": replace(BASE, pooling="scatter"),
+    "means over six parts": replace(BASE, pooling="sections"),
     "attention over tokens": replace(BASE, pooling="attention"),
     "no metal-poor star seen": replace(BASE, share=0.0),
     "half of the stars seen metal-poor": replace(BASE, share=0.5),

@@ -69,8 +69,8 @@ class Case:
         Masked segments of tokens; or the whole spectrum, or that without noise at DESI's resolution, from the embedding.
     spectra : {'seen', 'clean', 'noisier', 'velocity'}
         What the encoder learns from; of 'velocity' all spectra are shifted, those with labels and of the test too.
-    pooling : {'mean', 'flux-mean', 'first', 'attention'}
-        What the head takes of the output tokens.
+    pooling : {'mean', 'flux-mean', 'first', 'scatter', 'sections', 'attention'}
+        What the head takes of the output tokens; of 'sections' the means over six equal parts.
     """
 
     stars: int = 3000
@@ -200,10 +200,13 @@ def tokens_of(network: LRSTransformer, flux: np.ndarray) -> np.ndarray:
 
 def pooled(tokens: np.ndarray, how: str) -> np.ndarray:
     """What a head takes of output tokens."""
-    return {
-        "mean": lambda: tokens.mean(axis=1), "flux-mean": lambda: tokens[:, 1:].mean(axis=1), "first": lambda: tokens[:, 0],
-        "attention": lambda: tokens,
-    }[how]()  # fmt: skip
+    if how == "sections":
+        return np.concatenate([one.mean(axis=1) for one in np.array_split(tokens[:, 1:], 6, axis=1)], axis=1)
+    if how == "scatter":
+        return np.concatenate([tokens.mean(axis=1), tokens.std(axis=1)], axis=1)
+    return {"mean": tokens.mean(axis=1), "flux-mean": tokens[:, 1:].mean(axis=1), "first": tokens[:, 0]}.get(
+        how, tokens
+    )
 
 
 class Attention(nn.Module):
