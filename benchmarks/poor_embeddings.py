@@ -52,6 +52,9 @@ CASES: dict[str, Case] = {
     "mean and scatter over tokens": replace(BASE, pooling="scatter"),
     "means over six parts": replace(BASE, pooling="sections"),
     "attention over tokens": replace(BASE, pooling="attention"),
+    "all tokens side by side": replace(BASE, pooling="all"),
+    "trained four times as long": replace(BASE, longer=4),
+    "trained four times as long, all tokens": replace(BASE, longer=4, pooling="all"),
     "no metal-poor star seen": replace(BASE, share=0.0),
     "half of the stars seen metal-poor": replace(BASE, share=0.5),
     "half of the labels metal-poor": replace(BASE, label_share=0.5),
@@ -124,7 +127,8 @@ class Runs:
         key = json.dumps(case.training, sort_keys=True)
         if key not in networks:
             rows = chosen(self.mocks, self.encoder_rows, case.stars, case.share, seed)
-            networks[key] = trained(case, self.mocks, rows, seed, self.steps)
+            file = self.out / f"network-{crc32(key.encode()):08x}-{self.steps}-{seed}.safetensors"
+            networks[key] = trained(case, self.mocks, rows, seed, self.steps * case.longer, file)
         return [pooled(tokens_of(networks[key], one), case.pooling) for one in spectra]
 
     def predicted(self, name: str, view: str, seeds: range) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from scipy.constants import c as LIGHT
 from torch import Tensor, nn
 
@@ -69,8 +70,10 @@ class Case:
         Masked segments of tokens; or the whole spectrum, or that without noise at DESI's resolution, from the embedding.
     spectra : {'seen', 'clean', 'noisier', 'velocity'}
         What the encoder learns from; of 'velocity' all spectra are shifted, those with labels and of the test too.
-    pooling : {'mean', 'flux-mean', 'first', 'scatter', 'sections', 'attention'}
-        What the head takes of the output tokens; of 'sections' the means over six equal parts.
+    longer : int
+        Times the steps of training.
+    pooling : {'mean', 'flux-mean', 'first', 'scatter', 'sections', 'attention', 'all'}
+        What the head takes of the output tokens; of 'sections' the means over six equal parts, of 'all' every value.
     """
 
     stars: int = 3000
@@ -79,6 +82,7 @@ class Case:
     network: Mapping[str, Any] = field(default_factory=lambda: SMALLER)
     objective: str = "masked"
     spectra: str = "seen"
+    longer: int = 1
     pooling: str = "mean"
 
     @property
@@ -153,8 +157,12 @@ class GiveBack(Objective):
         return {"loss": batch["flux"].numel()}
 
 
-def trained(case: Case, mocks: Mocks, rows: np.ndarray, seed: int, steps: int) -> LRSTransformer:
-    """The transformer of a case, by the engine that `transtar pretrain --encoder` has."""
+def trained(case: Case, mocks: Mocks, rows: np.ndarray, seed: int, steps: int, file: Path) -> LRSTransformer:
+    """The transformer of a case, by the engine that `transtar pretrain --encoder` has; kept in a file."""
+    if file.is_file():
+        network = LRSTransformer(mocks.seen.shape[2], LRSSettings(**case.network))
+        network.load_state_dict(load_file(file))
+        return network.eval()
     flux = mocks.clean[rows] if case.spectra == "clean" else mocks.seen[rows, 0]
     flux = flux.astype(np.float32)
     if case.spectra == "noisier":
@@ -175,7 +183,12 @@ def trained(case: Case, mocks: Mocks, rows: np.ndarray, seed: int, steps: int) -
             target = torch.from_numpy(flux if case.objective == "spectrum" else mocks.target[rows].astype(np.float32))
             objective = GiveBack(network, target.mean(dim=0), float(target.std(dim=0).square().mean().sqrt()))
             stream.beside["target"] = target
-        train_large(objective, stream, settings)
+        losses = train_large(objective, stream, settings).losses("validation_loss")
+    print(
+        f"loss on spectra held out: {losses[0]:.4f} at first, {min(losses):.4f} at best, {losses[-1]:.4f} at last",
+        flush=True,
+    )
+    save_file(network.state_dict(), file)
     return network.eval()
 
 
@@ -202,6 +215,8 @@ def pooled(tokens: np.ndarray, how: str) -> np.ndarray:
     """What a head takes of output tokens."""
     if how == "sections":
         return np.concatenate([one.mean(axis=1) for one in np.array_split(tokens[:, 1:], 6, axis=1)], axis=1)
+    if how == "all":
+        return tokens.reshape(len(tokens), -1)
     if how == "scatter":
         return np.concatenate([tokens.mean(axis=1), tokens.std(axis=1)], axis=1)
     return {"mean": tokens.mean(axis=1), "flux-mean": tokens[:, 1:].mean(axis=1), "first": tokens[:, 0]}.get(
