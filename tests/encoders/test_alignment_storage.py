@@ -1,18 +1,21 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from transtar.encoders import alignment_storage, encoder_storage, load_encoder, save_encoder
+from transtar.encoders.alignment import new_alignment
 from transtar.encoders.alignment_storage import is_alignment, load_alignment, save_alignment, side_folder
+from transtar.encoders.specclip import new_encoder
 from transtar.errors import InputError, MismatchError, TranstarError
 from transtar.networks.alignment_settings import VARIANTS
 from transtar.preprocess import Preprocessing
 from transtar.seal import sealed
 
 from ..hostile import flip_bits, try_hostile_values
-from .aligned import star_spectra, tiny_alignment, tiny_encoders
+from .aligned import LRS, SETTINGS, XP, star_spectra, tiny_alignment, tiny_encoders
 from .examples import seen_stars, small_encoder
 
 
@@ -41,6 +44,17 @@ def test_an_alignment_comes_back(variant, tmp_path):
         flux = star_spectra(4)[0]
         np.testing.assert_array_equal(after.translate(flux, "lrs", "xp"), before.translate(flux, "lrs", "xp"))
         np.testing.assert_array_equal(after.give_back(flux, "lrs"), before.give_back(flux, "lrs"))
+
+
+def test_a_head_looks_at_tokens_however_the_encoder_takes_their_mean(tmp_path):
+    lrs, xp = (new_encoder(*one) for one in (("lrs", replace(LRS, pooling="parts")), ("xp", XP)))
+    assert lrs.width == 2 * LRS.width
+    before = new_alignment(lrs, xp, SETTINGS["split"])
+    after = save_alignment(before, tmp_path / "aligned", dtype="float32")
+    flux = star_spectra(4)[0]
+    np.testing.assert_array_equal(after.lrs.encode(flux), before.lrs.encode(flux))
+    again = load_alignment(tmp_path / "aligned")
+    np.testing.assert_array_equal(again.lrs.encode(flux), before.lrs.encode(flux))
 
 
 def test_each_side_is_an_encoder_like_any_other(folder):

@@ -135,11 +135,12 @@ def test_encoders_come_back_from_disk(kind, tmp_path):
 def test_settings_make_another_encoder_of_the_same_weights(tmp_path):
     weights = tiny("lrs").network.state_dict()
     hashes = {encoder_hash(tiny("lrs"))}
-    for changes in ({"doubly_scaled": True}, {"keeps_mean": False}, {"covers_end": False}, {"pooling": "flux-mean"}):
+    poolings = [{"pooling": "flux-mean"}, {"pooling": "parts"}]
+    for changes in ({"doubly_scaled": True}, {"keeps_mean": False}, {"covers_end": False}, *poolings):
         other = new_encoder("lrs", replace(LRS, **changes))
         other.network.load_state_dict(weights)
         hashes.add(encoder_hash(other))
-    assert len(hashes) == 5
+    assert len(hashes) == 6
 
 
 @pytest.mark.parametrize(

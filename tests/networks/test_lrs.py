@@ -95,6 +95,18 @@ def test_the_layers_in_their_order():
     torch.testing.assert_close(of_flux(tensor(flux())), tokens[:, 1:].mean(dim=1))
 
 
+def test_means_over_parts_lie_side_by_side_and_cost_no_weight():
+    made = network(pooling="parts", chunks=3)
+    tokens = made.tokens(tensor(flux())).detach().numpy()
+    parts = [part.mean(axis=1) for part in np.array_split(tokens, 3, axis=1)]
+    embedding = made(tensor(flux())).detach().numpy()
+    assert embedding.shape == (4, made.n_outputs) == (4, 3 * TINY.width)
+    np.testing.assert_allclose(embedding, np.concatenate(parts, axis=1), atol=1e-6)
+    assert count_weights(made) == count_weights(network(chunks=3))
+    with pytest.raises(SettingsError, match="tokens cannot be shared by 40 parts"):
+        network(pooling="parts", chunks=40)
+
+
 def change(other, spectra, **changes):
     """The most that any value of the embedding differs between two sets of spectra."""
     made = network(**changes)
@@ -193,7 +205,7 @@ def test_constant_spectra(changes):
         ({"heads": 3}, "cannot be shared by 3 heads"),
         ({"positions": 10**8}, "lrs-transformer: positions must be"),
         ({"keeps_mean": 1}, "keeps_mean must be true or false"),
-        ({"pooling": ["mean"]}, "pooling must be one of mean, flux-mean"),
+        ({"pooling": ["mean"]}, "pooling must be one of mean, flux-mean, parts"),
         ({"token": 1}, "token must be at least 2 pixels"),
         ({"width": 8192, "layers": 128, "heads": 2}, "too many weights"),
     ],

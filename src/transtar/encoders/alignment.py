@@ -13,7 +13,7 @@ from torch import nn
 from ..checks import MOST_SEED, check_whole
 from ..errors import InputError, MismatchError
 from ..grids import XP
-from ..networks.aligned import AlignedNetwork, has_tokens
+from ..networks.aligned import AlignedNetwork, given_width, has_tokens
 from ..networks.alignment_heads import AttentionHead, Head, LatentHead
 from ..networks.alignment_settings import AlignmentSettings
 from ..networks.crossing import SIDES, Crossings, other_side
@@ -276,7 +276,7 @@ def _with_heads(encoder: Encoder, settings: AlignmentSettings) -> AlignedNetwork
     heads: list[Head] = []
     for width, n_heads in shapes:
         if width and has_tokens(backbone):
-            heads.append(AttentionHead(encoder.width, width, n_heads, settings.dropout))
+            heads.append(AttentionHead(given_width(backbone, encoder.width), width, n_heads, settings.dropout))
         elif width:
             heads.append(LatentHead(encoder.width, width, settings.block, settings.dropout))
     return AlignedNetwork(backbone, heads)

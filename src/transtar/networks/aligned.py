@@ -20,6 +20,11 @@ def has_tokens(backbone: nn.Module) -> bool:
     return callable(getattr(backbone, "tokens", None))
 
 
+def given_width(backbone: nn.Module, width: int) -> int:
+    """Values of what a head is given by an encoder: of a token, where there are tokens, or of the embedding, `width`."""
+    return int(getattr(backbone, "token_width", width)) if has_tokens(backbone) else width
+
+
 class AlignedNetwork(nn.Module):
     """An encoder with heads: the first gives what both kinds of spectra share, a second what only this kind has.
 

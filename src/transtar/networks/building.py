@@ -11,7 +11,7 @@ from torch import nn
 
 from ..checks import MOST_WIDTH, check_list, check_mapping, check_whole
 from ..errors import InputError, SettingsError, check_keys, said, shown
-from .aligned import AlignedNetwork
+from .aligned import AlignedNetwork, given_width
 from .alignment_heads import build_head_of
 from .encoded import MOST_PARTS, Affine, EncodedNetwork, EncoderPart
 from .lrs import LRSSettings, LRSTransformer
@@ -157,7 +157,7 @@ def _describe_settings(network: LRSTransformer | XPAutoencoder) -> dict:
 
 def _build_lrs(settings: dict, n_inputs: int, n_outputs: int, device: str) -> nn.Module:
     shape = LRSSettings(**settings)
-    _check_width("lrs-transformer: width", shape.width, n_outputs)
+    _check_width("lrs-transformer: width", shape.embedding_width, n_outputs)
     return LRSTransformer(n_inputs, shape, device)
 
 
@@ -179,7 +179,7 @@ def _build_aligned(settings: dict, n_inputs: int, n_outputs: int, device: str) -
     heads = check_list(settings["heads"], "network aligned: heads")
     check_whole(len(heads), "network aligned: number of heads", 1, 2)
     backbone = build_network(check_mapping(settings["backbone"], "network aligned: backbone"), n_inputs, width, device)
-    network = AlignedNetwork(backbone, [build_head_of(head, width, device) for head in heads])
+    network = AlignedNetwork(backbone, [build_head_of(head, given_width(backbone, width), device) for head in heads])
     _check_width("network aligned: width of its heads", network.width, n_outputs)
     return network
 

@@ -18,8 +18,8 @@ from ..errors import InputError, SettingsError, shown
 from .mlp import build_linear
 from .transformer_blocks import AttentionBlock, build_norm, check_heads, draw_block, draw_linear, draw_normal
 
-POOLINGS = ("mean", "flux-mean")
-"""Means over all output tokens, as is public, or over those of the flux alone."""
+POOLINGS = ("mean", "flux-mean", "parts")
+"""Means over all output tokens, as is public, over those of the flux alone, or over each of several parts of the spectrum."""
 
 STD_FLOOR = 1e-6
 """Standard deviation of the flux that is divided by at least; noise alone is a thousand times that."""
@@ -39,13 +39,13 @@ class LRSSettings:
     Parameters
     ----------
     width : int
-        Values per token, and of the embedding.
+        Values per token, and of the embedding, of which 'parts' has as many for each part.
     layers, heads : int
         Blocks, and attention heads in each.
     token, stride : int
         Pixels in a slice of the spectrum, and from the start of one to that of the next.
     chunks, chunk_tokens : int
-        How many runs of how many tokens are hidden in training.
+        How many runs of how many tokens are hidden in training; and how many 'parts' there are.
     positions : int
         Rows of the table of positions: the most tokens that it can take.
     keeps_mean : bool
@@ -54,8 +54,9 @@ class LRSSettings:
         As of `AttentionBlock`; True in the public network.
     covers_end : bool
         Add a slice that ends with the last pixel where the others stop short of it; the public network does not see those pixels.
-    pooling : {'mean', 'flux-mean'}
-        The embedding is the mean over all output tokens, or over those of the flux alone.
+    pooling : {'mean', 'flux-mean', 'parts'}
+        The embedding is the mean over all output tokens, or over those of the flux; of 'parts' the means over `chunks` equal
+        parts of the tokens, one after another, which keep where in the spectrum something is.
 
     Raises
     ------
@@ -94,6 +95,11 @@ class LRSSettings:
         if 12 * self.width**2 * self.layers > MOST_WEIGHTS:
             raise SettingsError(f"lrs-transformer: {self.layers} layers of width {self.width} are too many weights")
 
+    @property
+    def embedding_width(self) -> int:
+        """Values of the embedding."""
+        return self.width * (self.chunks if self.pooling == "parts" else 1)
+
     def n_tokens(self, n_grid: int) -> int:
         """Tokens of a spectrum of `n_grid` pixels, that of its mean and scatter included.
 
@@ -108,6 +114,10 @@ class LRSSettings:
         if n_tokens > self.positions:
             raise SettingsError(
                 f"lrs-transformer: {n_grid} pixels make {n_tokens} tokens; positions is {self.positions}"
+            )
+        if self.pooling == "parts" and self.chunks > n_tokens:
+            raise SettingsError(
+                f"lrs-transformer: {n_tokens} tokens cannot be shared by {self.chunks} parts; set chunks"
             )
         return n_tokens
 
@@ -172,7 +182,8 @@ class LRSTransformer(nn.Module):
     def __init__(self, n_grid: int, settings: LRSSettings | None = None, device: str = "cpu"):
         super().__init__()
         self.settings = settings = settings or LRSSettings()
-        self.n_inputs, self.n_outputs, self.n_tokens = n_grid, settings.width, settings.n_tokens(n_grid)
+        self.n_inputs, self.n_outputs, self.n_tokens = n_grid, settings.embedding_width, settings.n_tokens(n_grid)
+        self.token_width = settings.width
         self.embed = build_linear(settings.token + 1, settings.width, device)
         self.position = nn.Parameter(
             torch.empty(settings.positions, settings.width, dtype=torch.float32, device=device)
@@ -212,7 +223,7 @@ class LRSTransformer(nn.Module):
 
         Returns
         -------
-        Tensor, shape (n, width)
+        Tensor, shape (n, n_outputs)
             NaN in rows with a NaN.
         """
         together = max(1, TOGETHER // (self.n_tokens * self.settings.width))
@@ -228,7 +239,9 @@ class LRSTransformer(nn.Module):
         return self.pooled(self.tokens(flux))
 
     def pooled(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Map output tokens (n, n_tokens, width) to embeddings (n, width)."""
+        """Map output tokens (n, n_tokens, width) to embeddings (n, n_outputs)."""
+        if self.settings.pooling == "parts":
+            return torch.cat([part.mean(dim=1) for part in tokens.tensor_split(self.settings.chunks, dim=1)], dim=1)
         return (tokens if self.settings.pooling == "mean" else tokens[:, 1:]).mean(dim=1)
 
     def tokens(self, flux: torch.Tensor) -> torch.Tensor:
