@@ -168,8 +168,8 @@ def read_encoder(folder: str | Path) -> Encoder:
         )
     if (folder / SET).is_file() and not (folder / CONFIG).exists():
         raise InputError(
-            f"{folder}: is a prepared set, not an encoder; give the name or the folder of an encoder or an alignment in its place, "
-            "and the set as --data"
+            f"{folder}: is a prepared set, not an encoder; give the name or the folder of an encoder or an alignment in its "
+            "place, and the set as --data"
         )
     for name in (CONFIG, WEIGHTS, TRAINED_ON):
         if not (folder / name).exists():
