@@ -23,7 +23,17 @@ from .out.check import (
 from .out.jsons import MOST_JSON, content_hash, read_json
 from .out.stages import TEMPORARY, discard_temporaries, lock_folder, stage
 from .out.swap import NEW, swap
-from .out.written import LIST, describe, keep_owner, locked, new_mark, put_in_place, read_written, write_list
+from .out.written import (
+    LIST,
+    describe,
+    keep_owner,
+    locked,
+    new_mark,
+    put_in_place,
+    read_mark,
+    read_written,
+    write_list,
+)
 
 __all__ = [
     "LIST",
@@ -96,7 +106,8 @@ def atomic_path(path: str | os.PathLike, durable: bool = True, ours: bool = Fals
 def atomic_folder(path: str | os.PathLike, files: Iterable[str] = (), marker: Marker | None = None) -> Iterator[Path]:
     """Give a temporary folder that becomes `path` when the block ends well, and vanishes when it does not.
 
-    What transtar has not made is never deleted: whatever else lay in an older folder at `path` lies in the new one, too.
+    What transtar has not made is never deleted: whatever else lay in an older folder at `path`, or in the folders of `marker`
+    within it, lies in the new one, too.
 
     Parameters
     ----------
@@ -128,7 +139,10 @@ def atomic_folder(path: str | os.PathLike, files: Iterable[str] = (), marker: Ma
         new = folder / NEW
         new.mkdir()
         yield new
-        made = [entry.name for entry in new.iterdir()]
+        within = [
+            f"{name}/{entry.name}" for name in (marker.folders if marker else ()) for entry in _entries(new / name)
+        ]
+        made = [*(entry.name for entry in new.iterdir()), *within]
         new.chmod(0o777 & ~_umask())
         written = {entry.name: [describe(entry)] for entry in new.iterdir() if entry.is_file() and entry.name != LIST}
         if path.exists():
@@ -146,8 +160,12 @@ def _replace_folder(path: Path, folder: Path, made: list[str], files, marker: Ma
     known = read_written(path)
     for name in ("", *made):
         keep_owner(new / name, path / name)
-    # Last, for a change of the owner takes away the bits of a shared folder.
-    new.chmod(path.stat().st_mode & 0o7777)
+    for name in ("", *(marker.folders if marker else ())):
+        if (new / name).is_dir() and (path / name).is_dir():
+            # Last, for a change of the owner takes away the bits of a shared folder.
+            (new / name).chmod((path / name).stat().st_mode & 0o7777)
+            if name:
+                _keep_known(new / name, path / name)
     for entry in path.iterdir():
         if entry.name not in (*goes, LIST):
             if entry.name in known:
@@ -163,6 +181,17 @@ def _replace_folder(path: Path, folder: Path, made: list[str], files, marker: Ma
         if error.errno in _FULL:
             raise
         raise InputError(f"{path}: {error.strerror}") from error
+
+
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _keep_known(new: Path, old: Path) -> None:
+    """Let the list of a new folder have what moves over to it, if that of the old one has it."""
+    written, known = read_written(new), read_written(old)
+    if more := {name: known[name] for name in known if name not in written and os.path.lexists(old / name)}:
+        write_list(new, written | more, read_mark(new))
 
 
 def _sync(path: Path) -> None:

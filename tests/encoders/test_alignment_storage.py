@@ -68,12 +68,16 @@ def test_each_side_is_an_encoder_like_any_other(folder):
 
 def test_saved_again_it_keeps_its_hashes_and_what_else_lies_there(folder):
     (folder / "notes.txt").write_text("mine")
+    (folder / "lrs/notes.txt").write_text("mine")
+    (folder / "xp/plots").mkdir()
+    (folder / "xp/plots/a.png").write_text("mine")
     first = load_alignment(folder)
     again = save_alignment(first, folder)
     assert again.lrs.sha256 == first.lrs.sha256
     save_alignment(tiny_alignment("base", seed=4), folder)
     assert load_alignment(folder).settings.variant == "base"
-    assert (folder / "notes.txt").read_text() == "mine"
+    for name in ("notes.txt", "lrs/notes.txt", "xp/plots/a.png"):
+        assert (folder / name).read_text() == "mine"
     assert not (folder / "crossing.safetensors").exists()
 
 
@@ -88,8 +92,8 @@ def test_what_is_no_alignment_is_not_replaced(tmp_path):
     assert not is_alignment("a\0b")
 
 
-def test_a_replacement_that_is_interrupted_is_told_and_can_be_given_again(folder, monkeypatch):
-    other = tiny_alignment(seed=3)
+def test_a_replacement_that_is_interrupted_leaves_the_alignment_as_it_was(folder, monkeypatch):
+    before, other = load_alignment(folder), tiny_alignment(seed=3)
 
     def interrupted(*given):
         raise KeyboardInterrupt
@@ -98,10 +102,22 @@ def test_a_replacement_that_is_interrupted_is_told_and_can_be_given_again(folder
         patch.setattr(alignment_storage, "_write", interrupted)
         with pytest.raises(KeyboardInterrupt):
             save_alignment(other, folder)
-    with pytest.raises(MismatchError, match=r"another encoder .* than the one that was aligned"):
-        load_alignment(folder)
+    assert load_alignment(folder).lrs.sha256 == before.lrs.sha256
+    assert [path.name for path in folder.parent.iterdir()] == ["aligned"]
     stored = save_alignment(other, folder)
-    assert load_alignment(folder).lrs.sha256 == stored.lrs.sha256
+    assert load_alignment(folder).lrs.sha256 == stored.lrs.sha256 != before.lrs.sha256
+
+
+def test_a_side_that_was_changed_is_not_replaced(folder):
+    (folder / "xp/README.md").write_text("my notes")
+    with pytest.raises(InputError, match=r"xp/README\.md: exists and has been changed since transtar wrote it"):
+        save_alignment(tiny_alignment(seed=3), folder)
+    assert (folder / "xp/README.md").read_text() == "my notes"
+    shutil.rmtree(folder / "xp")
+    (folder / "xp").mkdir()
+    (folder / "xp/notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="xp: exists and is not an encoder"):
+        save_alignment(tiny_alignment(seed=3), folder)
 
 
 def test_another_encoder_in_a_side_is_refused(folder, tmp_path):

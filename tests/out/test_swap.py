@@ -1,15 +1,18 @@
 """A new folder for an old one, killed after every single step: one of them is whole, and the user's things are there."""
 
+import json
 import os
 import shutil
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from transtar.errors import InputError
-from transtar.files import LIST, atomic_folder, files_to_go
+from transtar.files import LIST, Marker, atomic_folder, files_to_go, write_text
 from transtar.out import swap as module
 from transtar.out.stages import TEMPORARY, discard_temporaries
+from transtar.out.written import describe, write_list
 
 OWN = ("one", "two", "both")
 
@@ -126,6 +129,70 @@ def test_where_hard_links_cannot_be(old, monkeypatch):
     monkeypatch.setattr(os, "link", refuse)
     make(old, "two", "both")
     assert without_list(content(old)) == AFTER
+
+
+class TestFoldersWithin:
+    """A folder of ours with one within, which goes with it."""
+
+    INNER = Marker("about", "an inner one", files=("about", "weights"))
+    OUTER = Marker("about", "an outer one", files=("about",), folders={"inner": INNER})
+    USERS = MappingProxyType({"inner/plots/a.png": "mine", "inner/notes": "mine", "notes": "mine"})
+
+    @pytest.fixture
+    def outer(self, request, old):
+        shutil.rmtree(old)
+        self.write(old, "1")
+        (old / "inner/plots").mkdir()
+        for name, text in self.USERS.items():
+            (old / name).write_text(text)
+        return old
+
+    def write(self, path, text):
+        with atomic_folder(path, marker=self.OUTER) as temporary:
+            inner = temporary / "inner"
+            inner.mkdir()
+            (inner / "about").write_text("{}")
+            (inner / "weights").write_text(text)
+            write_list(inner, {name: [describe(inner / name)] for name in ("about", "weights")})
+            (temporary / "about").write_text(json.dumps({"says": text}))
+
+    def expected(self, text):
+        return {"about": json.dumps({"says": text}), "inner/about": "{}", "inner/weights": text} | dict(self.USERS)
+
+    def content(self, path):
+        return {name: text for name, text in content(path).items() if LIST not in name}
+
+    def test_killed_anywhere(self, outer, tmp_path, monkeypatch):
+        keep, step, seen = outer.parent / "keep", 0, set()
+        shutil.copytree(outer, keep)
+        while killed_at(step, monkeypatch, lambda: self.write(outer, "2")):
+            discard_temporaries(outer.parent, "f")
+            whole = self.content(outer)
+            assert whole in (self.expected("1"), self.expected("2")), step
+            seen.add(whole == self.expected("2"))
+            self.write(outer, "2")
+            assert self.content(outer) == self.expected("2")
+            assert sorted(path.name for path in outer.parent.iterdir()) == ["f", "keep"]
+            shutil.rmtree(outer)
+            shutil.copytree(keep, outer)
+            step += 1
+        assert step > 4
+        assert seen == {True, False}
+
+    def test_what_others_of_ours_wrote_there_stays_ours(self, outer):
+        write_text(outer / "inner/table.csv", "1")
+        outer.chmod(0o700)
+        (outer / "inner").chmod(0o750)
+        self.write(outer, "2")
+        assert (outer / "inner").stat().st_mode & 0o777 == 0o750
+        write_text(outer / "inner/table.csv", "2")
+        assert (outer / "inner/table.csv").read_text() == "2"
+
+    def test_what_was_changed_is_not_lost(self, outer):
+        (outer / "inner/weights").write_text("better")
+        with pytest.raises(InputError, match="inner/weights: exists and has been changed since transtar wrote it"):
+            self.write(outer, "2")
+        assert self.content(outer) == self.expected("1") | {"inner/weights": "better"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"name": "../../x", "new": 1, "goes": []}', '{"name": "f", "new": 1}'])

@@ -45,7 +45,10 @@ def _vouched(folder: Path, description: dict) -> Iterator[str]:
     yield from (name for name, noted in description["files"].items() if is_as_noted(folder / name, noted))
 
 
-MARKER = Marker(ALIGNMENT, "an alignment", files=(ALIGNMENT, CROSSING), says={"format": FORMAT}, vouched=_vouched)
+MARKER = Marker(
+    ALIGNMENT, "an alignment", files=(ALIGNMENT, CROSSING), says={"format": FORMAT}, vouched=_vouched,
+    folders=dict.fromkeys(SIDES, ENCODER),
+)  # fmt: skip
 """How such a folder is known."""
 
 
@@ -85,10 +88,7 @@ def check_encoder_out(folder: str | os.PathLike, inputs: Iterable[str | os.PathL
 
 
 def save_alignment(alignment: Alignment, folder: str | os.PathLike, dtype: str = "float16") -> Alignment:
-    """Write an alignment to a folder; one that stood there is replaced.
-
-    A new one appears as a whole. Of one that is replaced the encoders go first: if that is interrupted, what is there is no
-    alignment that can be read, and is written anew by the same call.
+    """Write an alignment to a folder, atomically; one that stood there is replaced as a whole.
 
     Parameters
     ----------
@@ -114,14 +114,9 @@ def save_alignment(alignment: Alignment, folder: str | os.PathLike, dtype: str =
     folder = Path(folder)
     check_alignment_out(folder)
     _check_decoders(alignment)
-    if MARKER.fits(folder):
-        stored = {name: save_encoder(alignment.side(name), folder / name, dtype) for name in SIDES}
-        with atomic_folder(folder, marker=MARKER) as temporary:
-            _write(alignment, stored, temporary)
-    else:
-        with atomic_folder(folder, marker=MARKER) as temporary:
-            stored = {name: save_encoder(alignment.side(name), temporary / name, dtype) for name in SIDES}
-            _write(alignment, stored, temporary)
+    with atomic_folder(folder, marker=MARKER) as temporary:
+        stored = {name: save_encoder(alignment.side(name), temporary / name, dtype) for name in SIDES}
+        _write(alignment, stored, temporary)
     place = folder.resolve()
     lrs, xp = (replace(stored[name], place=str(place / name)) for name in SIDES)
     return replace(alignment, lrs=lrs, xp=xp)

@@ -35,6 +35,9 @@ from .encoder import Encoder
 FORMAT, FORMAT_VERSION = "transtar-encoder", 1
 REMEDY = "fetch the encoder again, or train it again"
 WEIGHTS, CONFIG, CARD = "encoder.safetensors", "config.json", "README.md"
+SET = "set.json"
+"""What describes a prepared set, which is no encoder."""
+
 ALIGNMENT = "alignment.json"
 """What describes a folder of two aligned encoders; see `transtar.encoders.alignment_storage`."""
 
@@ -162,6 +165,11 @@ def read_encoder(folder: str | Path) -> Encoder:
     if (folder / ALIGNMENT).is_file() and not (folder / CONFIG).exists():
         raise InputError(
             f"{folder}: is an alignment of two encoders; name one of them, {folder / 'lrs'} or {folder / 'xp'}"
+        )
+    if (folder / SET).is_file() and not (folder / CONFIG).exists():
+        raise InputError(
+            f"{folder}: is a prepared set, not an encoder; give the name or the folder of an encoder or an alignment in its "
+            "place, and the set as --data"
         )
     for name in (CONFIG, WEIGHTS, TRAINED_ON):
         if not (folder / name).exists():

@@ -40,6 +40,8 @@ class Marker:
         What it must have, whatever it says.
     vouched : callable of a folder and its description
         Names of the files beside an intact description that are as it says.
+    folders : mapping of str to Marker
+        Folders in it that are transtar's, too, and go with it.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Marker:
     says: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     keys: tuple[str, ...] = ()
     vouched: Callable[[Path, dict[str, Any]], Iterable[str]] = lambda folder, description: ()
+    folders: Mapping[str, Marker] = field(default_factory=lambda: MappingProxyType({}))
 
     def recognised(self, folder: Path) -> Written:
         """What is transtar's in a folder without a list, as a copy may be: an intact description, and what it vouches for.
@@ -127,11 +130,16 @@ def files_to_go(folder: Path, made: Iterable[str], patterns: Iterable[str], mark
     ----------
     folder : Path
     made : iterable of str
-        Names of what the new folder has.
+        Names of what the new folder has; of what is in one of the folders of `marker`, as ``FOLDER/NAME``.
     patterns : iterable of str
         Names, or patterns of names, of files that an earlier call may have written.
     marker : Marker, optional
         By which the folder is known where it has no list of what was written, as a copy may have none.
+
+    Returns
+    -------
+    list of str
+        As in `made`.
 
     Raises
     ------
@@ -148,6 +156,9 @@ def files_to_go(folder: Path, made: Iterable[str], patterns: Iterable[str], mark
     for name, entry in entries.items():
         expected = any(fnmatchcase(name, pattern) for pattern in patterns)
         if entry.is_dir() and not entry.is_symlink():
+            if marker is not None and name in marker.folders:
+                goes += _within(entry, made, marker.folders[name])
+                continue
             if name in made or (expected and marker is not None):
                 raise InputError(
                     f"{entry}: is in the way of a file of that name; move it, or choose another name for --out"
@@ -159,6 +170,13 @@ def files_to_go(folder: Path, made: Iterable[str], patterns: Iterable[str], mark
             refuse_foreign(entry, known, listed=listed or marker is None)
             goes.append(name)
     return goes
+
+
+def _within(folder: Path, made: Iterable[str], marker: Marker) -> list[str]:
+    """As `files_to_go`, of a folder within one that is to be replaced."""
+    inside = [name.removeprefix(f"{folder.name}/") for name in made if name.startswith(f"{folder.name}/")]
+    _check_movable(folder)
+    return [f"{folder.name}/{name}" for name in (LIST, *files_to_go(folder, inside, marker.files, marker))]
 
 
 def _check_movable(folder: Path) -> None:

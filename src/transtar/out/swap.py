@@ -16,7 +16,7 @@ import filecmp
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def swap(stage: Path, path: Path, goes: Iterable[str]) -> None:
     path : Path
         What is in it and not in the new folder moves over.
     goes : iterable of str
-        But these files, which are transtar's own.
+        But these files, which are transtar's own; ``FOLDER/NAME`` is one in a folder that is in both.
 
     Raises
     ------
@@ -113,9 +113,9 @@ def settle(stage: Path) -> None:
 def _move_all(old: Path, path: Path, goes: list) -> None:
     moved: list[str] = []
     try:
-        for entry in list(old.iterdir()):
-            if _move_over(entry, path / entry.name, goes):
-                moved.append(entry.name)
+        for name in list(_others(old, path, [str(name) for name in goes])):
+            if _move_over(old / name, path / name):
+                moved.append(name)
     except OSError as error:
         try:
             for name in moved:
@@ -133,6 +133,16 @@ def _move_all(old: Path, path: Path, goes: list) -> None:
         ) from error
 
 
+def _others(old: Path, path: Path, goes: list[str]) -> Iterator[str]:
+    """What is not transtar's own, by its place in the folder; of a folder in both that is partly transtar's, entry by entry."""
+    for entry in old.iterdir():
+        inside = [name.removeprefix(f"{entry.name}/") for name in goes if name.startswith(f"{entry.name}/")]
+        if inside and all(one.is_dir() and not one.is_symlink() for one in (entry, path / entry.name)):
+            yield from (f"{entry.name}/{name}" for name in _others(entry, path / entry.name, inside))
+        elif entry.name not in goes:
+            yield entry.name
+
+
 def _put_back(old: Path, path: Path) -> None:
     """The old folder in its place again, and the new one back in the temporary folder."""
     if not _exchange(old, path):
@@ -145,10 +155,8 @@ def _put_back(old: Path, path: Path) -> None:
             raise
 
 
-def _move_over(entry: Path, place: Path, goes: list) -> bool:
+def _move_over(entry: Path, place: Path) -> bool:
     """Whether something was moved: not what is in both folders already, as the same file or as a copy of it."""
-    if entry.name in goes:
-        return False
     if not os.path.lexists(place):
         entry.rename(place)
         return True

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import MismatchError, SettingsError, check_keys, shown
 from ..files import content_hash
-from ..grids import GRIDS, Grid, LogGrid, get_grid, points_hash
+from ..grids import GRIDS, XP, Grid, LogGrid, get_grid, points_hash
 from ..quality import Quality, take_thresholds
 from ..spectra import FRAMES
 from ..telling import tell
@@ -217,7 +217,13 @@ def require_same(first: Preprocessing | None, first_name: str, second: Preproces
     one, other = first.to_dict(), second.to_dict()
     differing = [f"{name} is {one[name]} against {other.get(name)}" for name in one if one[name] != other.get(name)]
     if differing:
+        remedy = "prepare the spectra again with the settings of the model (--preprocessing MODEL)"
+        if (first.grid == XP.name) != (second.grid == XP.name):
+            kinds = [
+                f"{name} is for {'Gaia XP spectra' if settings.grid == XP.name else 'spectra'} on the grid '{settings.grid}'"
+                for name, settings in ((first_name, first), (second_name, second))
+            ]
+            remedy = f"{', '.join(kinds)}: other settings do not make one of the other; give both of one kind"
         raise MismatchError(
-            f"{first_name} and {second_name} were preprocessed differently: {'; '.join(differing)}; "
-            "prepare the spectra again with the settings of the model (--preprocessing MODEL)"
+            f"{first_name} and {second_name} were preprocessed differently: {'; '.join(differing)}; {remedy}"
         )

@@ -7,28 +7,21 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..catalog.trained import trained_on
 from ..datasets import add_input, describe_set, input_names, read_set
 from ..datasets.gathering import embed
 from ..datasets.inputs import input_parts
-from ..datasets.star_pairs import gaia_ids_of
 from ..encoders import Encoder, OutsideEncoder, encoder_names, note_of
-from ..errors import InputError, SettingsError, check_keys, shown
+from ..errors import SettingsError, check_keys, shown
 from ..files import content_hash
 from ..models import Estimator
 from .by_input import FLUX, OTHERS
 from .encoder_kinds import check_all_keys, check_encoder, encoder_for
 from .encoder_recipe import Say, encoder_of
-from .rows import rows_of_split
 from .spec import Study
 from .study_encoder import PCA, RANDOM
-from .study_files import locate, set_folder
+from .study_files import set_folder
 from .trained_encoders import NETWORKS, check_spectra
-
-GAIA = "gaia-xp"
-"""Survey whose spectra have Gaia's identifiers."""
+from .unseen_judges import refuse_judges
 
 
 @dataclass(frozen=True)
@@ -183,45 +176,13 @@ def embed_sets(study: Study, out: Path, content: Callable[[Path], str], say: Say
                 keys[part] = content_hash([_computed(folder, part, say) for folder in (source, target)])
                 continue
             encoder = encoder_for(part, study, source, out, content, say)
-            _refuse_judges(encoder, part, study, target, out, say)
+            refuse_judges(encoder, part, study, source, target, out, say)
             kept[part] = f"{part}-{encoder.sha256[:16]}"
             keys[part] = encoder.sha256
             for folder in (source, target):
                 _embed(folder, kept[part], encoder, say)
         made[source] = Parts(kept, keys)
     return made
-
-
-def _refuse_judges(
-    encoder: Encoder | OutsideEncoder, part: str, study: Study, target: Path, out: Path, say: Say
-) -> None:
-    """Refuse an encoder that has seen stars that the study judges on, in spectra of their survey or of Gaia."""
-    if not encoder.trained_on:
-        return
-    prepared = read_set(target)
-    _, judged = rows_of_split(prepared, study.split, study.seeds[0], len(study.seeds))
-    columns = {name: prepared.columns[name][judged] for name in ("survey", "id", "file")}
-    seen = int(trained_on(columns, [encoder.trained_on]).sum())
-    by_gaia = np.unique(encoder.trained_on["id"][encoder.trained_on["survey"] == GAIA])
-    if len(by_gaia):
-        seen = max(seen, _seen_by_gaia(by_gaia, part, columns, study, out, say))
-    if seen:
-        raise InputError(
-            f"study, encoders.{part}: has seen {seen} of the {len(judged)} stars of {prepared.survey} that the study judges "
-            "on; take another encoder"
-        )
-
-
-def _seen_by_gaia(
-    seen: np.ndarray, part: str, columns: dict[str, np.ndarray], study: Study, out: Path, say: Say
-) -> int:
-    """How many of the judged stars are among those of XP spectra; 0, and a line, where no table has both identifiers."""
-    try:
-        known = gaia_ids_of(columns, locate(study.target.labels, study, out), study.target.columns)
-    except InputError as error:
-        say(f"study, encoders.{part}: whether it has seen XP spectra of stars that are judged on is not known: {error}")
-        return 0
-    return int(np.isin(known[known >= 0], seen).sum())
 
 
 def _embed(folder: Path, name: str, encoder: Encoder | OutsideEncoder, say: Say) -> None:

@@ -37,11 +37,15 @@ def test_a_kill_between_the_two_files_leaves_the_one_before(tmp_path):
 
 
 def test_a_full_disk_leaves_the_one_before(tmp_path, monkeypatch):
-    save_checkpoint(tmp_path, 3, KEPT, TENSORS)
-
     def full(tensors, path):
         raise safetensors.SafetensorError("No space left on device")
 
+    with monkeypatch.context() as patch:
+        patch.setattr("safetensors.torch.save_file", full)
+        with pytest.raises(TranstarError, match=r"not written .*No space left.* there is no checkpoint before it"):
+            save_checkpoint(tmp_path, 3, KEPT, TENSORS)
+    assert load_checkpoint(tmp_path, expected) is None
+    save_checkpoint(tmp_path, 3, KEPT, TENSORS)
     monkeypatch.setattr("safetensors.torch.save_file", full)
     with pytest.raises(TranstarError, match=r"not written .*No space left.* the checkpoint before stays"):
         save_checkpoint(tmp_path, 5, KEPT, TENSORS)

@@ -45,7 +45,7 @@ def save_checkpoint(folder: Path, step: int, state: Mapping[str, Any], tensors: 
     Raises
     ------
     TranstarError
-        If the disk is full; the checkpoint before stays.
+        If the disk is full; the checkpoint before stays, if there is one.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -55,7 +55,8 @@ def save_checkpoint(folder: Path, step: int, state: Mapping[str, Any], tensors: 
         try:
             save_file({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}, temporary)
         except SafetensorError as error:
-            raise TranstarError(f"{folder / name}: not written ({said(error)}); the checkpoint before stays") from error
+            before = "the checkpoint before stays" if (folder / STATE).is_file() else "there is no checkpoint before it"
+            raise TranstarError(f"{folder / name}: not written ({said(error)}); {before}") from error
     content = {"step": step, "file": name, "sha256_of_file": file_hash(folder / name), "state": dict(state)}
     write_json(folder / STATE, sealed(content), ours=True)
     for path in folder.glob(TENSORS):
