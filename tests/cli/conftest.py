@@ -41,16 +41,24 @@ TINY = ("lamost=150", "common=120", "edr=80", "miles=5", "xp_continuous=0")
 
 @pytest.fixture(scope="session")
 def tiny_universe(tmp_path_factory):
-    """Put the universe of `TINY` into a folder; it is made once for all processes of a run, tests/cli/test_quickstart.py has
-    a study make its own."""
+    """Put the universe of `TINY`, with further settings, into a folder; each is made once for all processes of a run,
+    tests/cli/test_quickstart.py has a study make its own."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    whole = base / "tiny-universe"
-    with open(base / "tiny-universe.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        # What is complete already is left alone.
-        assert main(["simulate", "--scale", "small", "--set", *TINY, "--seed", "0", "--out", str(whole)]) == 0
-    return lambda folder: shutil.copytree(whole, folder, copy_function=os.link)
+
+    def put(folder, *further):
+        name = "-".join(["tiny-universe", *further])
+        with open(base / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # What is complete already is left alone.
+            settings = [*TINY, *further]
+            assert (
+                main(["simulate", "--scale", "small", "--set", *settings, "--seed", "0", "--out", str(base / name)])
+                == 0
+            )
+        shutil.copytree(base / name, folder, copy_function=os.link)
+
+    return put
 
 
 @pytest.fixture

@@ -8,18 +8,28 @@ import pyarrow.parquet as pq
 import pytest
 
 from transtar.cli import main
+from transtar.datasets import read_set
+from transtar.encoders import load_encoder
 
 FIGURES = ("2", "3", "4", "5", "a1", "a2", "a3", "a4", "a5", "b6", "d7", "d8")
 TABLES = ("table-1", "table-a1", "table-a2")
+
+CHOSEN = ("--scale", "tiny", "--set", "inputs=flux,embed-split,embed-desi")
+"""Between them these need every kind of encoder that the study has."""
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, tiny_universe):
     """Folder of a study that ran to its end."""
     out = tmp_path_factory.mktemp("paper")
-    tiny_universe(out / "universe")
-    assert main(["study", "paper", "--scale", "tiny", "--workers", "1", "--out", str(out)]) == 0
+    tiny_universe(out / "universe", "xp_lamost=true")
+    assert main(["study", "paper", *CHOSEN, "--workers", "1", "--out", str(out)]) == 0
     return out
+
+
+def gaia(star):
+    """Number of a Gaia identifier."""
+    return int(star.rpartition(" ")[2])
 
 
 def results(out, **wanted):
@@ -28,7 +38,7 @@ def results(out, **wanted):
 
 
 def test_every_table_and_figure_is_there(finished):
-    names = [f"figure-{number}" for number in FIGURES] + ["response", "teff-matched"]
+    names = [f"figure-{number}" for number in FIGURES] + ["response", "teff-matched", "figure-3-inputs", "inputs-feh"]
     for path in [finished / "figures" / f"{name}.{kind}" for name in names for kind in ("pdf", "png")]:
         assert path.stat().st_size > 3000, path
     for path in [finished / "tables" / f"{name}.{kind}" for name in TABLES for kind in ("csv", "tex", "html")]:
@@ -47,6 +57,51 @@ def test_results_hold_every_experiment(finished):
     assert int(own[0]["n_test"]) > int(
         results(finished, variant="default", strategy="zero-shot", regime="poor")[0]["n_test"]
     )
+
+
+def test_inputs_are_tried_in_every_size_and_no_other_experiment(finished):
+    inputs = {"flux", "embed-split", "embed-desi"}
+    for name in ("table-1", "table-a1"):
+        with (finished / "tables" / f"{name}.csv").open(newline="") as file:
+            shown = {row["input" if name == "table-1" else "row"] for row in csv.DictReader(file)}
+        assert shown - {"scratch"} == inputs, name
+    by_variant = {}
+    for row in results(finished):
+        by_variant.setdefault(row["variant"], set()).add(row["input"])
+    assert by_variant["default"] == by_variant["sizes"] == by_variant["chosen"] == inputs
+    assert all(by_variant[name] == {"flux"} for name in ("hidden-2", "rank-1", "rate-0.001", "teff-matched"))
+    # The plane has the same stars by each, and other labels.
+    plane = pq.read_table(finished / "stars" / "plane.parquet").to_pylist()
+    feh = {name: [] for name in inputs}
+    for row in plane:
+        if (row["strategy"], row["variant"]) == ("residual", "default"):
+            feh[row["input"]].append(row["feh"])
+    assert {len(values) for values in feh.values()} == {75}
+    assert len({sum(values) for values in feh.values()}) == 3
+
+
+def test_no_encoder_has_seen_a_test_star(finished):
+    """Neither in a spectrum of DESI, nor of LAMOST, nor of Gaia."""
+    (target,) = (one for one in map(read_set, (finished / "sets").glob("desi-*")) if one.labels)
+    judged = {gaia(star) for star in target.columns["star"][target.columns["split"] == "test"]}
+    assert len(judged) == 82
+    with (finished / "universe" / "lamost" / "labels.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["gaia_source_id"]]
+    of_lamost = {int(row["obsid"]): int(row["gaia_source_id"]) for row in rows}
+    surveys = {}
+    for path in (finished / "encoders").glob("*[!g]"):
+        seen = load_encoder(path / "lrs" if (path / "lrs").is_dir() else path).trained_on
+        rows = list(zip(seen["survey"].tolist(), seen["id"].tolist(), seen["star"].tolist(), strict=True))
+        stars = {of_lamost[id] if survey == "lamost" else gaia(star) for survey, id, star in rows}
+        assert len(stars) > 90, path
+        assert not stars & judged, path
+        surveys[path.name.rpartition("-")[0]] = {survey for survey, _, _ in rows}
+    assert surveys == {
+        "embed": {"lamost"},
+        "embed-xp": {"gaia-xp"},
+        "embed-split": {"lamost", "gaia-xp"},
+        "embed-desi": {"desi"},
+    }
 
 
 def test_stars_of_figure_a1_are_those_not_learnt_from(finished):
@@ -71,7 +126,7 @@ def test_report_says_who_wins_and_what_is_not_significant(finished):
     assert "Which strategy, where" in text
     assert "has the highest R2" in text
     assert "One seed only" in text
-    assert "not tested" in text
+    assert "has learnt from DESI spectra alone" in text
     assert "all of them cooler than the coolest of the former" in text
     assert (
         text.index("Which strategy, where") < text.index("The paper&#39;s tables") < text.index("Metal-poor, or cool?")
@@ -85,7 +140,7 @@ def test_a_finished_study_trains_nothing(finished, monkeypatch):
     monkeypatch.setattr("transtar.studies.run.train_jobs", lambda jobs, runs, workers: handed.extend(jobs) or {})
     monkeypatch.setattr("transtar.studies.rows.load_estimator", lambda *arguments: pytest.fail("a model was opened"))
     monkeypatch.setattr("transtar.studies.run.draw", lambda studies, out, say: drawn.append(out) or out / "report.html")
-    assert main(["study", "paper", "--scale", "tiny", "--workers", "1", "--out", str(finished)]) == 0
+    assert main(["study", "paper", *CHOSEN, "--workers", "1", "--out", str(finished)]) == 0
     assert (handed, drawn) == ([], [finished])
     assert (finished / "results.csv").read_bytes() == before
 
@@ -99,7 +154,7 @@ def test_redrawing_trains_nothing_and_gives_the_same(finished, monkeypatch):
     monkeypatch.setattr("transtar.studies.run.train_jobs", lambda jobs, runs, workers: handed.extend(jobs) or {})
     for name in ("transtar.studies.rows.load_estimator", "transtar.studies.explaining.load_estimator"):
         monkeypatch.setattr(name, lambda *arguments: pytest.fail("a model was opened"))
-    assert main(["study", "paper", "--scale", "tiny", "--workers", "1", "--out", str(finished)]) == 0
+    assert main(["study", "paper", *CHOSEN, "--workers", "1", "--out", str(finished)]) == 0
     assert handed == []
     assert ((finished / "results.csv").read_bytes(), (finished / "tables" / "table-1.csv").read_bytes()) == before
     assert (finished / "figures" / "figure-5.png").is_file()
@@ -114,7 +169,7 @@ def test_a_run_that_is_lost_is_handed_in_again(finished, monkeypatch):
     monkeypatch.setattr("transtar.studies.run.train_jobs", lambda jobs, runs, workers: handed.extend(jobs) or {})
     monkeypatch.setattr("transtar.studies.run.collect", lambda studies, jobs, out, say: None)
     monkeypatch.setattr("transtar.studies.run.draw", lambda studies, out, say: out / "report.html")
-    assert main(["study", "paper", "--scale", "tiny", "--workers", "1", "--out", str(finished)]) == 0
+    assert main(["study", "paper", *CHOSEN, "--workers", "1", "--out", str(finished)]) == 0
     lost.write_bytes(kept)
     assert [job.key for job in handed] == [lost.stem]
 
@@ -131,13 +186,14 @@ def test_results_and_record_are_enough_to_draw_all_that_is_a_function_of_scores(
     for name in ("results.csv", "study.json"):
         shutil.copy(finished / name, tmp_path)
     shutil.copytree(finished / "settings", tmp_path / "settings")
-    assert main(["study", "paper", "--scale", "tiny", "--out", str(tmp_path), "--redraw"]) == 0
+    assert main(["study", "paper", *CHOSEN, "--out", str(tmp_path), "--redraw"]) == 0
     said = capsys.readouterr().err
     whole = {path.name: path.read_bytes() for path in (finished / "tables").glob("[!.]*")}
     drawn = {path.name: path.read_bytes() for path in (tmp_path / "tables").glob("[!.]*")}
-    assert drawn == {name: content for name, content in whole.items() if not name.startswith("teff-matched")}
+    by_star = ("teff-matched.", "inputs-feh.", "inputs-alphafe.")
+    assert drawn == {name: content for name, content in whole.items() if not name.startswith(by_star)}
     figures = {path.stem for path in (tmp_path / "figures").glob("*.png")}
-    assert figures == {"figure-4", "figure-a3", "kinds-feh", "kinds-alphafe"}
+    assert figures == {"figure-4", "figure-a3", "kinds-feh", "kinds-alphafe", "inputs-feh", "inputs-alphafe"}
     for name in figures:
         png = f"figures/{name}.png"
         assert (tmp_path / png).read_bytes() == (finished / png).read_bytes()

@@ -200,8 +200,8 @@ def test_what_cannot_be_is_refused_before_anything_is_read(folder, tmp_path, mon
     )
     refused("frame", MismatchError, inputs=["mine"], encoders=mine, preprocessing={"frame": "observed"})
     refused(
-        "of networks of the flux alone are plane; let flux", inputs=["pca"], models={"feh": ["feh"], "alphafe": ["alphafe"]},
-        plane=MINIMAL["source"] | {"reference": "r"},
+        "of networks of the flux alone are experiments and explain; let flux", inputs=["pca"], sizes=[5],
+        experiments={"sizes": [5]}, explain={"model": "feh"},
     )  # fmt: skip
     refused(
         "mock-feh takes the input 'flux', networks of the study pca",

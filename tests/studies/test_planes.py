@@ -1,5 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from transtar.errors import InputError, TooFew
@@ -65,12 +69,12 @@ def test_what_is_kept_of_a_plane_comes_back_as_it_was(tmp_path):
     runs = {("zero-shot", 0, 0): stars, ("lora", 24, 1): {"alphafe": rng.normal(size=30)}}
     default = PlaneLabels(runs, rng.normal(size=(30, 2)), None, sequences(20, rng))
     other = PlaneLabels({("scratch", 24, 0): stars}, None, None, default.reference)
+    embedded = replace(default, runs={("lora", 24, 1): {name: values + 1 for name, values in stars.items()}})
     path = tmp_path / "plane.parquet"
     write_stars(
-        [table for name, plane in (("default", default), ("rate-0.1", other)) for table in _to_tables(name, plane)],
-        path,
+        list(_to_tables({"flux": {"default": default, "rate-0.1": other}, "embed": {"default": embedded}})), path
     )
-    back = read_planes(path)
+    back = read_planes(path, "flux")
     assert list(back) == ["default", "rate-0.1"]
     assert list(back["default"].runs) == list(runs)
     for run, labels in runs.items():
@@ -82,10 +86,21 @@ def test_what_is_kept_of_a_plane_comes_back_as_it_was(tmp_path):
     np.testing.assert_array_equal(back["rate-0.1"].reference, default.reference)
     assert back["default"].stars(("zero-shot", 0, 0), ("lora", 24, 1)).shape == (30, 2)
     assert back["default"].stars(("lora", 24, 1), ("lora", 24, 1)) is None
-    assert read_planes(tmp_path / "none.parquet") is None
+    # Networks of another input have the same truth and reference.
+    further = read_planes(path, "embed")
+    assert list(further) == ["default"]
+    assert list(further["default"].runs) == [("lora", 24, 1)]
+    np.testing.assert_array_equal(further["default"].runs["lora", 24, 1]["feh"], stars["feh"] + 1)
+    np.testing.assert_array_equal(further["default"].truth, default.truth)
+    assert read_planes(path, "through") is None
+    assert read_planes(tmp_path / "none.parquet", "flux") is None
+    # In files of older versions all are of the flux.
+    write_stars([pq.read_table(path).filter(pc.field("input") != "embed").drop_columns(["input"])], path)
+    assert list(read_planes(path, "flux")["default"].runs) == list(runs)
+    assert read_planes(path, "embed") is None
     write_stars([pa.table({"a": [1]})], path)
     with pytest.raises(InputError, match="not a table of a plane"):
-        read_planes(path)
+        read_planes(path, "flux")
 
 
 def test_discrepancies_come_back_typed_and_damage_is_told(tmp_path):
@@ -109,7 +124,7 @@ def test_a_plane_of_too_few_stars_leaves_no_older_one_behind(tmp_path, monkeypat
     few = PlaneLabels({("zero-shot", 0, 0): labels}, None, None, sequences(3, rng))
     enough = PlaneLabels({("zero-shot", 0, 0): labels}, None, None, sequences(30, rng))
     for made in (enough, few):
-        monkeypatch.setattr(planes, "plane_labels", lambda study, jobs, out, made=made: {"default": made})
+        monkeypatch.setattr(planes, "plane_labels", lambda study, jobs, out, made=made: {"flux": {"default": made}})
         if made is few:
             with pytest.raises(TooFew, match="halves of 3 stars cannot be compared"):
                 collect_plane(None, [], tmp_path, tmp_path / "stars")

@@ -88,18 +88,18 @@ def collect(studies: Mapping[str, Study], jobs: list[Job], out: Path, say: Say =
     write_stars([*tables, *(to_table(one, target) for one in further)], out / PREDICTIONS)
     scores = [row for one in predictions for row in _scores(one)]
     write_results([*scores, *_chosen(study, scores)], out / RESULTS)
-    # What follows is of networks of the flux, whatever others there are.
+    experiments = experiment_studies(study)
+    of_plane = [job for job in jobs if job.variant in ("default", *experiments) and _on_plane(study, job)]
+    # What follows is of networks of the flux, whatever others there are, but for the plane.
     jobs = [job for job in jobs if job.input == FLUX] or jobs
     of_study = [job for job in jobs if job.variant == "default"]
-    experiments = experiment_studies(study)
-    with_experiments = [job for job in jobs if job.variant in ("default", *experiments)]
     _collect_rest(studies, jobs, sets, out)
     _collect_splits(jobs, target, out)
     if study.plane is not None:
-        unless_few("plane", lambda: collect_plane(study, with_experiments, out, out / STARS))
+        unless_few("plane", lambda: collect_plane(study, of_plane, out, out / STARS))
         if study.subset is not None and (stricter := of_subset_plane(study)) is not None:
             ending = study.subset.name
-            unless_few(f"plane {ending}", lambda: collect_plane(stricter, with_experiments, out, out / STARS, ending))
+            unless_few(f"plane {ending}", lambda: collect_plane(stricter, of_plane, out, out / STARS, ending))
     nothing = (None, None)
     element, element_stars = (
         nothing if study.element is None else unless_few("element", lambda: compare_element(study, out), nothing)
@@ -119,6 +119,12 @@ def collect(studies: Mapping[str, Study], jobs: list[Job], out: Path, say: Say =
         if variant not in experiments:
             text = yaml.safe_dump(asdict(deviation), sort_keys=False, width=110)
             write_text(out / SETTINGS / f"{variant}.yaml", text)
+
+
+def _on_plane(study: Study, job: Job) -> bool:
+    """Whether a run is kept for the plane: all by the first input, of others what figures show, zero-shot and the adapters."""
+    shown = ("pretrain", *adapters(study, max(study.sizes, default=0)).values())
+    return job.input == study.inputs[0] or (job.variant == "default" and job.strategy in shown)
 
 
 def _predictions(

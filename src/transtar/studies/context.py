@@ -58,7 +58,7 @@ class Context:
     lines: list[str] = field(default_factory=list)
     missing: dict[str, list[str]] = field(default_factory=dict)
     few: dict[str, str] = field(default_factory=dict)
-    _planes: dict[str, dict[str, PlaneLabels] | None] = field(default_factory=dict, repr=False)
+    _planes: dict[tuple[str, str], dict[str, PlaneLabels] | None] = field(default_factory=dict, repr=False)
 
     @property
     def study(self) -> Study:
@@ -103,22 +103,25 @@ class Context:
         """Stars to learn from and to be judged on, of both splits; None if they are not on disk."""
         return read_stars(self.out / STARS / SPLITS)
 
-    def planes(self, subset: str = "") -> dict[str, PlaneLabels] | None:
-        """Labels of the stars of the plane.
+    def planes(self, subset: str = "", input: str = "") -> dict[str, PlaneLabels] | None:
+        """Labels of the stars of the plane by networks of one input.
 
         Parameters
         ----------
         subset : str
             Name of a subset of them; all if empty.
+        input : str
+            By default the first.
 
         Returns
         -------
         dict of str to PlaneLabels, or None
             By variant; None if they are not on disk.
         """
-        if subset not in self._planes:
-            self._planes[subset] = read_planes(self.out / STARS / f"{with_ending('plane', subset)}.parquet")
-        return self._planes[subset]
+        key = subset, input or self.input
+        if key not in self._planes:
+            self._planes[key] = read_planes(self.out / STARS / f"{with_ending('plane', subset)}.parquet", key[1])
+        return self._planes[key]
 
     def mmd(self, subset: str = "") -> list[dict[str, Any]]:
         """Discrepancies between planes.

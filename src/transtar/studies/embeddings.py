@@ -91,7 +91,7 @@ def check_encoders(study: Study, where: str) -> None:
 
 def of_flux_alone(study: Study) -> list[str]:
     """Parts of a study that are of networks of the flux, whatever other inputs there are."""
-    return [name for name in ("plane", "experiments", "explain") if getattr(study, name) is not None]
+    return [name for name in ("experiments", "explain") if getattr(study, name) is not None]
 
 
 def check_encoder_spectra(study: Study, out: Path) -> None:
@@ -165,6 +165,7 @@ def embed_sets(study: Study, out: Path, content: Callable[[Path], str], say: Say
         if alone := of_flux_alone(study):
             say(f"{', '.join(alone)}: of networks of the flux alone, but that 'sizes' has all inputs")
     target = set_folder(study.target, study, out)
+    plane = [] if study.plane is None else [set_folder(study.plane, study, out)]
     sources = [set_folder(study.sources.get(model, study.source), study, out) for model in study.models]
     made = {}
     for source in dict.fromkeys(sources):
@@ -173,25 +174,25 @@ def embed_sets(study: Study, out: Path, content: Callable[[Path], str], say: Say
             given = encoder_of(study, part)
             if given is None:
                 kept[part] = part
-                keys[part] = content_hash([_computed(folder, part, say) for folder in (source, target)])
+                keys[part] = content_hash([_computed(folder, part, say) for folder in (source, target, *plane)])
                 continue
             encoder = encoder_for(part, study, source, out, content, say)
             refuse_judges(encoder, part, study, source, target, out, say)
             kept[part] = f"{part}-{encoder.sha256[:16]}"
             keys[part] = encoder.sha256
-            for folder in (source, target):
-                _embed(folder, kept[part], encoder, say)
+            for folder in (source, target, *plane):
+                _embed(folder, part, kept[part], encoder, say)
         made[source] = Parts(kept, keys)
     return made
 
 
-def _embed(folder: Path, name: str, encoder: Encoder | OutsideEncoder, say: Say) -> None:
+def _embed(folder: Path, part: str, name: str, encoder: Encoder | OutsideEncoder, say: Say) -> None:
     """Put embeddings into a set under a name that has their hash, for one set may serve encoders of equal names."""
     noted = describe_set(folder).get("inputs", {}).get(name)
     if noted is not None and noted["provenance"].get("encoder", {}).get("sha256") == encoder.sha256:
         return
     prepared = read_set(folder)
-    say(f"embedding {len(prepared)} spectra of {prepared.survey} by '{encoder.name}'")
+    say(f"embedding {len(prepared)} spectra of {prepared.survey} by '{part}'")
     provenance = {"encoder": note_of(encoder), "preprocessing_hash": prepared.preprocessing.hash}
     add_input(folder, name, embed(encoder, prepared.grid_spectra(), prepared.preprocessing), provenance)
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..datasets import PreparedSet, read_set, usable
 from ..errors import InputError, TooFew
 from ..evaluate import GAMMA, GAMMAS, Discrepancy, halves_floor, select, squared_mmds
 from ..files import write_text
 from ..labels import read_labels
+from .by_input import FLUX
 from .job import Job
 from .pipeline import PIPELINE, read_table, rows_of
 from .predictions import read_stars, write_stars
@@ -39,10 +41,13 @@ COLUMNS = {
 
 DEFAULT = "default"
 
+ANY = ""
+"""Stands for the input where labels are of no network: true ones, the pipeline's, the reference."""
+
 
 @dataclass(frozen=True, eq=False)
 class PlaneLabels:
-    """Labels of the n stars of a plane by everything that labelled them, and those of the reference.
+    """Labels of the n stars of a plane by everything that labelled them from one input, and those of the reference.
 
     Parameters
     ----------
@@ -82,7 +87,7 @@ def with_ending(file: str, name: str) -> str:
 
 
 def collect_plane(study: Study, jobs: Iterable[Job], out: Path, stars: Path, name: str = "") -> None:
-    """Write what every run says of the stars of a plane, and how far that is from the reference.
+    """Write what every run says of the stars of a plane, and how far those of the study's first input are from the reference.
 
     Parameters
     ----------
@@ -103,41 +108,43 @@ def collect_plane(study: Study, jobs: Iterable[Job], out: Path, stars: Path, nam
     """
     file, scores = stars / f"{with_ending('plane', name)}.parquet", out / f"{with_ending('mmd', name)}.csv"
     try:
-        planes = plane_labels(study, jobs, out)
-        default = planes[DEFAULT]
+        of_inputs = plane_labels(study, jobs, out)
+        default = next(iter(of_inputs.values()))[DEFAULT]
         rows = list(_rows(list(default.planes()), default.reference))
     except TooFew:
         for path in (file, scores):
             path.unlink(missing_ok=True)
         raise
-    write_stars([table for variant, plane in planes.items() for table in _to_tables(variant, plane)], file)
+    write_stars(list(_to_tables(of_inputs)), file)
     _write_mmd(rows, scores)
 
 
-def _to_tables(variant: str, plane: PlaneLabels) -> Iterator[pa.Table]:
-    """Rows of plane.parquet of one variant; the default's have truth, pipeline and reference, too."""
-    for run, labels in plane.runs.items():
-        yield _to_table(variant, run, [labels.get(label) for label in AXES])
-    others = {TRUE: plane.truth, PIPELINE: plane.pipeline, REFERENCE: plane.reference}
-    for name, stars in others.items():
-        if variant == DEFAULT and stars is not None:
-            yield _to_table(variant, (name, 0, 0), list(stars.T))
+def _to_tables(of_inputs: Mapping[str, Mapping[str, PlaneLabels]]) -> Iterator[pa.Table]:
+    """Rows of plane.parquet; truth, pipeline and reference, which are the same for all, come once."""
+    for input, planes in of_inputs.items():
+        for variant, plane in planes.items():
+            for run, labels in plane.runs.items():
+                yield _to_table(input, variant, run, [labels.get(label) for label in AXES])
+    plane = next(iter(of_inputs.values()))[DEFAULT]
+    for name, stars in {TRUE: plane.truth, PIPELINE: plane.pipeline, REFERENCE: plane.reference}.items():
+        if stars is not None:
+            yield _to_table(ANY, DEFAULT, (name, 0, 0), list(stars.T))
 
 
-def _to_table(variant: str, run: tuple[str, int, int], labels: list[np.ndarray | None]) -> pa.Table:
+def _to_table(input: str, variant: str, run: tuple[str, int, int], labels: list[np.ndarray | None]) -> pa.Table:
     n = next(len(values) for values in labels if values is not None)
     strategy, size, seed = run
     text = {
         name: pa.repeat(pa.scalar(value, pa.string()), n)
-        for name, value in (("variant", variant), ("strategy", strategy))
+        for name, value in (("input", input), ("variant", variant), ("strategy", strategy))
     }
     whole = {name: np.full(n, value, np.int64) for name, value in (("n_finetune", size), ("seed", seed))}
     columns = [pa.nulls(n, pa.float64()) if values is None else pa.array(values, pa.float64()) for values in labels]
     return pa.table({**text, **whole, **dict(zip(AXES, columns, strict=True))})
 
 
-def read_planes(path: Path) -> dict[str, PlaneLabels] | None:
-    """Read what `collect_plane` wrote, by variant; None where there is no such file.
+def read_planes(path: Path, input: str) -> dict[str, PlaneLabels] | None:
+    """Read what `collect_plane` wrote of networks of one input, by variant; None where there is no such file, or none of them.
 
     Raises
     ------
@@ -148,6 +155,11 @@ def read_planes(path: Path) -> dict[str, PlaneLabels] | None:
     if table is None:
         return None
     try:
+        if "input" in table.column_names:
+            table = table.filter(pc.is_in(table["input"], pa.array([input, ANY])))
+        elif input != FLUX:
+            # Of an older version, where all planes were of networks of the flux.
+            return None
         grouped = table.group_by(["variant", "strategy", "n_finetune", "seed"], use_threads=False)
         counts = grouped.aggregate([([], "count_all")]).to_pylist()
         runs: dict[str, dict[tuple, dict[str, np.ndarray]]] = {}
@@ -162,15 +174,16 @@ def read_planes(path: Path) -> dict[str, PlaneLabels] | None:
         assert reference is not None
     except (KeyError, TypeError, AssertionError, pa.ArrowException) as error:
         raise InputError(f"{path}: not a table of a plane ({error}); delete it and run the study again") from None
-    return {variant: PlaneLabels(labels, truth, pipeline, reference) for variant, labels in runs.items()}
+    planes = {variant: PlaneLabels(labels, truth, pipeline, reference) for variant, labels in runs.items()}
+    return planes if any(plane.runs for plane in planes.values()) else None
 
 
 def _both_of(labels: dict[str, np.ndarray]) -> np.ndarray | None:
     return np.stack([labels[name] for name in AXES], axis=1) if labels else None
 
 
-def plane_labels(study: Study, jobs: Iterable[Job], out: Path) -> dict[str, PlaneLabels]:
-    """What runs of a study and of its experiments, all done, say of the stars of its plane, by variant.
+def plane_labels(study: Study, jobs: Iterable[Job], out: Path) -> dict[str, dict[str, PlaneLabels]]:
+    """What runs of a study and of its experiments, all done, say of the stars of its plane, by input and by variant.
 
     Raises
     ------
@@ -180,15 +193,19 @@ def plane_labels(study: Study, jobs: Iterable[Job], out: Path) -> dict[str, Plan
     jobs = [job for job in jobs if job.plane]
     prepared = read_set(jobs[0].plane)
     chosen, truth, pipeline, reference = plane_tables(study, prepared, out)
-    runs: dict[str, dict[tuple, dict[str, np.ndarray]]] = {}
+    runs: dict[str, dict[str, dict[tuple, dict[str, np.ndarray]]]] = {}
     for job in jobs:
         predicted = read_plane(job, out / "runs")
         key = ("zero-shot" if job.strategy == "pretrain" else job.strategy, job.n_finetune, job.seed)
         for label in job.labels:
             values = np.full(len(prepared), np.nan)
             values[predicted["row"]] = predicted[label]
-            runs.setdefault(job.variant, {}).setdefault(key, {}).setdefault(label, values[chosen])
-    return {variant: PlaneLabels(labels, truth, pipeline, reference) for variant, labels in runs.items()}
+            of_variant = runs.setdefault(job.input, {}).setdefault(job.variant, {})
+            of_variant.setdefault(key, {}).setdefault(label, values[chosen])
+    return {
+        input: {variant: PlaneLabels(labels, truth, pipeline, reference) for variant, labels in variants.items()}
+        for input, variants in runs.items()
+    }
 
 
 def plane_tables(

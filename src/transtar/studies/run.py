@@ -220,8 +220,7 @@ def plan(
         data, parts = (content(source), content(target)), embedded[source]
         of_input = {"input": input, "parts": parts.of(input), "input_key": parts.key(input)}
         known: dict[str, Any] = {**common, **of_input, "source": str(source), "data": data}
-        # The plane is drawn of networks of the flux, whatever others there are.
-        labelled = {} if plane is None or input != FLUX else {"plane": str(plane), "data": (*data, content(plane))}
+        labelled = {} if plane is None else {"plane": str(plane), "data": (*data, content(plane))}
         start: dict[str, Any] = {"source_name": sample.survey}
         if model in study.prior:
             prior = find_model(study.prior[model])

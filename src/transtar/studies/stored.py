@@ -17,7 +17,7 @@ from ..models import Estimator
 from ..tables.parquet import read_bounded
 from ..telling import tell
 from .job import Job
-from .rows import in_both_surveys, load_set
+from .rows import in_both_surveys, load_set, with_parts
 
 SEAL, REMEDY = "transtar-sha256", "delete it and run the same command again"
 
@@ -118,7 +118,7 @@ def predictions(job: Job, model, prepared: PreparedSet, rows: np.ndarray, n_trai
 
 def _plane_table(job: Job, model: Estimator) -> pa.Table:
     """Predictions for all usable rows of the set: columns `row` and the labels of the model."""
-    prepared = load_set(job.plane)
+    prepared = with_parts(load_set(job.plane), job.parts)
     rows = np.flatnonzero(usable(prepared))
     predicted = model.predict(prepared.input(model.input, model.encoders)[rows])
     columns = {label: predicted[:, number].astype(np.float64) for number, label in enumerate(job.labels)}

@@ -99,3 +99,31 @@ def test_too_few_stars_are_not_ranked():
 
 def test_one_input_tests_nothing_of_the_second_finding():
     assert findings(STUDY, made_predictions(EVEN))[1][2] == "not tested"
+
+
+@pytest.mark.parametrize(
+    ("rich", "poor", "alpha", "verdict"),
+    [
+        (0.05, 0.3, 0.1, "confirmed"),
+        (0.12, 0.3, 0.2, "confirmed in part"),
+        (0.3, 0.05, 0.02, "contradicted"),
+        (0.3, 0.3, 0.1, "contradicted in part"),
+    ],
+)
+def test_the_second_finding_compares_embeddings_with_the_flux(rich, poor, alpha, verdict):
+    """By the adapter of each label; what `through` has learnt from labels does not count."""
+    study = replace(STUDY, adapter={100: {"feh": "residual", "alphafe": "lora"}})
+    flux = made_predictions({"residual": 0.12, "lora": 0.5}) + made_predictions({"lora": 0.1}, "alphafe")
+    noise = {"embed": (rich, poor), "through": (0.01, 0.01)}
+    others = [
+        replace(one, input=name)
+        for name, of_input in noise.items()
+        for one in made_predictions({"residual": of_input}) + made_predictions({"lora": alpha}, "alphafe")
+    ]
+    _, ours, found = findings(study, flux, flux + others)[1]
+    assert found == verdict
+    assert ours.startswith("[Fe/H] of metal-rich stars by residual, minus flux: embed ")
+    assert ours.count("embed") == 3
+    assert "through" not in ours
+    few = [replace(one, **{"reference": {**one.reference, "feh": one.reference["feh"] + 5}}) for one in flux + others]
+    assert "metal-poor" not in findings(study, few, few)[1][1]

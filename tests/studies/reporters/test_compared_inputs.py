@@ -13,6 +13,7 @@ from transtar import redraw
 from transtar.evaluate import write_results
 from transtar.studies.collect import _scores
 from transtar.studies.predictions import to_table, write_stars
+from transtar.studies.reporters.compared_inputs import _drawn
 
 from ..finished import STUDY
 from ..paper.made import made_predictions
@@ -121,6 +122,14 @@ def test_stars_that_one_input_lacks_are_left_out_of_the_difference(tmp_path):
         for (name, seed), one in of.items() if name == "through"
     ]  # fmt: skip
     assert float(row["gain_all"]) == pytest.approx(np.mean(gain), abs=2e-6)
+
+
+def test_a_figure_has_room_for_four_strategies():
+    """Null models make room first, and the order is that of the tables."""
+    every = ["recalibrate", "ridge", "residual", "lora", "full", "scratch"]
+    assert _drawn(every) == (every[2:], every[:2])
+    assert _drawn(every[:4]) == (every[:4], [])
+    assert _drawn(["ridge", "residual", "lora", "full"]) == (["ridge", "residual", "lora", "full"], [])
 
 
 def test_without_predictions_scores_are_shown(tmp_path):

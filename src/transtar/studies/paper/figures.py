@@ -20,7 +20,7 @@ from ...train import Pretrain, settings_from_dict
 from ..context import Context
 from ..experiments import SIZES, hidden_name, rank_name, rate_name
 from ..layout import PREDICTIONS, REST, STARS
-from ..spec import Study, adapters, of_subset_plane
+from ..spec import Study, adapters, of_subset_plane, pretraining_for
 from . import panels
 from .learning_curve import learning_curve
 from .normalised_plane import normalised_plane
@@ -42,6 +42,7 @@ _PLANES = (
     "[alpha/Fe] against [Fe/H], one seed: counts, and below each column of [Fe/H] divided by its maximum; last the reference "
     "stars, from which MMD^2 (gamma = 2) is taken."
 )
+_PLANES_BY_INPUT = "As Figure 3: fine-tuned networks, each label by its adapter, of the same stars by each input."
 _PLANES_BY_SIZE = (
     "Figure A2. As Figure 3, by number of fine-tuning stars: all stars with reference labels that neither the adapters nor the "
     "pre-training have learnt from."
@@ -69,10 +70,15 @@ def compared(results: Results, context: Context) -> list[Section]:
     for name, (ending, words) in planes.items():
         labels = context.planes(ending)
         if labels is None:
-            section.left_out(PLANE_FILE.replace("plane", f"plane-{ending}") if ending else PLANE_FILE, name)
+            also = ["figure-3-inputs"] if name == "figure-3" and len(study.inputs) > 1 else []
+            section.left_out(PLANE_FILE.replace("plane", f"plane-{ending}") if ending else PLANE_FILE, name, *also)
         else:
             default = labels["default"]
             section.planes(panels.planes(context, default), default.reference, name, f"{_PLANES}{words}")
+    if len(study.inputs) > 1 and study.plane is not None and (labels := context.planes()) is not None:
+        section.planes(
+            panels.planes_by_input(context), labels["default"].reference, "figure-3-inputs", _PLANES_BY_INPUT
+        )
     return section.made()
 
 
@@ -204,6 +210,6 @@ def trainable_weights(study: Study, strategy: str, width: int) -> int:
     n_inputs = len(Preprocessing.from_dict(study.preprocessing).wavelengths.wave)
     if strategy == "residual":
         return sum(p.numel() for p in build_head(n_inputs, 1, ResidualSettings(width)).parameters())
-    network = build_mlp(n_inputs, 1, settings_from_dict(Pretrain, study.pretrain).mlp).requires_grad_(False)
+    network = build_mlp(n_inputs, 1, settings_from_dict(Pretrain, pretraining_for(study)).mlp).requires_grad_(False)
     adapted = add_lora(network, LoRASettings(rank=width))
     return sum(p.numel() for p in adapted.parameters() if p.requires_grad)

@@ -12,15 +12,19 @@ from ...evaluate.regimes import MIN_STARS
 from ...glossary import plain
 from ...report import Section, rows_html
 from ...train import null_models
+from ..by_input import FLUX
 from ..context import Context
-from ..paired import Scored, score_strategies
+from ..paired import Scored, on_common_stars, score, score_strategies, usable
 from ..pipeline import PIPELINE
 from ..predictions import Predicted, select
 from ..reporters.formatting import with_error
-from ..spec import Study
+from ..spec import Study, adapters
 
 REGIMES = {"all": "all test stars", "poor": "metal-poor stars", "rich": "metal-rich stars"}
 ADAPTERS = ("residual", "lora", "full")
+NO_FOUNDATION_MODEL = (FLUX, "pca", "random", "through")
+"""Inputs that are no embeddings of a network that learnt without labels."""
+
 TRAINED = (*ADAPTERS, "zero-shot", "scratch")
 """Rows of the paper's Table 1, which alone compete; the null models are named where they are no worse."""
 
@@ -116,14 +120,18 @@ def readings(study: Study, predictions: list[Predicted]) -> list[str]:
     ]
 
 
-def findings(study: Study, predictions: list[Predicted]) -> list[tuple[str, str, str]]:
+def findings(
+    study: Study, predictions: list[Predicted], of_all_inputs: list[Predicted] | None = None
+) -> list[tuple[str, str, str]]:
     """The paper's three findings beside ours: what it says, what these results say, and a verdict.
 
     Parameters
     ----------
     study : Study
     predictions : list of Predicted
-        Of the target's test stars, by the study itself.
+        Of the target's test stars, by the study itself from its first input.
+    of_all_inputs : list of Predicted, optional
+        The same from all inputs.
 
     Returns
     -------
@@ -134,8 +142,7 @@ def findings(study: Study, predictions: list[Predicted]) -> list[tuple[str, str,
         (label, regime): rank(predictions, label, regime, size) for label in ("feh", "alphafe") for regime in REGIMES
     }
     known = {key: ranking for key, ranking in rankings.items() if ranking is not None}
-    inputs = list(dict.fromkeys(one.input for one in predictions))
-    return [_first(study, predictions, known), _second(inputs), *_third(known)]
+    return [_first(study, predictions, known), _second(study, of_all_inputs or predictions), *_third(known)]
 
 
 def _first(study: Study, predictions: list[Predicted], known: dict[tuple[str, str], Ranking]) -> tuple[str, str, str]:
@@ -173,14 +180,39 @@ def _first(study: Study, predictions: list[Predicted], known: dict[tuple[str, st
     return claim, "; ".join(differences) + ".", _verdict(holds, against)
 
 
-def _second(inputs: list[str]) -> tuple[str, str, str]:
+def _second(study: Study, predictions: list[Predicted]) -> tuple[str, str, str]:
+    """By the adapter of each label, embeddings against the flux, on stars that both predict."""
     claim = (
         "Embeddings of spectral foundation models help [Fe/H] of metal-rich stars, harm that of metal-poor ones, and do not help "
         "[alpha/Fe]."
     )
-    if len(inputs) < 2:
-        return claim, "One input only, the spectra themselves.", "not tested"
-    return claim, f"Inputs: {', '.join(inputs)}; see Table 1.", "see Table 1"
+    inputs = list(dict.fromkeys(one.input for one in predictions))
+    embeddings = [name for name in inputs if name not in NO_FOUNDATION_MODEL]
+    if FLUX not in inputs or not embeddings:
+        return claim, "No input but the spectra themselves is an embedding of that kind.", "not tested"
+    size = max(study.sizes, default=0)
+    texts: list[str] = []
+    holds: list[bool] = []
+    against: list[bool] = []
+    for label, regime, helps in (("feh", "rich", True), ("feh", "poor", False), ("alphafe", "all", False)):
+        strategy = adapters(study, size).get(label, "")
+        by_input = {
+            name: select(predictions, label=label, strategy=strategy, n_finetune=size, input=name) for name in inputs
+        }
+        gaps = []
+        for name in embeddings:
+            pair = on_common_stars(by_input[name], by_input[FLUX])
+            if not pair[0] or (usable(pair[0][0]) & regimes(pair[0][0].reference, 0)[regime]).sum() < MIN_STARS:
+                continue
+            one, flux = (score(members, regime) for members in pair)
+            gaps.append(f"{name} {with_error(*one.minus(flux))}")
+            better, worse = _beats(one, flux), _beats(flux, one)
+            holds.append(better if helps else worse if label == "feh" else not better)
+            against.append(worse if helps else better)
+        if gaps:
+            texts.append(f"{plain(label)} of {REGIMES[regime]} by {strategy}, minus flux: {', '.join(gaps)}")
+    ours = "; ".join(texts) + "." if texts else "Too few stars."
+    return claim, ours, _verdict(holds, against)
 
 
 def _third(known: dict[tuple[str, str], Ranking]) -> list[tuple[str, str, str]]:
@@ -222,9 +254,10 @@ def findings_section(results: Results, context: Context) -> list[Section]:
         "errors, star for star and seed for seed, and if the seeds alone tell the two apart (Student's t, 95 %).",
         *readings(context.study, of_study),
     ]
+    every = select(context.of_all_inputs or (), variant="default", target=context.study.target.survey)
     table = rows_html(
         ["the paper finds", "here", ""],
-        findings(context.study, of_study),
+        findings(context.study, of_study, every),
         "The findings of Zhao et al. (2026), Section 7, beside those of these runs.",
     )
     return [Section(heading, paragraphs, [table])]

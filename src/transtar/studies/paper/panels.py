@@ -12,7 +12,7 @@ from ...report import Panel, Plane
 from ..context import Context
 from ..experiments import SIZES, rate_name
 from ..pipeline import PIPELINE
-from ..planes import AXES, PlaneLabels
+from ..planes import AXES, DEFAULT, PlaneLabels
 from ..predictions import Predicted, select
 from ..reporters.formatting import panel
 from ..spec import Study, adapters
@@ -141,6 +141,20 @@ def planes(context: Context, labels: PlaneLabels) -> list[Plane]:
             stars = labels.stars(*runs)
         if stars is not None:
             panels.append(plane(title, stars, labels.reference))
+    return panels
+
+
+def planes_by_input(context: Context) -> list[Plane]:
+    """Columns of Figure 3 for the inputs: fine-tuned networks, each label by its adapter, a column for each input."""
+    study, seed, largest = context.study, context.study.seeds[0], max(context.study.sizes, default=0)
+    chosen = adapters(study, largest)
+    panels = []
+    for name in at_most(study.inputs):
+        of_input = context.planes(input=name)
+        labels = None if of_input is None else of_input[DEFAULT]
+        stars = None if labels is None else labels.stars(*((chosen.get(axis, ""), largest, seed) for axis in AXES))
+        if labels is not None and stars is not None:
+            panels.append(plane(name, stars, labels.reference))
     return panels
 
 

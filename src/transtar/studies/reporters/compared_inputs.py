@@ -14,6 +14,7 @@ from ...glossary import decimals, plain
 from ...report import Section, against_inputs, in_order, paper_table, rows_html, start_of, to_html, write_table
 from ...report.latex import table as latex_table
 from ...report.style import strategy_title
+from ...train import null_models
 from .. import predictions as stars
 from ..context import Context
 from ..paired import on_common_stars, score, usable
@@ -22,6 +23,9 @@ from ..spec import adapters
 from .formatting import with_error
 
 REGIMES = ("all", "poor", "rich")
+
+MOST_COLUMNS = 4
+"""Strategies side by side in a figure that can be read."""
 
 FEWEST = 3
 """Stars of a regime below which nothing is said of it."""
@@ -44,7 +48,10 @@ def _section(results: Results, context: Context, label: str) -> Section:
         f"{plain(label)} of {context.study.target.survey}: R2 by input against the number of fine-tuning stars; bars are the "
         "standard deviation over seeds."
     )
-    paragraphs, figures = context.drawn(lambda: against_inputs(summary, label, names), name, caption)
+    drawn, hidden = _drawn(_strategies(summary))
+    if hidden:
+        caption += f" {' and '.join(hidden)} are in the tables alone."
+    paragraphs, figures = context.drawn(lambda: against_inputs(summary, label, names, drawn), name, caption)
     if context.of_all_inputs is None:
         return Section(_title(label), [*paragraphs, *context.left_out("predictions.parquet", name)], tables, figures)
     judged = stars.select(
@@ -74,6 +81,13 @@ def _strategies(summary: list[dict[str, Any]]) -> list[str]:
         if row["n_finetune"]:
             tried.setdefault(row["strategy"], set()).add(row["input"])
     return in_order([name for name, known in tried.items() if len(known) > 1])
+
+
+def _drawn(strategies: list[str]) -> tuple[list[str], list[str]]:
+    """Strategies for which a figure has room, and the others; null models make room first."""
+    null = null_models()
+    first = sorted(strategies, key=lambda name: name in null)[:MOST_COLUMNS]
+    return [name for name in strategies if name in first], [name for name in strategies if name not in first]
 
 
 def _scores(summary: list[dict[str, Any]], context: Context, label: str, strategy: str) -> str:
