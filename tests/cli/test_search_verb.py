@@ -76,9 +76,7 @@ def test_wrong_use_is_one_line(world, fails, encoder, tmp_path):
     assert "has no row 40" in fails(*given, "--query", f"{world.source}:40")
     assert "is no prepared set, no file and no identifier" in fails(*given, "--query", "nowhere")
     assert "no such encoder folder" in fails(*given[:1], "--model", "nowhere", *given[3:], "--query", 77)
-    assert (
-        f"{world.target}: is a prepared set, not an encoder; give the name or the folder of an encoder or an alignment"
-        in fails(*given[:1], "--model", world.target, *given[3:], "--query", 77)
-    )
+    line = fails(*given[:1], "--model", world.target, *given[3:], "--query", 77)
+    assert f"{world.target}: is a prepared set, not an encoder; give the name or the folder of an encoder" in line
     assert "ends in one of" in fails(*given[:-1], tmp_path / "near.txt", "--query", FIRST_ID, code=2)
     assert not list(tmp_path.iterdir())

@@ -184,6 +184,7 @@ def test_hostile_values_are_refused_in_words(folder, monkeypatch):
         ({"format_version": 2}, "format 2 is not known"),
         ({"more": 1}, "missing or unknown more"),
         ({"encoders": []}, "encoders must be names"),
+        ({"files": []}, "has no checksums of the other files"),
         ({"settings": {"variant": "clip"}}, "no variant 'clip'"),
         ({"settings": {"variant": "pr", "width": 100_000}}, "heads of .8. values|crossing"),
         ({"settings": {"more": 1}}, "unexpected keyword"),

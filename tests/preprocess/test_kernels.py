@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +7,7 @@ from scipy import ndimage
 
 from tests.reference import chain
 from transtar.grids import BLUE, SPEED_OF_LIGHT
-from transtar.preprocess.kernels import bridge, fill_bad, find_good, locate, median_filter, median_snr, mirror, resample
+from transtar.preprocess.kernels import bridge, fill_bad, find_good, locate, median_filter, mirror, resample
 from transtar.preprocess.plan import cells
 
 from .made import LAMOST_WAVE, WAVES
@@ -148,31 +145,3 @@ def test_variance_against_monte_carlo():
     ratio = drawn.var(axis=0) * on_grid(wave, sigma, sigma**2, SHIFTS[1])[1]
     assert ratio.mean() == pytest.approx(1, abs=0.01)
     assert ratio.std() == pytest.approx(np.sqrt(2 / 4000), rel=0.15)
-
-
-def test_median_snr():
-    rng = np.random.default_rng(4)
-    flux, ivar = rng.random((2, 3, 400)).astype(np.float32)
-    ivar[1] = 0
-    ivar[2, ::8] = 0
-    out = np.empty(3, np.float32)
-    median_snr(flux, ivar, out)
-    signal = (flux * np.sqrt(ivar))[:, ::4]
-    assert out[0] == pytest.approx(np.median(signal[0]), rel=1e-6)
-    assert np.isnan(out[1])
-    assert out[2] == pytest.approx(np.median(signal[2, 1::2]), rel=1e-6)
-
-
-def test_without_a_place_to_keep_compiled_code(tmp_path):
-    """An installation that cannot be written to, and no home: compiled anew each time, never refused."""
-    code = """
-import numba.core.caching as caching
-caching.CacheImpl._locator_classes = []
-import numpy as np
-from transtar.preprocess.kernels import median_snr
-out = np.empty(1)
-median_snr(np.ones((1, 8)), np.ones((1, 8)), out)
-assert out[0] == 1
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr

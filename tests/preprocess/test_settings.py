@@ -76,6 +76,17 @@ def test_mismatch_names_both_sides_and_every_difference():
     assert "continuum is" not in message
 
 
+def test_spectra_of_another_kind_are_not_to_be_prepared_again():
+    xp = Preprocessing(grid="xp", frame="observed", continuum="none")
+    for first, second in ((Preprocessing(), xp), (xp, Preprocessing())):
+        with pytest.raises(MismatchError) as caught:
+            require_same(first, "MODEL", second, "SET")
+        kinds = {"xp": "for Gaia XP spectra on the grid 'xp'", "blue": "for spectra on the grid 'blue'"}
+        for name, settings in (("MODEL", first), ("SET", second)):
+            assert f"{name} is {kinds[settings.grid]}" in str(caught.value)
+        assert "--preprocessing" not in str(caught.value)
+
+
 def test_settings_of_an_older_transtar_are_read_without_their_thresholds(caplog):
     older = Preprocessing(degree=4).to_dict() | {"good_fraction": 0.8, "snr": 10.0}
     assert Preprocessing.from_stored(older, "model") == Preprocessing(degree=4)

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import argparse
 
-from ..errors import SettingsError, shown
 from . import arguments as values
 from .common import (
     add_columns,
     add_training,
     advance,
+    draw_run,
     epoch_bar,
-    given_training,
-    parse_assignments,
+    given_settings,
     run_in_processes,
     say,
 )
@@ -86,16 +85,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from ..report import save
-    from ..report.losses_figure import draw_losses
     from ..tables.choice import Choice
     from ..train.large.alignment_runs import align_encoders, training_of
 
-    training = given_training(arguments) | {"seed": arguments.seed, "device": arguments.device}
-    assigned = parse_assignments(arguments.set)
-    if twice := sorted({*training} & {*assigned}):
-        raise SettingsError(f"--set {shown(twice[0])}: has an option of its own; give that one")
-    settings = training_of(arguments.size).with_(training | assigned)
+    settings = training_of(arguments.size).with_(given_settings(arguments))
     with tqdm(unit="spectra", disable=None, leave=False) as bar:
 
         def looking(what: str, done: int, total: int) -> None:
@@ -112,8 +105,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if run.history is None:
         print(f"{arguments.out}: was aligned already, by this very command")
         return 0
-    save(draw_losses(run.history.rows), run.folder, "losses")
-    print(f"{arguments.out}: {run.history}; losses in {run.folder}")
+    print(f"{arguments.out}: {draw_run(run)}")
     if run.partners:
         n, first = run.partners["n"], (100 * run.partners[name] for name in ("first_xp", "first_lrs"))
         forth, back = first

@@ -200,6 +200,30 @@ def given_training(arguments: argparse.Namespace) -> dict[str, Any]:
     return {setting: value for setting, value in values_given.items() if value is not None}
 
 
+def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """As `given_training`, with seed, device and what ``--set`` assigns.
+
+    Raises
+    ------
+    SettingsError
+        If one is given by an option of its own and by --set, too.
+    """
+    training = given_training(arguments) | {"seed": arguments.seed, "device": arguments.device}
+    assigned = parse_assignments(arguments.set)
+    if twice := sorted({*training} & {*assigned}):
+        raise SettingsError(f"--set {shown(twice[0])}: has an option of its own; give that one")
+    return training | assigned
+
+
+def draw_run(run: Any) -> str:
+    """Draw the losses of a training beside them; returns what is to be printed of it."""
+    from ..report import save
+    from ..report.losses_figure import draw_losses
+
+    save(draw_losses(run.history.rows), run.folder, "losses")
+    return f"{run.history}; losses in {run.folder}"
+
+
 def run_in_processes(device: str, work: Callable[[], int]) -> int:
     """Do the work of a verb in the processes that `torchrun` has started; what all suffer from, the first one tells.
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..errors import SettingsError, shown
-from .common import advance, epoch_bar, given_training, parse_assignments, run_in_processes, say
+from .common import advance, draw_run, epoch_bar, given_settings, run_in_processes, say
 
 NETWORK = "network."
 """How keys of --set begin that are of the network."""
@@ -20,8 +19,6 @@ def run_encoder(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from ..report import save
-    from ..report.losses_figure import draw_losses
     from ..train.large import Ranks, pretrain_encoder, training_of
 
     size = arguments.size or "small"
@@ -38,8 +35,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if run.history is None:
         print(f"{arguments.out}: was trained already, by this very command (encoder {run.encoder.sha256[:12]})")
         return 0
-    save(draw_losses(run.history.rows), run.folder, "losses")
-    print(f"{arguments.out}: {run.encoder.width} values per star; {run.history}; losses in {run.folder}")
+    print(f"{arguments.out}: {run.encoder.width} values per star; {draw_run(run)}")
     return 0
 
 
@@ -51,10 +47,6 @@ def split_settings(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[
     SettingsError
         If one is given by an option of its own and by --set, too.
     """
-    training = given_training(arguments) | {"seed": arguments.seed, "device": arguments.device}
-    assigned = parse_assignments(arguments.set)
-    network = {key.removeprefix(NETWORK): value for key, value in assigned.items() if key.startswith(NETWORK)}
-    assigned = {key: value for key, value in assigned.items() if not key.startswith(NETWORK)}
-    if twice := sorted({*training} & {*assigned}):
-        raise SettingsError(f"--set {shown(twice[0])}: has an option of its own; give that one")
-    return training | assigned, network
+    every = given_settings(arguments)
+    network = {key.removeprefix(NETWORK): value for key, value in every.items() if key.startswith(NETWORK)}
+    return {key: value for key, value in every.items() if not key.startswith(NETWORK)}, network

@@ -16,7 +16,7 @@ import torch
 
 from ..checks import check_mapping
 from ..errors import InputError, MismatchError, SettingsError, shown
-from ..files import Marker, atomic_folder, check_replaceable, discard_temporaries, read_json, write_json
+from ..files import Marker, atomic_folder, check_replaceable, discard_temporaries, write_json
 from ..networks.alignment_settings import AlignmentSettings
 from ..networks.crossing import SIDES, Crossings
 from ..networks.weights import (
@@ -29,10 +29,10 @@ from ..networks.weights import (
 )
 from ..preprocess import Preprocessing
 from ..regular import check_regular
-from ..seal import SEAL, check_file, check_seal, file_hash, is_as_noted, sealed
+from ..seal import SEAL, check_file, file_hash, is_as_noted, sealed
 from .alignment import Alignment
 from .encoder import Encoder
-from .encoder_storage import ALIGNMENT, ENCODER, read_config_of_encoder, read_encoder, save_encoder
+from .encoder_storage import ALIGNMENT, ENCODER, read_config_of_encoder, read_described, read_encoder, save_encoder
 
 FORMAT, FORMAT_VERSION = "transtar-alignment", 1
 REMEDY = "align the encoders again, or fetch the alignment again"
@@ -198,22 +198,9 @@ def _read_description(folder: Path) -> dict:
     path = folder / ALIGNMENT
     if not is_alignment(folder):
         raise InputError(f"{folder}: is no alignment (no {ALIGNMENT}); make one with 'transtar align'")
-    check_regular(path)
-    description = read_json(path)
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise InputError(f"{path}: not the description of a transtar alignment")
-    version = description.get("format_version")
-    if type(version) is not int or version != FORMAT_VERSION:
-        raise InputError(
-            f"{folder}: alignment format {shown(version)} is not known to this transtar, which reads {FORMAT_VERSION}; it was "
-            f"written by transtar {shown(description.get('transtar_version'))}"
-        )
-    if wrong := sorted(set(_KEYS) ^ set(description)):
-        raise InputError(f"{path}: missing or unknown {', '.join(map(shown, wrong))}; {REMEDY}")
-    check_seal(description, path, REMEDY)
-    for name in ("encoders", "files"):
-        if not isinstance(description[name], dict):
-            raise InputError(f"{path}: {name} must be names and hashes; {REMEDY}")
+    description = read_described(path, "alignment", FORMAT_VERSION, _KEYS, REMEDY)
+    if not isinstance(description["encoders"], dict):
+        raise InputError(f"{path}: encoders must be names and hashes; {REMEDY}")
     return description
 
 

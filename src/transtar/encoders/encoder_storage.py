@@ -192,22 +192,43 @@ def read_config_of_encoder(folder: Path) -> dict:
     InputError
         If it is none, is of a version that is not known, or is not as it was written.
     """
-    path = folder / CONFIG
-    config = read_json(path)
-    if not isinstance(config, dict) or config.get("format") != FORMAT:
-        raise InputError(f"{path}: not the description of a transtar encoder")
-    version = config.get("format_version")
-    if type(version) is not int or version != FORMAT_VERSION:
+    return read_described(folder / CONFIG, "encoder", FORMAT_VERSION, _KEYS, REMEDY)
+
+
+def read_described(path: Path, what: str, version: int, keys: Iterable[str], remedy: str) -> dict:
+    """The description of an encoder or an alignment, intact and of a version that is known.
+
+    Parameters
+    ----------
+    path : Path
+        Of its file.
+    what : {'encoder', 'alignment'}
+    version : int
+        Of the layout that is read.
+    keys : iterable of str
+        What it must have, and nothing else.
+    remedy : str
+        What to do, for the message.
+
+    Raises
+    ------
+    InputError
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("format") != f"transtar-{what}":
+        raise InputError(f"{path}: not the description of a transtar {what}")
+    written = content.get("format_version")
+    if type(written) is not int or written != version:
         raise InputError(
-            f"{folder}: encoder format {shown(version)} is not known to this transtar, which reads {FORMAT_VERSION}; "
-            f"it was written by transtar {shown(config.get('transtar_version'))}"
+            f"{path.parent}: {what} format {shown(written)} is not known to this transtar, which reads {version}; it was written "
+            f"by transtar {shown(content.get('transtar_version'))}"
         )
-    if wrong := sorted(set(_KEYS) ^ set(config)):
-        raise InputError(f"{path}: missing or unknown {', '.join(map(shown, wrong))}; {REMEDY}")
-    check_seal(config, path, REMEDY)
-    if not isinstance(config["files"], dict):
-        raise InputError(f"{path}: has no checksums of the other files; {REMEDY}")
-    return config
+    if wrong := sorted({*keys} ^ {*content}):
+        raise InputError(f"{path}: missing or unknown {', '.join(map(shown, wrong))}; {remedy}")
+    check_seal(content, path, remedy)
+    if not isinstance(content["files"], dict):
+        raise InputError(f"{path}: has no checksums of the other files; {remedy}")
+    return content
 
 
 def _built(folder: Path, config: dict) -> Encoder:

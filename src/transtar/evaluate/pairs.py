@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..preprocess.kernels import compiled
+from ..preprocess.compiled import compiled
 
 PIECE = 512
 """Pairs whose distances and kernels are held at a time, 4 kB each."""

@@ -209,9 +209,7 @@ class LRSTransformer(nn.Module):
 
     def extra_repr(self) -> str:
         """What no layer within tells."""
-        return (
-            f"n_grid={self.n_inputs}, {', '.join(f'{name}={value}' for name, value in asdict(self.settings).items())}"
-        )
+        return settings_text(self.n_inputs, self.settings)
 
     def forward(self, flux: torch.Tensor) -> torch.Tensor:
         """Map spectra to embeddings.
@@ -299,6 +297,11 @@ class LRSTransformer(nn.Module):
     def give_back(self, tokens: torch.Tensor) -> torch.Tensor:
         """Map output tokens (n, n_tokens, width) to input tokens as the network takes them to be (n, n_tokens, token + 1)."""
         return self.back(tokens)
+
+
+def settings_text(n_grid: int, settings: Any) -> str:
+    """Pixels and settings of a network, a dataclass, in a line."""
+    return ", ".join(f"{name}={value}" for name, value in {"n_grid": n_grid, **asdict(settings)}.items())
 
 
 def mean_and_std(flux: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,14 +5,14 @@ Source: Zhao et al. 2025 (SpecCLIP); numbers of its public configuration.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from ..checks import MOST_WEIGHTS, check_whole
 from ..errors import SettingsError, shown
-from .lrs import mean_and_std
+from .lrs import mean_and_std, settings_text
 from .mlp import build_linear
 from .transformer_blocks import build_norm
 
@@ -133,9 +133,7 @@ class XPAutoencoder(nn.Module):
 
     def extra_repr(self) -> str:
         """What no layer within tells."""
-        return (
-            f"n_grid={self.n_inputs}, {', '.join(f'{name}={value}' for name, value in asdict(self.settings).items())}"
-        )
+        return settings_text(self.n_inputs, self.settings)
 
     def forward(self, flux: torch.Tensor) -> torch.Tensor:
         """Map spectra to embeddings.

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..grids import Grid
 from ..spectra import SpectrumBatch
-from .kernels import compiled, find_good
+from .compiled import compiled
+from .kernels import find_good
 
 FINER = 2.0
 """Native pixels for each point of the grid from which on a spectrum is smoothed. Those of LAMOST, SDSS, MILES and DESI are 1 to

@@ -2,17 +2,14 @@
 
 Written for one spectrum at a time, because a spectrum fits into the fastest cache of a processor and a batch does not.
 Everything is in double precision and runs without the interpreter's lock, so that threads share the work. All of it stands
-in this one file: numba notices a change of the file that is compiled, not of one that it calls.
+in this one file, for numba notices a change of the file that is compiled, not of one that it calls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
 
+from .compiled import compiled
 from .continuum import SIX
 
 BALMER = ((4030.0, 4160.0), (4270.0, 4410.0), (4800.0, 4940.0))
@@ -32,21 +29,6 @@ TINY = 1e-300
 
 ONE = np.uint64(1)
 """Added to unsigned places; a signed 1 would make them signed, and numba would look for negative ones."""
-
-
-def compiled(sums_in_any_order: bool = False) -> Callable[[Callable], Any]:
-    """Compile with numba, and keep the result on disk where there is a place for it."""
-    # Without leave to reorder, sums and maxima cannot be done eight numbers at a time. NaNs have been filled by then.
-    fastmath: Any = {"nnan", "nsz", "reassoc", "contract"} if sums_in_any_order else False
-
-    def compile_it(function: Callable) -> Any:
-        settings = {"nogil": True, "fastmath": fastmath, "error_model": "numpy"}
-        try:
-            return njit(cache=True, **settings)(function)
-        except RuntimeError:  # nowhere to write
-            return njit(**settings)(function)
-
-    return compile_it
 
 
 @compiled()
@@ -456,29 +438,9 @@ def resample(log_wave, per_pixel, values, weight, grid, shift, below, out, out_i
 
 @compiled()
 def to_grid(
-    wave,
-    log_wave,
-    per_pixel,
-    cells,
-    per_cell,
-    offset,
-    flux,
-    ivar,
-    mask,
-    sky,
-    width,
-    x,
-    inverse,
-    first,
-    last,
-    passes,
-    stretch,
-    grid,
-    out,
-    out_ivar,
-    usable,
-    every,
-):
+    wave, log_wave, per_pixel, cells, per_cell, offset, flux, ivar, mask, sky, width, x, inverse, first, last, passes,
+    stretch, grid, out, out_ivar, usable, every,
+):  # fmt: skip
     """Take spectra from native pixels to the grid: fill, fit the continuum, divide, resample.
 
     Parameters
@@ -522,8 +484,7 @@ def to_grid(
         find_good(values, weights, mask[row][offset : offset + n_pixels], sky, good)
         usable[row] = fill_bad(wave, values, good, filled)
         scale = np.median(filled[::every])
-        if not scale > 0:
-            usable[row] = False
+        usable[row] &= scale > 0
         if inverse.shape[1]:
             fit_continuum(wave, padded, half, x, inverse[row], first[row], last[row], stretch[row], passes, continuum)
         else:
@@ -533,28 +494,6 @@ def to_grid(
         locate(log_wave, cells, per_cell, grid, shift, below)
         resample(log_wave, per_pixel, filled, weight, grid, shift, below, out[row], out_ivar[row])
         for i in range(below[0], below[-1] + 2):
-            if not continuum[i] > 0:
-                usable[row] = False
+            usable[row] &= continuum[i] > 0
         for g in range(len(grid)):
-            if not abs(out[row, g]) < np.inf:
-                usable[row] = False
-
-
-@compiled()
-def median_snr(flux, ivar, out):
-    """Median of flux over its error, over the pixels of positive `ivar`; NaN where there is none.
-
-    Parameters
-    ----------
-    flux, ivar : ndarray, shape (n_spectra, n_grid)
-    out : ndarray, shape (n_spectra,)
-    """
-    # Every fourth pixel pins the median of the S/N to a few per cent, at a quarter of the cost.
-    ratio = np.empty((flux.shape[1] + 3) // 4)
-    for row in range(len(flux)):
-        n = 0
-        for i in range(0, flux.shape[1], 4):
-            if ivar[row, i] > 0:
-                ratio[n] = flux[row, i] * np.sqrt(ivar[row, i])
-                n += 1
-        out[row] = np.median(ratio[:n]) if n else np.nan
+            usable[row] &= abs(out[row, g]) < np.inf

@@ -78,7 +78,8 @@ class Plan:
 
     def run(self, batch: SpectrumBatch, rows: slice, stretch: np.ndarray, out: GridSpectra) -> None:
         """Fill `rows` of `out`; the flags there are added to."""
-        from .kernels import median_snr, to_grid
+        from .kernels import to_grid
+        from .snr import median_snr
 
         settings = self.settings
         flux, ivar, flags = out.flux[rows], None if out.ivar is None else out.ivar[rows], out.flags[rows]

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.polynomial.legendre import legvander
 
 from ..grids import SPEED_OF_LIGHT
-from ..preprocess.kernels import compiled
+from ..preprocess.compiled import compiled
 from .templates import WINDOW, Templates
 
 DEGREE = 9

@@ -5,14 +5,15 @@ import torch
 
 from transtar.errors import InputError, MismatchError
 from transtar.train.large import RunFolder, run_folder_of
-from transtar.train.large.run_folder import LOSSES, RECORD, differences, read_record
+from transtar.train.large.checkpoints import load_checkpoint, save_checkpoint
+from transtar.train.large.run_folder import LOSSES, RECORD, differences, read_record, result_of
 
 WHAT, EXECUTION = {"settings": {"seed": 0, "clip": 1.0}, "data": {"sets": ["ab"]}}, {"processes": 2}
 
 
 def stopped(path, what=WHAT):
     with RunFolder(path, what, EXECUTION) as run:
-        run.save(3, {}, {"a": torch.zeros(1)})
+        save_checkpoint(run.path, 3, {}, {"a": torch.zeros(1)})
 
 
 def test_it_lies_beside_what_it_makes(tmp_path):
@@ -24,17 +25,18 @@ def test_what_stopped_goes_on_with_the_same_alone(tmp_path):
     path = tmp_path / "run"
     stopped(path)
     with RunFolder(path, WHAT, EXECUTION) as run:
-        assert run.load(lambda state: {"a": torch.zeros(1)})[0] == {}
+        assert load_checkpoint(run.path, lambda state: {"a": torch.zeros(1)})[0] == {}
     other = {"settings": {"seed": 1, "clip": None}, "data": {"sets": ["ab"]}}
     message = r"settings\.seed was 0, is 1; settings\.clip was 1\.0, is None; give the command as it was"
     with pytest.raises(MismatchError, match=message), RunFolder(path, other, EXECUTION):
         pass
     with RunFolder(path, WHAT, EXECUTION) as run:
         run.finish({"encoder": "abc"})
-    assert read_record(path)["finished"] == {"encoder": "abc"}
+    assert read_record(path)["finished"] == result_of(path, WHAT) == {"encoder": "abc"}
+    assert result_of(path, other) == {}
     # What is finished gives way to anything.
     with RunFolder(path, other, EXECUTION) as run:
-        assert run.load(lambda state: {}) is None
+        assert load_checkpoint(run.path, lambda state: {}) is None
     assert read_record(path)["what"] == other
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import SettingsError
-from ...preprocess.kernels import compiled
+from ...preprocess.compiled import compiled
 
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 

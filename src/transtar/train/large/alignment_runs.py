@@ -31,7 +31,7 @@ from .given import hold_given
 from .large_history import LargeHistory
 from .large_settings import TRAINING_SIZES, EncoderTraining
 from .ranks import Ranks, from_first, together
-from .run_folder import read_record, run_folder_of
+from .run_folder import check_run_folder, result_of, run_folder_of
 from .run_key import key_of
 from .spectra_source import open_source
 from .streams import PairedStream
@@ -164,7 +164,7 @@ def align_encoders(
         }  # fmt: skip
         stored = save_alignment(_with_history(alignment, encoders, step, stream), out, dtype="float32")
         made.append(AlignmentRun(stored, history, folder, partners))
-        return {"encoders": {name: stored.side(name).sha256 for name in SIDES}}
+        return {"encoders": _hashes(stored)}
 
     train_large(objective, stream, training, folder, progress=progress, finish=finish)
     return made[0] if made else None
@@ -199,10 +199,12 @@ def check_training(training: EncoderTraining) -> None:
 
 def _is_there(out: Path, folder: Path, key: Mapping[str, Any]) -> bool:
     """Whether the alignment of this very training is at `out`."""
-    record = read_record(folder)
-    if record is None or record["finished"] is None or record["what"] != key or not MARKER.fits(out):
-        return False
-    return record["finished"].get("encoders") == {name: load_alignment(out).side(name).sha256 for name in SIDES}
+    noted = result_of(folder, key).get("encoders")
+    return noted is not None and MARKER.fits(out) and noted == _hashes(load_alignment(out))
+
+
+def _hashes(alignment: Alignment) -> dict[str, str]:
+    return {name: alignment.side(name).sha256 for name in SIDES}
 
 
 def _as_it_is(out: Path, folder: Path) -> AlignmentRun:
@@ -212,8 +214,7 @@ def _as_it_is(out: Path, folder: Path) -> AlignmentRun:
 
 def _check_out(out: Path, folder: Path, inputs: Sequence[Any]) -> None:
     check_alignment_out(out, inputs)
-    if any(folder.resolve() in (Path(path).resolve(), *Path(path).resolve().parents) for path in inputs):
-        raise InputError(f"{folder}: is for the training, and holds what is read; choose another name for --out")
+    check_run_folder(folder, inputs)
 
 
 def _encoder(encoder: Encoder | str | os.PathLike, side: str) -> Encoder:

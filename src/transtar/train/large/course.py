@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ...errors import TranstarError
 from ...telling import tell
+from .checkpoints import delete_checkpoints, load_checkpoint, save_checkpoint
 from .large_history import LargeHistory
 from .large_settings import EncoderTraining
 from .objectives import Objective
@@ -171,7 +172,7 @@ class Course:
             return
         if self.run is not None:
             # Nobody could go on from it.
-            self.run.discard()
+            delete_checkpoints(self.run.path)
         kind = TranstarError if self.ranks.is_first else OtherProcessFailed
         raise kind(
             f"the training diverged at step {self.history.step:,}: the loss is no number; set a lower learning rate"
@@ -280,7 +281,7 @@ class Course:
             "history": vars(self.history), "since": self.since, "waited": self.waited,
             "reference": None if math.isinf(self.reference) else self.reference, "best": self.best is not None,
         }  # fmt: skip
-        self.run.save(self.history.step, state, self._tensors())
+        save_checkpoint(self.run.path, self.history.step, state, self._tensors())
 
     @torch.no_grad()
     def resume(self) -> None:
@@ -288,9 +289,10 @@ class Course:
         loaded: dict[str, Tensor] = {}
 
         def load() -> dict[str, Any] | None:
-            content = None if self.run is None else self.run.load(lambda state: self._tensors(state["best"]))
-            loaded.update({} if content is None else content[1])
-            return None if content is None else content[0]
+            if self.run is None or (content := load_checkpoint(self.run.path, self._expected)) is None:
+                return None
+            loaded.update(content[1])
+            return content[0]
 
         state = from_first(load)
         if state is None:
@@ -305,6 +307,9 @@ class Course:
             moments["step"].fill_(self.history.step)
         self.since, self.waited = state["since"], state["waited"]
         self.reference = math.inf if state["reference"] is None else state["reference"]
+
+    def _expected(self, state: dict[str, Any]) -> dict[str, Tensor]:
+        return self._tensors(state["best"])
 
     def _tensors(self, best: bool | None = None) -> dict[str, Tensor]:
         """The tensors of a checkpoint by name; moments are zero before the first step."""

@@ -23,7 +23,7 @@ from .large_history import LargeHistory
 from .large_settings import EXECUTION, TRAINING_SIZES, EncoderTraining
 from .objectives import Autoencoding, MaskedSegments, Objective
 from .ranks import Ranks, from_first, together
-from .run_folder import differences, read_record, run_folder_of
+from .run_folder import check_run_folder, differences, result_of, run_folder_of
 from .run_key import key_of
 from .spectra_source import open_source, preprocessing_of
 from .streams import SetStream, Stream
@@ -166,8 +166,7 @@ def _check_grid(kind: str, sets: Sequence[Path], preprocessing: Preprocessing) -
 
 def _check_out(out: Path, folder: Path, sets: Sequence[Path]) -> None:
     check_encoder_out(out, sets)
-    if any(folder.resolve() in (path.resolve(), *path.resolve().parents) for path in sets):
-        raise InputError(f"{folder}: is for the training, and holds what is read; choose another name for --out")
+    check_run_folder(folder, sets)
 
 
 def _check_same_kind(out: Path, encoder: Encoder) -> None:
@@ -187,10 +186,8 @@ def _check_same_kind(out: Path, encoder: Encoder) -> None:
 
 def _is_there(out: Path, folder: Path, key: Mapping[str, Any]) -> bool:
     """Whether the encoder of this very training is at `out`."""
-    record = read_record(folder)
-    if record is None or record["finished"] is None or record["what"] != key or not ENCODER.fits(out):
-        return False
-    return read_encoder(out).sha256 == record["finished"].get("encoder")
+    sha256 = result_of(folder, key).get("encoder")
+    return sha256 is not None and ENCODER.fits(out) and read_encoder(out).sha256 == sha256
 
 
 def _provenance(

@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from ...errors import InputError, MismatchError, shown
 from ...files import (
@@ -23,7 +21,7 @@ from ...files import (
 )
 from ...seal import check_seal, sealed
 from ...telling import tell
-from .checkpoints import REMEDY, STATE, TENSORS, delete_checkpoints, load_checkpoint, read_noted, save_checkpoint
+from .checkpoints import REMEDY, STATE, TENSORS, delete_checkpoints, read_noted
 
 RECORD, LOSSES = "run.json", "losses.csv"
 
@@ -39,6 +37,23 @@ def run_folder_of(out: str | os.PathLike) -> Path:
     """The folder of the training that makes `out`: beside it, with ``.training`` at the end of its name."""
     out = Path(out)
     return out.with_name(f"{out.name}.training")
+
+
+def check_run_folder(folder: Path, inputs: Iterable[str | os.PathLike]) -> None:
+    """Refuse to train in a folder that holds what is read.
+
+    Raises
+    ------
+    InputError
+    """
+    if any(folder.resolve() in (Path(path).resolve(), *Path(path).resolve().parents) for path in inputs):
+        raise InputError(f"{folder}: is for the training, and holds what is read; choose another name for --out")
+
+
+def result_of(folder: Path, what: Mapping[str, Any]) -> dict[str, Any]:
+    """What `RunFolder.finish` noted of the result of this very training; empty if it has not ended, or was another."""
+    record = read_record(folder)
+    return record["finished"] or {} if record is not None and record["what"] == what else {}
 
 
 class RunFolder:
@@ -106,16 +121,6 @@ class RunFolder:
         }  # fmt: skip
         write_json(self.path / RECORD, sealed(content), ours=True)
 
-    def load(
-        self, expected: Callable[[dict[str, Any]], Mapping[str, Tensor]]
-    ) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-        """State and tensors of the checkpoint; see `load_checkpoint`."""
-        return load_checkpoint(self.path, expected)
-
-    def save(self, step: int, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        """Write a checkpoint; see `save_checkpoint`."""
-        save_checkpoint(self.path, step, state, tensors)
-
     def write_losses(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Write losses.csv, all of it; None is an empty cell."""
         text = io.StringIO()
@@ -123,10 +128,6 @@ class RunFolder:
         writer.writerow(columns)
         writer.writerows(["" if value is None else value for value in row] for row in rows)
         write_text(self.path / LOSSES, text.getvalue(), ours=True)
-
-    def discard(self) -> None:
-        """Delete the checkpoint: the training cannot go on from it."""
-        delete_checkpoints(self.path)
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Note that the result of the training is where it belongs, and delete the checkpoint.
