@@ -8,11 +8,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from transtar.cli import main
-from transtar.datasets import read_set
+from transtar.datasets import read_set, usable
 from transtar.encoders import load_encoder
+from transtar.explain.moved import STEPS, move_labels
+from transtar.explain.response import respond
+from transtar.models import load_estimator
+from transtar.simulate import load_emulator
+from transtar.simulate.instruments.instrument import INSTRUMENTS
 
 FIGURES = ("2", "3", "4", "5", "a1", "a2", "a3", "a4", "a5", "b6", "d7", "d8")
-TABLES = ("table-1", "table-a1", "table-a2")
+TABLES = ("table-1", "table-a1", "table-a2", "table-1-teff")
 
 CHOSEN = ("--scale", "tiny", "--set", "inputs=flux,embed-split,embed-desi")
 """Between them these need every kind of encoder that the study has."""
@@ -38,7 +43,13 @@ def results(out, **wanted):
 
 
 def test_every_table_and_figure_is_there(finished):
-    names = [f"figure-{number}" for number in FIGURES] + ["response", "teff-matched", "figure-3-inputs", "inputs-feh"]
+    names = [f"figure-{number}" for number in FIGURES] + [
+        "response",
+        "teff-matched",
+        "figure-3-inputs",
+        "inputs-feh",
+        "response-matrix",
+    ]
     for path in [finished / "figures" / f"{name}.{kind}" for name in names for kind in ("pdf", "png")]:
         assert path.stat().st_size > 3000, path
     for path in [finished / "tables" / f"{name}.{kind}" for name in TABLES for kind in ("csv", "tex", "html")]:
@@ -65,10 +76,10 @@ def test_inputs_are_tried_in_every_size_and_no_other_experiment(finished):
         with (finished / "tables" / f"{name}.csv").open(newline="") as file:
             shown = {row["input" if name == "table-1" else "row"] for row in csv.DictReader(file)}
         assert shown - {"scratch"} == inputs, name
-    by_variant = {}
+    by_variant: dict[str, set[str]] = {}
     for row in results(finished):
         by_variant.setdefault(row["variant"], set()).add(row["input"])
-    assert by_variant["default"] == by_variant["sizes"] == by_variant["chosen"] == inputs
+    assert by_variant["default"] == by_variant["sizes"] == by_variant["labels"] == by_variant["chosen"] == inputs
     assert all(by_variant[name] == {"flux"} for name in ("hidden-2", "rank-1", "rate-0.001", "teff-matched"))
     # The plane has the same stars by each, and other labels.
     plane = pq.read_table(finished / "stars" / "plane.parquet").to_pylist()
@@ -174,6 +185,25 @@ def test_a_run_that_is_lost_is_handed_in_again(finished, monkeypatch):
     assert [job.key for job in handed] == [lost.stem]
 
 
+def test_answers_to_labels_are_those_of_the_networks(finished):
+    """Of the network of all labels and of that of one, as they are asked by themselves."""
+    with (finished / "tables" / "response-matrix.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["label"] for row in rows} == {"teff", "logg", "feh", "alphafe"}
+    assert len({row["network"] for row in rows}) == 4
+    models = {"together, full": "together-full-seed0-*", "alone, zero-shot": "logg-seed0-*"}
+    (target,) = (one for one in map(read_set, (finished / "sets").glob("desi-*")) if one.labels)
+    judged = target.select(usable(target) & (target.columns["split"] == "test"))
+    labels = {name: judged.columns[name].astype(float) for name in judged.labels}
+    moved = move_labels(labels, load_emulator(), INSTRUMENTS["desi"], target.preprocessing, judged.columns["velocity"])
+    for name, pattern in models.items():
+        (path,) = (finished / "models").glob(pattern)
+        answer = respond(load_estimator(path), "logg", moved).mean(axis=0)
+        stored = {row["moved"]: float(row["mean"]) for row in rows
+                  if (row["network"], row["regime"], row["label"]) == (name, "all", "logg")}  # fmt: skip
+        assert [stored[label] for label in STEPS] == pytest.approx(answer, rel=1e-3, abs=1e-4)
+
+
 def test_landscapes_are_stored(finished):
     found = list((finished / "explained").glob("*/landscape.npz"))
     assert len(found) == 1
@@ -190,7 +220,7 @@ def test_results_and_record_are_enough_to_draw_all_that_is_a_function_of_scores(
     said = capsys.readouterr().err
     whole = {path.name: path.read_bytes() for path in (finished / "tables").glob("[!.]*")}
     drawn = {path.name: path.read_bytes() for path in (tmp_path / "tables").glob("[!.]*")}
-    by_star = ("teff-matched.", "inputs-feh.", "inputs-alphafe.")
+    by_star = ("teff-matched.", "inputs-feh.", "inputs-alphafe.", "response-matrix.")
     assert drawn == {name: content for name, content in whole.items() if not name.startswith(by_star)}
     figures = {path.stem for path in (tmp_path / "figures").glob("*.png")}
     assert figures == {"figure-4", "figure-a3", "kinds-feh", "kinds-alphafe", "inputs-feh", "inputs-alphafe"}

@@ -5,7 +5,7 @@ import pytest
 from transtar.errors import SettingsError
 from transtar.schema import parse
 from transtar.studies import load_study
-from transtar.studies.experiments import MATCHED, SIZES
+from transtar.studies.experiments import FULL, LABELS, MATCHED, RESPONSES, SIZES, TOGETHER
 from transtar.studies.spec import Experiments, settings_for
 
 
@@ -15,10 +15,21 @@ def studies(*changes):
 
 def test_every_experiment_is_a_variant_with_its_own_seeds_and_strategy():
     found = studies(("experiments.seeds", [3, 4]))
-    wanted = {"default", SIZES, "hidden-2", "hidden-384", "rank-1", "rate-0.001", "rate-0.0001", MATCHED}
+    wanted = {
+        "default",
+        SIZES,
+        "hidden-2",
+        "hidden-384",
+        "rank-1",
+        "rate-0.001",
+        "rate-0.0001",
+        MATCHED,
+        LABELS,
+        RESPONSES,
+    }
     assert set(found) == wanted
     assert found["default"].seeds == [0]
-    assert all(study.seeds == [3, 4] for name, study in found.items() if name not in ("default", MATCHED))
+    assert all(study.seeds == [3, 4] for name, study in found.items() if name not in ("default", MATCHED, RESPONSES))
     assert found[MATCHED].seeds == [0]
     assert found[SIZES].sizes == [12, 24]
     assert found[SIZES].strategies == found["default"].strategies
@@ -35,8 +46,34 @@ def test_every_experiment_is_a_variant_with_its_own_seeds_and_strategy():
 def test_further_inputs_are_tried_in_all_sizes_and_nowhere_else():
     inputs = ["flux", "pca", "through"]
     varied = studies(("inputs", inputs))
-    assert varied["default"].inputs == varied[SIZES].inputs == inputs
-    assert all(study.inputs == ["flux"] for name, study in varied.items() if name not in ("default", SIZES))
+    assert varied["default"].inputs == varied[SIZES].inputs == varied[LABELS].inputs == inputs
+    assert all(study.inputs == ["flux"] for name, study in varied.items() if name not in ("default", SIZES, LABELS))
+
+
+def test_further_labels_have_networks_of_their_own_and_one_of_all():
+    found = studies(("seeds", [5, 6]))
+    assert found[LABELS].models == {"teff": ["teff"]}
+    assert found[LABELS].strategies == found["default"].strategies
+    # Of [Fe/H] and [alpha/Fe] the study itself has networks.
+    together = found[RESPONSES].models.pop(TOGETHER)
+    assert together == ["teff", "logg", "feh", "alphafe"]
+    assert found[RESPONSES].models == {"teff": ["teff"], "logg": ["logg"]}
+    assert set(found[RESPONSES].strategies) == {FULL}
+    assert (found[RESPONSES].seeds, found[RESPONSES].sizes) == ([5], [24])
+    assert found[RESPONSES].plane is found[LABELS].plane is None
+    alone = studies(("experiments", None))
+    assert set(alone) == {"default", RESPONSES}
+    assert RESPONSES not in studies(("explain.labels", []))
+    with pytest.raises(SettingsError, match=r"experiments\.labels: feh are labels of the study itself"):
+        studies(("experiments.labels", ["teff", "feh"]))
+
+
+def test_labels_that_can_be_asked_for_are_those_that_are_moved():
+    """Study files are read without what makes spectra."""
+    from transtar.explain.moved import STEPS
+    from transtar.studies.spec import MOVABLE
+
+    assert set(MOVABLE) == set(STEPS)
 
 
 def test_a_width_that_is_the_default_is_the_run_of_the_study():
@@ -66,7 +103,7 @@ def test_stars_outside_a_run_are_labelled_where_figures_show_them():
         (("sizes", []), "need sizes"),
         (("explain", {"regime": "blue"}), "unknown key blue"),
         (("explain", {"seeds": 0}), r"explain\.seeds: must be a whole number from 1 to 1000, not 0"),
-        (("explain", 5), r"explain: must be settings by name \(model, regime, seeds\), not 5"),
+        (("explain", 5), r"explain: must be settings by name \(model, regime, seeds, labels\), not 5"),
         (("explain.model", "teff"), "unknown key teff"),
     ],
 )

@@ -37,7 +37,7 @@ _LOOKS: tuple[dict[str, Any], ...] = (
     {"color": GREY, "marker": "x", "ls": ":"},
     {"color": BLUE, "marker": "^", "ls": "-"},
     {"color": VERMILION, "marker": "D", "ls": "-."},
-    {"color": GREEN, "marker": "v", "ls": "--"},
+    {"color": GREEN, "marker": "p", "ls": "--"},
     {"color": PURPLE, "marker": "P", "ls": "-"},
     {"color": SKY, "marker": "*", "ls": "-."},
 )

@@ -53,7 +53,11 @@ def value_range(rows: Iterable[Mapping], metric: str) -> tuple[float, float]:
     """Lowest and highest end of the error bars of a metric; R2 not below `LOWEST_R2`."""
     shown = [(row[metric], spread(row, metric)) for row in rows if np.isfinite(row[metric])]
     low, high = min((v - e for v, e in shown), default=0.0), max((v + e for v, e in shown), default=1.0)
-    return max(low, LOWEST_R2) if metric == "r2" else low, high
+    if metric == "r2":
+        low = max(low, LOWEST_R2)
+        # Where all lies below, an axis is still one that rises.
+        high = high if high > low else low + 1.0
+    return low, high
 
 
 def with_room(low: float, high: float) -> tuple[float, float]:

@@ -23,6 +23,7 @@ from .element_check import compare_element
 from .experiments import MATCHED, SIZES, experiment_studies
 from .explaining import explain_networks
 from .job import Job
+from .label_responses import respond_networks
 from .layout import CHOSEN, PREDICTIONS, REST, RESULTS, SETTINGS, SPLITS, STARS
 from .pipeline import PIPELINE, pipeline_values, rows_of
 from .planes import collect_plane
@@ -112,6 +113,7 @@ def collect(studies: Mapping[str, Study], jobs: list[Job], out: Path, say: Say =
             "element": element,
             "element_stars": element_stars,
             "explained": None if study.explain is None else explain_networks(study, of_study, out, say),
+            "responses": None if study.explain is None else respond_networks(study, jobs, out, say),
             "too_few": few or None,
         },
     )

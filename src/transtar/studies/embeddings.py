@@ -163,7 +163,7 @@ def embed_sets(study: Study, out: Path, content: Callable[[Path], str], say: Say
         others = ", ".join(name for name in study.inputs if name != FLUX)
         say(f"augmentation changes spectra, so that networks of {others} learn without")
         if alone := of_flux_alone(study):
-            say(f"{', '.join(alone)}: of networks of the flux alone, but that 'sizes' has all inputs")
+            say(f"{', '.join(alone)}: of networks of the flux alone, but that 'sizes' and 'labels' have all inputs")
     target = set_folder(study.target, study, out)
     plane = [] if study.plane is None else [set_folder(study.plane, study, out)]
     sources = [set_folder(study.sources.get(model, study.source), study, out) for model in study.models]

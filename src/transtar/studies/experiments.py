@@ -7,10 +7,14 @@ from typing import Any
 
 from ..errors import SettingsError, check_keys
 from .by_input import FLUX
-from .spec import Study
+from .spec import Experiments, Study
 
-SIZES, MATCHED = "sizes", "teff-matched"
-"""Names of the variants with several sample sizes, and of that on the split matched in Teff."""
+SIZES, MATCHED, LABELS, RESPONSES = "sizes", "teff-matched", "labels", "responses"
+"""Names of the variants with several sample sizes, on the split matched in Teff, with further labels, and with the networks that
+are asked how they answer to each label."""
+
+TOGETHER, FULL = "together", "full"
+"""The model of all labels of `RESPONSES`, and the strategy by which its networks are fine-tuned."""
 
 
 def hidden_name(hidden: int) -> str:
@@ -29,16 +33,36 @@ def rate_name(rate: float) -> str:
 
 
 def experiment_studies(study: Study) -> dict[str, Study]:
-    """The study as each experiment deviates from it, by the name of the variant; all but that of sizes have the flux alone.
+    """The study as each experiment deviates from it, by the name of the variant.
+
+    Those of sizes and of further labels have all inputs, the others the flux alone.
 
     Raises
     ------
     SettingsError
         If a strategy or model that an experiment needs is not part of the study.
     """
-    wanted = study.experiments
-    if wanted is None:
-        return {}
+    studies = {} if study.experiments is None else _ablations(study, study.experiments)
+    if study.explain is not None and study.explain.labels:
+        studies[RESPONSES] = _of_labels(study, study.explain.labels)
+    taken = sorted(set(studies) & set(study.variants))
+    if taken:
+        raise SettingsError(f"study: variants {', '.join(taken)} have names of experiments")
+    return studies
+
+
+def _of_labels(study: Study, labels: list[str]) -> Study:
+    """Networks of one label that the study itself does not have, and one of all labels, by one seed."""
+    known = [names[0] for names in study.models.values() if len(names) == 1]
+    alone = {label: [label] for label in labels if label not in known}
+    return replace(
+        study, experiments=None, adapter={}, variants={}, subset=None, pipeline={}, shipped={}, element=None, plane=None,
+        inputs=[FLUX], seeds=study.seeds[:1], sizes=[max(study.sizes)], models=alone | {TOGETHER: labels},
+        strategies={name: settings for name, settings in study.strategies.items() if name == FULL},
+    )  # fmt: skip
+
+
+def _ablations(study: Study, wanted: Experiments) -> dict[str, Study]:
     largest = [max(study.sizes)] if study.sizes else []
     plain = replace(
         study,
@@ -71,9 +95,14 @@ def experiment_studies(study: Study) -> dict[str, Study]:
         # Zero-shot is judged on stars of both parts of the study's own split.
         models = _models(study, wanted.matched, "matched")
         studies[MATCHED] = replace(of_flux, split="matched", rest=True, sizes=largest, models=models, seeds=study.seeds)
-    taken = sorted(set(studies) & set(study.variants))
-    if taken:
-        raise SettingsError(f"study: variants {', '.join(taken)} have names of experiments")
+    if wanted.labels:
+        known = {label for names in study.models.values() for label in names}
+        if twice := [label for label in wanted.labels if label in known]:
+            raise SettingsError(
+                f"study, experiments.labels: {', '.join(twice)} are labels of the study itself; leave them out here"
+            )
+        models = {label: [label] for label in wanted.labels}
+        studies[LABELS] = replace(plain, sizes=largest, models=models, plane=None)
     return studies
 
 

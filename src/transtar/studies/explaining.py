@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,7 +22,11 @@ from ..models import Estimator, load_estimator
 from .job import Job
 from .layout import EXPLAINED
 from .rows import rows_of_job
+from .sample import Sample
 from .spec import Study
+
+if TYPE_CHECKING:
+    from ..simulate.mocks.line_correction import LineCorrection
 
 LANDSCAPES = "landscape.npz"
 
@@ -54,13 +58,13 @@ def explain_networks(study: Study, jobs: Sequence[Job], out: Path, say: Callable
     wanted = study.explain
     assert wanted is not None
     seed = study.seeds[0]
-    saved = [job for job in jobs if job.saved]
+    saved = [job for job in jobs if job.saved and job.model == wanted.model]
     if not saved:
         return None
     start = next(job for job in jobs if job.strategy == "pretrain" and (job.model, job.seed) == (wanted.model, seed))
     folder = out / EXPLAINED / content_hash([[job.key for job in (start, *saved)], wanted.regime, wanted.seeds])
     label = study.models[wanted.model][0]
-    stars = _Stars(start, wanted.regime, label)
+    stars = Stars(start, wanted.regime, label)
     if len(stars.chosen) >= FEWEST:
         paths = {"zero-shot": start.base} | {job.strategy: job.saved for job in saved}
         if not (folder / LANDSCAPES).is_file():
@@ -72,25 +76,24 @@ def explain_networks(study: Study, jobs: Sequence[Job], out: Path, say: Callable
     return {"folder": f"{EXPLAINED}/{folder.name}", "n_stars": len(stars.chosen)}
 
 
-class _Stars:
-    """The test stars of a run, and those of one regime that have a label."""
+class Stars:
+    """The test stars of a run, and those of one regime that have labels."""
 
-    def __init__(self, job: Job, regime: str, label: str):
+    def __init__(self, job: Job, regime: str, *labels: str):
         self.set: PreparedSet = read_set(job.target)
         self.regime = regime
         self.rows = rows_of_job(job)[1]
         self.labels = {name: self.set.columns[name][self.rows].astype(np.float64) for name in self.set.labels}
         self.regimes = regimes(self.labels, 0)
-        self.chosen = self.rows[
-            self.regimes.get(regime, np.zeros(len(self.rows), bool)) & np.isfinite(self.labels[label])
-        ]
+        known = np.all([np.isfinite(self.labels[label]) for label in labels], axis=0)
+        self.chosen = self.rows[self.regimes.get(regime, np.zeros(len(self.rows), bool)) & known]
 
     def reference(self, label: str) -> np.ndarray:
         """Reference of the chosen stars."""
         return self.set.columns[label][self.chosen].astype(np.float64)
 
 
-def _landscapes(paths: dict[str, str], stars: _Stars, label: str, seeds: int, folder: Path) -> None:
+def _landscapes(paths: dict[str, str], stars: Stars, label: str, seeds: int, folder: Path) -> None:
     base, known = load_estimator(paths["zero-shot"]), stars.set.select(stars.chosen)
     landscapes = {}
     for name, model in ((name, load_estimator(path)) for name, path in paths.items() if name != "zero-shot"):
@@ -101,7 +104,7 @@ def _landscapes(paths: dict[str, str], stars: _Stars, label: str, seeds: int, fo
 
 
 def _saliency(
-    study: Study, paths: dict[str, str], stars: _Stars, label: str, folder: Path, say: Callable[[str], None]
+    study: Study, paths: dict[str, str], stars: Stars, label: str, folder: Path, say: Callable[[str], None]
 ) -> None:
     models = {name: load_estimator(path) for name, path in paths.items()}
     wave = stars.set.preprocessing.wavelengths.wave
@@ -114,33 +117,53 @@ def _saliency(
     write_saliency(folder, gradients)
 
 
-def _physical_test(
-    study: Study, models: dict[str, Estimator], stars: _Stars, label: str, say: Callable[[str], None]
-) -> PhysicalTest | None:
+def drawn_stars(stars: Stars) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Stars of the physical test, drawn at random, with further metal-poor ones.
+
+    Returns
+    -------
+    rows : ndarray, int
+        Of the set.
+    masks : dict of str to ndarray of bool
+        By regime which of them count; metal-poor stars beyond their share do in their own regimes alone.
+    """
     order = np.random.default_rng(0).permutation(len(stars.rows))
     drawn = order[:STARS]
     poor = order[stars.regimes["poor"][order]][:STARS] if "poor" in stars.regimes else order[:0]
     drawn, random = np.concatenate([drawn, np.setdiff1d(poor, drawn)]), len(drawn)
-    # Metal-poor stars beyond their share count in their own regimes alone.
     masks = {
         name: mask[drawn] & (name.startswith("poor") | (np.arange(len(drawn)) < random))
         for name, mask in stars.regimes.items()
     }
+    return stars.rows[drawn], masks
+
+
+def _physical_test(
+    study: Study, models: dict[str, Estimator], stars: Stars, label: str, say: Callable[[str], None]
+) -> PhysicalTest | None:
+    assert study.explain is not None
+    rows, masks = drawn_stars(stars)
     try:
-        lines = _lines(study, models["zero-shot"])
-        return run_physical_test(models, label, stars.set.select(stars.rows[drawn]), masks, lines=lines)[0]
+        sample = study.sources.get(study.explain.model, study.source)
+        lines = lines_learnt(sample, models["zero-shot"])
+        return run_physical_test(models, label, stars.set.select(rows), masks, lines=lines)[0]
     except TranstarError as error:
         say(f"no physical test: {error}")
         return None
 
 
-def _lines(study: Study, model: Estimator):
-    """The line correction of the mock stars that a model, or the one that it began with, has learnt from; None for none."""
+def lines_learnt(sample: Sample, model: Estimator) -> LineCorrection | None:
+    """The line correction of the mock stars that a model, or the one that it began with, has learnt from; None for none.
+
+    Parameters
+    ----------
+    sample : Sample
+        Source of the model.
+    model : Estimator
+    """
     from ..simulate.mocks.line_correction import lines_of_model, load_lines
     from ..simulate.mocks.mock_sets import mock_settings
 
-    assert study.explain is not None
-    sample = study.sources.get(study.explain.model, study.source)
     of_mock = None if sample.mock is None else mock_settings(sample.mock).lines
     name = of_mock or lines_of_model(model.provenance)
     return None if name is None else load_lines(name)

@@ -26,7 +26,7 @@ from .collect import collect
 from .draw import draw
 from .element_check import LABEL
 from .embeddings import Parts, check_encoder_spectra, check_encoders, check_prior, embed_sets, unaugmented
-from .experiments import experiment_studies
+from .experiments import FULL, experiment_studies
 from .job import Job
 from .jobs import further_training, load_prior, prior_hash
 from .layout import ENCODERS, check_out
@@ -120,8 +120,10 @@ def _check_labels(study: Study, out: Path) -> None:
     if wanted is None and study.explain is None:
         return
     needed = ["feh", *(["teff"] if wanted is not None and wanted.matched else [])]
+    needed += [] if wanted is None else wanted.labels
+    needed += [] if study.explain is None else study.explain.labels
     labels = read_set(set_folder(study.target, study, out)).labels
-    absent = [label for label in needed if label not in labels]
+    absent = [label for label in dict.fromkeys(needed) if label not in labels]
     if absent:
         raise InputError(
             f"{study.target.labels}: experiments need the label {' and '.join(absent)} of {study.target.survey}"
@@ -259,7 +261,11 @@ def plan(
 def _saved(study: Study, job: Job, out: Path) -> str:
     """Folder for a model that is to be explained, empty for any other."""
     wanted = study.explain
-    if wanted is None or (job.model, job.input) != (wanted.model, FLUX) or job.n_finetune != max(study.sizes):
+    if wanted is None or job.input != FLUX or job.n_finetune != max(study.sizes):
+        return ""
+    # How a network answers to labels is asked of those that are fine-tuned with all weights.
+    asked = job.strategy == FULL and set(job.labels) <= set(wanted.labels)
+    if job.model != wanted.model and not asked:
         return ""
     if not get_strategy(job.strategy).trains or job.seed != study.seeds[0]:
         return ""

@@ -47,6 +47,9 @@ REGIMES = (
 )
 """Kinds of stars, as `transtar.evaluate.regimes` tells them apart."""
 
+MOVABLE = ("teff", "logg", "feh", "alphafe")
+"""Labels that the physical test moves, as `transtar.explain.moved` has them."""
+
 SPLITS = ("test", "validation", "matched")
 
 RESERVED, RESERVED_ENDINGS = ("default", "chosen", "ensemble"), ("-ensemble", "-joint")
@@ -63,6 +66,8 @@ def _variant_fault(name: str) -> str:
 # What may stand in a study file, beside the types of `transtar.schema`.
 Variant = Annotated[Name, rule(_variant_fault)]
 Labels = Annotated[list[Label], listed("a list of labels", fewest=1, once=True)]
+SomeLabels = Annotated[list[Label], listed("a list of labels", once=True)]
+Movable = Annotated[list[Annotated[str, one_of(MOVABLE, "label")]], listed("a list of labels", once=True)]
 Columns = dict[Label, Text]
 Texts = Annotated[list[Text], listed("a list of texts")]
 Seeds = Annotated[list[Annotated[int, whole(0, MOST_SEED)]], listed("a list of whole numbers", once=True)]
@@ -138,6 +143,8 @@ class Experiments(Section):
         Model whose number of trainable weights is varied.
     rates : list of float
         Learning rates of networks from scratch (Figures A4 and A5).
+    labels : list of str
+        Further labels, by a network each from every input, for tables in the form of Table 1.
     matched : list of str
         Models that are adapted and judged once more on a split in which fine-tuning and test stars of every regime have
         one distribution of Teff, with the seeds of the study; see `transtar.train.matched_split`.
@@ -151,6 +158,7 @@ class Experiments(Section):
     ranks: Widths = field(default_factory=list)
     weights_of: Text = "feh"
     rates: Rates = field(default_factory=list)
+    labels: SomeLabels = field(default_factory=list)
     matched: Annotated[list[Text], listed("a list of names")] = field(default_factory=list)
 
 
@@ -166,11 +174,14 @@ class Explain(Section):
         Of the test stars.
     seeds : int
         Planes of the landscapes, each through two random directions.
+    labels : list of str
+        Labels whose networks, one for each, are asked how they answer to each of these labels, beside one network of them all.
     """
 
     model: Text = "feh"
     regime: Annotated[str, one_of(REGIMES, "key")] = "poor"
     seeds: Annotated[int, whole(1, MOST_PLANES)] = 5
+    labels: Movable = field(default_factory=list)
 
 
 @dataclass(frozen=True, repr=False)

@@ -24,8 +24,8 @@ def write_record(out: Path, content: dict[str, Any]) -> None:
     content : dict
         Plain data; keys whose value is None are left out: ``finetuning_stars`` (lists of a size and its metal-poor and metal-rich
         stars), ``selections`` (name, title and cuts of each), ``element`` and ``element_stars`` (rows of a comparison, and of how
-        many stars), ``explained`` (where landscapes and gradients are, and of how many stars), ``too_few`` (what was left out
-        for want of stars, and why).
+        many stars), ``explained`` (where landscapes and gradients are, and of how many stars), ``responses`` (where those of the
+        networks of several labels are), ``too_few`` (what was left out for want of stars, and why).
     """
     known = {name: value for name, value in content.items() if value is not None}
     write_json(out / RECORD, sealed({"format": FORMAT, **known}))

@@ -19,6 +19,7 @@ from ...report.response_figure import response_matrix
 from ...report.saliency_figure import saliency_maps
 from ..context import Context
 from ..explaining import FEWEST, LANDSCAPES
+from .label_responses import label_responses
 
 
 def _folder(context: Context, heading: str, file: str, *names: str) -> tuple[Path | None, list[Section]]:
@@ -99,7 +100,7 @@ def gradients(results: Results, context: Context) -> list[Section]:
         return []
     folder, sections = _folder(context, "What the networks look at", SALIENCY, "figure-b6", "response")
     if folder is None:
-        return sections
+        return [*sections, *label_responses(context)]
     saliency = read_saliency(folder)
     test = read_test(folder) if (folder / RESPONSE).is_file() else None
     frame = Preprocessing.from_dict(context.study.preprocessing).frame
@@ -133,7 +134,7 @@ def gradients(results: Results, context: Context) -> list[Section]:
             "asks what the network answers: one that answers to Teff or [alpha/Fe] infers its label from what usually goes with "
             "it."
         )
-    return [Section("What the networks look at", paragraphs, tables, figures)]
+    return [Section("What the networks look at", paragraphs, tables, figures), *label_responses(context)]
 
 
 def _shares_html(saliency: Saliency) -> str:

@@ -10,7 +10,7 @@ from ...glossary import plain
 from ...report import Section, Table, to_html, write_tables
 from ...train import null_models
 from ..context import Context
-from ..experiments import SIZES
+from ..experiments import LABELS, SIZES
 from ..spec import adapters
 from ..study_record import counts_of
 from .arrangements import (
@@ -35,7 +35,11 @@ def table_1(results: Results, context: Context) -> list[Section]:
     labels = [label for label in context.labels if select(of_study, label=label)]
     tables, paragraphs = [], []
     if labels:
-        tables.append(_table_1(context, of_study, labels))
+        tables.append(_table_1(context, of_study, labels, "table-1"))
+    tables += [
+        _table_1(context, select(summary, variant=LABELS), [label], f"table-1-{label}")
+        for label in _further(context, summary)
+    ]
     labels = [label for label in context.labels if select(of_sizes, label=label)]
     if labels:
         counts = counts_of(context.record)
@@ -47,7 +51,13 @@ def table_1(results: Results, context: Context) -> list[Section]:
     return [Section("The paper's tables", paragraphs, tables)]
 
 
-def _table_1(context: Context, summary: list[Row], labels: list[str]) -> str:
+def _further(context: Context, summary: list[Row]) -> list[str]:
+    """Labels of the experiment of further labels that have results."""
+    wanted = context.study.experiments
+    return [label for label in (wanted.labels if wanted else ()) if select(summary, variant=LABELS, label=label)]
+
+
+def _table_1(context: Context, summary: list[Row], labels: list[str], name: str) -> str:
     size = max(context.study.sizes, default=0)
     null = null_models()
     blocks = [
@@ -55,9 +65,9 @@ def _table_1(context: Context, summary: list[Row], labels: list[str]) -> str:
     ]
     caption = (
         f"Table 1. R2 (all / metal-poor / metal-rich test stars) by strategy and input, {size} fine-tuning stars at most: "
-        f"{_averaged(len(context.study.seeds))}. {MARKED}"
+        f"{_averaged(max(row['n_seeds'] for row in summary))}. {MARKED}"
     )
-    return _written(blocks, context, "table-1", caption)
+    return _written(blocks, context, name, caption)
 
 
 def _table_a1(context: Context, summary: list[Row], labels: list[str], counts: Counts) -> str:
