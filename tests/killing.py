@@ -19,25 +19,31 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import yaml
 
 from transtar.cli import main
+from transtar.datasets import read_set
 from transtar.datasets.kept_rows import KEPT
 from transtar.encoders import save_encoder
 from transtar.files import LIST
 
 from .cli.test_calibrate import write as write_stars
 from .datasets.test_embed import network
+from .encoders.aligned import star_spectra, tiny_encoders
 from .fetch.stand_in import FIRST_ID, StandIn, records
 from .made_catalogs import write_catalogs
 from .made_surveys import made_lamost, made_miles
 from .studies.test_run import STUDY
+from .train.large.large_sets import XP, write_set
 
 PREFIX = ".transtar-"
 MARK = "TRANSTAR_KILLING"
 DATES = rb"DATE    = '[^']*'|CHECKSUM= '[^']*'|[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{5} UTC"
+FEW_STEPS = ("steps=8", "check_every=4", "checkpoint_steps=2")
+SMALL_NETWORK = ("network.width=16", "network.layers=1", "network.heads=2")
 USERS = {"notes.txt": "mine", "plots/a.txt": "mine, too"}
 
 
@@ -51,7 +57,9 @@ class Case:
     out: str = "out"
     notes: tuple[str, ...] = (".",)
     resumed: tuple[str, ...] = field(default=())
-    """Files that say how far a run has come."""
+    """Files that say how far a run has come, or patterns of their names."""
+    timed: tuple[str, ...] = field(default=())
+    """Patterns of files that say how long a run took."""
 
 
 def cases(world: Path, address: str) -> dict[str, Case]:
@@ -66,6 +74,21 @@ def cases(world: Path, address: str) -> dict[str, Case]:
     saliency = ["explain", "saliency", "--model", world / "model", "--stars", 4, "--data", target, "--split"]
     landscape = ["explain", "landscape", "--model", world / "model", "--data", target, "--regime", "all", "--points", 3]
     embed = ["embed", "--replace", "--data", source, "--model"]
+    encoder = ["pretrain", "--encoder", "lrs", "--data", source, "--batch-size", 8, "--set", *FEW_STEPS, *SMALL_NETWORK]
+    align = [
+        "align",
+        "--lrs",
+        world / "lrs",
+        "--xp",
+        world / "xp",
+        "--data",
+        source,
+        world / "xp-set",
+        "--batch-size",
+        8,
+    ]
+    align += ["--set", *FEW_STEPS]
+    training = {"resumed": ("out.training/*",), "timed": ("out.training/losses.*",)}
     search = ["search", "--model", world / "encoder", "--data", target, "--query"]
     fetch = ["fetch", "--service", "sparcl", "--server", address, "--page", 2, "--ids"]
     tiny = ["lamost=30", "common=30", "edr=40", "miles=4", "faults=2", "xp_continuous=0"]
@@ -76,6 +99,8 @@ def cases(world: Path, address: str) -> dict[str, Case]:
         "search": Case([*search, source], [*search, target], out="out.parquet"),
         "embed": Case([*embed, world / "encoder"], [*embed, world / "encoder-2"], True, notes=folder),
         "pretrain": Case([*pretrain, 1], [*pretrain, 2], True, notes=folder),
+        "encoder": Case([*encoder, "--seed", 1], encoder, True, notes=folder, **training),
+        "align": Case([*align, "--seed", 1], [*align, "--variant", "pr"], True, notes=(*folder, "out/lrs"), **training),
         "finetune": Case([*finetune, "recalibrate"], [*finetune, "residual", "--epochs", 2], True, notes=folder),
         "evaluate": Case([*evaluate, world / "half.csv"], [*evaluate, miles / "labels.csv"], notes=folder),
         "select": Case([*select, "seed=1"], [*select, "seed=2"], out="out.csv"),
@@ -119,6 +144,10 @@ def make_world(world: Path) -> None:
         assert main([str(word) for word in words]) == 0
     for seed, name in enumerate(("encoder", "encoder-2")):
         save_encoder(network(seed=seed), world / name)
+    for name, one in zip(("lrs", "xp"), tiny_encoders(), strict=True):
+        save_encoder(one, world / name)
+    ids = read_set(world / "source").columns["id"]
+    write_set(world / "xp-set", preprocessing=XP, ids=ids, flux=star_spectra(len(ids))[1])
 
 
 def begin(work, log: Path) -> int:
@@ -181,6 +210,7 @@ def compare(case: Case, found: dict, old: dict, new: dict) -> str:
     """'old', 'new' or 'between' (each file either), or what is broken."""
     if any(found.get(name) != old[name] for name in old if name.rsplit("/", 1)[-1] in ("notes.txt", "a.txt")):
         return "the user's file is gone"
+    found, old, new = (without(files, case.resumed) for files in (found, old, new))
     if found == old:
         return "old"
     if found == new:
@@ -190,9 +220,13 @@ def compare(case: Case, found: dict, old: dict, new: dict) -> str:
     for name in {*found, *(set(old) & set(new))}:
         if name not in found:
             return f"{name} is gone"
-        if name not in case.resumed and found[name] not in (old.get(name), new.get(name)):
+        if found[name] not in (old.get(name), new.get(name)):
             return f"{name} is neither old nor new"
     return "between"
+
+
+def without(files: dict, patterns: tuple[str, ...]) -> dict:
+    return {name: files[name] for name in files if not any(fnmatchcase(name, pattern) for pattern in patterns)}
 
 
 def different(one: dict, other: dict) -> list[str]:
@@ -264,7 +298,7 @@ class Killing:
         again = finish(begin(self.command(self.case.new), self.log))
         if again:
             return f"the next run ends with {again}: {self.log.read_text()[-500:]}"
-        if other := different(snapshot(self.work), self.new):
+        if other := different(*(without(files, self.case.timed) for files in (snapshot(self.work), self.new))):
             return f"the next run gives another result in {', '.join(other)}"
         return f"{leftovers(self.work)} is left by the next run" if leftovers(self.work) else outcome
 

@@ -62,6 +62,14 @@ def test_train_embed_and_train_again(sets, transtar, tmp_path):
     assert (step["settings"]["epochs"], step["settings"]["batch_size"]) == (2, 8)
     again = transtar(*command(sets, out, "--lr", "1e-3", "--seed", 3))
     assert again.out == f"{out}: was trained already, by this very command (encoder {load_encoder(out).sha256[:12]})\n"
+    # As a kill leaves it that comes between the end of the training and the drawing.
+    (tmp_path / "encoder.training/losses.png").unlink()
+    left = tmp_path / "encoder.training/.transtar-tmp-abcd1234"
+    left.mkdir()
+    (left / ".lock").touch()
+    assert transtar(*command(sets, out, "--lr", "1e-3", "--seed", 3)).code == 0
+    assert (tmp_path / "encoder.training/losses.png").is_file()
+    assert not left.exists()
     embedded = transtar("embed", "--model", out, "--data", sets / "lrs", "--out", tmp_path / "set")
     assert "input 'embed' of 60 spectra: 16 values each" in embedded.out
 

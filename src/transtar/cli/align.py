@@ -15,6 +15,7 @@ from .common import (
     advance,
     draw_run,
     epoch_bar,
+    finish_drawing,
     given_settings,
     run_in_processes,
     say,
@@ -103,6 +104,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if run is None:
         return 0
     if run.history is None:
+        finish_drawing(run.folder)
         print(f"{arguments.out}: was aligned already, by this very command")
         return 0
     print(f"{arguments.out}: {draw_run(run)}")

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from ..checks import MOST_EPOCHS
@@ -222,6 +223,18 @@ def draw_run(run: Any) -> str:
 
     save(draw_losses(run.history.rows), run.folder, "losses")
     return f"{run.history}; losses in {run.folder}"
+
+
+def finish_drawing(folder: Path) -> None:
+    """Draw the losses of a training that has ended, if a kill came between its end and that; what it left half written goes."""
+    from ..files import discard_temporaries
+    from ..report import save
+    from ..report.losses_figure import draw_losses
+    from ..train.large.run_folder import LOSSES, read_losses
+
+    if (folder / LOSSES).is_file() and not all((folder / f"losses.{kind}").exists() for kind in ("pdf", "png")):
+        save(draw_losses(read_losses(folder)), folder, "losses")
+    discard_temporaries(folder)
 
 
 def run_in_processes(device: str, work: Callable[[], int]) -> int:

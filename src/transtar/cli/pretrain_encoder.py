@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .common import advance, draw_run, epoch_bar, given_settings, run_in_processes, say
+from .common import advance, draw_run, epoch_bar, finish_drawing, given_settings, run_in_processes, say
 
 NETWORK = "network."
 """How keys of --set begin that are of the network."""
@@ -33,6 +33,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if run is None:
         return 0
     if run.history is None:
+        finish_drawing(run.folder)
         print(f"{arguments.out}: was trained already, by this very command (encoder {run.encoder.sha256[:12]})")
         return 0
     print(f"{arguments.out}: {run.encoder.width} values per star; {draw_run(run)}")

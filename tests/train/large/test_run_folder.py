@@ -6,7 +6,7 @@ import torch
 from transtar.errors import InputError, MismatchError
 from transtar.train.large import RunFolder, run_folder_of
 from transtar.train.large.checkpoints import load_checkpoint, save_checkpoint
-from transtar.train.large.run_folder import LOSSES, RECORD, differences, read_record, result_of
+from transtar.train.large.run_folder import LOSSES, RECORD, differences, read_losses, read_record, result_of
 
 WHAT, EXECUTION = {"settings": {"seed": 0, "clip": 1.0}, "data": {"sets": ["ab"]}}, {"processes": 2}
 
@@ -59,6 +59,7 @@ def test_losses_are_a_table(tmp_path):
     with (tmp_path / "run" / LOSSES).open() as file:
         rows = list(csv.DictReader(file))
     assert rows[0] == {"step": "0", "loss": ""}
+    assert read_losses(tmp_path / "run") == [{"step": 0, "loss": None}, {"step": 1, "loss": 0.1 + 0.2}]
     assert float(rows[1]["loss"]) == 0.1 + 0.2
 
 

@@ -161,6 +161,12 @@ def read_record(path: Path) -> dict[str, Any] | None:
     return record
 
 
+def read_losses(path: Path) -> list[dict[str, float | None]]:
+    """The rows of losses.csv in the folder of a training, as of `LargeHistory.rows`."""
+    with (path / LOSSES).open(newline="", encoding="utf-8") as file:
+        return [{name: float(cell) if cell else None for name, cell in row.items()} for row in csv.DictReader(file)]
+
+
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], within: str = "") -> list[str]:
     """What differs in two records, such as ``settings.batch_size was 64, is 32``."""
     lines: list[str] = []
