@@ -63,8 +63,9 @@ def _table_1(context: Context, summary: list[Row], labels: list[str], name: str)
     blocks = [
         strategies_by_input(summary, label, size, (*STRATEGIES_OF_TABLE_1, *null), unranked=null) for label in labels
     ]
+    which = "Table 1" if name == "table-1" else f"As Table 1, {' and '.join(map(plain, labels))}"
     caption = (
-        f"Table 1. R2 (all / metal-poor / metal-rich test stars) by strategy and input, {size} fine-tuning stars at most: "
+        f"{which}. R2 (all / metal-poor / metal-rich test stars) by strategy and input, {size} fine-tuning stars at most: "
         f"{_averaged(max(row['n_seeds'] for row in summary))}. {MARKED}"
     )
     return _written(blocks, context, name, caption)
