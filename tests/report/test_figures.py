@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from transtar.errors import InputError
-from transtar.report import Panel, against_sample_size, one_to_one, regime_dots, save
+from transtar.report import Panel, against_inputs, against_sample_size, one_to_one, regime_dots, save
 
 from .results import summary
 
@@ -132,6 +132,14 @@ def test_scores_stand_where_fewer_stars_are():
         (text,) = one_to_one([Panel("a", "feh", reference, reference + shift, scores)]).axes[0].texts
         assert (text.get_ha(), text.get_va()) == corner
         assert "$R^2$ = −0.250" in text.get_text()
+
+
+def test_axes_rise_where_all_r2_lie_below_them():
+    """As those of five metal-poor stars may."""
+    for low, high in ((-1.0, 0.0), (-30.0, -20.0)):
+        rows = [row | {"r2": low if row["strategy"] == "zero-shot" else high} for row in summary()]
+        for draw in (against_sample_size, lambda rows, label: against_inputs(rows, label, ["flux"])):
+            assert all(axes.get_ylim()[0] < axes.get_ylim()[1] for axes in draw(rows, "feh").axes)
 
 
 def test_sample_size_panels():
