@@ -2,6 +2,8 @@
 
 import csv
 import shutil
+from contextlib import redirect_stderr
+from io import StringIO
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -28,7 +30,11 @@ def finished(tmp_path_factory, tiny_universe):
     """Folder of a study that ran to its end."""
     out = tmp_path_factory.mktemp("paper")
     tiny_universe(out / "universe", "xp_lamost=true")
-    assert main(["study", "paper", *CHOSEN, "--workers", "1", "--out", str(out)]) == 0
+    with redirect_stderr(StringIO()) as said:
+        assert main(["study", "paper", *CHOSEN, "--workers", "1", "--out", str(out)]) == 0
+    lines = said.getvalue().splitlines()
+    assert len(lines) > 10
+    assert len(set(lines)) == len(lines), "variants say again what the study has said"
     return out
 
 

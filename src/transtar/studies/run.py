@@ -70,6 +70,8 @@ def run_study(
     check_out(out)
     for folder in (out, *(out / name for name in (SETS, SELECTIONS, ENCODERS, "runs", "models"))):
         discard_temporaries(folder)
+    # Variants have the same to say of what they share; once is enough.
+    say = cache(say)
     jobs: list[Job] = []
     content = cache(content_of)
     for variant, study in studies.items():
