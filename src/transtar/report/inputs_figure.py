@@ -126,7 +126,8 @@ def _draw(axes: Axes, rows: Sequence[Mapping], inputs: Sequence[str], sizes: Seq
     for position, name in enumerate(inputs):
         chosen = sorted(select(rows, input=name), key=lambda row: row["n_finetune"])
         # Beside each other, so that their bars do not hide one another.
-        shift = 0.09 * (position - (len(inputs) - 1) / 2)
+        # With two numbers of stars, as much of the width of a panel as with many.
+        shift = min(0.09, 0.02 * len(sizes)) * (position - (len(inputs) - 1) / 2)
         x = np.array([sizes.index(row["n_finetune"]) + shift for row in chosen])
         y = np.array([row["r2"] for row in chosen], float)
         axes.errorbar(x, y, [spread(row, "r2") for row in chosen], ms=4, elinewidth=0.9, **_look(position))
