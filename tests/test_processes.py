@@ -90,3 +90,25 @@ def test_a_swallowed_signal_explains_the_error_it_leads_to(number):
 def test_an_error_without_a_signal_stays_what_it_is():
     with pytest.raises(AttributeError, match="plain"), ending_cleanly():
         raise AttributeError("plain")
+
+
+def test_an_error_that_an_interrupt_led_to_is_one():
+    class Slow:
+        def __set_name__(self, owner, name):
+            raise KeyboardInterrupt
+
+    def define():
+        class Defined:
+            slow = Slow()
+
+        return Defined
+
+    # Python 3.11 wraps what is raised there in a RuntimeError, whatever it is.
+    with pytest.raises(KeyboardInterrupt), ending_cleanly():
+        define()
+    with pytest.raises(KeyboardInterrupt) as caught, ending_cleanly():  # noqa: PT012
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise AttributeError("cleaning up")
+    assert isinstance(caught.value.__cause__, AttributeError)

@@ -40,7 +40,8 @@ def ending_cleanly() -> Iterator[None]:
     """Raise `Ended` inside the block when a signal of `ENDING` comes, so that what is half written is cleaned up.
 
     A signal that is ignored (nohup) or handled already stays so. Only the first is raised: the cleaning is not interrupted.
-    Where other code swallows it, in the middle of an import, say, the error that follows counts as the end that was asked for.
+    Where other code swallows it, in the middle of an import, say, the error that follows counts as the end that was asked for;
+    likewise after Ctrl-C, which Python raises itself.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -59,12 +60,20 @@ def ending_cleanly() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not told:
-            raise
-        raise Ended(told[0]) from error
+        if told:
+            raise Ended(told[0]) from error
+        if _follows_interrupt(error):
+            raise KeyboardInterrupt from error
+        raise
     finally:
         for number in handled:
             signal.signal(number, signal.SIG_DFL)
+
+
+def _follows_interrupt(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def start_worker() -> None:
