@@ -131,7 +131,11 @@ class Runs:
             networks[key] = trained(case, self.mocks, rows, seed, self.steps * case.longer, file)
         return [pooled(tokens_of(networks[key], one), case.pooling) for one in spectra]
 
-    def predicted(self, name: str, view: str, seeds: range) -> np.ndarray:
+    def done(self, name: str, seeds: range) -> list[int]:
+        """Seeds of which a case is done."""
+        return [seed for seed in seeds if self.file(name, seed).is_file()]
+
+    def predicted(self, name: str, view: str, seeds: list[int]) -> np.ndarray:
         """[Fe/H] of the test stars (n_seeds, n)."""
         every = []
         for seed in seeds:
@@ -153,13 +157,16 @@ def error_of(values: np.ndarray, draws: np.ndarray) -> float:
 
 
 def table(runs: Runs, names: list[str], seeds: range) -> list[dict[str, object]]:
-    """R2 of metal-poor stars and of others, LAMOST and DESI, with differences from the first case."""
+    """R2 of metal-poor stars and of others, LAMOST and DESI, with differences from the first case in the seeds of both."""
     feh, rows = runs.mocks.feh[runs.test], []
     first = next(iter(CASES))
     for name in names:
-        row: dict[str, object] = {"case": name, "seeds": len(seeds)}
+        common = sorted({*runs.done(name, seeds)} & {*runs.done(first, seeds)})
+        if not common:
+            continue
+        row: dict[str, object] = {"case": name, "seeds": len(common)}
         for view in VIEWS:
-            predicted, base = (runs.predicted(one, view, seeds) for one in (name, first))
+            predicted, base = (runs.predicted(one, view, common) for one in (name, first))
             row[f"{view}_sigma"] = round(float(np.mean([sigma(feh, one) for one in predicted])), 4)
             for kind, stars in (("poor", feh < -1), ("rich", feh >= -1)):
                 values, draws = scored(feh[stars], predicted[:, stars])
@@ -174,7 +181,7 @@ def table(runs: Runs, names: list[str], seeds: range) -> list[dict[str, object]]
 
 def told(row: dict[str, object]) -> str:
     """A row as a line of a Markdown table."""
-    cells = [str(row["case"])]
+    cells = [f"{row['case']} ({row['seeds']})"]
     for view in VIEWS:
         for kind in ("poor", "rich"):
             name = f"{view}_{kind}"
@@ -187,8 +194,8 @@ def draw(rows: list[dict[str, object]], out: Path) -> None:
     from matplotlib.figure import Figure
 
     by_name = {row["case"]: row for row in rows}
-    figure = Figure(figsize=(7, 3), layout="constrained")
-    for axes, kind, title in zip(figure.subplots(1, 2), ("poor", "rich"), ("[Fe/H] < -1", "[Fe/H] ≥ -1"), strict=True):
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    for axes, kind, title in zip(figure.subplots(1, 2), ("poor", "rich"), ("[Fe/H] < −1", "[Fe/H] ≥ −1"), strict=True):
         for (label, names), color, marker in zip(CURVES.items(), ("#0072b2", "#d55e00"), "os", strict=True):
             points = [by_name[name] for name in names]
             axes.errorbar(
@@ -200,7 +207,7 @@ def draw(rows: list[dict[str, object]], out: Path) -> None:
         axes.set(xscale="log", xlabel="spectra learnt from (thousands)", ylabel="$R^2$", title=title)
         axes.set_xticks([1, 3, 10], ["1", "3", "10"])
         axes.minorticks_off()
-    axes.legend(fontsize="small")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     for suffix in ("pdf", "png"):
         figure.savefig(out / f"curves.{suffix}", dpi=150)
 
@@ -212,13 +219,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=2000, help="of the training of each encoder")
     parser.add_argument("--cases", nargs="+", help="only these, by a part of their names")
+    parser.add_argument("--table", action="store_true", help="train nothing, show what is done")
     options = parser.parse_args()
     runs = Runs(options.out, options.steps)
     every = {**PLAIN, **CASES}
     first = next(iter(CASES))
     asked = options.cases or [""]
     names = [name for name in every if name == first or any(part in name for part in asked)]
-    for seed in range(options.seeds):
+    for seed in range(0 if options.table else options.seeds):
         networks: dict[str, LRSTransformer] = {}
         for name in names:
             runs.make(name, every[name], seed, networks)
@@ -227,10 +235,10 @@ def main() -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    print("| case | LAMOST, poor | LAMOST, rich | DESI, poor | DESI, rich |\n|---|---|---|---|---|")
+    print("| case (seeds) | LAMOST, poor | LAMOST, rich | DESI, poor | DESI, rich |\n|---|---|---|---|---|")
     for row in rows:
         print(told(row))
-    if len(names) == len(every):
+    if {row["case"] for row in rows} == {*every}:
         draw(rows, options.out)
 
 
