@@ -35,8 +35,9 @@ from benchmarks.poor_embeddings_parts import (
     trained,
 )
 from transtar.encoders import load_encoder
-from transtar.evaluate import bootstrap, r2, sigma
+from transtar.evaluate import bias, bootstrap, r2, sigma
 from transtar.networks.lrs import LRSTransformer
+from transtar.studies.paired import Scored
 
 BASE = Case()
 FLUX, COMPONENTS, THROUGH = "flux", "128 principal components", "through"
@@ -144,16 +145,10 @@ class Runs:
         return np.array(every)
 
 
-def scored(feh: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """R2 of each seed, and of bootstrap samples of the stars (n_seeds, n_draws), the same for all that are compared."""
-    values = np.array([r2(feh, one) for one in predicted])
-    return values, np.array([bootstrap(feh, one, ("r2",), 400, seed=0)["r2"] for one in predicted])
-
-
-def error_of(values: np.ndarray, draws: np.ndarray) -> float:
-    """Standard error of a mean over seeds and stars."""
-    seeds = values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else 0.0
-    return float(np.hypot(seeds, draws.mean(axis=0).std(ddof=1)))
+def scored(feh: np.ndarray, predicted: np.ndarray) -> Scored:
+    """Scores of predictions (n_seeds, n)."""
+    values = [np.array([metric(feh, one) for one in predicted]) for metric in (r2, sigma, bias)]
+    return Scored(*values, np.array([bootstrap(feh, one, ("r2",), 400, seed=0)["r2"] for one in predicted]))
 
 
 def table(runs: Runs, names: list[str], seeds: range) -> list[dict[str, object]]:
@@ -169,12 +164,12 @@ def table(runs: Runs, names: list[str], seeds: range) -> list[dict[str, object]]
             predicted, base = (runs.predicted(one, view, common) for one in (name, first))
             row[f"{view}_sigma"] = round(float(np.mean([sigma(feh, one) for one in predicted])), 4)
             for kind, stars in (("poor", feh < -1), ("rich", feh >= -1)):
-                values, draws = scored(feh[stars], predicted[:, stars])
-                others, other_draws = scored(feh[stars], base[:, stars])
-                row[f"{view}_{kind}"] = round(float(values.mean()), 3)
-                row[f"{view}_{kind}_error"] = round(error_of(values, draws), 3)
-                row[f"{view}_{kind}_gain"] = round(float((values - others).mean()), 3)
-                row[f"{view}_{kind}_gain_error"] = round(error_of(values - others, draws - other_draws), 3)
+                one, other = (scored(feh[stars], every[:, stars]) for every in (predicted, base))
+                gain, error = one.minus(other)
+                row[f"{view}_{kind}"] = round(float(one.r2.mean()), 3)
+                row[f"{view}_{kind}_error"] = round(one.error, 3)
+                row[f"{view}_{kind}_gain"] = round(gain, 3)
+                row[f"{view}_{kind}_gain_error"] = round(error, 3)
         rows.append(row)
     return rows
 

@@ -53,7 +53,7 @@ def label_responses(context: Context) -> list[Section]:
     drawn = (
         f"Above: the response matrices, of all stars. Below: mean gradients of the fine-tuned networks, with their sign, of "
         f"{shown.n_stars} test stars ({shown.stars}) at known lines, and the weights of the unbiased linear estimator of least "
-        "variance (dashed)."
+        "variance (dotted)."
     )
     figure = context.figure(label_responses_figure(responses, gradients, tests), NAME, drawn)
     return [Section(HEADING, paragraphs, [_html(responses, caption)], [figure])]
