@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
+from transtar.datasets import SetWriter
+from transtar.preprocess import GridSpectra, Preprocessing
 from transtar.spectra import SpectrumBatch
 from transtar.surveys import get_survey, stream
 
@@ -50,6 +52,23 @@ def desi_like(lamost: SpectrumBatch) -> SpectrumBatch:
     # Picking columns gives arrays in column order; those that a reader takes from a file lie row by row.
     ivar, mask = (np.ascontiguousarray(values[:, nearest]) for values in (lamost.ivar, lamost.mask))
     return SpectrumBatch(wave, flux, ivar, mask, lamost.ids, "desi", meta=lamost.meta)
+
+
+def write_set(path: Path, settings: Preprocessing, blocks: Iterable[np.ndarray]) -> None:
+    """A prepared set of spectra (n, n_grid), block by block, all of them in its pool and each of a star of its own."""
+    start = 0
+    with SetWriter(path, settings, {"by": "benchmark"}) as writer:
+        for flux in blocks:
+            n, flux = len(flux), flux.astype(np.float32, copy=False)
+            rows = np.arange(start, start + n)
+            columns = {
+                "file": np.array([f"{row}.fits" for row in rows]), "id": rows, "survey": np.full(n, "made"),
+                "snr": np.ones(n), "good_fraction": np.ones(n), "flags": np.zeros(n, np.int32),
+            }  # fmt: skip
+            spectra = GridSpectra(flux, np.ones_like(flux), columns["good_fraction"], columns["snr"], columns["flags"])
+            writer.append(spectra, columns)
+            start += n
+        writer.finish(writer.columns() | {"split": np.full(start, "pool")}, ())
 
 
 def seconds(work: Callable[[], object], rounds: int = 3) -> float:

@@ -18,10 +18,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from transtar.datasets import SetWriter
+from benchmarks.common import write_set
 from transtar.encoders.specclip import PREPARED, new_encoder
 from transtar.networks.lrs import LRSTransformer
-from transtar.preprocess import GridSpectra
 from transtar.train.large import EncoderTraining, Ranks, SetStream, joined_processes, open_source, train_large
 from transtar.train.large.encoder_runs import KINDS
 
@@ -45,18 +44,8 @@ def operations(network: nn.Module) -> float:
 def write_noise(path: Path, kind: str, n: int) -> None:
     """A prepared set of noise."""
     random, settings = np.random.default_rng(0), PREPARED[kind]
-    with SetWriter(path, settings, {"by": "benchmark"}) as writer:
-        for start in range(0, n, 512):
-            rows = np.arange(start, min(start + 512, n))
-            flux = random.normal(1, 0.05, (len(rows), settings.wavelengths.size)).astype(np.float32)
-            columns = {
-                "file": np.array([f"{row}.fits" for row in rows]), "id": rows, "survey": np.full(len(rows), "noise"),
-                "snr": np.ones(len(rows)), "good_fraction": np.ones(len(rows)), "flags": np.zeros(len(rows), np.int32),
-            }  # fmt: skip
-            spectra = GridSpectra(flux, np.ones_like(flux), columns["good_fraction"], columns["snr"], columns["flags"])
-            writer.append(spectra, columns)
-        known = writer.columns()
-        writer.finish(known | {"split": np.full(n, "pool")}, ())
+    sizes = (min(512, n - start) for start in range(0, n, 512))
+    write_set(path, settings, (random.normal(1, 0.05, (size, settings.wavelengths.size)) for size in sizes))
 
 
 def measure(kind: str, size: str, settings: EncoderTraining, folder: Path) -> tuple[float, float]:

@@ -14,10 +14,9 @@ from safetensors.torch import load_file, save_file
 from scipy.constants import c as LIGHT
 from torch import Tensor, nn
 
-from transtar.datasets import SetWriter
+from benchmarks.common import write_set
 from transtar.encoders.specclip import PREPARED
 from transtar.networks.lrs import LRSSettings, LRSTransformer
-from transtar.preprocess import GridSpectra
 from transtar.simulate.emulator.emulator_storage import load_emulator
 from transtar.simulate.mocks.views import ViewSettings, make_views
 from transtar.train.large import EncoderTraining, MaskedSegments, Objective, SetStream, open_source, train_large
@@ -176,7 +175,7 @@ def trained(case: Case, mocks: Mocks, rows: np.ndarray, seed: int, steps: int, f
         check_every=max(steps // 10, 1),
     )  # fmt: skip
     with TemporaryDirectory() as folder:
-        _write(Path(folder) / "set", flux)
+        write_set(Path(folder) / "set", PREPARED["lrs"], [flux])
         stream = SetStream(open_source([Path(folder) / "set"]), settings)
         objective: Objective = MaskedSegments(network)
         if case.objective != "masked":
@@ -190,19 +189,6 @@ def trained(case: Case, mocks: Mocks, rows: np.ndarray, seed: int, steps: int, f
     )
     save_file(network.state_dict(), file)
     return network.eval()
-
-
-def _write(path: Path, flux: np.ndarray) -> None:
-    n = len(flux)
-    columns = {
-        "file": np.array([f"{row}.fits" for row in range(n)]), "id": np.arange(n), "survey": np.full(n, "mock"),
-        "snr": np.ones(n), "good_fraction": np.ones(n), "flags": np.zeros(n, np.int32),
-    }  # fmt: skip
-    with SetWriter(path, PREPARED["lrs"], {"by": "benchmark"}) as writer:
-        writer.append(
-            GridSpectra(flux, np.ones_like(flux), columns["good_fraction"], columns["snr"], columns["flags"]), columns
-        )
-        writer.finish(writer.columns() | {"split": np.full(n, "pool")}, ())
 
 
 @torch.no_grad()
