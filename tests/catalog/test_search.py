@@ -12,7 +12,8 @@ from transtar.errors import InputError, MismatchError, SettingsError
 from transtar.glossary import SEARCH_COLUMNS
 from transtar.preprocess import GridSpectra, Preprocessing
 
-from ..datasets.test_embed import network, outside, xp_set
+from ..datasets.test_embed import network, outside
+from ..datasets.test_embed_xp import xp_set
 from ..datasets.test_nearest import plain
 from ..datasets.test_prepared import BIG, write
 from ..encoders.aligned import star_spectra, tiny_alignment
