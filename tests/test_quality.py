@@ -63,7 +63,7 @@ def test_thresholds_are_taken_out_of_settings():
 
 def test_changes():
     assert Quality(snr=5).changed({"hot": 8000}) == Quality(snr=5, hot=8000)
-    assert str(Quality()) == "snr 10, good_fraction 0.8, hot 7500"
+    assert str(Quality()) == "snr 10, good_fraction 0.8, hot 7500, gate 0.9, doubt 0.2, misfit 5"
 
 
 def test_numbers_of_numpy_are_numbers():

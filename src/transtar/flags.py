@@ -24,8 +24,11 @@ class Flag(IntFlag):
     TRAINED_ON = 1 << 8
     CONTINUUM_FAILED = 1 << 9
     BAD_FIBER = 1 << 10
+    NO_GATE = 1 << 11
     DUPLICATE = 1 << 12
+    MISFIT = 1 << 13
     NO_INPUT = 1 << 15
+    DOUBTFUL = 1 << 16
 
 
 DESCRIPTIONS = {
@@ -34,14 +37,17 @@ DESCRIPTIONS = {
     Flag.NO_IVAR: "the survey gives no inverse variance: finite pixels count as good, S/N is unknown",
     Flag.NO_VELOCITY: "no radial velocity, which the rest frame needs",
     Flag.NON_STELLAR: "the survey classifies the object as something other than a star",
-    Flag.HOT_STAR: "predicted Teff above the threshold (7500 K), or survey class O or B",
-    Flag.OUT_OF_DOMAIN: "spectrum unlike those the model was trained on",
+    Flag.HOT_STAR: "hot star or white dwarf by its spectrum, predicted Teff above the threshold (7500 K), or survey class O or B",
+    Flag.OUT_OF_DOMAIN: "spectrum of no ordinary star, or unlike those the model was trained on",
     Flag.LABEL_EXTRAPOLATED: "label outside the range of the training labels",
     Flag.TRAINED_ON: "the model was trained or validated on this star",
     Flag.CONTINUUM_FAILED: "continuum not positive and finite over the whole grid",
     Flag.BAD_FIBER: "the survey marks the fibre as bad",
+    Flag.NO_GATE: "nothing could judge whether the star is an ordinary one",
     Flag.DUPLICATE: "another row is of the same star of the survey: of the same star, or id where star is empty",
+    Flag.MISFIT: "perhaps no ordinary star, and the spectrum does not look like one of a star with these labels",
     Flag.NO_INPUT: "a model takes an input other than the flux that the spectrum does not have",
+    Flag.DOUBTFUL: "perhaps no ordinary star, or the spectrum does not look like one of a star with these labels",
 }
 
 BAD = (
@@ -53,11 +59,13 @@ BAD = (
     | Flag.CONTINUUM_FAILED
     | Flag.BAD_FIBER
     | Flag.NO_INPUT
+    | Flag.MISFIT
 )
 """Bits that speak against using a label; the others are warnings."""
 
 NO_LABEL = Flag.LOW_GOOD_FRACTION | Flag.NO_VELOCITY | Flag.NON_STELLAR | Flag.CONTINUUM_FAILED
-"""Bits whose rows get NaN labels; NO_INPUT has them for the labels of those models alone."""
+"""Bits whose rows get NaN labels. NO_INPUT has them for the labels of those models alone; HOT_STAR and OUT_OF_DOMAIN where the
+gate is sure of it."""
 
 
 def has(flags: np.ndarray, which: Flag) -> np.ndarray:

@@ -59,6 +59,14 @@ _KEYS = (
     ),
     Column("snr", "float32", "", "median signal-to-noise ratio per pixel on the wavelength grid", "S/N"),
     Column("good_fraction", "float32", "", "fraction of good pixels on the wavelength grid", "good fraction"),
+    Column("strange", "float32", "", "share, from 0 to 1, that the gate gives to what is no ordinary star", "strange"),
+    Column(
+        "misfit",
+        "float32",
+        "",
+        "mean squared difference from the model spectrum of the labels, in units of the variance of noise and model",
+        "misfit",
+    ),
     Column("flags", "int32", "", "quality flags, one bit each", "flags"),
     Column("split", "str", "", "part the star plays: pool (may be trained on) or test"),
 )

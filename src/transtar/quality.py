@@ -28,6 +28,13 @@ class Quality:
         Share of good pixels, from 0 to 1, below which a star gets LOW_GOOD_FRACTION, and no label.
     hot : float
         Predicted Teff in K above which a star gets HOT_STAR.
+    gate : float
+        Share of the gate (column `strange`), from 0 to 1, above which a spectrum is of no ordinary star: HOT_STAR or
+        OUT_OF_DOMAIN, and no label. At 1 none is.
+    doubt : float
+        Share above which that is in doubt: MISFIT with a bad misfit, DOUBTFUL alone.
+    misfit : float
+        Above this the column `misfit` speaks against the labels: MISFIT where the gate is in doubt, DOUBTFUL alone.
 
     Raises
     ------
@@ -38,6 +45,9 @@ class Quality:
     snr: float = 10.0
     good_fraction: float = 0.8
     hot: float = 7500.0
+    gate: float = 0.9
+    doubt: float = 0.2
+    misfit: float = 5.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -45,10 +55,13 @@ class Quality:
             value = value.item() if isinstance(value, np.generic) else value
             # 10 and 10.0 are one threshold and are written as one.
             object.__setattr__(self, field.name, check_real(value, f"quality: {field.name}"))
-        if not 0 <= self.good_fraction <= 1:
-            raise SettingsError(f"quality: good_fraction must be between 0 and 1, not {self.good_fraction:g}")
+        for name in ("good_fraction", "gate", "doubt"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"quality: {name} must be between 0 and 1, not {getattr(self, name):g}")
         if self.hot <= 0:
             raise SettingsError(f"quality: hot must be above 0 (K), not {self.hot:g}")
+        if self.doubt > self.gate:
+            raise SettingsError(f"quality: doubt must not be above gate, {self.gate:g}, but is {self.doubt:g}")
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {value:g}" for name, value in self.to_dict().items())

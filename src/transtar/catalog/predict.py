@@ -18,6 +18,7 @@ from ..preprocess import GridSpectra, Preprocessing
 from ..quality import Quality
 from ..spectra import SpectrumBatch
 from ..telling import tell
+from ..trust import Witnesses, witnesses_for
 from .trained import trained_on
 
 KEY_COLUMNS = ("file", "id", "survey", "star", "ra", "dec", "velocity")
@@ -139,12 +140,14 @@ def predict_batches(
     extra: Sequence[str] = (),
     quality: Quality | None = None,
     repeats: Repeats | None = None,
+    witnesses: Witnesses | None = None,
 ) -> Iterator[dict[str, np.ndarray]]:
     """Predict labels batch by batch.
 
     Models of the same label form an ensemble: the catalog holds their mean, and their standard deviation (n - 1) as
     ``<label>_ens_std``. A label whose models state an error (see `Estimator.label_error`) gets ``<label>_err``, the largest of
-    them. Rows with a flag of `flags.NO_LABEL`, or with flux that is not finite, get NaN.
+    them. Rows with a flag of `flags.NO_LABEL`, with flux that is not finite, or of which the gate is sure that they are of no
+    ordinary star, get NaN.
 
     Parameters
     ----------
@@ -154,16 +157,19 @@ def predict_batches(
     extra : sequence of str
         Further columns to carry.
     quality : Quality, optional
-        Its `hot` decides HOT_STAR; the default if not given. Flags of S/N and of good pixels come with the spectra.
+        Its `hot`, `gate`, `doubt` and `misfit` decide flags; the default if not given. Those of S/N and of good pixels come
+        with the spectra.
     repeats : Repeats, optional
         Decides DUPLICATE. Rows of a star that comes again in a later batch can be told at the end only, by its `mark_late`.
+    witnesses : Witnesses, optional
+        What is asked whether stars are ordinary ones; by default those that ship with transtar, as far as they can be asked.
 
     Yields
     ------
     dict of str to ndarray, shape (n,)
-        The key columns, `snr`, `good_fraction`, labels (float32), ensemble spreads, and `flags` (int32), to which
-        LABEL_EXTRAPOLATED, OUT_OF_DOMAIN, HOT_STAR, NO_INPUT, TRAINED_ON and DUPLICATE are added. LABEL_EXTRAPOLATED and
-        OUT_OF_DOMAIN are set if they hold for any of the models.
+        The key columns, `snr`, `good_fraction`, labels (float32), ensemble spreads, `strange`, `misfit`, and `flags` (int32), to
+        which LABEL_EXTRAPOLATED, OUT_OF_DOMAIN, HOT_STAR, MISFIT, DOUBTFUL, NO_GATE, NO_INPUT, TRAINED_ON and DUPLICATE are
+        added. LABEL_EXTRAPOLATED, and OUT_OF_DOMAIN by distance, are set if they hold for any of the models.
 
     Raises
     ------
@@ -175,6 +181,8 @@ def predict_batches(
     if not estimators:
         raise InputError("predicting needs at least one model")
     tables = [estimator.trained_on for estimator in estimators]
+    quality = quality or Quality()
+    witnesses = witnesses or witnesses_for(estimators[0].preprocessing, waived_kinds(estimators))
     repeats = Repeats() if repeats is None else repeats
     for keys, spectra in prepared:
         columns = key_columns(keys, len(spectra.flags), extra)
@@ -183,14 +191,36 @@ def predict_batches(
         flags[repeats.mark(columns)] |= Flag.DUPLICATE
         flux = np.asarray(spectra.flux)
         usable = ~has(flags, NO_LABEL) & np.isfinite(flux).all(axis=1)
-        labels, new_flags = _predict(estimators, _inputs(estimators, keys, spectra, flux, usable), quality or Quality())
-        flags[usable] |= new_flags
+        labels, new_flags = _predict(estimators, _inputs(estimators, keys, spectra, flux, usable), quality)
+        ivar = getattr(spectra, "ivar", None)
+        verdict = witnesses.judge(flux[usable], None if ivar is None else ivar[usable], labels, quality)
+        flags[usable] |= new_flags | verdict.flags
         flags[trained_on(columns, tables)] |= Flag.TRAINED_ON
         columns |= {"snr": spectra.snr, "good_fraction": spectra.good_fraction}
         for name, values in labels.items():
             columns[name] = np.full(len(flags), np.nan, np.float32)
+            columns[name][usable] = np.where(verdict.no_label, np.nan, values)
+        for name, values in (("strange", verdict.strange), ("misfit", verdict.misfit)):
+            columns[name] = np.full(len(flags), np.nan, np.float32)
             columns[name][usable] = values
         yield columns | {"flags": flags}
+
+
+ORDINARY_TEFF = (3900.0, 7500.0)
+"""K: a model that has learnt from cooler or hotter stars knows those that the gate does not."""
+
+
+def waived_kinds(estimators: Sequence[EstimatorLike]) -> tuple[str, ...]:
+    """Kinds of the gate that are not held against a star, because all models of Teff in a run have learnt from such stars."""
+    ranges = [
+        (float(one.label_min[place]), float(one.label_max[place]))
+        for one in estimators
+        for place, label in enumerate(one.label_names)
+        if label == "teff"
+    ]
+    cool = bool(ranges) and all(low < ORDINARY_TEFF[0] for low, _ in ranges)
+    hot = bool(ranges) and all(high > ORDINARY_TEFF[1] for _, high in ranges)
+    return ("cool",) * cool + ("hot",) * hot
 
 
 def _inputs(estimators, keys, spectra: GridSpectraLike, flux: np.ndarray, usable: np.ndarray) -> list[np.ndarray]:

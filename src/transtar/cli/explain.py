@@ -7,9 +7,9 @@ from importlib import import_module
 
 from .arguments import HelpWithDefaults
 
-HELP = "look into models: saliency and physical test, loss landscapes, what encoders give back, translations"
+HELP = "look into models: saliency and physical test, loss landscapes, what encoders give back, translations, misfits"
 
-KINDS = ("saliency", "landscape", "reconstruction", "translation")
+KINDS = ("saliency", "landscape", "reconstruction", "translation", "misfit")
 """Each has a module of its own beside this one, ``explain_KIND``, made like a verb."""
 
 
