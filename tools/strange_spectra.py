@@ -232,13 +232,13 @@ def seen(
 
 def _observed(name: str, flux, companions: Table, off, snr, generator, seed: int) -> np.ndarray:
     instrument = random_instrument(generator) if name == RANDOM else SIMULATED[name]
-    batch = observe(instrument, _as_model(flux), companions, seed=seed, effects=Effects(missing_arms=False), snr=snr)
+    batch = observe(instrument, as_model(flux), companions, seed=seed, effects=Effects(missing_arms=False), snr=snr)
     velocity = off + (batch.meta["velocity"] if batch.frame == "observed" else 0)
     batch = replace(batch, frame="observed", meta=batch.meta | {"velocity": velocity})
     return preprocess(batch, Preprocessing(), threads=1).flux
 
 
-def _as_model(flux: np.ndarray) -> ModelSpectra:
+def as_model(flux: np.ndarray) -> ModelSpectra:
     """Any spectra as `observe` takes them: over a smooth continuum, and that continuum."""
     wave, sed_wave = np.linspace(3500, 6300, 60), np.linspace(3000, 10_800, 400)
     logs = np.log10(np.maximum(smoothed(flux, 800), 1e-8))

@@ -115,9 +115,7 @@ def second_wants() -> str:
     from ..trust.second_opinion import load_second_opinion
 
     settings = load_second_opinion().preprocessing
-    return (
-        f"grid '{settings.grid}', {settings.frame} frame, continuum '{settings.continuum}', hash {settings.hash}"
-    )
+    return f"grid '{settings.grid}', {settings.frame} frame, continuum '{settings.continuum}', hash {settings.hash}"
 
 
 def _table(misfits: Misfits) -> str:
