@@ -38,7 +38,7 @@ def test_hot_stars():
         ({"snr": True}, "snr must be a number"),
         ({"snr": float("nan")}, "snr must be a number"),
         ({"hot": -1}, "hot must be above 0"),
-        ({"SNR": 5}, "quality: unknown key SNR; known keys: good_fraction, hot, snr"),
+        ({"SNR": 5}, "quality: unknown key SNR; known keys: doubt, gate, good_fraction, hot, misfit, snr"),
         ([5], "expected thresholds by name"),
     ],
 )
@@ -63,7 +63,7 @@ def test_thresholds_are_taken_out_of_settings():
 
 def test_changes():
     assert Quality(snr=5).changed({"hot": 8000}) == Quality(snr=5, hot=8000)
-    assert str(Quality()) == "snr 10, good_fraction 0.8, hot 7500, gate 0.9, doubt 0.2, misfit 5"
+    assert str(Quality()) == "snr 10, good_fraction 0.8, hot 7500, gate 0.8, doubt 0.2, misfit 5.5"
 
 
 def test_numbers_of_numpy_are_numbers():
@@ -71,6 +71,9 @@ def test_numbers_of_numpy_are_numbers():
         "snr": 12.0,
         "good_fraction": 0.8,
         "hot": 8000.0,
+        "gate": 0.8,
+        "doubt": 0.2,
+        "misfit": 5.5,
     }
     for value in (10**400, True, np.bool_(True), 1j, None):
         with pytest.raises(SettingsError, match="quality: snr must be a number"):

@@ -45,9 +45,9 @@ class Quality:
     snr: float = 10.0
     good_fraction: float = 0.8
     hot: float = 7500.0
-    gate: float = 0.9
+    gate: float = 0.8
     doubt: float = 0.2
-    misfit: float = 5.0
+    misfit: float = 5.5
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from transtar.catalog import read_columns
-from transtar.datasets import prepare, read_set
-from transtar.datasets.defaults import default_settings
+from transtar.datasets import prepare
 from transtar.preprocess import Preprocessing
+
+from ..models.examples import small_estimator
 
 FEW = 12
 
@@ -69,9 +70,12 @@ def test_the_worst_are_shown_first(mock_set, transtar, tmp_path):
     assert np.isfinite(catalog["feh"][rows[2:]]).all()
 
 
-def test_spectra_that_are_prepared_otherwise(world, fails, tmp_path):
-    line = fails("explain", "misfit", "--model", world.model, "--data", world.target, "--out", tmp_path / "out")
-    settings = read_set(world.target).preprocessing
-    if settings != default_settings("miles"):
-        assert "prepared otherwise than the second opinion wants them" in line
+def test_spectra_that_are_prepared_otherwise(mock_set, fails, tmp_path):
+    spectra = mock_set.parent / "spectra"
+    prepare("generic", spectra, tmp_path / "set", Preprocessing(frame="observed"))
+    small_estimator(preprocessing=Preprocessing(frame="observed")).save(tmp_path / "model")
+    line = fails(
+        "explain", "misfit", "--model", tmp_path / "model", "--data", tmp_path / "set", "--out", tmp_path / "out"
+    )
+    assert "prepared otherwise than the second opinion wants them (grid 'blue', rest frame" in line
     assert not (tmp_path / "out").exists()

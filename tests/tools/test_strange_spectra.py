@@ -5,12 +5,6 @@ import pytest
 
 from tools import strange_spectra as strange
 
-from ..conftest import DATA
-
-TEMPLATES = DATA / "redrock_templates"
-
-needs_templates = pytest.mark.skipif(not TEMPLATES.is_dir(), reason=f"no templates in {TEMPLATES}")
-
 
 def test_white_dwarfs_that_are_kept_aside_are_blocks():
     taught, aside = strange.white_dwarf_rows(False), strange.white_dwarf_rows(True)
@@ -54,13 +48,15 @@ def test_mock_stars_and_galaxies(emulator):
     assert set(views) <= set(range(len(strange.VIEWS)))
 
 
-@needs_templates
-def test_templates(emulator):
+def test_templates(data):
+    folder = data / "redrock_templates"
+    if not folder.is_dir():
+        pytest.skip(f"no templates in {folder}")
     generator = np.random.default_rng(0)
     for kind in ("A", "B", "M", "WD"):
-        assert (strange.stars(TEMPLATES, kind, 4, generator) > 0).all()
-    assert (strange.variables(TEMPLATES, 3, generator) > 0).all()
+        assert (strange.stars(folder, kind, 4, generator) > 0).all()
+    assert (strange.variables(folder, 3, generator) > 0).all()
     for kind in ("LOZ", "HIZ"):
-        assert (strange.quasars(TEMPLATES, kind, 3, generator) > 0).all()
-    cool = strange.coolest_a_stars(TEMPLATES)
+        assert (strange.quasars(folder, kind, 3, generator) > 0).all()
+    cool = strange.coolest_a_stars(folder)
     assert len(cool) == pytest.approx(1466 / 4, abs=2)

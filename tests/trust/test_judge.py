@@ -82,7 +82,7 @@ def test_thresholds_are_those_of_the_run():
     verdict = Witnesses(gate, second).judge(np.ones((2, 3)), None, {}, Quality(gate=1, doubt=1, misfit=1e9))
     assert not verdict.flags.any()
     assert not verdict.no_label.any()
-    with pytest.raises(SettingsError, match=r"doubt must not be above gate, 0.9, but is 0.95"):
+    with pytest.raises(SettingsError, match=r"doubt must not be above gate, 0.8, but is 0.95"):
         Quality(doubt=0.95)
     with pytest.raises(SettingsError, match="gate must be between 0 and 1"):
         Quality(gate=1.5)
