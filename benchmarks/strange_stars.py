@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from astropy.table import Table
 
 from benchmarks.common import DATA
 from tools import strange_spectra as strange
@@ -25,10 +26,12 @@ from transtar.flags import BAD, Flag, flag_names, has
 from transtar.simulate import load_emulator
 from transtar.simulate.emulator.emulator import Emulator
 from transtar.simulate.emulator.model_spectra import ModelSpectra
+from transtar.simulate.instruments.effects import Effects
 from transtar.simulate.instruments.instrument import DESI, LAMOST, Instrument
 from transtar.simulate.instruments.observe import observe
 from transtar.simulate.mocks.mock_sets import training_stars, within
 from transtar.spectra import SpectrumBatch
+from transtar.surveys import Stated, get_survey, stream
 
 PUBLIC = {
     "galaxies of LAMOST": [("lamost", f"lamost_formats/{name}") for name in (
@@ -115,7 +118,10 @@ def public_files(models: list[str]) -> None:
             if not (DATA / name).is_file():
                 continue
             try:
-                catalog = predict_files(models, survey, DATA / name).columns
+                stated = Stated(medium="vacuum") if title == "text" else None
+                # What the header says of the class is hidden, and the velocity is measured.
+                batches = [hidden(batch) for batch in stream(get_survey(survey).stating(stated), DATA / name)]
+                catalog = predict_spectra(models, batches, velocities="measure").columns
             except TranstarError as error:
                 print(f"{title}: {Path(name).name}: refused: {error}")
                 continue
@@ -129,35 +135,43 @@ def public_files(models: list[str]) -> None:
             print(f"{title}: {Path(name).name}: told {int(told.sum())} of {n} {shown}")
 
 
-def seen_by(instrument: Instrument, model: ModelSpectra, n: int, seed: int, snr: tuple[float, float]) -> SpectrumBatch:
-    """Objects as an instrument sees them."""
-    stars = training_stars(n + 100, seed)
-    stars = stars[np.random.default_rng(seed).permutation(len(stars))[:n]]
-    stars["source_id"] = np.arange(1, n + 1, dtype=np.int64)
+def hidden(batch: SpectrumBatch) -> SpectrumBatch:
+    """The same without what the survey says it is."""
+    return replace(
+        batch, meta={name: values for name, values in batch.meta.items() if name not in ("class", "subclass")}
+    )
+
+
+def seen_by(
+    instrument: Instrument, model: ModelSpectra, stars: Table, seed: int, snr: tuple[float, float]
+) -> SpectrumBatch:
+    """Objects as an instrument sees them, all arms working."""
     low, high = np.log(snr)
-    drawn = np.exp(np.random.default_rng([seed, 1]).uniform(low, high, n))
-    return observe(instrument, model, stars, seed=seed, snr=drawn)
+    drawn = np.exp(np.random.default_rng([seed, 1]).uniform(low, high, len(stars)))
+    return observe(instrument, model, stars, seed=seed, snr=drawn, effects=Effects(missing_arms=False))
 
 
-def ordinary_stars(emulator: Emulator, n: int, seed: int) -> ModelSpectra:
-    """Spectra of mock stars."""
+def mock_stars(emulator: Emulator, n: int, seed: int) -> tuple[ModelSpectra, Table]:
+    """Spectra of ordinary stars, and the stars."""
     drawn = training_stars(2 * n, seed)
     drawn = drawn[np.random.default_rng(seed).permutation(len(drawn))]
-    return ModelSpectra.from_emulator(emulator, within(drawn, emulator)[1][:n])
+    drawn["source_id"] = np.arange(1, len(drawn) + 1, dtype=np.int64)
+    kept, labels = within(drawn, emulator)
+    return ModelSpectra.from_emulator(emulator, labels[:n]), kept[:n]
 
 
 def made_up(models: list[str], templates: Path, n: int = 300) -> list[Kind]:
     """White dwarfs, and what is done to ordinary mock stars, as LAMOST and DESI see them."""
     emulator = load_emulator()
     generator = np.random.default_rng(11)
-    kinds = []
+    kinds, ordinary = [], mock_stars(emulator, n, 61)
     for instrument in (LAMOST, DESI):
         name = instrument.name
         if templates.is_dir():
             flux = strange.stars(templates, "WD", n, generator, strange.white_dwarf_rows(True))
-            batch = seen_by(instrument, strange.as_model(flux), n, 51, (10, 50))
+            batch = seen_by(instrument, strange.as_model(flux), ordinary[1], 51, (10, 50))
             kinds.append(told_of(f"white dwarfs kept aside, {name}, S/N 10 to 50", batch, models))
-        stars = seen_by(instrument, ordinary_stars(emulator, n, 61), n, 62, (20, 200))
+        stars = seen_by(instrument, *ordinary, 62, (20, 200))
         kinds.append(told_of(f"ordinary mock stars, {name}", stars, models))
         for off in (300.0, -300.0):
             moved = replace(stars, meta=stars.meta | {"velocity": stars.meta["velocity"] + off})

@@ -25,7 +25,7 @@ from transtar.networks import MLPSettings
 from transtar.networks.mlp import build_mlp
 from transtar.preprocess import Preprocessing
 from transtar.simulate import Emulator, load_emulator
-from transtar.simulate.mocks.views import Views, ViewSettings, make_views
+from transtar.simulate.mocks.views import Views, ViewSettings, join_views, make_views
 from transtar.studies.through import line_stars
 from transtar.train.augment import Augmentation, augment_flux
 from transtar.trust.gate import KINDS
@@ -110,6 +110,7 @@ def teach(folder: Path, emulator: Emulator, views: Views, seed: int) -> Taught:
     ]
     add(NOT_A_STAR, np.array(shining), 5, None, (8.0, 300.0))
     add(NO_SPECTRUM, strange.featureless(1200, generator), 5, 0.0, (8.0, 300.0))
+    add(NO_SPECTRUM, strange.featureless(800, generator), 5, 0.0, (0.7, 8.0))
     flux, _ = strange.mock_stars(emulator, 1500, 305 + seed)
     add(NO_SPECTRUM, flux[:, ::-1], 5, None, (8.0, 300.0))
     add(NO_SPECTRUM, np.maximum(2 * strange.smoothed(flux, 800) - flux, 1e-3), 5, None, (8.0, 300.0))
@@ -370,7 +371,10 @@ def main(arguments: list[str] | None = None) -> None:
     views = make_views(ViewSettings(stars=given.stars, seed=21 + given.seed), emulator)
     print(f"ordinary: {len(views.target)} stars, {views.views.shape[1]} views each", flush=True)
     save_encoder(train_twin(views, emulator, given.epochs, given.seed), given.out / "twin")
-    taught = teach(given.templates, emulator, views, given.seed)
+    # Strange spectra that are made of mock stars have no line correction: what has none must not be strange for that.
+    plain = make_views(ViewSettings(stars=given.stars // 2, seed=22 + given.seed, lines=None), emulator)
+    print(f"ordinary, lines as the emulator has them: {len(plain.target)} stars", flush=True)
+    taught = teach(given.templates, emulator, join_views([views, plain]), given.seed)
     save_encoder(train_gate(taught, given.epochs, given.seed), given.out / "gate")
     print(given.out)
 
