@@ -3,7 +3,10 @@ import signal
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from transtar.trust import Verdict, Witnesses
 
 from .forking import forked_transtar
 
@@ -35,3 +38,17 @@ def pytest_configure(config):
     # handler here makes children start with the default again.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def unquestioned(monkeypatch):
+    """Spectra that tests make up are of no star: here the gate and the second opinion are silent about them."""
+    monkeypatch.setattr("transtar.catalog.predict.witnesses_for", lambda *_: Silent(None, None))
+
+
+class Silent(Witnesses):
+    """Witnesses that say nothing."""
+
+    def judge(self, flux, ivar, labels, quality=None) -> Verdict:
+        nothing = np.full(len(flux), np.nan, np.float32)
+        return Verdict(np.zeros(len(flux), np.int32), np.zeros(len(flux), bool), nothing, nothing)

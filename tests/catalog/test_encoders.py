@@ -21,6 +21,8 @@ from ..models.examples import small_estimator
 
 N = 6
 
+pytestmark = pytest.mark.usefixtures("unquestioned")
+
 
 @pytest.fixture(autouse=True)
 def _registries(monkeypatch):

@@ -21,6 +21,8 @@ from ..models.examples import small_estimator
 LAMOST = get_survey("lamost")
 MODELS = ("mock-feh", "mock-teff")
 
+pytestmark = pytest.mark.usefixtures("unquestioned")
+
 
 @pytest.fixture(scope="module")
 def spectra(tmp_path_factory):

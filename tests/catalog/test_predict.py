@@ -9,6 +9,8 @@ from transtar.flags import Flag, has
 from transtar.preprocess import GridSpectra, Preprocessing
 from transtar.spectra import SpectrumBatch
 
+pytestmark = pytest.mark.usefixtures("unquestioned")
+
 
 @dataclass
 class Fake:
@@ -45,7 +47,21 @@ def one(estimators, spectra, keys=None):
 
 def test_columns_of_a_single_model():
     columns = one([Fake()], prepared([-1.0, 0.0]))
-    expected = ["file", "id", "survey", "star", "ra", "dec", "velocity", "snr", "good_fraction", "feh", "flags"]
+    expected = [
+        "file",
+        "id",
+        "survey",
+        "star",
+        "ra",
+        "dec",
+        "velocity",
+        "snr",
+        "good_fraction",
+        "feh",
+        "strange",
+        "misfit",
+        "flags",
+    ]
     assert list(columns) == expected
     np.testing.assert_allclose(columns["feh"], [-1, 0])
     assert columns["feh"].dtype == np.float32
