@@ -109,7 +109,12 @@ def test_only_surveys_that_say_so_are_judged(tmp_path):
     one = without_weight(spectra(1), runs())
     columns = [
         fits.Column(name, f"{len(GRID)}E", array=np.array([values]))
-        for name, values in (("FLUX", one.flux[0]), ("IVAR", one.ivar[0]), ("WAVELENGTH", GRID), ("ANDMASK", one.mask[0]))
+        for name, values in (
+            ("FLUX", one.flux[0]),
+            ("IVAR", one.ivar[0]),
+            ("WAVELENGTH", GRID),
+            ("ANDMASK", one.mask[0]),
+        )
     ]
     path = tmp_path / "spec-1.fits"
     table = fits.BinTableHDU.from_columns(columns, name="COADD")
