@@ -146,7 +146,7 @@ def labels() -> None:
 def _scores(values: np.ndarray, truth: np.ndarray) -> str:
     off = values - truth
     r2 = 1 - np.sum(off**2) / np.sum((truth - truth.mean()) ** 2)
-    return f"R2 {r2:6.3f} rms {np.sqrt(np.mean(off**2)):8.4g} bias {off.mean():8.3g}"
+    return f"R2 {r2:6.3f} rms {np.sqrt(np.mean(off**2)):8.4g} bias {off.mean():8.3g} worst {np.abs(off).max():8.3g}"
 
 
 def masks(repeats: int, seed: int = 0) -> None:
