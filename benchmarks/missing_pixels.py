@@ -169,7 +169,7 @@ def masks(repeats: int, seed: int = 0) -> None:
         "2 to 6 masks together": lambda: np.array(
             [bad["old"][random.choice(worst, random.integers(2, 7))].any(axis=0) for _ in range(n)]
         ),
-        **{f"one run of {length}": lambda length=length: blocks(length) for length in (20, 50, 100, 200, 400)},
+        **{f"one run of {length}": lambda length=length: blocks(length) for length in (20, 50, 100, 200, 400, 700)},
     }
     print(
         f"{'label':8s} {'missing':>22s} {'n':>4s} {'change':>8s} {'predicted':>9s} {'ratio':>5s} {'68 %':>5s} {'95 %':>5s}"

@@ -28,8 +28,8 @@ def test_flags_are_set_at_the_thresholds_and_taken_back_beyond_them():
 def test_sets_of_the_time_before_keep_their_threshold():
     older = {"provenance": {}, "preprocessing": FORMER | {"grid": "blue"}}
     assert Quality.recorded(older) == Quality(good_fraction=0.8)
-    half = np.array([0.5, 0.49], np.float32)
-    assert has(Quality().flags(np.array([50, 50]), half, np.zeros(2, int)), Flag.LOW_GOOD_FRACTION).tolist() == [
+    share = np.array([0.6, 0.59], np.float32)
+    assert has(Quality().flags(np.array([50, 50]), share, np.zeros(2, int)), Flag.LOW_GOOD_FRACTION).tolist() == [
         False,
         True,
     ]
@@ -73,13 +73,13 @@ def test_thresholds_are_taken_out_of_settings():
 
 def test_changes():
     assert Quality(snr=5).changed({"hot": 8000}) == Quality(snr=5, hot=8000)
-    assert str(Quality()) == "snr 10, good_fraction 0.5, hot 7500"
+    assert str(Quality()) == "snr 10, good_fraction 0.6, hot 7500"
 
 
 def test_numbers_of_numpy_are_numbers():
     assert Quality(snr=np.float32(12), hot=np.int64(8000)).to_dict() == {
         "snr": 12.0,
-        "good_fraction": 0.5,
+        "good_fraction": 0.6,
         "hot": 8000.0,
     }
     for value in (10**400, True, np.bool_(True), 1j, None):

@@ -39,7 +39,7 @@ class Quality:
     """
 
     snr: float = 10.0
-    good_fraction: float = 0.5
+    good_fraction: float = 0.6
     hot: float = 7500.0
 
     def __post_init__(self) -> None:

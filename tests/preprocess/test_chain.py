@@ -161,14 +161,14 @@ def test_all_zero_ivar_and_all_masked():
 
 def test_good_fraction():
     batch = batch_of(np.stack([star(LAMOST_WAVE)] * 2))
-    batch.mask[0, 338 : 338 + 731] = True
-    batch.mask[1, 338 : 338 + 732] = True
+    batch.mask[0, 338 : 338 + 584] = True
+    batch.mask[1, 338 : 338 + 585] = True
     spectra, flags = flags_of(batch)
-    np.testing.assert_allclose(spectra.good_fraction, [0.5, 0.5 - 1 / 1462], rtol=1e-6)
+    np.testing.assert_allclose(spectra.good_fraction, [1 - 584 / 1462, 1 - 585 / 1462], rtol=1e-6)
     assert flags == [Flag(0), Flag.LOW_GOOD_FRACTION]
     assert flags_of(batch, quality=Quality(good_fraction=0.9))[1] == [Flag.LOW_GOOD_FRACTION] * 2
-    assert (spectra.ivar[0, :731] == 0).all()
-    assert (spectra.ivar[0, 731:] > 0).all()
+    assert (spectra.ivar[0, :584] == 0).all()
+    assert (spectra.ivar[0, 584:] > 0).all()
 
 
 def test_bad_pixels_do_not_matter():

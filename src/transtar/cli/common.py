@@ -140,7 +140,7 @@ def add_quality(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="NAME=VALUE",
-        help="thresholds of the flags: snr=10 good_fraction=0.5 hot=7500 (K) if not given",
+        help="thresholds of the flags: snr=10 good_fraction=0.6 hot=7500 (K) if not given",
     )
 
 
