@@ -160,14 +160,21 @@ def _fitted(flux: np.ndarray, ivar: np.ndarray, typical: TypicalSpectra) -> tupl
         covariance = np.linalg.inv(np.eye(n_parts) + normal / scatter[:, None, None])
         amplitudes = np.einsum("ijk,ik->ij", covariance, projected) / scatter[:, None]
         scatter = _squared_scatter(deviation - amplitudes @ parts, good)
-    noise = np.nanmedian(np.divide(1, ivar, out=np.full(ivar.shape, np.nan), where=good), axis=1)
+    noise = 1 / _median(ivar, good)
     beyond_noise = np.maximum(scatter - noise, 0) + LEAST_SCATTER**2
     return typical.mean + amplitudes @ parts, covariance, beyond_noise
 
 
 def _squared_scatter(deviation: np.ndarray, good: np.ndarray) -> np.ndarray:
     """Robust variance of each row over its good pixels."""
-    return np.maximum(1.4826 * np.nanmedian(np.where(good, np.abs(deviation), np.nan), axis=1), LEAST_SCATTER) ** 2
+    return np.maximum(1.4826 * _median(np.abs(deviation), good), LEAST_SCATTER) ** 2
+
+
+def _median(values: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """Median of each row over its good pixels, of which there is one at least; of an even number, the smaller of the two."""
+    ordered = np.sort(np.where(good, values, np.inf), axis=1)
+    middle = (np.count_nonzero(good, axis=1) - 1) // 2
+    return np.take_along_axis(ordered, middle[:, None], axis=1)[:, 0]
 
 
 @dataclass(frozen=True)
