@@ -2,17 +2,17 @@ import numpy as np
 import pytest
 
 from transtar.errors import SettingsError
-from transtar.flags import Flag
-from transtar.quality import Quality, take_thresholds
+from transtar.flags import Flag, has
+from transtar.quality import FORMER, Quality, take_thresholds
 
 
 def test_flags_are_set_at_the_thresholds_and_taken_back_beyond_them():
     snr = np.array([9.99, 10, np.nan, np.nan, 50], np.float32)
-    good = np.array([0.9, 0.8, 0.9, 0.9, 0.5], np.float32)
+    good = np.array([0.9, 0.7, 0.9, 0.9, 0.4], np.float32)
     old = np.array([0, Flag.LOW_SNR | Flag.BAD_FIBER, Flag.NO_IVAR, 0, Flag.NO_VELOCITY], np.int32)
     before = old.copy()
-    flags = [Flag(int(one)) for one in Quality().flags(snr, good, old)]
-    # 0.8 in single precision is not below 0.8.
+    flags = [Flag(int(one)) for one in Quality(good_fraction=0.7).flags(snr, good, old)]
+    # 0.7 in single precision is not below 0.7.
     expected = [
         Flag.LOW_SNR, Flag.BAD_FIBER, Flag.NO_IVAR, Flag.LOW_SNR, Flag.NO_VELOCITY | Flag.LOW_GOOD_FRACTION,
     ]  # fmt: skip
@@ -23,6 +23,16 @@ def test_flags_are_set_at_the_thresholds_and_taken_back_beyond_them():
     assert (loose & int(Flag.LOW_SNR) != 0).tolist() == [False, False, False, True, False]
     np.testing.assert_array_equal(old, before)
     assert loose.dtype == np.int32
+
+
+def test_sets_of_the_time_before_keep_their_threshold():
+    older = {"provenance": {}, "preprocessing": FORMER | {"grid": "blue"}}
+    assert Quality.recorded(older) == Quality(good_fraction=0.8)
+    share = np.array([0.6, 0.59], np.float32)
+    assert has(Quality().flags(np.array([50, 50]), share, np.zeros(2, int)), Flag.LOW_GOOD_FRACTION).tolist() == [
+        False,
+        True,
+    ]
 
 
 def test_hot_stars():
@@ -63,13 +73,13 @@ def test_thresholds_are_taken_out_of_settings():
 
 def test_changes():
     assert Quality(snr=5).changed({"hot": 8000}) == Quality(snr=5, hot=8000)
-    assert str(Quality()) == "snr 10, good_fraction 0.8, hot 7500, gate 0.8, doubt 0.2, misfit 5.5"
+    assert str(Quality()) == "snr 10, good_fraction 0.6, hot 7500, gate 0.8, doubt 0.2, misfit 5.5"
 
 
 def test_numbers_of_numpy_are_numbers():
     assert Quality(snr=np.float32(12), hot=np.int64(8000)).to_dict() == {
         "snr": 12.0,
-        "good_fraction": 0.8,
+        "good_fraction": 0.6,
         "hot": 8000.0,
         "gate": 0.8,
         "doubt": 0.2,

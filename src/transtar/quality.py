@@ -12,8 +12,10 @@ from .checks import check_real
 from .errors import SettingsError, check_keys, shown
 from .flags import Flag, has
 
-MOVED = ("snr", "good_fraction")
-"""Thresholds that were settings of the preprocessing once: older models and sets have them there."""
+FORMER = {"snr": 10.0, "good_fraction": 0.8}
+"""Thresholds that were settings of the preprocessing once, as they nearly always were: older models and sets have them there."""
+
+MOVED = tuple(FORMER)
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Quality:
     snr : float
         Median S/N per pixel of the grid below which a star gets LOW_SNR.
     good_fraction : float
-        Share of good pixels, from 0 to 1, below which a star gets LOW_GOOD_FRACTION, and no label.
+        Share of good pixels, from 0 to 1, below which a star gets LOW_GOOD_FRACTION, and no label. At the default, what is
+        missing adds about as much to the error of [Fe/H] as everything else.
     hot : float
         Predicted Teff in K above which a star gets HOT_STAR.
     gate : float
@@ -43,7 +46,7 @@ class Quality:
     """
 
     snr: float = 10.0
-    good_fraction: float = 0.8
+    good_fraction: float = 0.6
     hot: float = 7500.0
     gate: float = 0.8
     doubt: float = 0.2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,10 @@ def spectra(survey_name: str, path: Path) -> dict[str, Any]:
     from transtar.datasets import preprocess_batch
     from transtar.preprocess import Preprocessing
     from transtar.surveys import get_survey, stream
+    from transtar.surveys.unweighted import judge_unweighted
 
-    survey = get_survey(survey_name)
+    # The oracle knows what is written, and not what pixels without weight are worth.
+    survey = replace(get_survey(survey_name), judge_unweighted=False)
     errors: list[str] = []
     out: dict[str, list] = {}
     for batch in stream(survey, [path], on_error=lambda _, message: errors.append(message)):
@@ -64,7 +66,7 @@ def spectra(survey_name: str, path: Path) -> dict[str, Any]:
             out.setdefault(name, []).append(column)
         out.setdefault("frame", []).append(batch.frame)
         try:
-            preprocess_batch(batch, survey, Preprocessing(), threads=1)
+            preprocess_batch(judge_unweighted(batch), survey, Preprocessing(), threads=1)
         except TranstarError as error:
             if "\n" in str(error):
                 raise

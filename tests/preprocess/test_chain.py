@@ -161,14 +161,14 @@ def test_all_zero_ivar_and_all_masked():
 
 def test_good_fraction():
     batch = batch_of(np.stack([star(LAMOST_WAVE)] * 2))
-    batch.mask[0, 338 : 338 + 292] = True
-    batch.mask[1, 338 : 338 + 293] = True
+    batch.mask[0, 338 : 338 + 584] = True
+    batch.mask[1, 338 : 338 + 585] = True
     spectra, flags = flags_of(batch)
-    np.testing.assert_allclose(spectra.good_fraction, [1 - 292 / 1462, 1 - 293 / 1462], rtol=1e-6)
+    np.testing.assert_allclose(spectra.good_fraction, [1 - 584 / 1462, 1 - 585 / 1462], rtol=1e-6)
     assert flags == [Flag(0), Flag.LOW_GOOD_FRACTION]
     assert flags_of(batch, quality=Quality(good_fraction=0.9))[1] == [Flag.LOW_GOOD_FRACTION] * 2
-    assert (spectra.ivar[0, :292] == 0).all()
-    assert (spectra.ivar[0, 292:] > 0).all()
+    assert (spectra.ivar[0, :584] == 0).all()
+    assert (spectra.ivar[0, 584:] > 0).all()
 
 
 def test_bad_pixels_do_not_matter():
@@ -198,6 +198,17 @@ def test_a_short_spectrum_is_flagged_not_refused():
     spectra, flags = flags_of(batch_of(star(LAMOST_WAVE[inside]), LAMOST_WAVE[inside]))
     assert Flag.LOW_GOOD_FRACTION in flags[0]
     assert spectra.good_fraction[0] == pytest.approx(inside.sum() / 1462, abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("last", "words"), [(4700, ("cover 48% of", "LOW_GOOD_FRACTION")), (5100, ("cover 72% of", "far off")), (5500, ())]
+)
+def test_spectra_that_cover_a_part_are_told(last, words, caplog):
+    wave = LAMOST_WAVE[slice(*np.searchsorted(LAMOST_WAVE, [3800, last]))]
+    flags = flags_of(batch_of(star(wave), wave))[1]
+    assert len(caplog.records) == bool(words)
+    assert all(word in caplog.text for word in words)
+    assert (Flag.LOW_GOOD_FRACTION in flags[0]) == (last == 4700)
 
 
 @pytest.mark.parametrize("wave", [np.linspace(6000, 9000, 3000), np.linspace(3900, 5700, 50), LAMOST_WAVE[1780:]])

@@ -133,7 +133,7 @@ def test_sets_with_the_usual_thresholds_keep_the_names_that_they_had():
         "mock": None,
     }
     settings = Preprocessing().to_dict() | {"good_fraction": 0.8, "snr": 10.0}
-    real = study(simulate=None, selections={}, catalogs=[])
+    real = study(simulate=None, selections={}, catalogs=[], quality={"good_fraction": 0.8})
     assert set_folder(real.source, real, OUT).name == f"lamost-{content_hash([given, {}, settings])}"
 
 

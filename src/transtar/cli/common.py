@@ -140,7 +140,7 @@ def add_quality(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="NAME=VALUE",
-        help="thresholds of the flags: snr=10 good_fraction=0.8 hot=7500 (K) gate=0.8 doubt=0.2 misfit=5.5 if not given",
+        help="thresholds of the flags: snr=10 good_fraction=0.6 hot=7500 (K) gate=0.8 doubt=0.2 misfit=5.5 if not given",
     )
 
 

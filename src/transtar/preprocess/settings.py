@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import MismatchError, SettingsError, check_keys, shown
 from ..files import content_hash
 from ..grids import GRIDS, XP, Grid, LogGrid, get_grid, points_hash
-from ..quality import Quality, take_thresholds
+from ..quality import FORMER, Quality, take_thresholds
 from ..spectra import FRAMES
 from ..telling import tell
 
@@ -22,9 +22,6 @@ CONTINUA = ("envelope", "envelope-specclip", "none")
 
 SPECCLIP_WINDOW = (3700.0, 5700.0)
 """In Angstrom, where 'envelope-specclip' is fitted."""
-
-_HASHED_TOO = {"good_fraction": 0.8, "snr": 10.0}
-"""Thresholds that were settings once, as they nearly always were: hashes noted in older models keep their meaning."""
 
 _RANGES = {"median_width": (0.1, 1000.0), "degree": (1, 30), "passes": (1, 1000), "resolution": (10.0, 1e6)}
 """What makes sense, and takes no more time and memory than a spectrum is worth."""
@@ -138,7 +135,8 @@ class Preprocessing:
     @property
     def hash(self) -> str:
         """16 hexadecimal digits that change with any setting."""
-        return content_hash({**self.to_dict(), **_HASHED_TOO})
+        # Thresholds were settings once: hashes noted in older models keep their meaning.
+        return content_hash({**self.to_dict(), **FORMER})
 
     def to_dict(self) -> dict:
         """Plain data, as stored with every model and prepared set."""
@@ -177,7 +175,8 @@ class Preprocessing:
         ----------
         content : dict
         where : str
-            What the settings are of. If it is given, thresholds that differ from the defaults are told, as nobody will use them.
+            What the settings are of. If it is given, thresholds that differ from those of the time are told, as nobody will use
+            them.
 
         Raises
         ------
@@ -187,7 +186,7 @@ class Preprocessing:
         if not isinstance(content, dict):
             return cls.from_dict(content)
         settings, thresholds = take_thresholds(content)
-        if Quality.from_dict(thresholds) != Quality() and where:
+        if Quality.from_dict(FORMER | thresholds) != Quality.from_dict(FORMER) and where:
             given = " ".join(f"{name}={value:g}" for name, value in thresholds.items())
             tell(f"{where}: made with thresholds that are settings of a run now; for the same flags: --quality {given}")
         return cls.from_dict(settings)

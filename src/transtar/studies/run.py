@@ -18,7 +18,7 @@ from ..errors import InputError, SettingsError
 from ..files import content_hash, discard_temporaries
 from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
-from ..quality import Quality
+from ..quality import FORMER, Quality
 from ..surveys import get_survey
 from ..train import Pretrain, get_strategy, make_strategy, settings_from_dict
 from .by_input import FLUX
@@ -279,8 +279,8 @@ def content_of(folder: Path) -> str:
     prepared = read_set(folder)
     columns = prepared.columns
     names = [name for name in ("id", "star", "file", "split", *prepared.labels) if name in columns]
-    # By the thresholds stars are usable or not; runs with the usual ones keep their keys.
+    # By the thresholds stars are usable or not; runs with those that were usual before 0.2 keep their keys.
     quality = Quality.recorded(describe_set(folder))
-    thresholds = [] if quality == Quality() else [quality.to_dict()]
+    thresholds = [] if quality == Quality.from_dict(FORMER) else [quality.to_dict()]
     hashes = [hashlib.sha256(repr(columns[name].tolist()).encode()).hexdigest() for name in names]
     return content_hash([prepared.hash, *hashes, *thresholds])

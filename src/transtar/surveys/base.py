@@ -54,7 +54,11 @@ class Survey:
         What tables call the survey's own identifier of a spectrum, in lower case: it goes before a bare ``id``, which may be a
         running number.
     preprocessing : mapping of str to value
-        Settings in which `prepare` differs from the defaults for these spectra: ``{"grid": "xp"}``.
+        Settings in which `prepare` differs from the defaults for these spectra: ``{"grid": "xp"}``, thresholds of `Quality` among
+        them.
+    judge_unweighted : bool
+        Whether pixels of inverse variance 0 are judged by the flux they hold (`transtar.surveys.unweighted`), because the survey
+        takes the weight of many that are good. As a rule an inverse variance of 0 means a bad pixel, and this is False.
     """
 
     name: str
@@ -69,6 +73,7 @@ class Survey:
     id_columns: tuple[str, ...] = ()
     read_stated: Callable[..., SpectrumBatch | Sequence[SpectrumBatch]] | None = None
     preprocessing: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    judge_unweighted: bool = False
 
     @property
     def columns_of_spectra(self) -> tuple[str, ...]:

@@ -255,5 +255,6 @@ SURVEY = Survey(
     id_columns=("source_id", "gaia_source_id", "dr3_source_id", "gaiadr3"),
     # Its own points, so that nothing is interpolated. At R = 15 to 80 a velocity shifts nothing that is seen, and most sources
     # have none. An envelope would divide out the shape of the energy distribution, which is where the temperature is.
-    preprocessing={"grid": "xp", "frame": "observed", "continuum": "none"},
+    # How few pixels do was found out on the grid 'blue'; what the others do to labels is not known here.
+    preprocessing={"grid": "xp", "frame": "observed", "continuum": "none", "good_fraction": 0.8},
 )

@@ -208,4 +208,5 @@ SURVEY = Survey(
     resolution=1800.0,
     citation="Cui et al. 2012, RAA 12, 1197; Zhao et al. 2012, RAA 12, 723; Luo et al. 2015, RAA 15, 1095",
     id_columns=("obsid",),
+    judge_unweighted=True,
 )

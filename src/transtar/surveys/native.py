@@ -18,6 +18,7 @@ from ..spectra import SpectrumBatch
 from .base import Survey, get_survey
 from .fits_parts import check_compressed
 from .header_cards import identifier, number, text
+from .unweighted import judge_unweighted
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -60,7 +61,8 @@ def read_all(survey: Survey | str, path: Path) -> list[SpectrumBatch]:
     Returns
     -------
     list of SpectrumBatch
-        All spectra of the file, one batch for each wavelength array.
+        All spectra of the file, one batch for each wavelength array. Of surveys that take the weight of good pixels, those
+        are judged by `judge_unweighted`.
 
     Raises
     ------
@@ -95,6 +97,8 @@ def read_all(survey: Survey | str, path: Path) -> list[SpectrumBatch]:
         raise InputError(
             f"{path}: the reader of survey '{survey.name}' gave a {type(result).__name__}; report it there"
         )
+    if survey.judge_unweighted:
+        batches = [judge_unweighted(batch) for batch in batches]
     return [_with_names(batch) for batch in batches]
 
 
