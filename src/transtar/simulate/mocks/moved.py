@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from astropy.table import Table
 
-from ..datasets import preprocess_batch
-from ..errors import InputError
-from ..preprocess import Preprocessing, require_same
-from ..simulate import Emulator, vmic_relation
-from ..simulate.emulator.model_spectra import ModelSpectra
-from ..simulate.instruments.effects import Effects
-from ..simulate.instruments.instrument import Instrument
-from ..simulate.instruments.observe import observe
-from ..simulate.mocks.line_correction import LineCorrection
-from ..simulate.mocks.twins import average_stars
-from ..simulate.stars.abundances import mean_alpha
-from ..simulate.stars.truth import spectrum_labels
-from ..surveys import get_survey
+from ...datasets import preprocess_batch
+from ...errors import InputError
+from ...preprocess import Preprocessing, require_same
+from ...surveys import get_survey
+from ..emulator.emulator import Emulator
+from ..emulator.grid_range import vmic_relation
+from ..emulator.model_spectra import ModelSpectra
+from ..instruments.effects import Effects
+from ..instruments.instrument import Instrument
+from ..instruments.observe import observe
+from ..stars.abundances import mean_alpha
+from ..stars.truth import spectrum_labels
+from .line_correction import LineCorrection
+from .twins import average_stars
 
 STEPS = {"feh": 0.1, "teff": 100.0, "logg": 0.2, "alphafe": 0.1}
 """How far each label is moved to either side: dex, K."""
