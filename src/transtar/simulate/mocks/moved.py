@@ -114,7 +114,7 @@ def move_labels(
         raise InputError(f"the physical test needs the labels {', '.join(NEEDED)}; missing: {', '.join(absent)}")
     known = np.isfinite(np.stack([np.asarray(labels[name], float) for name in NEEDED])).all(axis=0)
     rows = np.flatnonzero(known)
-    stars, base = _stars({name: np.asarray(values, float)[rows] for name, values in labels.items()}, emulator)
+    stars, base = usual_stars({name: np.asarray(values, float)[rows] for name, values in labels.items()}, emulator)
     inside = _stays_inside(base, emulator)
     # Stars near an edge would be moved less than they are said to be.
     left_out = {
@@ -154,7 +154,7 @@ def move_labels(
     )
 
 
-def _stars(labels: dict[str, np.ndarray], emulator: Emulator) -> tuple[Table, np.ndarray]:
+def usual_stars(labels: dict[str, np.ndarray], emulator: Emulator) -> tuple[Table, np.ndarray]:
     """Stars to observe, and the labels of their spectra, (n, n_labels)."""
     usual = mean_alpha(labels["feh"])
     known = labels.get("alphafe", usual)
