@@ -16,10 +16,13 @@ from ..regimes import regimes
 from ..three_corners import ThreeCorners, three_corners
 from .bound import Bound, bound, bounds_of, instrument_of
 from .counted_rows import Counted, counted, has_keys, stars_of
-from .members import TREND_UNITS, Clusters, clusters
+from .members import FEWEST_MEMBERS, TREND_UNITS, Clusters, clusters
 from .spread import N_BOOT
 from .visits import Scatter, repeats, visits
 from .wide_pairs import Pairs, pairs
+
+OWN = ("teff", "logg")
+"""Labels that each star has for itself: stars of one birth share abundances only."""
 
 Rows = Callable[[Sequence[str]], np.ndarray]
 """Takes labels and gives the row of a further table for each row of the catalog, -1 for none."""
@@ -203,8 +206,15 @@ def validate_catalog(
 
 def _each(result: Validation, what: str, check, given, n_boot: int, seed: int, needed: bool = True) -> None:
     """Make a check of each label; what too few stars forbid becomes a note, or an error if it holds for all labels."""
-    reasons = []
+    of_birth = what in ("clusters", "pairs")
+    reasons = [
+        f"{what}: {plain(name)}: no label that stars of one birth share"
+        for name in result.labels
+        if name in OWN and of_birth
+    ]
     for name, checks in result.labels.items():
+        if name in OWN and of_birth:
+            continue
         try:
             setattr(checks, what, check(result, name, checks.rows, given, n_boot, seed))
         except TooFew as error:
@@ -260,7 +270,7 @@ def _clusters(result: Validation, name: str, rows: Counted, members: Further, n_
     known = clusters(names, values, errors, _along(result), literature, n_boot, seed)
     if known.too_small:
         result.notes.append(
-            f"clusters: {plain(name)}: {known.too_small} clusters have fewer than 3 members and say nothing"
+            f"clusters: {plain(name)}: clusters of fewer than {FEWEST_MEMBERS} members, which say nothing: {known.too_small}"
         )
     return known
 

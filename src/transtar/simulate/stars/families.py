@@ -260,7 +260,7 @@ def _with_partners(primaries: Table, population: Population, rng: np.random.Gene
         out[name] = values[np.arange(n), place][kept]
     out["phase"] = np.zeros(len(kept), np.int64)
     angle = rng.uniform(0, 2 * np.pi, len(kept))
-    apart = np.exp(rng.uniform(*np.log(SEPARATION), len(kept))) / 3600
+    apart = np.exp(rng.uniform(np.log(SEPARATION[0]), np.log(SEPARATION[1]), len(kept))) / 3600
     out["ra"], out["dec"] = _beside(first["ra"][kept], first["dec"][kept], apart * np.cos(angle), apart * np.sin(angle))
     component = np.array([COMPONENTS.index(name) for name in first["component"][kept].tolist()], np.int64)
     derived(out, component, _without_scatter(population), rng)
