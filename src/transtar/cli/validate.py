@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ..evaluate.validation.validate_files import validate_files
     from ..files import check_files
-    from ..report.validation import outputs, write_validation
+    from ..report.validation_report import outputs, write_validation
     from ..tables import Choice
 
     inputs = [arguments.catalog, arguments.clusters, arguments.pairs, *arguments.second]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ..evaluate.validation.members import TREND_UNITS
+from ..evaluate.validation.cluster_members import TREND_UNITS
 from ..evaluate.validation.validation import LabelChecks, Validation
 from ..glossary import COLUMNS, display
 from ..telling import tell
@@ -95,7 +96,7 @@ def _grid(validation: Validation, labels: Sequence[str], draw: Callable, panels:
 
 def _log(axes: Axes, which: str) -> None:
     """A logarithmic axis with plain numbers at 1, 2 and 5; linear if all is zero, as where visits share a label."""
-    if not axes.dataLim.minpos[which == "y"] < np.inf:
+    if not np.isfinite(axes.dataLim.minposx if which == "x" else axes.dataLim.minposy):
         return
     axis = getattr(axes, f"{which}axis")
     getattr(axes, f"set_{which}scale")("log")
@@ -185,10 +186,11 @@ def _pairs(panels: Sequence[Axes], label: str, checks: LabelChecks, validation: 
     limit = min(LIMIT * known.scatter["all"].spread.sigma, 3 * widest) if len(known.null) else 4 * widest
     limit = max(limit, 3 * widest)
     edges = np.linspace(-limit, limit, 62)
-    for values, name, style in (
+    styles: list[tuple[np.ndarray, str, dict[str, Any]]] = [
         (known.null, "strangers", {"color": GREY, "fill": True, "alpha": 0.35}),
         (known.differences, "pairs", {"color": BLUE, "lw": 1.3}),
-    ):
+    ]
+    for values, name, style in styles:
         if len(values):
             inside = np.clip(values / np.sqrt(2), -limit, limit * (1 - 1e-9))
             histogram.stairs(np.histogram(inside, edges)[0], edges, label=name, **style)

@@ -15,8 +15,8 @@ from ..catalog import read_flags
 from ..regimes import regimes
 from ..three_corners import ThreeCorners, three_corners
 from .bound import Bound, bound, bounds_of, instrument_of
+from .cluster_members import FEWEST_MEMBERS, TREND_UNITS, Clusters, clusters
 from .counted_rows import Counted, counted, has_keys, stars_of
-from .members import FEWEST_MEMBERS, TREND_UNITS, Clusters, clusters
 from .spread import N_BOOT
 from .visits import Scatter, repeats, visits
 from .wide_pairs import Pairs, pairs

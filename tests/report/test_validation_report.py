@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from transtar.evaluate.validation.validate_files import validate_files
-from transtar.report.validation import TABLES, outputs, to_latex, write_validation
+from transtar.report.validation_report import TABLES, outputs, to_latex, write_validation
 
 
 @pytest.fixture(scope="module")

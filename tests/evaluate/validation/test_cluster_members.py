@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from transtar.errors import TooFew
-from transtar.evaluate.validation.members import clusters
+from transtar.evaluate.validation.cluster_members import clusters
 
 
 @pytest.fixture
