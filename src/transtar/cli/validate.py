@@ -102,6 +102,6 @@ def run(arguments: argparse.Namespace) -> int:
             progress=bar.update,
         )
     print(result)
-    for path in write_validation(result, arguments.out):
+    for path in write_validation(result, arguments.out, arguments.catalog.name):
         print(path)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -66,7 +67,7 @@ MAIN = ("validation.csv", "metrics.json", "report.html")
 FIGURES = ("repeats", "clusters", "pairs", "bound")
 
 
-def write_validation(validation: Validation, out: str | Path) -> list[Path]:
+def write_validation(validation: Validation, out: str | Path, source: str = "") -> list[Path]:
     """Write ``validation.csv``, ``metrics.json``, ``tables``, ``figures`` and ``report.html`` into a folder.
 
     Parameters
@@ -75,6 +76,8 @@ def write_validation(validation: Validation, out: str | Path) -> list[Path]:
     out : path
         Made if missing. Each file appears whole, or not at all. A table without rows is written for a check that was not made, so
         that none of an earlier validation is taken for this one's; figures of earlier ones are told.
+    source : str
+        Name of the catalog, for the page.
 
     Returns
     -------
@@ -102,7 +105,7 @@ def write_validation(validation: Validation, out: str | Path) -> list[Path]:
     for name in FIGURES:
         if name not in drawn and (out / "figures" / f"{name}.png").exists():
             tell(f"{out / 'figures' / name}: of an earlier validation; nothing of the kind was checked now")
-    _page(validation, rows, drawn, out / "report.html")
+    _page(validation, rows, drawn, out / "report.html", source)
     return [*(out / name for name in MAIN), *(Path(figure.path) for figure in drawn.values())]
 
 
@@ -202,11 +205,16 @@ def to_html(name: str, label: str, rows: Sequence[Mapping[str, Any]]) -> str:
     """A table of one label as an HTML fragment."""
     block = [_cells(row, decimals(label) or 1) for row in rows if row["label"] == label]
     used = _used(block)
-    lines = ["<table class='scores'>", f"<caption>{escape(caption(name, label))}</caption>", "<thead><tr>"]
+    lines = [
+        "<table class='scores'>",
+        f"<caption>{escape(CAPTIONS[name].format(label=title(label)).strip())}</caption>",
+        "<thead><tr>",
+    ]
     lines += [f"<th scope='col'>{escape(HEADS[place])}</th>" for place in used]
     lines.append("</tr></thead><tbody>")
     for row in block:
-        first, *others = (escape(row[place]).replace("-", "−") if place else escape(row[place]) for place in used)
+        # Minus signs, but the hyphens of words and ranges.
+        first, *others = (re.sub(r"(?<![\w-])-(?=\d)", "−", escape(row[place])) for place in used)
         lines.append(f"<tr><th scope='row'>{first}</th>{''.join(f'<td>{cell}</td>' for cell in others)}</tr>")
     return "\n".join([*lines, "</tbody></table>"])
 
@@ -232,21 +240,22 @@ HEADINGS = {
 
 
 def _page(
-    validation: Validation, rows: Sequence[Mapping[str, Any]], drawn: Mapping[str, FigureFile], path: Path
+    validation: Validation, rows: Sequence[Mapping[str, Any]], drawn: Mapping[str, FigureFile], path: Path, source: str
 ) -> None:
-    sections = [Section("In short", repr(validation).splitlines())]
+    sections = [Section("In short", [" ".join(line.split()) for line in repr(validation).splitlines()])]
     for name, checks in TABLES.items():
         some = [row for row in rows if row["check"] in checks]
         if some:
             labels = dict.fromkeys(row["label"] for row in some)
             shown = [drawn[name]] if name in drawn else []
-            sections.append(Section(HEADINGS[name], (), [to_html(name, label, some) for label in labels], shown))
+            said = [] if name in ("noise", "bound") else [CLIPPED]
+            sections.append(Section(HEADINGS[name], said, [to_html(name, label, some) for label in labels], shown))
     meanings = [f"{name}: {text}" for name, text in MEANINGS.items()]
     sections.append(Section("Columns of validation.csv", meanings))
     write_report(
         path,
         "Validation without labels",
         sections,
-        f"{validation.n_rows} rows of a catalog.",
+        f"{validation.n_rows} rows of {source or 'a catalog'}.",
         f"transtar {__version__}",
     )
