@@ -36,6 +36,17 @@ def test_values_of_one_star_are_drawn_together():
     assert together.sigma_err == pytest.approx(3 * alone.sigma_err, rel=0.3)
 
 
+def test_a_part_of_many_stars_tells_the_errors_of_all(monkeypatch):
+    values = np.random.default_rng(4).normal(size=6000)
+    groups = np.repeat(np.arange(3000), 2)
+    whole = spread(values, groups)
+    monkeypatch.setattr("transtar.evaluate.validation.spread.MOST_GROUPS", 500)
+    part = spread(values, groups)
+    assert (part.sigma, part.mad, part.n_groups) == (whole.sigma, whole.mad, 3000)
+    assert part.sigma_err == pytest.approx(whole.sigma_err, rel=0.25)
+    assert part.mad_err == pytest.approx(whole.mad_err, rel=0.35)
+
+
 def test_too_few_values_have_no_scatter():
     assert np.isnan(spread([1.0]).sigma)
     assert np.isnan(spread([1.0, 2.0]).sigma_err)

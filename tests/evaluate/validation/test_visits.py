@@ -45,11 +45,12 @@ def test_noise_follows_the_signal_to_noise(known):
 
 
 def test_residual_of_two_visits_is_their_difference_over_root_two():
-    known = visits(np.array([1.0, 1.3, 5.0]), np.array([4, 4, 9]), np.array([10.0, 20.0, 50.0]))
-    np.testing.assert_allclose(known.residuals, np.array([-0.3, 0.3]) / np.sqrt(2))
+    values, star = np.append(np.tile([1.0, 1.3], 5), 5.0), np.append(np.repeat(np.arange(5), 2), 9)
+    known = visits(values, star, np.append(np.tile([10.0, 20.0], 5), 50.0))
+    np.testing.assert_allclose(known.residuals, np.tile([-0.3, 0.3], 5) / np.sqrt(2))
     np.testing.assert_allclose(known.snr, (0.5 * (10.0**-2 + 20.0**-2)) ** -0.5)
-    np.testing.assert_allclose(known.errors(np.array([0.3, 0.4])), 0.5 / np.sqrt(2))
-    assert known.rows.tolist() == [0, 1]
+    np.testing.assert_allclose(known.errors(np.tile([0.3, 0.4], 5)), 0.5 / np.sqrt(2))
+    assert known.rows.tolist() == list(range(10))
 
 
 def test_errors_of_residuals_are_propagated_as_numbers_drawn_say():
@@ -70,6 +71,10 @@ def test_kinds_are_told_apart_unless_all_are_of_one(known):
     assert scatter["all"].pulls is None
 
 
-def test_single_visits_say_nothing():
+def test_few_visits_say_nothing():
+    with pytest.raises(
+        TooFew, match="3 of 4 stars have several visits with this label, 6 in all, and 10 visits are needed"
+    ):
+        visits(np.arange(7.0), np.array([0, 0, 1, 1, 2, 2, 3]))
     with pytest.raises(TooFew, match="none of 3 stars has two visits"):
         visits(np.arange(3.0), np.arange(3))

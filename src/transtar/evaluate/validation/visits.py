@@ -78,14 +78,18 @@ def visits(values: np.ndarray, star: np.ndarray, snr: np.ndarray | None = None) 
     Raises
     ------
     TooFew
-        If no star has two visits.
+        If fewer than ten visits are of stars with several.
     """
     values = np.asarray(values, np.float64)
     usable = np.flatnonzero(np.isfinite(values))
     numbers, counts = np.unique(star[usable], return_inverse=True, return_counts=True)[1:]
     rows = usable[counts[numbers.ravel()] > 1]
-    if not len(rows):
-        raise TooFew(f"none of {len(counts)} stars has two visits with this label")
+    if len(rows) < FEWEST:
+        several = int((counts > 1).sum())
+        told = f"{several} of {len(counts)} stars have several visits with this label, {len(rows)} in all"
+        raise TooFew(
+            f"{told}, and {FEWEST} visits are needed" if several else f"none of {len(counts)} stars has two visits"
+        )
     k = counts[numbers.ravel()][counts[numbers.ravel()] > 1]
     code = np.unique(star[rows], return_inverse=True)[1].ravel()
     mean = np.bincount(code, values[rows])[code] / k

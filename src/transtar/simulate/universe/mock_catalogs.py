@@ -96,6 +96,10 @@ def write_truth(plan: Plan, path: Path) -> None:
     columns["moved"] = np.array([",".join(np.array(names)[row]) for row in moved])
     columns["outside"] = moved.any(axis=1)
     described = {**COLUMNS, **{f"spectrum_{name}": (COLUMNS[name][0], "As in the spectrum") for name in names}}
+    described |= {
+        "cluster": ("", "Cluster whose stars share age, distance and abundances; empty for none"),
+        "pair": ("", "Number of the wide pair whose two stars share them; 0 for none"),
+    }
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
     fields = [
         field.with_metadata(dict(zip(("unit", "description"), described.get(field.name, ("", "")), strict=True)))
