@@ -77,8 +77,17 @@ def test_a_check_that_one_label_lacks_is_a_note_and_of_all_an_error(catalog):
     assert any("noise: Teff: one and three: no column teff" in note for note in result.notes)
     with pytest.raises(InputError, match="noise: Teff: one and three: no column teff"):
         validate_catalog(catalog, Wanted(seconds=second), ["teff"])
+    few = np.array([0, 2, -1]), np.array([4, 6, 8])
+    with pytest.raises(
+        InputError,
+        match="2 pairs have this label on both sides, and 10 are needed; of 3 pairs 1 have a star that is not",
+    ):
+        validate_catalog(catalog, Wanted(pairs=few), ["feh"])
     copy = Further("copy", {"feh": catalog["feh"]}, lambda labels: np.arange(400))
-    with pytest.raises(InputError, match="have the same labels for all 200 stars"):
+    with pytest.raises(
+        InputError,
+        match=r"have the same labels for all 200 stars: .* \(reference: copy, second: one, prediction: the catalog\)",
+    ):
         validate_catalog(catalog, Wanted(seconds=(copy, second[0])), ["feh"])
 
 

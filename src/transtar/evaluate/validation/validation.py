@@ -283,10 +283,13 @@ def _pairs(result: Validation, name: str, rows: Counted, given, n_boot: int, see
         np.array([of_star.get(number, -1) for number in rows.star[side[present]].tolist()], np.int64) for side in given
     )
     usable = (first >= 0) & (second >= 0) & (first != second)
-    known = pairs(first[usable], second[usable], values, errors, _along(result), best, n_boot, seed)
+    absent = int((~present).sum())
+    try:
+        known = pairs(first[usable], second[usable], values, errors, _along(result), best, n_boot, seed)
+    except TooFew as error:
+        raise TooFew(f"{error}; of {len(given[0])} pairs {absent} have a star that is not in the catalog") from None
     lost = len(given[0]) - len(known.differences)
     if lost:
-        absent = int((~present).sum())
         result.notes.append(
             f"pairs: {plain(name)}: {lost} of {len(given[0])} pairs left out: of {absent} a star is not in the catalog, of "
             f"{lost - absent} one has no value that counts, or both are one star"
@@ -310,7 +313,8 @@ def _noise(result: Validation, name: str, rows: Counted, seconds, n_boot: int, s
         raise
     except InputError as error:
         # Copies, of one label of several: the others are measured all the same.
-        raise TooFew(str(error)) from None
+        first, second = (further.name for further in seconds)
+        raise TooFew(f"{error} (reference: {first}, second: {second}, prediction: the catalog)") from None
 
 
 def _bounds(result: Validation, wanted: Wanted, seed: int, progress) -> LabelBounds:
