@@ -12,11 +12,11 @@ import pytest
 from transtar.cli import main
 from transtar.datasets import read_set, usable
 from transtar.encoders import load_encoder
-from transtar.explain.moved import STEPS, move_labels
 from transtar.explain.response import respond
 from transtar.models import load_estimator
 from transtar.simulate import load_emulator
 from transtar.simulate.instruments.instrument import INSTRUMENTS
+from transtar.simulate.mocks.moved import STEPS, move_labels
 
 FIGURES = ("2", "3", "4", "5", "a1", "a2", "a3", "a4", "a5", "b6", "d7", "d8")
 TABLES = ("table-1", "table-a1", "table-a2", "table-1-teff")

@@ -5,8 +5,6 @@ import pytest
 from torch import nn
 
 from transtar.errors import InputError, MismatchError
-from transtar.explain.minimum_variance import best_weights, correlation, minimum_variance, noise_of, pixel_variance
-from transtar.explain.moved import STEPS, UNITS, move_labels
 from transtar.explain.response import physical_test, respond, responses
 from transtar.explain.saliency import gradients
 from transtar.models import Estimator, load_estimator
@@ -17,6 +15,14 @@ from transtar.simulate.instruments.effects import Effects
 from transtar.simulate.instruments.instrument import INSTRUMENTS
 from transtar.simulate.instruments.observe import observe
 from transtar.simulate.mocks.line_correction import load_lines
+from transtar.simulate.mocks.minimum_variance import (
+    best_weights,
+    correlation,
+    minimum_variance,
+    noise_of,
+    pixel_variance,
+)
+from transtar.simulate.mocks.moved import STEPS, UNITS, move_labels
 from transtar.simulate.mocks.twins import average_stars, twins
 
 NAMES = tuple(STEPS)

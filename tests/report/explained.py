@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from transtar.explain.moved import STEPS
 from transtar.explain.response import PhysicalTest, Response
 from transtar.explain.saliency import Band, Gradients, Saliency
 from transtar.grids import BLUE
+from transtar.simulate.mocks.moved import STEPS
 
 WAVE = BLUE.wave
 

@@ -70,7 +70,7 @@ def test_further_labels_have_networks_of_their_own_and_one_of_all():
 
 def test_labels_that_can_be_asked_for_are_those_that_are_moved():
     """Study files are read without what makes spectra."""
-    from transtar.explain.moved import STEPS
+    from transtar.simulate.mocks.moved import STEPS
     from transtar.studies.spec import MOVABLE
 
     assert set(MOVABLE) == set(STEPS)

@@ -146,7 +146,7 @@ def evaluate_catalog(
     if not chosen:
         raise InputError("catalog and label table have no label in common")
     rows = match(catalog, reference, chosen)
-    flags, notes = _flags(catalog, len(rows))
+    flags, notes = read_flags(catalog, len(rows))
     # Row -1 stands for "no entry": it is taken like any other and then blanked.
     truth = {
         name: np.where(rows >= 0, np.asarray(reference[name], np.float64)[rows], np.nan)
@@ -283,7 +283,14 @@ def match(catalog: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]
     return rows
 
 
-def _flags(catalog: Mapping[str, np.ndarray], n: int) -> tuple[np.ndarray, list[str]]:
+def read_flags(catalog: Mapping[str, np.ndarray], n: int) -> tuple[np.ndarray, list[str]]:
+    """Quality flags of a catalog of `n` rows, int64, none set if it has no such column, and what a reader should know of them.
+
+    Raises
+    ------
+    InputError
+        If the column holds bits that no flag has.
+    """
     if "flags" in catalog:
         flags = np.asarray(catalog["flags"]).astype(np.int64)
         others = flags[(flags & ~sum(Flag)) != 0]

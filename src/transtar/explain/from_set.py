@@ -16,10 +16,10 @@ from ..models import Estimator, folded, load_models, name_models
 from ..preprocess import require_same
 from ..simulate.instruments.instrument import INSTRUMENTS
 from ..simulate.mocks.line_correction import lines_of_model, load_lines
+from ..simulate.mocks.moved import STEPS
 from .chosen_stars import labelled_stars, labels_of, unseen_stars
 from .landscape import Landscape, check_grid, loss_landscape, save_landscapes
 from .lines import Line, Share, read_lines, resolved
-from .moved import STEPS
 from .physical import require_testable, run_physical_test
 from .response import PhysicalTest
 from .saliency import Saliency, saliency

@@ -12,8 +12,8 @@ from ..models import Estimator
 from ..simulate import load_emulator
 from ..simulate.instruments.instrument import INSTRUMENTS
 from ..simulate.mocks.line_correction import LineCorrection
+from ..simulate.mocks.moved import NEEDED, MovedSpectra, move_labels
 from .chosen_stars import labels_of
-from .moved import NEEDED, MovedSpectra, move_labels
 from .response import PhysicalTest, physical_test
 
 

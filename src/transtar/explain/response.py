@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..models import Estimator, folded
-from .minimum_variance import FEWEST, best_weights, pixel_variance
-from .moved import STEPS, UNITS, MovedSpectra
+from ..simulate.mocks.minimum_variance import FEWEST, best_weights, pixel_variance
+from ..simulate.mocks.moved import STEPS, UNITS, MovedSpectra
 
 
 @dataclass(frozen=True)

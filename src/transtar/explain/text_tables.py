@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..glossary import COLUMNS
+from ..simulate.mocks.minimum_variance import SNR, correlation, noise_of
+from ..simulate.mocks.moved import STEPS
 from .landscape import Landscape, summary_rows
 from .lines import Share
-from .minimum_variance import SNR, correlation, noise_of
-from .moved import STEPS
 from .reconstruction import PERCENTILES, Reconstruction
 from .response import PhysicalTest, Response
 from .saliency import Saliency

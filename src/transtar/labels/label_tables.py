@@ -86,7 +86,7 @@ def read_labels(
         for the same label, a unit that cannot be converted, or values that are no numbers.
     """
     table, table_columns = read_table(path, columns)
-    out, used = _keys(table, table_columns, ids, keyless)
+    out, used = read_keys(table, table_columns, ids, keyless)
     sources: dict[str, str] = {}
     for name in table_columns:
         if name in used:
@@ -147,7 +147,7 @@ def read_split(
     table = open_table(path, columns)
     name = table.find("split")
     table_columns = _some(table, ids, ["split"] if name is None else [name])
-    out, _ = _keys(table, table_columns, ids)
+    out, _ = read_keys(table, table_columns, ids)
     out |= _key_parts(table_columns)
     if name is None:
         raise InputError(f"{path}: no column split; {table.found}")
@@ -215,7 +215,7 @@ def read_velocities(
     if match is None:
         raise InputError(f"{path}: no velocity column {wanted or '(give it as FILE:COLUMN)'}; {table.found}")
     table_columns = _some(table, ids, [match, *filter(None, (table.find("zwarn"), table.find("spectype")))])
-    out, _ = _keys(table, table_columns, ids)
+    out, _ = read_keys(table, table_columns, ids)
     column = table_columns[match]
     if match.lower() in SPELLINGS["redshift"] and match not in table.chosen:
         out["velocity"] = _of_stars(SPEED_OF_LIGHT * column.numbers("redshift"), table_columns, table)
@@ -260,7 +260,7 @@ def read_gaia_ids(
     if name is None:
         raise InputError(f"{path}: no column of Gaia's identifiers ({', '.join(GAIA_ID)}); {table.found}")
     table_columns = _some(table, ids, [name])
-    out, _ = _keys(table, table_columns, ids)
+    out, _ = read_keys(table, table_columns, ids)
     out["gaia"] = to_gaia_ids(table_columns[name])
     return out
 
@@ -289,7 +289,7 @@ def read_stars(
     """
     table = open_table(path, columns)
     table_columns = _some(table, ids, [])
-    out, _ = _keys(table, table_columns, ids)
+    out, _ = read_keys(table, table_columns, ids)
     out |= _key_parts(table_columns)
     # Sorted by the first key, which is the id wherever there is one.
     rows = np.unique(np.rec.fromarrays(list(out.values())), return_index=True)[1]
@@ -332,10 +332,16 @@ def _key_parts(columns: dict[str, Column]) -> dict[str, np.ndarray]:
     return {name: upper[name].natural() for name in KEY_PARTS if name in upper}
 
 
-def _keys(
+def read_keys(
     table: Table, columns: dict[str, Column], ids: Sequence[str] | None, keyless: bool = False
 ) -> tuple[Keyed, set[str]]:
-    """Key columns in canonical form, and the names they had in the file."""
+    """Read the key columns of a table in canonical form, and tell the names they had in the file.
+
+    Raises
+    ------
+    InputError
+        If there is none that can be used, and `keyless` does not allow that.
+    """
     out, used = Keyed(columns=columns, source=str(table.path)), set()
     for key in _KEYS:
         try:

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..errors import TooFew
-from ..explain.moved import STEPS, UNITS
 from ..explain.response import Response
 from ..glossary import COLUMNS
+from ..simulate.mocks.moved import STEPS, UNITS
 from .style import PAGE_WIDTH, as_text, in_order, new_figure, paper_style
 
 COLORS = "RdBu_r"

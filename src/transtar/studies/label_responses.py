@@ -8,13 +8,13 @@ from pathlib import Path
 from ..datasets import PreparedSet
 from ..errors import TranstarError
 from ..explain.chosen_stars import labels_of
-from ..explain.moved import MovedSpectra, move_labels
 from ..explain.physical import require_testable
 from ..explain.response import physical_test
 from ..explain.saliency import saliency
 from ..explain.stored_results import SALIENCY, write_saliency, write_test
 from ..files import content_hash
 from ..models import load_estimator
+from ..simulate.mocks.moved import MovedSpectra, move_labels
 from .by_input import FLUX
 from .experiments import FULL, RESPONSES, TOGETHER
 from .explaining import Stars, drawn_stars, lines_learnt

@@ -48,7 +48,7 @@ REGIMES = (
 """Kinds of stars, as `transtar.evaluate.regimes` tells them apart."""
 
 MOVABLE = ("teff", "logg", "feh", "alphafe")
-"""Labels that the physical test moves, as `transtar.explain.moved` has them."""
+"""Labels that the physical test moves, as `transtar.simulate.mocks.moved` has them."""
 
 SPLITS = ("test", "validation", "matched")
 

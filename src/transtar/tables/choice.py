@@ -16,6 +16,7 @@ OF_SPECTRA = ("wave", "loglam", "flux", "ivar", "error", "variance", "mask", "hd
 
 CHOOSABLE = (
     *LABELS, *(f"{label}_err" for label in LABELS), *SPELLINGS, "id", "file", "star", "split", "source_id", "flags", "survey",
+    "snr", "cluster",
     *OF_SPECTRA,
 )  # fmt: skip
 """What a column can be chosen for."""

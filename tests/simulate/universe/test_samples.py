@@ -115,6 +115,45 @@ def test_too_few_stars_for_the_faults_are_refused(sample):
         resized(SCALES["small"], {sample: 5})
 
 
+def test_stars_of_one_birth_come_after_all_others_and_change_none(small):
+    def related(seed):
+        members, both = made.draw(6, seed), made.draw(4, seed + 1)
+        members["cluster"], both["pair"] = ["a"] * 6, [1, 1, 2, 2]
+        return {"cluster": members, "pair": both}
+
+    more = plan(DRAWS, get_scale("small"), seed=3, related=related)
+    n, n_desi = len(small.stars), len(small.desi)
+    assert (len(more.stars), len(more.desi)) == (n + 10, n_desi + 10)
+    for name in small.stars.colnames:
+        np.testing.assert_array_equal(more.stars[name][:n], small.stars[name])
+    for name in small.desi.colnames:
+        np.testing.assert_array_equal(more.desi[name][:n_desi], small.desi[name])
+    for table in ("lamost", "apogee"):
+        np.testing.assert_array_equal(getattr(more, table)["source_id"], getattr(small, table)["source_id"])
+    for part in ("miles", "compilation", "xp"):
+        np.testing.assert_array_equal(getattr(more, part), getattr(small, part))
+    new = more.desi[n_desi:]
+    assert new["in_dr1"].all()
+    assert not new["in_edr"].any()
+    assert len(np.unique(more.desi["targetid"])) == len(np.unique(small.desi["targetid"])) + 10
+    assert len(np.unique(more.stars["source_id"])) == n + 10
+    assert new["cluster"].tolist() == ["a"] * 6 + [""] * 4
+    assert new["pair"].tolist() == [0] * 6 + [1, 1, 2, 2]
+
+
+def test_related_stars_are_in_proportion_and_said():
+    small = get_scale("small")
+    assert (small.clusters, small.cluster_members, small.wide_pairs) == (10, 12, 50)
+    assert "10 clusters of 12 members each and 50 wide pairs" in small.describe()
+    half = resized(small, {"common": 750})
+    assert (half.clusters, half.cluster_members, half.wide_pairs) == (10, 6, 25)
+    none = resized(small, {"clusters": 0, "wide_pairs": 0})
+    assert "wide pairs" not in none.describe()
+    assert "clusters of" not in none.describe()
+    for name in ("medium", "paper"):
+        assert (get_scale(name).clusters, get_scale(name).wide_pairs) == (10, 500)
+
+
 def test_stars_of_lamost_have_xp_spectra_if_wanted(small):
     more = plan(DRAWS, get_scale("small"), seed=3, xp_lamost=True)
     roles = [{str(role).partition(":")[0] for role in one.stars["role"][one.xp]} for one in (small, more)]

@@ -24,7 +24,8 @@ from transtar.simulate.universe.universe_settings import KNOWN, universe_setting
 from transtar.surveys import get_survey, read, stream
 
 CHANGES = {"lamost": 40, "common": 30, "edr": 60, "miles": 12, "faults": 2, "overlap": 3, "xp_continuous": 3,
-           "desi_right_ascension": [150, 152], "desi_declination": [30, 31.5]}  # fmt: skip
+           "desi_right_ascension": [150, 152], "desi_declination": [30, 31.5],
+           "clusters": 2, "cluster_members": 4, "wide_pairs": 3}  # fmt: skip
 SETTINGS = universe_settings("small", 7, CHANGES)
 
 
@@ -56,6 +57,34 @@ def coadds(folder: Path) -> list[Path]:
     return sorted((folder / "desi" / "healpix").rglob("coadd-*.fits"))
 
 
+def test_lists_of_clusters_and_pairs_lead_to_spectra_of_one_birth(world, plan):
+    folder, *_ = world
+    stars = truth(folder)
+    ids = {int(number) for path in coadds(folder) for number in fits.getdata(path, "FIBERMAP")["TARGETID"]}
+    with (folder / "clusters.csv").open(newline="") as file:
+        members = list(csv.DictReader(file))
+    assert {int(row["TARGETID"]) for row in members} <= ids
+    by_source = {int(star["source_id"]): star for star in stars}
+    for row in members:
+        star = by_source[int(row["source_id"])]
+        assert (star["cluster"], star["feh"], star["alphafe"]) == (
+            row["cluster"],
+            float(row["feh"]),
+            float(row["alphafe"]),
+        )
+    with (folder / "pairs.csv").open(newline="") as file:
+        pairs = list(csv.DictReader(file))
+    assert len(pairs) == 3
+    for number, row in enumerate(pairs, 1):
+        one, other = (by_source[int(row[f"source_id_{side}"])] for side in (1, 2))
+        assert one["pair"] == other["pair"] == number
+        assert (one["feh"], one["alphafe"], one["mg_fe"]) == (other["feh"], other["alphafe"], other["mg_fe"])
+        assert {int(row["TARGETID_1"]), int(row["TARGETID_2"])} <= ids
+    single = ~np.isin(stars["role"].astype(str), ("cluster", "pair"))
+    assert (stars["pair"][single] == 0).all()
+    assert (stars["cluster"][single] == "").all()
+
+
 def test_parts_and_counts_are_those_of_the_plan(world, plan):
     folder, record, said = world
     assert sealed(record) == read_json(folder / "universe.json")
@@ -72,6 +101,8 @@ def test_parts_and_counts_are_those_of_the_plan(world, plan):
         "miles/spectra": 12,
         "apogee/allStar-dr17-synspec_rev1.fits": len(plan.apogee),
         "compilations": len(plan.compilation),
+        "clusters.csv": 8,
+        "pairs.csv": 3,
         "desi/mwsall-pix-fuji.fits": plan.desi["in_edr"].sum(),
         "desi/mwsall-pix-iron.fits": plan.desi["in_dr1"].sum(),
         "desi/healpix": len(plan.desi),
@@ -297,7 +328,7 @@ def test_settings():
     assert universe_settings("small", 0, {"effects.noise": False}).effects.noise is False
     assert set(SETTINGS.to_dict()) == {"seed", *KNOWN}
     for changes, message in (
-        ({"lamst": 5}, r"unknown key lamst; known keys: blanketing, clean_removed, common"),
+        ({"lamst": 5}, r"unknown key lamst; known keys: blanketing, clean_removed, cluster_members"),
         ({"effects.noise": "loud"}, "effects.noise must be true or false, not loud"),
         ({"lamost": -5}, "lamost must be a whole number from 0 to 10000000, not -5"),
         ({"lamost": 40, "lamost_apogee": 50}, "lamost_apogee = 50 is more than lamost = 40"),

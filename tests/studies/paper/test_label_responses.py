@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from transtar import redraw
-from transtar.explain.moved import STEPS
 from transtar.explain.response import PhysicalTest, Response
 from transtar.explain.saliency import Gradients, Saliency, band
 from transtar.explain.stored_results import write_saliency, write_test
+from transtar.simulate.mocks.moved import STEPS
 from transtar.studies.study_record import write_record
 
 from ..finished import made_study

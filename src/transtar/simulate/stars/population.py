@@ -72,11 +72,17 @@ def draw_stars(n: int, seed: int = 0, settings: Population | None = None) -> Tab
         _block(min(BLOCK, n - i * BLOCK), settings, np.random.default_rng(part)) for i, part in enumerate(seeds)
     ] or [_block(0, settings, np.random.default_rng(seed))]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    columns["source_id"] = source_ids(columns["ra"], columns["dec"])
+    table = truth_table(columns)
+    table.meta = {"seed": seed}
+    return table
+
+
+def truth_table(columns: dict[str, np.ndarray]) -> Table:
+    """The table of stars whose columns are given, all but their identifiers, with units and descriptions."""
+    columns = {**columns, "source_id": source_ids(columns["ra"], columns["dec"])}
     table = Table({name: columns[name] for name in COLUMNS})
     for name, (unit, description) in COLUMNS.items():
         table[name].unit, table[name].description = unit or None, description
-    table.meta = {"seed": seed}
     return table
 
 
@@ -97,7 +103,7 @@ def _block(n: int, settings: Population, rng: np.random.Generator) -> dict[str, 
     out["g_mag"] = low + (high - low) * (np.log1p(u * np.expm1(slope)) / slope if abs(slope) > 1e-9 else u)
     giant = rng.uniform(size=n) < np.array(settings.giants)[component]
     _place(out, component, giant, settings, rng)
-    _finish(out, component, settings, rng)
+    derived(out, component, settings, rng)
     return out
 
 
@@ -179,8 +185,8 @@ def _distances(modulus: np.ndarray, latitude: np.ndarray, dust: np.ndarray) -> t
     return distance, dust * disc_reddening(distance, latitude)
 
 
-def _finish(out: dict, component: np.ndarray, settings: Population, rng: np.random.Generator) -> None:
-    """Add what follows from labels, place and component."""
+def derived(out: dict, component: np.ndarray, settings: Population, rng: np.random.Generator) -> None:
+    """Add to `out` what follows from labels, place and component (index of `COMPONENTS`): carbon, motion, magnitudes, ..."""
     n = len(component)
     teff, logg, feh = out["teff"], out["logg"], out["feh"]
     out["phase"] = np.array(["dwarf", "giant", "clump"])[out["phase"]]

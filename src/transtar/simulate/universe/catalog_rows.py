@@ -30,6 +30,8 @@ EDR_FAULTS = ("rvs_warn", "not_primary", "not_star", "low_snr")
 FINAL_FAULTS = ("nan_feh", "nan_alphafe", "bad_normalisation", "cool")
 """Each fails one of its final cuts."""
 
+RELATED = ("cluster", "pair")
+"""Roles of stars that were born together."""
 
 NO_PRIMARY = b""
 """PRIMARY of a row that lacks the flag: an undefined logical, which astropy reads as False unless asked for bytes."""
@@ -109,6 +111,28 @@ def desi_rows(stars: Table, role: np.ndarray, scale: Scale, rng: np.random.Gener
     stuck = np.flatnonzero(rows["fault"] == "negative")
     rows["targetid"][stuck] = -(20000 * 10000 + 1 + np.arange(len(stuck), dtype=np.int64))
     rows["primary"][stuck] = b"F"
+    return apply_faults(rows)
+
+
+def related_rows(stars: Table, role: np.ndarray, before: int) -> Table:
+    """One row of DESI DR1 for each member of a cluster and each star of a wide pair: none of the samples has them.
+
+    Parameters
+    ----------
+    stars : Table
+    role : ndarray of str
+    before : int
+        Rows of DESI of other stars, after which these are numbered.
+    """
+    star = np.flatnonzero(np.isin(role, RELATED))
+    rows = _rows(stars, star, np.full(len(star), ""))
+    rows["in_edr"], rows["in_dr1"] = np.zeros(len(rows), bool), np.ones(len(rows), bool)
+    rows["survey"] = np.full(len(rows), "main", dtype="U7")
+    rows["program"] = np.full(len(rows), "bright", dtype="U6")
+    rows["healpix"] = nested_index(np.asarray(rows["ra"]), np.asarray(rows["dec"]))
+    rows["targetid"] = mock_targetids(np.asarray(rows["healpix"]), 1 + (before + np.arange(len(rows))) % (2**22 - 1))
+    rows["primary"] = np.full(len(rows), b"T", dtype="S1")
+    rows["visit"] = np.zeros(len(rows), np.int64)
     return apply_faults(rows)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from astropy.table import Table
 from ...files import atomic_path
 from ..instruments.observe import lost_arms
 from ..native import apogee, compilations, lamost, miles, mws
+from ..stars.sky import unit_vectors
 from ..stars.truth import COLUMNS, spectrum_labels
 from .samples import Plan
 from .spectrum_groups import DESI_ARMS, shipped_emulator
@@ -36,6 +38,10 @@ def catalogs(plan: Plan, settings: UniverseSettings) -> dict[str, tuple[int, Cal
         "apogee/allStar-dr17-synspec_rev1.fits": (len(plan.apogee), partial(apogee.write_allstar, plan.apogee)),
         "compilations": (len(poor), partial(compilations.write_compilations, poor, seed=seed)),
     }
+    if (number := int((np.asarray(plan.stars["cluster"]) != "").sum())) > 0:
+        makers["clusters.csv"] = (number, partial(write_clusters, plan))
+    if (number := int(np.asarray(plan.stars["pair"]).max(initial=0))) > 0:
+        makers["pairs.csv"] = (number, partial(write_pairs, plan))
     observed = desi_snr(plan.desi, settings)
     for release, name in mws.RELEASES.items():
         rows = observed[np.asarray(observed[f"in_{release}"])]
@@ -61,9 +67,9 @@ def desi_snr(rows: Table, settings: UniverseSettings) -> Table:
 def write_truth(plan: Plan, path: Path) -> None:
     """Write the truth of each star: its properties, its role, where it is found, and how its spectrum was made.
 
-    Columns beside those of `truth.COLUMNS`: ``role``; ``in_lamost`` and so on (bool); ``spectrum_teff`` and so on, the labels
-    from which the spectrum was made; ``moved``, names of those that had to be moved to the emulator's edge, separated by
-    commas, and ``outside`` (bool), whether any had.
+    Columns beside those of `truth.COLUMNS`: ``role``; ``cluster`` ('' for none) and ``pair`` (0 for none) of stars that were born
+    together; ``in_lamost`` and so on (bool); ``spectrum_teff`` and so on, the labels from which the spectrum was made; ``moved``,
+    names of those that had to be moved to the emulator's edge, separated by commas, and ``outside`` (bool), whether any had.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -71,7 +77,7 @@ def write_truth(plan: Plan, path: Path) -> None:
     emulator = shipped_emulator()
     names = emulator.label_names
     columns: dict[str, np.ndarray] = {name: np.asarray(plan.stars[name]) for name in COLUMNS}
-    columns["role"] = np.asarray(plan.stars["role"])
+    columns |= {name: np.asarray(plan.stars[name]) for name in ("role", "cluster", "pair")}
     places = {
         "lamost": np.asarray(plan.lamost["star"]),
         "apogee": np.asarray(plan.apogee["star"]),
@@ -90,6 +96,10 @@ def write_truth(plan: Plan, path: Path) -> None:
     columns["moved"] = np.array([",".join(np.array(names)[row]) for row in moved])
     columns["outside"] = moved.any(axis=1)
     described = {**COLUMNS, **{f"spectrum_{name}": (COLUMNS[name][0], "As in the spectrum") for name in names}}
+    described |= {
+        "cluster": ("", "Cluster whose stars share age, distance and abundances; empty for none"),
+        "pair": ("", "Number of the wide pair whose two stars share them; 0 for none"),
+    }
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
     fields = [
         field.with_metadata(dict(zip(("unit", "description"), described.get(field.name, ("", "")), strict=True)))
@@ -97,3 +107,31 @@ def write_truth(plan: Plan, path: Path) -> None:
     ]
     with atomic_path(path, ours=True) as temporary:
         pq.write_table(table.cast(pa.schema(fields)), temporary, compression="zstd")
+
+
+def write_clusters(plan: Plan, path: Path) -> None:
+    """Write the members of clusters by DESI's TARGETID, with [Fe/H] and [alpha/Fe] of the cluster as the literature would say."""
+    rows = plan.desi[np.asarray(plan.desi["cluster"]) != ""]
+    names = ("cluster", "targetid", "source_id", "ra", "dec", "feh", "alphafe")
+    lines = zip(*(np.asarray(rows[name]).tolist() for name in names), strict=True)
+    write_table(path, ("cluster", "TARGETID", "source_id", "ra", "dec", "feh", "alphafe"), lines)
+
+
+def write_pairs(plan: Plan, path: Path) -> None:
+    """Write the wide pairs by DESI's TARGETIDs and Gaia's identifiers, with their separation in arcsec."""
+    rows = plan.desi[np.asarray(plan.desi["pair"]) > 0]
+    rows = rows[np.argsort(np.asarray(rows["pair"]), kind="stable")]
+    first, second = rows[::2], rows[1::2]
+    ends = [unit_vectors(np.asarray(side["ra"]), np.asarray(side["dec"])) for side in (first, second)]
+    apart = np.degrees(2 * np.arcsin(np.linalg.norm(ends[0] - ends[1], axis=1) / 2)) * 3600
+    columns = [np.asarray(side[name]).tolist() for name in ("targetid", "source_id") for side in (first, second)]
+    head = ("TARGETID_1", "TARGETID_2", "source_id_1", "source_id_2", "separation_arcsec")
+    write_table(path, head, zip(*columns, apart.round(2).tolist(), strict=True))
+
+
+def write_table(path: Path, head: Sequence[str], rows: Iterable[Iterable]) -> None:
+    """Write a CSV table whole, or not at all."""
+    with atomic_path(path, ours=True) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(head)
+        writer.writerows(rows)

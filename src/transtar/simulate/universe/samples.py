@@ -17,12 +17,25 @@ from ..pipelines.aspcap import simulate_aspcap
 from ..pipelines.desi_pipeline import SP, simulate_pipeline
 from ..stars import epochs
 from ..stars.epochs import at_epoch
-from .catalog_rows import APOGEE_FAULTS, DESI_FAULTS, EDR_FAULTS, FINAL_FAULTS, apogee_rows, desi_rows, lamost_rows
+from .catalog_rows import (
+    APOGEE_FAULTS,
+    DESI_FAULTS,
+    EDR_FAULTS,
+    FINAL_FAULTS,
+    RELATED,
+    apogee_rows,
+    desi_rows,
+    lamost_rows,
+    related_rows,
+)
 from .disk_space import estimate
 from .scales import Scale
 
 Draw = Callable[[int, int], Table]
 """Takes a number of stars and a seed; gives as many rows of a truth table (columns of `TRUTH` at least)."""
+
+Related = Callable[[int], Mapping[str, Table]]
+"""Takes a seed; gives members of clusters (with ``cluster``) and stars of wide pairs (with ``pair``), by role of `RELATED`."""
 
 TRUTH = ("source_id", "ra", "dec", "teff", "logg", "feh", "alphafe", "cfe", "mg_fe", "radial_velocity",
          "g_mag", "bp_mag", "rp_mag")  # fmt: skip
@@ -41,7 +54,7 @@ class Plan:
     ----------
     scale : Scale
     stars : Table
-        Truth, one row a star, with ``role``.
+        Truth, one row a star, with ``role``, ``cluster`` ('' for none) and ``pair`` (0 for none).
     lamost, desi, apogee : Table
         One row an observation or catalog row: truth of its star, ``star`` (row in `stars`), ``fault`` ('' for none),
         identifiers and simulated labels. `desi` also has in_edr, in_dr1 (bool), primary (bytes), survey, program,
@@ -79,6 +92,7 @@ def plan(
     seed: int = 0,
     progress: Callable[[int, int], object] | None = None,
     xp_lamost: bool = False,
+    related: Related | None = None,
 ) -> Plan:
     """Choose stars and observations.
 
@@ -93,6 +107,9 @@ def plan(
         Told the number of stars chosen and the number wanted, again and again.
     xp_lamost : bool
         Stars of LAMOST have XP spectra, too, and not those of APOGEE and DESI alone.
+    related : callable, optional
+        Gives stars that were born together, see `Related`, which DESI observes beside its samples. All else stays what it is
+        without them.
 
     Returns
     -------
@@ -117,6 +134,9 @@ def plan(
         if any(quotas.values()):
             parts.append(_collect(draws[survey], quotas, classify, seed, stream, what, tell))
     stars = vstack(parts, metadata_conflicts="silent")
+    stars["cluster"], stars["pair"] = np.full(len(stars), "", dtype="U16"), np.zeros(len(stars), np.int64)
+    if related is not None:
+        stars = _with_related(stars, related, seed)
     ids, first = np.unique(stars["source_id"], return_index=True)
     if len(ids) != len(stars):
         # Populations may number their stars from the same place on the sky: give the later one a number of its own.
@@ -126,6 +146,8 @@ def plan(
     role = np.asarray(stars["role"])
     apogee = apogee_rows(stars, role, scale, rng)
     desi = desi_rows(stars, role, scale, rng)
+    if np.isin(role, RELATED).any():
+        desi = vstack([desi, related_rows(stars, role, len(desi))], metadata_conflicts="silent")
     roles = ("common", "fail", "lamost") if xp_lamost else ("common", "fail")
     with_xp = np.isin(np.char.partition(role, ":")[:, 0], roles) & (np.asarray(stars["g_mag"]) < XP_LIMIT)
     return Plan(
@@ -138,6 +160,22 @@ def plan(
         compilation=np.flatnonzero(role == "lamost:poor"),
         xp=np.flatnonzero(with_xp),
     )
+
+
+def _with_related(stars: Table, related: Related, seed: int) -> Table:
+    """Stars with those that were born together after them, with simulated labels of random streams of their own."""
+    parts = [stars]
+    own_seed = int(np.random.SeedSequence([seed, 10]).generate_state(1)[0])
+    for stream, (role, table) in enumerate(related(own_seed).items()):
+        _check(table)
+        table, _ = _labelled(table, (seed, 10, stream))
+        table["role"] = np.full(len(table), role, dtype="U32")
+        table["cluster"] = np.asarray(
+            table["cluster"] if "cluster" in table.colnames else np.full(len(table), ""), "U16"
+        )
+        table["pair"] = np.asarray(table["pair"] if "pair" in table.colnames else np.zeros(len(table)), np.int64)
+        parts.append(table)
+    return vstack(parts, metadata_conflicts="silent")
 
 
 def _free_ids(ids: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -51,6 +51,10 @@ class Scale:
         Whether there are more poor stars than in the paper's proportions.
     faults : int
         Rows with each fault; 0 stands for one in a hundred common stars.
+    clusters, cluster_members : int
+        Clusters that DESI has observed beside its samples, and members of each; none if either is 0.
+    wide_pairs : int
+        Wide pairs that it has observed, too.
     """
 
     name: str
@@ -69,6 +73,9 @@ class Scale:
     overlap: int
     oversampled: bool = False
     faults: int = 0
+    clusters: int = 0
+    cluster_members: int = 0
+    wide_pairs: int = 0
 
     def __post_init__(self) -> None:
         for name in COUNTS:
@@ -110,6 +117,12 @@ class Scale:
     def describe(self) -> str:
         """Counts as text of a few lines, and what is not in the paper's proportions."""
         lines = [f"scale {self.name}: " + "; ".join(f"{number} {what}" for what, number in self.counts().items())]
+        related = {
+            f"{self.clusters} clusters of {self.cluster_members} members each": self.clusters * self.cluster_members,
+            f"{self.wide_pairs} wide pairs": self.wide_pairs,
+        }
+        if told := [what for what, number in related.items() if number]:
+            lines.append(f"beside these samples: {' and '.join(told)}, observed by DESI")
         if self.oversampled:
             share = f"{self.test_poor} of {self.test} test stars lie below [Fe/H] = -1"
             lines.append(f"poor stars are oversampled: {share}; in the paper 79 of 5539")
@@ -121,7 +134,8 @@ COUNTS = tuple(field.name for field in fields(Scale) if field.name not in ("name
 
 _PARTS = MappingProxyType({
     "lamost": ("lamost_apogee",),
-    "common": ("common_cool", "train_poor", "train_rich", "test_poor", "clean_removed", "overlap"),
+    "common": ("common_cool", "train_poor", "train_rich", "test_poor", "clean_removed", "overlap", "cluster_members",
+               "wide_pairs"),
     "edr": ("edr_final", "edr_clean"),
 })  # fmt: skip
 """Samples and what goes with their size."""
@@ -144,15 +158,17 @@ SCALES = MappingProxyType({
     for scale in (
         Scale("small", lamost=6000, lamost_apogee=5687, common=1500, common_cool=92, train_poor=87, train_rich=296,
               test_poor=60, clean_removed=533, edr=5000, edr_final=4706, edr_clean=3221, miles=100, overlap=30,
-              oversampled=True),
+              oversampled=True, clusters=10, cluster_members=12, wide_pairs=50),
         Scale("medium", lamost=30000, lamost_apogee=28433, common=8104, common_cool=496, train_poor=469, train_rich=1600,
-              test_poor=79, clean_removed=2880, edr=30000, edr_final=28237, edr_clean=19326, miles=985, overlap=120),
+              test_poor=79, clean_removed=2880, edr=30000, edr_final=28237, edr_clean=19326, miles=985, overlap=120,
+              clusters=10, cluster_members=30, wide_pairs=500),
         Scale("paper", lamost=90106, lamost_apogee=85400, common=8104, common_cool=496, train_poor=469, train_rich=1600,
-              test_poor=79, clean_removed=2880, edr=134137, edr_final=126253, edr_clean=86412, miles=985, overlap=240),
+              test_poor=79, clean_removed=2880, edr=134137, edr_final=126253, edr_clean=86412, miles=985, overlap=240,
+              clusters=10, cluster_members=30, wide_pairs=500),
     )
 })  # fmt: skip
 """By name. The paper says neither how many of its stars LAMOST has seen (`overlap`) nor the exact number that
-Appendix D removes."""
+Appendix D removes. Clusters and wide pairs are ours: at small scale a tenth of the pairs, and 12 of 30 members."""
 
 
 def get_scale(name: str) -> Scale:

@@ -108,7 +108,7 @@ def _plan(settings: UniverseSettings) -> Plan:
             bar.total = total
             bar.update(done - bar.n)
 
-        return plan(settings.draws(), settings.scale, settings.seed, progress, settings.xp_lamost)
+        return plan(settings.draws(), settings.scale, settings.seed, progress, settings.xp_lamost, settings.related)
 
 
 def _write_catalogs(universe: Plan, folder: Path, settings: UniverseSettings, record: dict[str, Any]) -> None:

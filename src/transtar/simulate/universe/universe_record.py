@@ -62,8 +62,9 @@ def open_record(folder: Path, settings: UniverseSettings) -> dict[str, Any]:
     if SEAL in record:
         check_seal(record, folder / RECORD, REMEDY)
         del record[SEAL]
-    # Universes of before this setting have no XP spectra of LAMOST's stars.
-    before = {"xp_lamost": False, "scale": record.get("scale"), **record["settings"]}
+    # Universes of before these settings have no XP spectra of LAMOST's stars, no clusters and no wide pairs.
+    related = dict.fromkeys(("clusters", "cluster_members", "wide_pairs"), 0)
+    before = {"xp_lamost": False, **related, "scale": record.get("scale"), **record["settings"]}
     before["version of transtar"] = record.get("transtar")
     now = {"scale": settings.scale.name, **settings.to_dict(), "version of transtar": __version__}
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from astropy.table import Table
+
 from ...checks import MOST_SEED, check_mapping, check_real, check_whole
 from ...errors import SettingsError, check_keys, shown
 from ..instruments.effects import EFFECTS, Effects
 from ..mocks.line_correction import shipped_lines
+from ..stars.families import draw_clusters, draw_pairs
 from ..stars.population import draw_stars
 from ..stars.population_settings import DESI_LIKE, LAMOST_LIKE, MILES_LIKE, Population
 from .samples import Draw
@@ -91,6 +94,15 @@ class UniverseSettings:
             name: lambda n, seed, population=population: draw_stars(n, seed, population)  # type: ignore[misc]
             for name, population in populations.items()
         }
+
+    def related(self, seed: int) -> dict[str, Table]:
+        """Stars that were born together, by role, as `samples.plan` takes them."""
+        scale, out = self.scale, {}
+        if scale.clusters and scale.cluster_members:
+            out["cluster"] = draw_clusters(scale.clusters, scale.cluster_members, seed, self.desi)
+        if scale.wide_pairs:
+            out["pair"] = draw_pairs(scale.wide_pairs, seed, self.desi)
+        return out
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON: settings by the names under which `universe_settings` takes them."""

@@ -12,13 +12,13 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from ...explain.lines import Line, read_lines
-from ...explain.moved import STEPS, UNITS
 from ...explain.response import PhysicalTest, Response
 from ...explain.saliency import Saliency
 from ...glossary import display
 from ...report.response_figure import COLORS
 from ...report.saliency_figure import WINDOWS
 from ...report.style import BLACK, BLUE, GREY, ORANGE, PAGE_WIDTH, as_text, new_figure, paper_style
+from ...simulate.mocks.moved import STEPS, UNITS
 
 LOOKS: tuple[dict[str, Any], ...] = ({"color": ORANGE, "ls": "-"}, {"color": BLUE, "ls": (0, (4, 1))})
 """Of the networks of one label, and of that of all: told apart by colour and line."""

@@ -7,7 +7,6 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...explain.moved import STEPS
 from ...explain.response import PhysicalTest, Response
 from ...explain.saliency import Saliency
 from ...explain.stored_results import SALIENCY, read_saliency, read_test
@@ -15,6 +14,7 @@ from ...files import write_text
 from ...glossary import plain
 from ...report import Section, rows_html
 from ...report.latex import table as latex_table
+from ...simulate.mocks.moved import STEPS
 from ..context import Context
 from .label_figure import in_label_order, in_steps, label_responses_figure
 

@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from astropy.table import Table
 
-from ..datasets import preprocess_batch
-from ..errors import InputError
-from ..preprocess import Preprocessing, require_same
-from ..simulate import Emulator, vmic_relation
-from ..simulate.emulator.model_spectra import ModelSpectra
-from ..simulate.instruments.effects import Effects
-from ..simulate.instruments.instrument import Instrument
-from ..simulate.instruments.observe import observe
-from ..simulate.mocks.line_correction import LineCorrection
-from ..simulate.mocks.twins import average_stars
-from ..simulate.stars.abundances import mean_alpha
-from ..simulate.stars.truth import spectrum_labels
-from ..surveys import get_survey
+from ...datasets import preprocess_batch
+from ...errors import InputError
+from ...preprocess import Preprocessing, require_same
+from ...surveys import get_survey
+from ..emulator.emulator import Emulator
+from ..emulator.grid_range import vmic_relation
+from ..emulator.model_spectra import ModelSpectra
+from ..instruments.effects import Effects
+from ..instruments.instrument import Instrument
+from ..instruments.observe import observe
+from ..stars.abundances import mean_alpha
+from ..stars.truth import spectrum_labels
+from .line_correction import LineCorrection
+from .twins import average_stars
 
 STEPS = {"feh": 0.1, "teff": 100.0, "logg": 0.2, "alphafe": 0.1}
 """How far each label is moved to either side: dex, K."""
@@ -113,7 +114,7 @@ def move_labels(
         raise InputError(f"the physical test needs the labels {', '.join(NEEDED)}; missing: {', '.join(absent)}")
     known = np.isfinite(np.stack([np.asarray(labels[name], float) for name in NEEDED])).all(axis=0)
     rows = np.flatnonzero(known)
-    stars, base = _stars({name: np.asarray(values, float)[rows] for name, values in labels.items()}, emulator)
+    stars, base = usual_stars({name: np.asarray(values, float)[rows] for name, values in labels.items()}, emulator)
     inside = _stays_inside(base, emulator)
     # Stars near an edge would be moved less than they are said to be.
     left_out = {
@@ -153,7 +154,7 @@ def move_labels(
     )
 
 
-def _stars(labels: dict[str, np.ndarray], emulator: Emulator) -> tuple[Table, np.ndarray]:
+def usual_stars(labels: dict[str, np.ndarray], emulator: Emulator) -> tuple[Table, np.ndarray]:
     """Stars to observe, and the labels of their spectra, (n, n_labels)."""
     usual = mean_alpha(labels["feh"])
     known = labels.get("alphafe", usual)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..errors import InputError
+from ...errors import InputError
 from .moved import STEPS, UNITS, MovedSpectra
 
 FEWEST = 3
