@@ -25,13 +25,14 @@ class Flag(IntFlag):
     CONTINUUM_FAILED = 1 << 9
     BAD_FIBER = 1 << 10
     DUPLICATE = 1 << 12
+    FEW_CALIBRATORS = 1 << 14
     NO_INPUT = 1 << 15
 
 
 DESCRIPTIONS = {
     Flag.LOW_GOOD_FRACTION: "too few good pixels on the wavelength grid",
     Flag.LOW_SNR: "median S/N per pixel on the grid below the threshold",
-    Flag.NO_IVAR: "the survey gives no inverse variance: finite pixels count as good, S/N is unknown",
+    Flag.NO_IVAR: "the survey gives no inverse variance: finite pixels count as good, S/N and photon noise are unknown",
     Flag.NO_VELOCITY: "no radial velocity, which the rest frame needs",
     Flag.NON_STELLAR: "the survey classifies the object as something other than a star",
     Flag.HOT_STAR: "predicted Teff above the threshold (7500 K), or survey class O or B",
@@ -41,6 +42,7 @@ DESCRIPTIONS = {
     Flag.CONTINUUM_FAILED: "continuum not positive and finite over the whole grid",
     Flag.BAD_FIBER: "the survey marks the fibre as bad",
     Flag.DUPLICATE: "another row is of the same star of the survey: of the same star, or id where star is empty",
+    Flag.FEW_CALIBRATORS: "errors from other kinds of stars, too: fewer than 30 of its kind are known",
     Flag.NO_INPUT: "a model takes an input other than the flux that the spectrum does not have",
 }
 

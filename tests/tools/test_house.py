@@ -11,7 +11,7 @@ from tools.house import PICTURE, SOURCE, circle, described, draw, floors, read_i
 ORDER = (
     "ground", "tables", "surveys", "preprocess", "velocity", "labels", "selections", "networks", "encoders", "datasets", "models",
     "train",
-    "simulate", "catalog", "evaluate", "fetch", "explain", "report", "studies", "cli",
+    "simulate", "trust", "catalog", "evaluate", "fetch", "explain", "report", "studies", "cli",
 )  # fmt: skip
 """From the ground up: a room imports only from rooms before it."""
 

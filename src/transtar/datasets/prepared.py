@@ -237,8 +237,9 @@ class PreparedSet:
         """The spectra, their inputs and what is known of their quality, without the rest."""
         column = self.columns
         return GridSpectra(
-            self.flux, self.ivar, column["good_fraction"], column["snr"], column["flags"], self.further, self.grid
-        )
+            self.flux, self.ivar, column["good_fraction"], column["snr"], column["flags"], self.further, self.grid,
+            column.get("noise_correlation"),
+        )  # fmt: skip
 
 
 def usable(prepared: PreparedSet) -> np.ndarray:
