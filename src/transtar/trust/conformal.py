@@ -28,6 +28,9 @@ SHRINK = 10.0
 
 N_FOLDS = 5
 
+STEPS = 40
+"""Bisections of the systematic part."""
+
 
 def conformal_quantile(scores: np.ndarray, level: float) -> float:
     """The ceil((n + 1) level)-th smallest of n scores; the greatest where there are too few for that."""
@@ -37,6 +40,9 @@ def conformal_quantile(scores: np.ndarray, level: float) -> float:
 
 def systematic_part(residual: np.ndarray, noise: np.ndarray, label_noise: float) -> float:
     """What must be added in quadrature to the errors that are known for 68 % of the residuals to be within them.
+
+    Stars are weighted by one over their variance, by which they say how large it is: of a star whose own noise is far larger nothing
+    is learnt, but whether that noise is right.
 
     Parameters
     ----------
@@ -49,8 +55,20 @@ def systematic_part(residual: np.ndarray, noise: np.ndarray, label_noise: float)
     float
         0 where nothing is missing.
     """
-    missing = residual**2 - noise**2 - label_noise**2
-    return float(np.sqrt(max(conformal_quantile(missing, LEVELS[0]), 0.0)))
+    squared, known = residual**2, noise**2 + label_noise**2
+
+    def too_small(added: float) -> bool:
+        variance = np.maximum(known + added, np.finfo(np.float64).tiny)
+        weight = variance.min() / variance
+        return bool(np.sum(weight * (squared <= variance)) < LEVELS[0] * np.sum(weight))
+
+    low, high = 0.0, float(squared.max(initial=0.0))
+    if not too_small(low):
+        return 0.0
+    for _ in range(STEPS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if too_small(middle) else (low, middle)
+    return float(np.sqrt(high))
 
 
 def fit_error_table(
