@@ -3,7 +3,8 @@
 `tests/data/format-1` was written by transtar 0.1.0, `format-2` by the last version before the house was opened: each is
 a study that ran to its end on made-up surveys, a model, and catalogs of what it predicts. `format-3` is a set with an
 input beside the flux, a model that takes both, and catalogs. `format-4` is an encoder, a set that has its embedding, a model
-that takes it, and a catalog. `shipped-models.csv` has what the shipped models said of 100 real spectra,
+that takes it, and a catalog. `format-5` is a model with errors
+star by star, and a catalog. `shipped-models.csv` has what the shipped models said of 100 real spectra,
 `quickstart-tiny-results.csv` (compared in cli/test_quickstart.py) the results of the smallest demo.
 """
 
@@ -92,6 +93,10 @@ def test_models(version):
     np.testing.assert_allclose(predicted, pq.read_table(DATA / version / "catalog.parquet").column("feh"), atol=1e-6)
 
 
+ERRORS = {f"feh{ending}" for ending in ("_err", "_lo", "_hi", "_noise")}
+"""Columns that catalogs have since the fifth format."""
+
+
 @pytest.mark.parametrize("version", FORMATS)
 @pytest.mark.parametrize("ending", ["parquet", "fits", "csv"])
 def test_catalogs(version, ending):
@@ -111,7 +116,7 @@ def test_predictions_are_what_they_were(version, ending, tmp_path, capsys):
     folder = DATA / version
     assert main(["predict", "--model", str(folder / "model"), "--data", str(set_of(version)), "--out", str(out)]) == 0
     now, before = read_columns(out), read_columns(folder / f"catalog.{ending}")
-    assert set(now) == set(before)
+    assert set(now) == set(before) | ERRORS
     for name, column in before.items():
         if column.dtype.kind == "f":
             np.testing.assert_allclose(now[name], column, atol=1e-6, err_msg=name)
@@ -147,7 +152,7 @@ def test_predictions_by_an_input_of_a_set_are_what_they_were(ending, tmp_path, c
     assert main(["predict", "--model", str(folder / "model"), "--data", str(folder / "set"), "--out", str(out)]) == 0
     assert "1 of 12 spectra are without the input 'flux+depths'" in capsys.readouterr().err
     now, before = read_columns(out), read_columns(folder / f"catalog.{ending}")
-    assert set(now) == set(before)
+    assert set(now) == set(before) | ERRORS
     for name, column in before.items():
         if column.dtype.kind == "f":
             np.testing.assert_allclose(now[name], column, atol=1e-6, err_msg=name)
@@ -182,6 +187,20 @@ def test_an_encoder_and_a_model_that_takes_its_embedding(tmp_path, monkeypatch, 
     assert "the encoder 'golden' (sha256 b6cc943af4e99411) is needed and not here" in capsys.readouterr().err
     assert main(["predict", *without, "--encoder", str(folder / "encoder")]) == 0
     np.testing.assert_allclose(read_columns(out)["feh"], before, atol=1e-5)
+
+
+def test_a_model_with_errors_of_stars(tmp_path, capsys):
+    folder, out = DATA / "format-5", tmp_path / "catalog.parquet"
+    assert json.loads((folder / "model" / "config.json").read_text())["format_version"] == 5
+    table = load_estimator(folder / "model").error_tables["feh"]
+    assert (table.n, table.stars, table.label_noise, len(table.cells)) == (200, "made-up stars", (0.03, 0.06), 32)
+    prepared = str(DATA / "format-4" / "set")
+    assert main(["predict", "--model", str(folder / "model"), "--data", prepared, "--out", str(out)]) == 0
+    now, before = read_columns(out), read_columns(folder / "catalog.parquet")
+    np.testing.assert_array_equal(now["flags"], before["flags"])
+    for name in ("feh", *ERRORS):
+        assert np.isfinite(before[name]).any()
+        np.testing.assert_allclose(now[name], before[name], rtol=1e-4, err_msg=name)
 
 
 @pytest.mark.parametrize("version", FORMATS)
@@ -220,6 +239,8 @@ def test_the_shipped_models_say_of_real_stars_what_they_said(survey, data, tmp_p
     rows = [place[Path(row["file"]).name] for row in before]
     assert now["flags"][rows].tolist() == [int(row["flags"]) for row in before]
     # Of the size of the label: Teff in kelvin has one digit less after 5,000 in single precision.
-    for name in ("teff", "logg", "feh", "alphafe", "feh_err", "alphafe_err", "snr", "good_fraction"):
+    for name in ("teff", "logg", "feh", "alphafe", "feh_err", "feh_hi", "feh_noise", "alphafe_noise", "snr",
+        "good_fraction",
+    ):  # fmt: skip
         then = np.array([float(row[name]) for row in before])
         np.testing.assert_allclose(now[name][rows], then, rtol=1e-6, atol=1e-6, err_msg=name)

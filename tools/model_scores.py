@@ -182,15 +182,19 @@ def _hat(label: str, noise: Mapping[str, ThreeCorners]) -> str:
     )
 
 
-def put(path: Path, name: str, lines: list[str]) -> None:
+def put(
+    path: Path,
+    name: str,
+    lines: list[str],
+    by: str = "tools.model_scores",
+    heading: str = "Measured on real stars, as it is",
+) -> None:
     """Replace what stands between ``<!-- name`` and ``<!-- end -->`` in a page, or append it where there is no such place."""
     text = path.read_text(encoding="utf-8")
-    block = "\n".join([f"<!-- {name}: written by python -m tools.model_scores -->", *lines, "<!-- end -->"])
+    block = "\n".join([f"<!-- {name}: written by python -m {by} -->", *lines, "<!-- end -->"])
     pattern = re.compile(rf"<!-- {name}\b.*?<!-- end -->", re.DOTALL)
-    if pattern.search(text):
-        text = pattern.sub(lambda _: block, text)
-    else:
-        text = f"{text.rstrip()}\n\n## Measured on real stars, as it is\n\n{block}\n"
+    known = pattern.search(text)
+    text = pattern.sub(lambda _: block, text) if known else f"{text.rstrip()}\n\n## {heading}\n\n{block}\n"
     path.write_text(text, encoding="utf-8")
 
 

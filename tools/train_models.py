@@ -5,7 +5,7 @@
 trains one network for all labels together on what the encoder `through` makes of the views from which it learnt, and folds the
 encoder into it: what is written is a network of the flux. It is written once, to FOLDER/joint/mock, and the description and card
 of each label to FOLDER/shipped/mock-feh and so on. The shipped ones are those of the defaults, with FOLDER src/transtar/models;
-`tools.model_scores` writes what the cards say of real stars.
+`tools.model_scores` writes what the cards say of real stars, `tools.error_tables` calibrates their errors.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ SETTINGS = Pretrain(
 
 BLOCK = 2048
 
-ERRORS = {"feh": 0.16, "alphafe": 0.10, "teff": 165.0, "logg": 0.35}
-"""Error of each label (dex, K), bias included: what 68 % of MILES stars are within, 722 with labels of Cenarro et al. (2007),
-and for [alpha/Fe] 80 with [Mg/Fe]. Those labels' own errors are in it. To be measured anew when the models are."""
+CONSTANT = {"alphafe": 0.10}
+"""What 68 % of real stars are within (dex, bias included), of labels whose errors cannot be calibrated star by star: 80 of MILES
+with [Mg/Fe], whose own errors are in it. To be measured anew when models are. The others have those of `tools.error_tables`."""
 
 
 def train_mock_model(
@@ -121,12 +121,31 @@ def write_models(model: Estimator, out: Path) -> list[Path]:
     model.save(folders[0], dtype="float16")
     for label in model.label_names:
         folders.append(out / "shipped" / f"{NAME}-{label}")
-        folders[-1].mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory() as whole:
-            model.only(label).save(Path(whole) / "model", dtype="float16")
-            for name in ("config.json", "README.md"):
-                shutil.copyfile(Path(whole) / "model" / name, folders[-1] / name)
+        _write(model.only(label), folders[-1], ("config.json", "README.md"))
     return folders
+
+
+def write_configs(model: Estimator, out: Path) -> None:
+    """Write the descriptions of shipped models anew, as `write_models` does, and leave their weights and cards as they are.
+
+    Parameters
+    ----------
+    model : Estimator
+        As it was read from ``joint/mock``, but for what is to be changed.
+    out : Path
+    """
+    _write(model, out / "joint" / NAME, ("config.json",))
+    for label in model.label_names:
+        _write(model.only(label), out / "shipped" / f"{NAME}-{label}", ("config.json",))
+
+
+def _write(model: Estimator, folder: Path, names: tuple[str, ...]) -> None:
+    """Some of the files that a model is saved as."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as whole:
+        model.save(Path(whole) / "model", dtype="float16")
+        for name in names:
+            shutil.copyfile(Path(whole) / "model" / name, folder / name)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -160,8 +179,8 @@ def make_models(views: Views, settings: list[ViewSettings], encoder: Encoder, ou
     model.provenance[-1]["encoder"] = note_of(encoder) | {"provenance": list(encoder.provenance)}
     model = replace(model, trained_on=line_stars(settings[0].lines))
     print(f"validation loss {min(model.provenance[-1]['validation_loss']):.4f}")
-    errors = np.array([ERRORS[label] for label in model.label_names])
-    return write_models(replace(model, label_error=errors), out)
+    constant = np.array([CONSTANT.get(label, np.nan) for label in model.label_names])
+    return write_models(replace(model, label_error=constant), out)
 
 
 if __name__ == "__main__":

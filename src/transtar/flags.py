@@ -27,6 +27,7 @@ class Flag(IntFlag):
     NO_GATE = 1 << 11
     DUPLICATE = 1 << 12
     MISFIT = 1 << 13
+    FEW_CALIBRATORS = 1 << 14
     NO_INPUT = 1 << 15
     DOUBTFUL = 1 << 16
 
@@ -34,7 +35,7 @@ class Flag(IntFlag):
 DESCRIPTIONS = {
     Flag.LOW_GOOD_FRACTION: "too few good pixels on the wavelength grid",
     Flag.LOW_SNR: "median S/N per pixel on the grid below the threshold",
-    Flag.NO_IVAR: "the survey gives no inverse variance: finite pixels count as good, S/N is unknown",
+    Flag.NO_IVAR: "the survey gives no inverse variance: finite pixels count as good, S/N and photon noise are unknown",
     Flag.NO_VELOCITY: "no radial velocity, which the rest frame needs",
     Flag.NON_STELLAR: "the survey classifies the object as something other than a star",
     Flag.HOT_STAR: "hot star or white dwarf by its spectrum, predicted Teff above the threshold (7500 K), or survey class O or B",
@@ -46,6 +47,7 @@ DESCRIPTIONS = {
     Flag.NO_GATE: "nothing could judge whether the star is an ordinary one",
     Flag.DUPLICATE: "another row is of the same star of the survey: of the same star, or id where star is empty",
     Flag.MISFIT: "perhaps no ordinary star, and the spectrum does not look like one of a star with these labels",
+    Flag.FEW_CALIBRATORS: "errors from other kinds of stars, too: fewer than 30 of its kind are known",
     Flag.NO_INPUT: "a model takes an input other than the flux that the spectrum does not have",
     Flag.DOUBTFUL: "perhaps no ordinary star, or the spectrum does not look like one of a star with these labels",
 }

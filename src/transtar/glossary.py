@@ -103,7 +103,10 @@ COLUMNS = {column.name: column for column in (*_KEYS, *_SEARCH, *_LABELS)}
 """Every column by name, but for the derived ones: see `describe`."""
 
 _DERIVED = {
-    "_err": "1 sigma uncertainty of {name}, of shipped models one number for all stars: {description}",
+    "_err": "1 sigma uncertainty of {name}: half the interval that holds 68 % of true values, {description}",
+    "_lo": "lower end of the interval that holds 95 % of true values of {name}: {description}",
+    "_hi": "upper end of the interval that holds 95 % of true values of {name}: {description}",
+    "_noise": "share of {name}_err from the noise of the spectrum: {description}",
     "_ens_std": "standard deviation (n - 1) over the models of an ensemble of {name}: {description}",
 }
 
@@ -134,7 +137,7 @@ def check_label(name, what: str) -> str:
 
 
 def describe(name: str) -> Column:
-    """Look a column up; ``<label>_err`` and ``<label>_ens_std`` follow from the label.
+    """Look a column up; those of errors, such as ``<label>_err`` and ``<label>_ens_std``, follow from the label.
 
     Parameters
     ----------
@@ -154,7 +157,7 @@ def describe(name: str) -> Column:
     for suffix, description in _DERIVED.items():
         label = COLUMNS.get(name.removesuffix(suffix))
         if name.endswith(suffix) and label is not None and label.name in LABELS:
-            symbol = rf"$\sigma$({label.display})"
+            symbol = label.display if suffix in ("_lo", "_hi") else rf"$\sigma$({label.display})"
             return replace(label, name=name, description=description.format(**vars(label)), display=symbol)
     raise InputError(f"no column '{name}' in the glossary; known: {', '.join(COLUMNS)}")
 
@@ -217,7 +220,7 @@ def as_markdown(names: Iterable[str] | None = None) -> str:
         # Elements all read alike: one stands for them.
         shown = [name for name in COLUMNS if not name.endswith("_fe") or name == "mg_fe"]
         shown = [name for name in shown if name not in SEARCH_COLUMNS]
-        names = [*shown, "feh_err", "feh_ens_std"]
+        names = [*shown, *(f"feh{ending}" for ending in _DERIVED)]
     chosen = list(names)
     lines = ["| column | type | unit | description |", "|---|---|---|---|"]
     for column in map(describe, chosen):

@@ -9,6 +9,9 @@ from transtar.flags import Flag, has
 from transtar.preprocess import GridSpectra, Preprocessing
 from transtar.spectra import SpectrumBatch
 
+from ..models.examples import small_estimator
+from ..models.test_error_table import made_table
+
 pytestmark = pytest.mark.usefixtures("unquestioned")
 
 
@@ -21,7 +24,6 @@ class Fake:
     label_min: tuple = (-2.5,)
     label_max: tuple = (0.5,)
     domain_limit: float = 10.0
-    label_error: np.ndarray | None = None
     trained_on: dict = field(default_factory=dict)
     input: str = "flux"
     n_inputs: int = 20
@@ -47,21 +49,8 @@ def one(estimators, spectra, keys=None):
 
 def test_columns_of_a_single_model():
     columns = one([Fake()], prepared([-1.0, 0.0]))
-    expected = [
-        "file",
-        "id",
-        "survey",
-        "star",
-        "ra",
-        "dec",
-        "velocity",
-        "snr",
-        "good_fraction",
-        "feh",
-        "strange",
-        "misfit",
-        "flags",
-    ]
+    expected = ["file", "id", "survey", "star", "ra", "dec", "velocity", "snr", "good_fraction"]
+    expected += ["feh", "feh_err", "feh_lo", "feh_hi", "feh_noise", "strange", "misfit", "flags"]
     assert list(columns) == expected
     np.testing.assert_allclose(columns["feh"], [-1, 0])
     assert columns["feh"].dtype == np.float32
@@ -71,14 +60,18 @@ def test_columns_of_a_single_model():
     np.testing.assert_array_equal(columns["survey"], ["lamost", "lamost"])
 
 
-def test_stated_errors():
-    """A constant where the label is; the largest of an ensemble; none if one of its models states none."""
-    sure, unsure = Fake(label_error=np.array([0.1])), Fake(label_error=np.array([0.2]))
+def test_errors_of_stars():
+    """By the model's table, beside the label; NaN without label, and of a model without a table, whatever its one number says."""
+    model = small_estimator(error_tables={"feh": made_table(1)}, label_error=np.array([0.1, 90.0]))
     spectra = prepared([-1.0, np.nan], flags=[0, int(Flag.NO_VELOCITY)])
-    np.testing.assert_allclose(one([sure], spectra)["feh_err"], [0.1, np.nan], rtol=1e-6)
-    np.testing.assert_allclose(one([sure, unsure], spectra)["feh_err"], [0.2, np.nan], rtol=1e-6)
-    assert "feh_err" not in one([sure, Fake()], spectra)
-    assert "feh_err" not in one([Fake(label_error=np.array([np.nan]))], spectra)
+    columns = one([model], spectra)
+    assert list(columns)[9:20] == [
+        "feh", "feh_err", "feh_lo", "feh_hi", "feh_noise", "teff", "teff_err", "teff_lo", "teff_hi", "teff_noise", "flags",
+    ]  # fmt: skip
+    assert columns["feh_lo"][0] < columns["feh"][0] - columns["feh_err"][0] < columns["feh"][0] < columns["feh_hi"][0]
+    assert np.isnan([columns[name] for name in ("teff_err", "teff_lo", "teff_hi", "feh_noise")]).all()
+    assert np.isnan(columns["feh_err"][1])
+    assert np.isnan(one([model, Fake()], spectra)["feh_err"]).all()
 
 
 @pytest.mark.parametrize("flag", [Flag.LOW_GOOD_FRACTION, Flag.NO_VELOCITY, Flag.CONTINUUM_FAILED, Flag.NON_STELLAR])

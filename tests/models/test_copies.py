@@ -36,9 +36,10 @@ def test_a_name_is_one_output_of_the_network(name):
     np.testing.assert_allclose(single.predict(spectra()), joint.predict(spectra())[:, [place]], rtol=1e-5, atol=1e-4)
     config, whole = read_json(SHIPPED / name / "config.json"), read_json(JOINT / "mock" / "config.json")
     assert config["labels"] == [whole["labels"][place]]
-    varying = ("labels", "files", "sha256")
+    varying = ("labels", "errors", "files", "sha256")
     assert {k: v for k, v in config.items() if k not in varying} == {k: v for k, v in whole.items() if k not in varying}
-    assert single.label_error == config["labels"][0]["error"]
+    assert config["errors"] == {name: table for name, table in whole["errors"].items() if name == label}
+    assert single.error_tables == {name: table for name, table in joint.error_tables.items() if name == label}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -49,6 +50,7 @@ def test_a_copy_is_whole(name, tmp_path):
     np.testing.assert_array_equal(one.predict(spectra()), other.predict(spectra()))
     assert (copy / "README.md").read_text() == (SHIPPED / name / "README.md").read_text()
     assert (one.provenance, one.label_error) == (other.provenance, other.label_error)
+    assert one.error_tables == other.error_tables
     for column, values in one.trained_on.items():
         np.testing.assert_array_equal(values, other.trained_on[column])
     # The weights that the description names, which it had when they lay beside it.

@@ -26,9 +26,14 @@ def test_a_model_in_a_few_lines():
     assert len(text.splitlines()) < 10
     assert max(map(len, text.splitlines())) < 130
     assert text.startswith("Estimator of feh\n")
-    for part in ("error 0.16 dex", "grid 'blue', 3999 to 5599 A (vacuum)", "rest frame", "297388 of mock (mlp)"):
+    for part in (
+        "errors star by star, calibrated on 895 stars",
+        "grid 'blue', 3999 to 5599 A (vacuum)",
+        "rest frame",
+        "297388 of mock (mlp)",
+    ):
         assert part in text
-    assert "error not measured" in repr(small_estimator(provenance=()))
+    assert "errors not calibrated" in repr(small_estimator(provenance=()))
     np.testing.assert_array_equal(model.wave, get_grid("blue").wave)
 
 

@@ -143,7 +143,7 @@ def test_stated_errors_come_back(tmp_path):
     np.testing.assert_array_equal(again.label_error, [0.2, np.nan])
     np.testing.assert_array_equal(again.only("feh").label_error, [0.2])
     assert (
-        "Error of feh (1 sigma, bias included, measured on real stars): 0.2"
+        "68 % of the real stars that it was measured on have feh within 0.2, bias included"
         in (tmp_path / "model/README.md").read_text()
     )
     small_estimator().save(tmp_path / "other")
@@ -153,14 +153,16 @@ def test_stated_errors_come_back(tmp_path):
 def as_first(folder, **changes):
     """Describe a model as the first version of the layout did."""
     content = json.loads((folder / "config.json").read_text())
-    rest = {name: value for name, value in content.items() if name not in ("files", "input", "encoders", "sha256")}
+    rest = {
+        name: value for name, value in content.items() if name not in ("files", "input", "encoders", "errors", "sha256")
+    }
     (folder / "config.json").write_text(json.dumps(rest | {"format_version": 1} | changes))
 
 
 def as_second(folder):
     """Describe a model as the second version did, which knew no input but the flux."""
     content = json.loads((folder / "config.json").read_text())
-    rest = {name: value for name, value in content.items() if name not in ("input", "encoders", "sha256")}
+    rest = {name: value for name, value in content.items() if name not in ("input", "encoders", "errors", "sha256")}
     (folder / "config.json").write_text(json.dumps(sealed(rest | {"format_version": 2})))
 
 
@@ -262,7 +264,22 @@ def test_the_encoder_is_stored_and_said(folder):
     said = "'embedding' (sha256 0123456789abcdef), in /somewhere/else"
     assert said in repr(again)
     assert f"The input 'embedding' is made by the encoder {said}" in (folder / "README.md").read_text()
-    assert json.loads((folder / "config.json").read_text())["format_version"] == 4
+    assert json.loads((folder / "config.json").read_text())["format_version"] == 5
+
+
+def test_models_of_the_fourth_format_have_no_errors_of_stars(folder, caplog):
+    """The one number that they may have stays what it was: no error of a star."""
+    before = replace(Estimator.load(folder), label_error=np.array([0.2, np.nan]))
+    before.save(folder)
+    content = json.loads((folder / "config.json").read_text())
+    rest = {name: value for name, value in content.items() if name not in ("errors", "sha256")}
+    (folder / "config.json").write_text(json.dumps(sealed(rest | {"format_version": 4})))
+    again = Estimator.load(folder)
+    assert same_model(again, before)
+    assert again.error_tables == {}
+    np.testing.assert_array_equal(again.label_error, [0.2, np.nan])
+    assert "no errors of stars; 68 % of those it was measured on are within 0.2 dex" in repr(again)
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(
@@ -283,7 +300,7 @@ def test_models_of_the_third_format_know_no_encoder(folder, caplog):
     before = replace(Estimator.load(folder), input="embedding")
     before.save(folder)
     content = json.loads((folder / "config.json").read_text())
-    rest = {name: value for name, value in content.items() if name not in ("encoders", "sha256")}
+    rest = {name: value for name, value in content.items() if name not in ("encoders", "errors", "sha256")}
     (folder / "config.json").write_text(json.dumps(sealed(rest | {"format_version": 3})))
     again = Estimator.load(folder)
     assert same_model(again, before)

@@ -24,6 +24,7 @@ from ..spectra import SpectrumBatch
 from ..summary import counted, summary
 from ..surveys import Stated, Survey
 from ..telling import tell
+from ..trust.star_errors import coverage_of
 from .astropy_table import to_table
 from .memory import CatalogInMemory
 from .predict import predict_batches
@@ -265,6 +266,8 @@ def predict_into(
         "provenance": [list(model.provenance) for model in estimators],
         "quality": quality.to_dict(),
     }
+    if coverage := coverage_of(estimators):
+        metadata["errors"] = coverage
     if any(model.encoders for model in estimators):
         metadata["encoders"] = [model.encoders for model in estimators]
     sink: AbstractContextManager[CatalogWriter | CatalogInMemory]

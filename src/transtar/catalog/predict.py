@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..quality import Quality
 from ..spectra import SpectrumBatch
 from ..telling import tell
 from ..trust import Witnesses, witnesses_for
+from ..trust.star_errors import SUFFIXES, StarErrors
 from .trained import trained_on
 
 KEY_COLUMNS = ("file", "id", "survey", "star", "ra", "dec", "velocity")
@@ -46,10 +47,6 @@ class EstimatorLike(Protocol):
     @property
     def domain_limit(self) -> float:
         """Distance from which a spectrum is outside the domain."""
-
-    @property
-    def label_error(self) -> np.ndarray | None:
-        """Measured 1 sigma of the labels, shape (k,), NaN or None where unknown."""
 
     @property
     def input(self) -> str:
@@ -145,9 +142,8 @@ def predict_batches(
     """Predict labels batch by batch.
 
     Models of the same label form an ensemble: the catalog holds their mean, and their standard deviation (n - 1) as
-    ``<label>_ens_std``. A label whose models state an error (see `Estimator.label_error`) gets ``<label>_err``, the largest of
-    them. Rows with a flag of `flags.NO_LABEL`, with flux that is not finite, or of which the gate is sure that they are of no
-    ordinary star, get NaN.
+    ``<label>_ens_std``. Errors are those of `transtar.trust.star_errors`. Rows with a flag of `flags.NO_LABEL`, with flux that is
+    not finite, or of which the gate is sure that they are of no ordinary star, get NaN.
 
     Parameters
     ----------
@@ -167,9 +163,10 @@ def predict_batches(
     Yields
     ------
     dict of str to ndarray, shape (n,)
-        The key columns, `snr`, `good_fraction`, labels (float32), ensemble spreads, `strange`, `misfit`, and `flags` (int32), to
-        which LABEL_EXTRAPOLATED, OUT_OF_DOMAIN, HOT_STAR, MISFIT, DOUBTFUL, NO_GATE, NO_INPUT, TRAINED_ON and DUPLICATE are
-        added. LABEL_EXTRAPOLATED, and OUT_OF_DOMAIN by distance, are set if they hold for any of the models.
+        The key columns, `snr`, `good_fraction`, labels (float32) with their errors, ensemble spreads, `strange`, `misfit`, and
+        `flags` (int32), to which LABEL_EXTRAPOLATED, OUT_OF_DOMAIN, HOT_STAR, MISFIT, DOUBTFUL, NO_GATE, NO_INPUT,
+        FEW_CALIBRATORS, TRAINED_ON and DUPLICATE are added. LABEL_EXTRAPOLATED, and OUT_OF_DOMAIN by distance, are set if they
+        hold for any of the models.
 
     Raises
     ------
@@ -183,6 +180,7 @@ def predict_batches(
     tables = [estimator.trained_on for estimator in estimators]
     quality = quality or Quality()
     witnesses = witnesses or witnesses_for(estimators[0].preprocessing, waived_kinds(estimators))
+    errors = StarErrors(estimators)
     repeats = Repeats() if repeats is None else repeats
     for keys, spectra in prepared:
         columns = key_columns(keys, len(spectra.flags), extra)
@@ -191,15 +189,19 @@ def predict_batches(
         flags[repeats.mark(columns)] |= Flag.DUPLICATE
         flux = np.asarray(spectra.flux)
         usable = ~has(flags, NO_LABEL) & np.isfinite(flux).all(axis=1)
-        labels, new_flags = _predict(estimators, _inputs(estimators, keys, spectra, flux, usable), quality)
-        ivar = getattr(spectra, "ivar", None)
-        verdict = witnesses.judge(flux[usable], None if ivar is None else ivar[usable], labels, quality)
-        flags[usable] |= new_flags | verdict.flags
+        rows = slice(None) if usable.all() else np.flatnonzero(usable)
+        chosen = _chosen(spectra, flux, rows)
+        native = (lambda rows=rows, keys=keys: keys.select(rows)) if isinstance(keys, SpectrumBatch) else None
+        labels, new_flags = _predict(estimators, _inputs(estimators, chosen, native), quality)
+        means = {name: values for name, values in labels.items() if not name.endswith("_ens_std")}
+        known, few = errors.columns(chosen, means)
+        verdict = witnesses.judge(chosen.flux, chosen.ivar, means, quality)
+        flags[usable] |= new_flags | few | verdict.flags
         flags[trained_on(columns, tables)] |= Flag.TRAINED_ON
         columns |= {"snr": spectra.snr, "good_fraction": spectra.good_fraction}
-        for name, values in labels.items():
+        for name in _in_order(means, labels | known):
             columns[name] = np.full(len(flags), np.nan, np.float32)
-            columns[name][usable] = np.where(verdict.no_label, np.nan, values)
+            columns[name][usable] = np.where(verdict.no_label, np.nan, (labels | known)[name])
         for name, values in (("strange", verdict.strange), ("misfit", verdict.misfit)):
             columns[name] = np.full(len(flags), np.nan, np.float32)
             columns[name][usable] = values
@@ -223,7 +225,23 @@ def waived_kinds(estimators: Sequence[EstimatorLike]) -> tuple[str, ...]:
     return ("cool",) * cool + ("hot",) * hot
 
 
-def _inputs(estimators, keys, spectra: GridSpectraLike, flux: np.ndarray, usable: np.ndarray) -> list[np.ndarray]:
+def _chosen(spectra: GridSpectraLike, flux: np.ndarray, rows: slice | np.ndarray) -> GridSpectra:
+    """Rows of prepared spectra with all that they bring."""
+    ivar, correlation = (getattr(spectra, name, None) for name in ("ivar", "correlation"))
+    return GridSpectra(
+        flux[rows], None if ivar is None else ivar[rows], spectra.good_fraction[rows], spectra.snr[rows], spectra.flags[rows],
+        Inputs(getattr(spectra, "inputs", {})).select(rows), getattr(spectra, "grid", None),
+        None if correlation is None else correlation[rows],
+    )  # fmt: skip
+
+
+def _in_order(labels: Iterable[str], columns: Iterable[str]) -> list[str]:
+    """The columns of each label behind it."""
+    endings = ("", *SUFFIXES, "_ens_std")
+    return [f"{label}{ending}" for label in labels for ending in endings if f"{label}{ending}" in columns]
+
+
+def _inputs(estimators, chosen: GridSpectra, native: Callable[[], SpectrumBatch] | None) -> list[np.ndarray]:
     """What each model takes, of the usable spectra: each part of an input is read or computed once, whoever takes it.
 
     Raises
@@ -231,17 +249,8 @@ def _inputs(estimators, keys, spectra: GridSpectraLike, flux: np.ndarray, usable
     InputError
         If an input is not to be had, or has another number of values than a model was trained with.
     """
-    rows = slice(None) if usable.all() else np.flatnonzero(usable)
-    flux = flux[rows]
     if all(estimator.input == FLUX.name for estimator in estimators):
-        return [flux] * len(estimators)
-    given: Mapping[str, np.ndarray] = getattr(spectra, "inputs", {})
-    chosen = GridSpectra(
-        flux, None if (ivar := getattr(spectra, "ivar", None)) is None else ivar[rows],
-        spectra.good_fraction[rows], spectra.snr[rows], spectra.flags[rows], Inputs(given).select(rows),
-        getattr(spectra, "grid", None),
-    )  # fmt: skip
-    native = (lambda: keys.select(rows)) if isinstance(keys, SpectrumBatch) else None
+        return [chosen.flux] * len(estimators)
     made: Made = {}
     known: dict[tuple, np.ndarray] = {}
     taken = []
@@ -272,7 +281,6 @@ def _predict(
     flags = np.zeros(n, np.int32)
     members: dict[str, list[np.ndarray]] = {}
     limits: dict[str, list[tuple[float, float]]] = {}
-    errors: dict[str, list[float]] = {}
     for estimator, taken in zip(estimators, inputs, strict=True):
         if n:
             labels, distance = estimator.predict_with_distance(taken)
@@ -284,8 +292,6 @@ def _predict(
             predicted = np.empty((0, len(estimator.label_names)))
         for number, label in enumerate(estimator.label_names):
             members.setdefault(label, []).append(predicted[:, number])
-            stated = estimator.label_error
-            errors.setdefault(label, []).append(np.nan if stated is None else float(stated[number]))
             limits.setdefault(label, []).append((estimator.label_min[number], estimator.label_max[number]))
     predictions = {}
     for label, values in members.items():
@@ -295,8 +301,6 @@ def _predict(
         if label == "teff":
             flags |= quality.hot_flags(mean)
         predictions[label] = mean
-        if np.isfinite(errors[label]).all():
-            predictions[f"{label}_err"] = np.where(np.isfinite(mean), max(errors[label]), np.nan)
         if len(values) > 1:
             predictions[f"{label}_ens_std"] = np.std(values, axis=0, ddof=1)
     return predictions, flags

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from ..glossary import COLUMNS, LABELS, decimals
 from . import arguments as values
-from .common import TRAINING_OPTIONS, add_encoders, add_training, epoch_bar, given_training, say
+from .common import TRAINING_OPTIONS, add_encoders, add_training, describe_errors, epoch_bar, given_training, say
 
 HELP = "adapt a model with a few hundred stars"
 
@@ -45,6 +46,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--end-to-end",
         action="store_true",
         help="train the encoder, too, of a model that takes what an encoder makes of spectra; the adapted model takes the flux",
+    )
+    parser.add_argument(
+        "--no-errors",
+        action="store_true",
+        help="do not calibrate errors star by star, which takes as long as training the model five times more",
     )
     add_training(
         parser,
@@ -105,16 +111,27 @@ def run(arguments: argparse.Namespace) -> int:
         given |= {"device": arguments.device}
     strategy = make_strategy(arguments.strategy, **given)
     stars, counts = pool_stars(
-        prepared, labels, arguments.n, arguments.seed, training_input(strategy, model), model.encoders
-    )
+        prepared, labels, arguments.n, arguments.seed, training_input(strategy, model), model.encoders,
+        spectra=not arguments.no_errors,
+    )  # fmt: skip
     say(counts)
     bar = epoch_bar("cross-validation", LINE_EVERY) if is_auto else epoch_bar(arguments.strategy)
-    model = finetune(model, stars, strategy=strategy, seed=arguments.seed, progress=bar, new_label=new_label)
+    adapted = finetune(model, stars, strategy=strategy, seed=arguments.seed, progress=bar, new_label=new_label)
     if is_auto:
-        for line in describe_choice(model.provenance[-1]["choice"]):
+        for line in describe_choice(adapted.provenance[-1]["choice"]):
             say(line)
-    model.save(arguments.out)
-    print(f"{arguments.out}: {describe_last_step(model)}")
+    if not arguments.no_errors:
+        from ..trust import with_errors
+
+        judging = epoch_bar("errors", LINE_EVERY)
+        adapted = with_errors(
+            adapted, model, stars, strategy, seed=arguments.seed, new_label=new_label,
+            progress=lambda done, total: judging(done, total, math.nan, math.nan),
+        )  # fmt: skip
+        for line in describe_errors(adapted):
+            say(line)
+    adapted.save(arguments.out)
+    print(f"{arguments.out}: {describe_last_step(adapted)}")
     return 0
 
 

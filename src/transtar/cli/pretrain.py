@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 
 from ..errors import SettingsError
 from . import arguments as values
-from .common import add_training, epoch_bar, given_training, say
+from .common import add_training, describe_errors, epoch_bar, given_training, say
 
 HELP = "prepared sets to a model, or to an encoder"
 
@@ -87,15 +88,20 @@ def run_labels(arguments: argparse.Namespace) -> int:
     from ..datasets import join_sets, pool_stars, read_set
     from ..models import check_replaceable, describe_last_step
     from ..train import Pretrain, pretrain
+    from ..trust import with_validation_errors
 
     if "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
         raise SettingsError("a network of labels is trained by one process; give the command without torchrun")
     check_replaceable(arguments.out, arguments.data)
     prepared = join_sets([read_set(path) for path in arguments.data], [str(path) for path in arguments.data])
-    stars, counts = pool_stars(prepared, arguments.label, input=arguments.input or "flux")
+    stars, counts = pool_stars(prepared, arguments.label, input=arguments.input or "flux", spectra=True)
     say(counts)
     settings = Pretrain(seed=arguments.seed, device=arguments.device, **given_training(arguments))
-    model = pretrain(stars, settings=settings, progress=epoch_bar("pretrain"))
+    # The training needs no more than the inputs, of which it makes copies.
+    model = pretrain(replace(stars, spectra=None), settings=settings, progress=epoch_bar("pretrain"))
+    model = with_validation_errors(model, stars)
+    for line in describe_errors(model):
+        say(line)
     model.save(arguments.out)
     print(f"{arguments.out}: {describe_last_step(model)}")
     return 0

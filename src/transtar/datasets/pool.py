@@ -21,6 +21,7 @@ def pool_stars(
     seed: int = 0,
     input: str = FLUX.name,
     encoders: Mapping[str, Note] | None = None,
+    spectra: bool = False,
 ) -> tuple[Stars, str]:
     """The stars of a set that a model may see: of the pool, with no flag against them, with a label and the input.
 
@@ -35,6 +36,8 @@ def pool_stars(
         As in `PreparedSet.input`.
     encoders : mapping of str to dict, optional
         As in `PreparedSet.input`: for a model that is to learn from the stars, its `encoders`.
+    spectra : bool
+        As in `PreparedSet.stars`.
 
     Returns
     -------
@@ -69,9 +72,9 @@ def pool_stars(
     if not len(part):
         raise InputError(f"the prepared set has no star to learn from ({left_out})")
     if n is None:
-        return part.stars(labels, slice(None), input, encoders), counts
+        return part.stars(labels, slice(None), input, encoders, spectra), counts
     try:
         chosen = nested_subsets(star_names(part.columns), part.columns.get("feh"), [n], seed)[n]
     except InputError as error:
         raise InputError(f"{error} ({counts})") from None
-    return part.stars(labels, chosen, input, encoders), counts
+    return part.stars(labels, chosen, input, encoders, spectra), counts

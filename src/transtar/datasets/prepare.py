@@ -191,6 +191,9 @@ def star_columns(batch: SpectrumBatch, spectra: GridSpectra) -> dict[str, np.nda
         **{name: column for name, column in batch.meta.items() if name not in ("file", "survey_flags")},
         "snr": spectra.snr,
         "good_fraction": spectra.good_fraction,
+        "noise_correlation": np.full(len(batch), np.nan, np.float32)
+        if spectra.correlation is None
+        else spectra.correlation,
         "flags": spectra.flags,
     }
 

@@ -179,6 +179,7 @@ class PreparedSet:
         rows: np.ndarray | slice | None = None,
         input: str = FLUX.name,
         encoders: Mapping[str, Note] | None = None,
+        spectra: bool = False,
     ) -> Stars:
         """The stars at `rows`, for `transtar.pretrain` and `transtar.finetune`.
 
@@ -191,6 +192,8 @@ class PreparedSet:
             Which array they are known by, as in `input`; rows that lack it are left out, and that is told.
         encoders : mapping of str to dict, optional
             As in `input`: for stars that a model is to learn from, its `encoders`.
+        spectra : bool
+            Whether the stars keep their spectra with their errors, too.
 
         Returns
         -------
@@ -231,14 +234,16 @@ class PreparedSet:
             input_sizes=sizes,
             encoders=notes,
             set_hash=self.hash,
+            spectra=part.grid_spectra() if spectra else None,
         )
 
     def grid_spectra(self) -> GridSpectra:
         """The spectra, their inputs and what is known of their quality, without the rest."""
         column = self.columns
         return GridSpectra(
-            self.flux, self.ivar, column["good_fraction"], column["snr"], column["flags"], self.further, self.grid
-        )
+            self.flux, self.ivar, column["good_fraction"], column["snr"], column["flags"], self.further, self.grid,
+            column.get("noise_correlation"),
+        )  # fmt: skip
 
 
 def usable(prepared: PreparedSet) -> np.ndarray:

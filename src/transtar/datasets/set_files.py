@@ -408,7 +408,7 @@ def columns_of(path: Path, stars: pa.Table, description: Mapping) -> dict[str, n
         raise InputError(f"{path}: has no column {', '.join(absent)}; {REMEDY}")
     columns = {name: _to_numpy(stars.column(name)) for name in stars.column_names}
     kinds = {"file": "U", "survey": "U", "id": "i", "flags": "i", "split": "U", "star": "U"}
-    kinds |= dict.fromkeys(("snr", "good_fraction", "velocity", *description["labels"]), "fi")
+    kinds |= dict.fromkeys(("snr", "good_fraction", "noise_correlation", "velocity", *description["labels"]), "fi")
     wrong = [name for name, kind in kinds.items() if name in columns and columns[name].dtype.kind not in kind]
     if wrong:
         raise InputError(f"{path}: column {', '.join(wrong)} of {STARS} is of another kind; {REMEDY}")

@@ -14,7 +14,7 @@ from ..encoder_notes import Note, check_notes, of_note
 from ..errors import InputError, SettingsError, shown
 from ..glossary import POOR_BELOW, check_label
 from ..names import check_name, check_names
-from ..preprocess import Preprocessing
+from ..preprocess import GridSpectra, Preprocessing
 from ..summary import counted, summary
 from ..tables.ids import to_int64
 from .inputs import input_parts
@@ -61,6 +61,8 @@ class Stars:
         Hash of the prepared set, for the provenance.
     n_left_out : int
         Rows that could not be used; those found here are added.
+    spectra : GridSpectra, optional
+        The same rows on the wavelength grid, with their errors, for what needs more than the inputs (`transtar.trust`).
 
     Raises
     ------
@@ -85,6 +87,7 @@ class Stars:
     encoders: dict[str, Note] = field(default_factory=dict)
     set_hash: str | None = None
     n_left_out: int = 0
+    spectra: GridSpectra | None = None
 
     def __post_init__(self) -> None:
         given = (self.label_names,) if isinstance(self.label_names, str) else self.label_names
@@ -113,6 +116,8 @@ class Stars:
         for survey in np.unique(columns["survey"]):
             if survey:
                 check_name(str(survey), "training: survey")
+        if self.spectra is not None and len(self.spectra) != n:
+            raise InputError(f"training: {len(self.spectra)} spectra on the grid for {n} stars")
         weights = columns["weights"]
         if weights is not None and not ((weights >= 0) & np.isfinite(weights)).all():
             raise InputError("training: weights must be finite and not negative")
@@ -181,6 +186,8 @@ class Stars:
         part = copy.copy(self)
         given = {name: getattr(self, name) for name in _BY_ROW}
         vars(part).update({name: None if values is None else values[rows] for name, values in given.items()})
+        if self.spectra is not None:
+            vars(part).update(spectra=self.spectra.select(rows))
         return part
 
     def split(self, fraction: float, seed: int) -> tuple[Stars, Stars]:

@@ -78,7 +78,7 @@ class Evaluation:
     stars : dict
         {label: Scored}
     coverage : dict
-        {label: {regime: (n, share within once, within twice the stated error)}} of labels with an error, see
+        {label: {regime: (n, share within the stated error, within the 95 % interval)}} of labels with an error, see
         `transtar.evaluate.coverage`.
     """
 
@@ -170,13 +170,23 @@ def evaluate_catalog(
         if f"{name}_err" in catalog:
             error = np.where(scored, np.asarray(catalog[f"{name}_err"], np.float64), np.nan)
             shown = {regime: masks[regime] for regime in result.metrics[name]}
-            if shares := coverage(predicted, error, truth[name], shown):
+            noise = reference.get(f"{name}_err")
+            noise = None if noise is None else np.where(rows >= 0, np.asarray(noise, np.float64)[rows], np.nan)
+            if shares := coverage(predicted, error, truth[name], shown, _ends(catalog, name), noise):
                 result.coverage[name] = shares
         poor = masks.get("poor", np.zeros(len(rows), bool))
         result.stars[name] = Scored(truth[name][scored], predicted[scored], poor[scored], scored)
     if second is not None:
         _add_noise(result, catalog, second, truth, stars, n_boot, seed)
     return result
+
+
+def _ends(catalog: Mapping[str, np.ndarray], name: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """Ends of the 95 % intervals of a label, if the catalog has them."""
+    low, high = f"{name}_lo", f"{name}_hi"
+    if low not in catalog or high not in catalog:
+        return None
+    return np.asarray(catalog[low], np.float64), np.asarray(catalog[high], np.float64)
 
 
 def _stars(catalog: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
@@ -338,10 +348,12 @@ def format_table(evaluation: Evaluation) -> str:
         for null, rows in evaluation.nulls.get(label, {}).items():
             lines += [_row(label, f"{null}, {regime}", rows[regime], metrics) for regime in ALWAYS if regime in rows]
         if label in evaluation.coverage:
-            lines.append(f"  within once and twice {label}_err (Gaussian: 68 and 95%)")
+            lines.append(
+                f"  within {label}_err and the 95% interval (twice {label}_err without ends); right are 68 and 95%"
+            )
             lines += [
-                f"    {regime:<{WIDTH - 4}}{n:>7}{once:>9.0%}{twice:>9.0%}"
-                for regime, (n, once, twice) in evaluation.coverage[label].items()
+                f"    {regime:<{WIDTH - 4}}{n:>7}{once:>9.0%}{wide:>9.0%}"
+                for regime, (n, once, wide) in evaluation.coverage[label].items()
             ]
         if label in evaluation.noise:
             lines += _noise_lines(label, evaluation.noise[label])

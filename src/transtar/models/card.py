@@ -37,8 +37,11 @@ def model_card(config: dict) -> str:
         if "error" in label:
             lines += [
                 "",
-                f"Error of {label['name']} (1 sigma, bias included, measured on real stars): {label['error']:.4g}",
+                f"68 % of the real stars that it was measured on have {label['name']} within {label['error']:.4g}, bias "
+                "included: one number, which is no error of any star.",
             ]
+    for name, table in config.get("errors", {}).items():
+        lines += ["", *errors_in_lines(name, table)]
     for part, note in sorted(config.get("encoders", {}).items()):
         lines += ["", f"The input '{part}' is made by the encoder {needs(note)}. No other encoder is taken for it."]
     lines += ["", f"Network: `{json.dumps(config['network'])}`", "", "## Training", ""]
@@ -61,6 +64,38 @@ def model_card(config: dict) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def errors_in_lines(label: str, table: dict) -> list[str]:
+    """What is known of the errors of a label, as Markdown.
+
+    Parameters
+    ----------
+    label : str
+    table : dict
+        As `transtar.models.error_table.ErrorTable.to_dict` gives it.
+
+    Returns
+    -------
+    list of str
+        Lines: what it was calibrated on, and the shares of stars within their intervals, by bins.
+    """
+    noise = " and ".join(f"{one:.3g}" for one in table["label_noise"])
+    known = f"noise of these labels (68, 95 %): {noise}, taken out" if any(table["label_noise"]) else (
+        "noise of these labels not known, and in the intervals"
+    )  # fmt: skip
+    lines = [f"Errors of {label}, star by star: calibrated on {table['n']} stars, {table['stars']}; {known}."]
+    for judged, rows in table["coverage"].items():
+        lines += [
+            "",
+            f"| {judged} | stars | within 68 % | within 95 % | mean {label}_err |",
+            "|---|---|---|---|---|",
+            *(
+                f"| {row['bin']} | {row['n']} | {row['within_68']:.1%} | {row['within_95']:.1%} | {row['width']:.3g} |"
+                for row in rows
+            ),
+        ]
+    return lines
 
 
 def _values(config: dict) -> str:

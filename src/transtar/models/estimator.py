@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..networks.building import network_sizes
 from ..networks.lora import keep_factor_outputs
 from ..networks.outputs import keep_outputs
+from .error_table import ErrorTable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,8 +62,8 @@ class Estimator:
     domain_limit : float
         Distances (see `domain_distance`) beyond it mean OUT_OF_DOMAIN.
     label_error : ndarray, shape (n_labels,), float64, or None
-        1 sigma of each label, bias included, as measured on real stars that the model has not seen; NaN where nobody has. A
-        fine-tuned model has none, until it is measured itself.
+        One number for all stars, of a model of an older transtar: 1 sigma of each label, bias included, as measured on real stars
+        that the model has not seen; NaN where nobody has. It is no error of a star, and no catalog has it as one.
     adapter : dict of str to ndarray, float32, or None
         The thin matrices of the LoRA update that the network was last fine-tuned with and that is merged into it, as
         `transtar.networks.lora.lora_factors` returns them: for inspection, predictions do not use them. None where the
@@ -72,6 +73,9 @@ class Estimator:
     encoders : dict of str to dict
         By the name of a part of the input, which encoder makes it: ``name``, ``sha256`` and ``place``, as of
         `transtar.encoders.note_of`. Nothing for the flux, nor for inputs that no encoder makes.
+    error_tables : dict of str to ErrorTable
+        By label, the errors of its predictions by kinds of stars, as calibrated on stars that the model has not seen
+        (`transtar.trust`). A fine-tuned model has none of its base's.
     """
 
     network: nn.Module
@@ -91,6 +95,7 @@ class Estimator:
     adapter: dict[str, np.ndarray] | None = None
     input: str = "flux"
     encoders: dict[str, dict] = field(default_factory=dict)
+    error_tables: dict[str, ErrorTable] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n_inputs, n_labels = network_sizes(self.network, (len(self.input_mean), len(self.label_names)))
@@ -103,6 +108,8 @@ class Estimator:
         if len(self.label_names) != n_labels:
             raise InputError(f"model: {len(self.label_names)} label names for a network of {n_labels} outputs")
         check_notes(self.encoders, self.input.split("+"), "model: encoders")
+        if strange := set(self.error_tables) - set(self.label_names):
+            raise InputError(f"model: has errors of {', '.join(sorted(strange))}, which it does not predict")
         self.network.eval()
 
     def __repr__(self) -> str:
@@ -142,9 +149,13 @@ class Estimator:
         rows = [self.label_names.index(label) for label in labels]
         parts = {name: getattr(self, name)[rows] for name in ("label_mean", "label_std", "label_min", "label_max")}
         error = None if self.label_error is None else self.label_error[rows]
+        error = None if error is None or np.isnan(error).all() else error
         adapter = None if self.adapter is None else keep_factor_outputs(self.network, self.adapter, rows)
         network = keep_outputs(self.network, rows)
-        return replace(self, network=network, label_names=labels, label_error=error, adapter=adapter, **parts)
+        tables = {label: table for label, table in self.error_tables.items() if label in labels}
+        return replace(
+            self, network=network, label_names=labels, label_error=error, error_tables=tables, adapter=adapter, **parts
+        )
 
     def standardise(self, flux: np.ndarray) -> torch.Tensor:
         """Standardise inputs, shape (n, n_inputs), to a new float32 tensor."""

@@ -70,8 +70,13 @@ def in_lines(model: Estimator) -> str:
     labels = {}
     for index, name in enumerate(model.label_names):
         unit = COLUMNS[name].unit if name in COLUMNS else ""
-        error = np.nan if model.label_error is None else model.label_error[index]
-        stated = f"error {error:.3g} {unit}".rstrip() if np.isfinite(error) else "error not measured"
+        constant = np.nan if model.label_error is None else model.label_error[index]
+        if (table := model.error_tables.get(name)) is not None:
+            stated = f"errors star by star, calibrated on {table.n:,} stars"
+        elif np.isfinite(constant):
+            stated = f"no errors of stars; 68 % of those it was measured on are within {constant:.3g} {unit}".rstrip()
+        else:
+            stated = "errors not calibrated"
         labels[name] = f"{model.label_min[index]:.4g} to {model.label_max[index]:.4g} {unit}".rstrip() + f"; {stated}"
     settings = model.preprocessing
     prepared = "" if settings is None else f"; grid '{settings.grid}', {span(model.wave)}, {settings.frame} frame"

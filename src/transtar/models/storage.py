@@ -36,16 +36,18 @@ from ..seal import SEAL, check_file, check_seal, file_hash, is_as_noted, sealed
 from ..tables.seen_stars import TRAINED_ON, read_trained_on, write_trained_on
 from ..telling import tell
 from .card import model_card
+from .error_table import ErrorTable
 from .estimator import DOMAIN_CLIP, DOMAIN_FACTOR, DOMAIN_QUANTILE, Estimator
 from .named import find_model, joint_network, named_models
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Version of the layout written now."""
 
 MIGRATIONS: dict[int, Callable[[dict], dict]] = {
     1: lambda config: config | {"format_version": 2, "files": None},
     2: lambda config: config | {"format_version": 3, "input": "flux"},
     3: lambda config: config | {"format_version": 4, "encoders": {}},
+    4: lambda config: config | {"format_version": 5, "errors": {}},
 }
 """Per version, the function that turns its config.json into that of the next version."""
 
@@ -58,9 +60,10 @@ _KEYS_1 = (
 )  # fmt: skip
 _KEYS_2 = (*_KEYS_1, "files", SEAL)
 _KEYS_3 = (*_KEYS_2, "input")
+_KEYS_4 = (*_KEYS_3, "encoders")
 _KEYS = {
     version: frozenset(keys)
-    for version, keys in enumerate((_KEYS_1, _KEYS_2, _KEYS_3, (*_KEYS_3, "encoders")), start=1)
+    for version, keys in enumerate((_KEYS_1, _KEYS_2, _KEYS_3, _KEYS_4, (*_KEYS_4, "errors")), start=1)
 }
 """What config.json of each version holds: a version with other keys is another one whose number was damaged."""
 
@@ -128,6 +131,7 @@ def save_estimator(estimator: Estimator, folder: str | Path, dtype: str = "float
         "input": estimator.input,
         "encoders": estimator.encoders,
         "labels": labels,
+        "errors": {label: table.to_dict() for label, table in estimator.error_tables.items()},
         "preprocessing": None if estimator.preprocessing is None else estimator.preprocessing.to_dict(),
         "preprocessing_hash": None if estimator.preprocessing is None else estimator.preprocessing.hash,
         "surveys": list(estimator.surveys),
@@ -243,6 +247,7 @@ def load_estimator(folder: str | Path) -> Estimator:
             trained_on=read_trained_on(folder / TRAINED_ON, REMEDY),
             domain_limit=_limit(config["domain"]["limit"]),
             label_error=_errors(labels),
+            error_tables=_error_tables(config["errors"], labels),
             input=_input(config["input"]),
             encoders=check_notes(config["encoders"], _input(config["input"]).split("+"), "encoders"),
             adapter=_read_adapter(folder / ADAPTER, network),
@@ -359,6 +364,14 @@ def _errors(labels: list[dict]) -> np.ndarray | None:
     if not any("error" in label for label in labels):
         return None
     return np.array([label.get("error", np.nan) for label in labels], dtype=np.float64)
+
+
+def _error_tables(errors, labels: list[dict]) -> dict[str, ErrorTable]:
+    names = [label["name"] for label in labels]
+    for name in check_mapping(errors, "errors"):
+        if name not in names:
+            raise SettingsError(f"errors: of {shown(name)}, which is none of its labels")
+    return {name: ErrorTable.from_dict(table) for name, table in errors.items()}
 
 
 def _adapter_tensors(adapter: dict[str, np.ndarray], dtype: str) -> dict[str, torch.Tensor]:

@@ -16,6 +16,7 @@ from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT
 from ..quality import Quality
 from ..spectra import SpectrumBatch
 from ..telling import tell
+from .correlation import SMOOTHED, resampled_correlation, smoothed_correlation
 from .gaps import fill_gaps
 from .plan import Plan
 from .result import GridSpectra
@@ -105,6 +106,8 @@ def _on_grid(batch, settings, stretch, flags, sky_lines, resolution, threads: in
         gridded = _to_grid(part, settings, shift, flags[rows], lines, native, 1 if fine else threads)
         out.flux[rows], out.good_fraction[rows], out.flags[rows] = gridded.flux, gridded.good_fraction, gridded.flags
         out.snr[rows] = gridded.snr
+        if out.correlation is not None and gridded.correlation is not None:
+            out.correlation[rows] = SMOOTHED if fine else gridded.correlation
         if out.ivar is not None:
             out.ivar[rows] = 0 if gridded.ivar is None else gridded.ivar
 
@@ -132,6 +135,13 @@ def _to_grid(batch, settings, stretch, flags, sky_lines, resolution, threads: in
             with ThreadPoolExecutor(threads) as pool:
                 for done in [pool.submit(plan.run, batch, rows, stretch[rows], out) for rows in blocks]:
                     done.result()
+    if out.correlation is not None:
+        grid = settings.wavelengths.log_wave
+        out.correlation[:] = (
+            resampled_correlation(plan.log_wave, grid, stretch)
+            if plan.smoothing is None
+            else smoothed_correlation(plan.smoothing)
+        )
     return out
 
 
@@ -144,6 +154,7 @@ def _empty(batch: SpectrumBatch, settings: Preprocessing, flags: np.ndarray) -> 
         np.full(n, np.nan, np.float32),
         flags.copy(),
         grid=settings.wavelengths,
+        correlation=None if batch.ivar is None else np.full(n, np.nan, np.float32),
     )
 
 

@@ -33,6 +33,9 @@ class GridSpectra:
         What a network may take beside the flux, by name; a prepared set brings its own.
     grid : Grid, optional
         The wavelength grid, whose name is `grid.name`.
+    correlation : ndarray, shape (n_spectra,), float32, or None
+        Mean correlation of the noise of neighbouring grid pixels (see `transtar.preprocess.correlation`); NaN or None where it
+        is not known.
     """
 
     flux: np.ndarray
@@ -42,6 +45,7 @@ class GridSpectra:
     flags: np.ndarray
     inputs: Mapping[str, np.ndarray] = field(default_factory=dict)
     grid: Grid | None = None
+    correlation: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.flux)
@@ -96,4 +100,5 @@ class GridSpectra:
             self.snr[rows],
             self.flags[rows],
             grid=self.grid,
+            correlation=None if self.correlation is None else self.correlation[rows],
         )

@@ -27,7 +27,7 @@ PREDICTION = "prediction"
 """Name of what is scored, among the null models."""
 
 SCORES = ("n", "n_clipped", "r2", "r2_err", *(name for name in METRICS if name != "r2"))
-WITHIN = ("within_err", "within_2err")
+WITHIN = ("within_err", "within_95")
 NOISE = ("sigma", "sigma_err", "variance", "variance_err", "negative")
 MEMBERS = ("reference", "second", "predicted")
 

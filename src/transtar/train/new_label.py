@@ -110,7 +110,9 @@ def begin_new_label(model: Estimator, stars: Stars) -> tuple[Estimator, dict[str
         "slope": [float(slope[index]) if index in new else None for index in range(len(slope))],
         "offset": [float(offset[index]) if index in new else None for index in range(len(offset))],
     }
-    return replace(model, network=network, label_names=stars.label_names, label_error=None, adapter=None, **parts), note
+    return replace(
+        model, network=network, label_names=stars.label_names, label_error=None, error_tables={}, adapter=None, **parts
+    ), note
 
 
 def begin_with_new_label(

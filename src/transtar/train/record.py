@@ -56,6 +56,7 @@ def finished(
         trained_on={name: np.concatenate([part[name] for part in seen]) for name in seen[0]},
         domain_limit=limit,
         label_error=None,
+        error_tables={},
     )
 
 

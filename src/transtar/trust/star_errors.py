@@ -1,0 +1,140 @@
+"""The columns of a catalog that hold errors: of each label and star, from the model's table and the star's own noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..flags import Flag
+from ..models import Estimator
+from ..preprocess import GridSpectra
+from ..telling import tell
+from .photon_noise import flux_model, photon_noise
+from .telling_labels import telling_labels
+
+SUFFIXES = ("_err", "_lo", "_hi", "_noise")
+"""Endings of the columns, after the name of the label."""
+
+
+@dataclass
+class StarErrors:
+    """Errors of the stars of a catalog, batch by batch.
+
+    Parameters
+    ----------
+    models : sequence of Estimator
+        Those that the catalog is made with; of anything else nothing is known.
+    """
+
+    models: Sequence[Any]
+    _of_flux: list[Estimator] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        folded = [flux_model(model) for model in self.models]
+        outside = {
+            label for model, one in zip(self.models, folded, strict=True) if one is None for label in model.label_names
+        }
+        self._of_flux = [_without(one, outside) for one in folded if one is not None and set(one.label_names) - outside]
+        for line in self._missing(outside):
+            tell(line)
+
+    def _missing(self, outside: set[str]) -> list[str]:
+        """What the catalog will not hold, and why: a line for each reason."""
+        lines = []
+        labels = dict.fromkeys(label for model in self.models for label in model.label_names)
+        none = [label for label in labels if self._tables(label) is None]
+        if none:
+            columns = ", ".join(f"{label}_err" for label in none)
+            lines.append(
+                f"no errors in {columns}: a model of {', '.join(none)} has not been calibrated on stars with labels"
+            )
+        unknown = [label for label in labels if label in outside]
+        if unknown:
+            columns = ", ".join(f"{label}_noise" for label in unknown)
+            why = "what makes the input of the model is not at hand, or no gradient goes through it"
+            lines.append(f"no photon noise in {columns}: {why}")
+        return lines
+
+    def _tables(self, label: str) -> list | None:
+        """The tables of all models of a label; None if one has none: its part of the mean has no known error."""
+        tables = [getattr(model, "error_tables", {}).get(label) for model in self.models if label in model.label_names]
+        return None if any(table is None for table in tables) else tables
+
+    def columns(
+        self, spectra: GridSpectra, predicted: Mapping[str, np.ndarray], missing: Mapping[str, np.ndarray] | None = None
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Errors of predictions.
+
+        Parameters
+        ----------
+        spectra : GridSpectra
+            Those that were predicted from.
+        predicted : mapping of str to ndarray, shape (n,)
+            Labels; of several models their mean.
+        missing : mapping of str to ndarray, shape (n,), optional
+            Further variance of a label that is known star by star, as that of missing pixels, in squared units.
+
+        Returns
+        -------
+        columns : dict of str to ndarray, shape (n,), float64
+            ``<label>_err``, ``_lo``, ``_hi`` and ``_noise`` of every label, NaN where they are not known. Of several models of a
+            label, the widest interval.
+        flags : ndarray, shape (n,), int32
+            FEW_CALIBRATORS.
+        """
+        n = len(spectra)
+        noise = photon_noise(self._of_flux, spectra) if n else {}
+        flags = np.zeros(n, np.int32)
+        told: dict[str, dict[str, np.ndarray]] = {}
+        columns: dict[str, np.ndarray] = {}
+        for label, values in predicted.items():
+            own = noise.get(label, np.full(n, np.nan))
+            halves = np.full((n, 2), np.nan)
+            tables = self._tables(label)
+            if tables and n:
+                known = np.nan_to_num(own)
+                if missing is not None and label in missing:
+                    known = np.sqrt(known**2 + missing[label])
+                widest = np.zeros((n, 2))
+                for table in tables:
+                    if table.told_by not in told:
+                        told[table.told_by] = telling_labels(table.told_by, spectra.flux, predicted)
+                    half, pooled = table.intervals(known, told[table.told_by], spectra.snr)
+                    widest = np.maximum(widest, half)
+                    flags[pooled & np.isfinite(values)] |= Flag.FEW_CALIBRATORS
+                halves = np.where(np.isfinite(values)[:, None], widest, np.nan)
+            columns |= {
+                f"{label}_err": halves[:, 0], f"{label}_lo": values - halves[:, 1], f"{label}_hi": values + halves[:, 1],
+                f"{label}_noise": np.where(np.isfinite(values), own, np.nan),
+            }  # fmt: skip
+        return columns, flags
+
+
+def _without(model: Estimator, labels: set[str]) -> Estimator:
+    """A model of the flux without some of its labels."""
+    left = [label for label in model.label_names if label not in labels]
+    return model if len(left) == len(model.label_names) else model.only(*left)
+
+
+def coverage_of(models: Sequence[Any]) -> dict[str, list[dict[str, Any]]]:
+    """What is known of the coverage of the errors of models, for the metadata of a catalog.
+
+    Parameters
+    ----------
+    models : sequence of Estimator
+
+    Returns
+    -------
+    dict of str to list of dict
+        By label, for each model ``stars``, ``n``, ``label_noise`` and ``coverage`` as in
+        `transtar.models.error_table.ErrorTable`; labels of models without errors are left out.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    for model in models:
+        for label, table in getattr(model, "error_tables", {}).items():
+            about = {name: getattr(table, name) for name in ("stars", "n", "label_noise", "coverage")}
+            found.setdefault(label, []).append(about | {"label_noise": list(table.label_noise)})
+    return found

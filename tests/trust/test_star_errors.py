@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import numpy as np
+
+from transtar.flags import Flag
+from transtar.trust.photon_noise import photon_noise
+from transtar.trust.star_errors import StarErrors, coverage_of
+
+from ..models.examples import small_estimator
+from ..models.test_error_table import made_table
+from .test_photon_noise import spectra
+
+
+def predicted(model, some):
+    return dict(zip(model.label_names, model.predict(some.flux).T.astype(float), strict=True))
+
+
+def test_columns_of_a_model_with_errors_of_one_label(caplog):
+    """The other label has its photon noise, no error, and that is told once."""
+    model = small_estimator(error_tables={"feh": made_table(1)})
+    some = spectra()
+    labels = predicted(model, some)
+    errors = StarErrors([model])
+    columns, flags = errors.columns(some, labels)
+    errors.columns(some, labels)
+    assert [record.getMessage() for record in caplog.records] == [
+        "no errors in teff_err: a model of teff has not been calibrated on stars with labels"
+    ]
+    noise = photon_noise([model], some)
+    halves, _ = model.error_tables["feh"].intervals(noise["feh"], {"feh": labels["feh"]}, some.snr)
+    np.testing.assert_allclose(columns["feh_err"], halves[:, 0])
+    np.testing.assert_allclose(columns["feh_hi"] - labels["feh"], halves[:, 1])
+    np.testing.assert_allclose(labels["feh"] - columns["feh_lo"], halves[:, 1])
+    np.testing.assert_allclose(columns["feh_noise"], noise["feh"])
+    assert (columns["feh_err"] > columns["feh_noise"]).all()
+    assert np.isnan(columns["teff_err"]).all()
+    assert np.isfinite(columns["teff_noise"]).all()
+    assert not flags.any()
+
+
+def test_few_calibrators_are_flagged_and_missing_pixels_widen():
+    cells = tuple(replace(cell, pooled=True) for cell in made_table(1).cells)
+    model = small_estimator(error_tables={"feh": made_table(1, cells=cells)}).only("feh")
+    some = spectra()
+    labels = predicted(model, some)
+    labels["feh"][0] = np.nan
+    columns, flags = StarErrors([model]).columns(some, labels)
+    assert flags.tolist() == [0, *[int(Flag.FEW_CALIBRATORS)] * 5]
+    assert np.isnan([columns[f"feh{end}"][0] for end in ("_err", "_lo", "_hi", "_noise")]).all()
+    wider, _ = StarErrors([model]).columns(some, labels, {"feh": np.full(6, 0.09)})
+    sigma = columns["feh_err"] / made_table(1).cells[1].q68
+    assert (wider["feh_err"][1:] > columns["feh_err"][1:]).all()
+    np.testing.assert_allclose(wider["feh_noise"], columns["feh_noise"])
+    assert np.isfinite(sigma[1:]).all()
+
+
+def test_of_several_models_the_widest_and_none_if_one_has_none(caplog):
+    narrow = small_estimator(error_tables={"feh": made_table(1)}).only("feh")
+    cells = tuple(replace(cell, systematic=2 * cell.systematic) for cell in made_table(1).cells)
+    wide = replace(narrow, error_tables={"feh": made_table(1, cells=cells)})
+    some = spectra()
+    labels = predicted(narrow, some)
+    both, _ = StarErrors([narrow, wide]).columns(some, labels)
+    alone, _ = StarErrors([wide]).columns(some, labels)
+    np.testing.assert_allclose(both["feh_err"], alone["feh_err"])
+    assert not caplog.records
+    none, _ = StarErrors([narrow, replace(narrow, error_tables={})]).columns(some, labels)
+    assert np.isnan(none["feh_err"]).all()
+    assert "no errors in feh_err" in caplog.text
+
+
+def test_no_gradient_no_noise_and_that_is_told(caplog):
+    model = small_estimator(input="somebody", error_tables={"feh": made_table(1)}).only("feh")
+    some = spectra()
+    columns, _ = StarErrors([model]).columns(some, predicted(small_estimator(), some))
+    assert np.isnan(columns["feh_noise"]).all()
+    assert np.isfinite(columns["feh_err"]).all()
+    assert (
+        "no photon noise in feh_noise: what makes the input of the model is not at hand, or no gradient goes through it"
+        in caplog.text
+    )
+
+
+def test_coverage_for_the_metadata():
+    table = made_table()
+    model = small_estimator(error_tables={"feh": table})
+    assert coverage_of([model, small_estimator()]) == {
+        "feh": [{"stars": "some stars", "n": 40, "label_noise": [0.05, 0.1], "coverage": table.coverage}]
+    }
+    assert coverage_of([object()]) == {}
