@@ -15,6 +15,8 @@ from transtar.train.by_number import MANY, finetuning_epochs, finetuning_rate
 
 from ..made_surveys import FIRST_ID
 
+pytestmark = pytest.mark.usefixtures("unquestioned")
+
 
 def test_prepared_sets_and_model(world, transtar):
     shown = transtar("models", "show", world.model)

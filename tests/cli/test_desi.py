@@ -8,6 +8,8 @@ from transtar.catalog import read_columns
 from ..made_surveys import line_spectrum, write_csv
 from ..surveys.desi_files import FIRST, WAVES, fibermap, write_coadd, write_redrock
 
+pytestmark = pytest.mark.usefixtures("unquestioned")
+
 
 @pytest.fixture(scope="module")
 def coadds(tmp_path_factory):

@@ -11,6 +11,8 @@ from transtar.models import load_estimator
 
 from ..encoders.examples import forget, seen_stars, small_encoder
 
+pytestmark = pytest.mark.usefixtures("unquestioned")
+
 
 @pytest.fixture
 def encoder(tmp_path, monkeypatch):

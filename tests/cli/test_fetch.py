@@ -16,6 +16,8 @@ from ..fetch.stand_in import FIRST_ID, StandIn, records
 from ..made_surveys import made_lamost
 from ..simulate import made_samples
 
+pytestmark = pytest.mark.usefixtures("unquestioned")
+
 ORDER = [5, 3, 0, 1]
 
 

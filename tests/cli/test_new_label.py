@@ -7,6 +7,8 @@ from transtar.catalog import read_columns
 from transtar.models import load_estimator
 from transtar.train import Recalibrate, Residual, ZeroShot
 
+pytestmark = pytest.mark.usefixtures("unquestioned")
+
 
 @pytest.mark.parametrize("strategy", ["full", "auto"])
 def test_a_new_label_is_learnt_from_an_old_one(world, transtar, tmp_path, strategy, monkeypatch):

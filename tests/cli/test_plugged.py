@@ -17,6 +17,8 @@ from transtar.train.strategies import strategy as registry_module
 
 from ..plugged import plug_in
 
+pytestmark = pytest.mark.usefixtures("unquestioned")
+
 FEW = {"epochs": 3, "learning_rate": 1e-4, "schedule": "constant", "average_last": 0}
 
 

@@ -1,9 +1,12 @@
 import json
 
 import numpy as np
+import pytest
 
 from transtar.catalog import read_columns
 from transtar.flags import Flag, has
+
+pytestmark = pytest.mark.usefixtures("unquestioned")
 
 
 def test_thresholds_of_a_run(world, transtar, tmp_path):

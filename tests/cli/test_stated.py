@@ -8,6 +8,8 @@ import pytest
 
 from transtar.surveys import get_survey, read
 
+pytestmark = pytest.mark.usefixtures("unquestioned")
+
 
 @pytest.fixture
 def spectra(tmp_path, world):
