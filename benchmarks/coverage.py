@@ -1,8 +1,8 @@
 """How well errors cover, star by star: the tables of docs/errors.md.
 
-Run from the project root, with `TRANSTAR_DATA`: ``python -m benchmarks.coverage [noise] [lamost] [miles] [desi] [widths]``, by
-default all; about 20 minutes on one core. Shares within the 68 and 95 % intervals, with labels' noise in quadrature, and in brackets
-by how many binomial errors they are off. Kinds of stars are told by predicted labels. MILES stars are those of 4000 to 7000 K.
+Run from the project root, with `TRANSTAR_DATA`: ``python -m benchmarks.coverage [noise] [lamost] [miles] [desi] [widths]``, all
+by default; 20 minutes on one core. Shares within the 68 and 95 % intervals, with labels' noise in quadrature, and in brackets by
+how many binomial errors they are off. Kinds of stars are told by predicted labels. MILES stars are those of 4000 to 7000 K.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.common import DATA
-from tools.error_tables import CENARRO, LABELS, LAMOST, MILES, Columns, base_name, calibrate, labelled, rows_of, told
+from tools.error_tables import CENARRO, LABELS, Columns, base_name, labelled, rows_of, told
 from transtar.datasets import Stars, nested_subsets, preprocess_batch
 from transtar.labels import read_split
 from transtar.models import Estimator, load_estimator
@@ -27,6 +27,7 @@ from transtar.simulate.instruments.instrument import DESI, Instrument
 from transtar.simulate.instruments.instrument import LAMOST as LAMOST_INSTRUMENT
 from transtar.simulate.instruments.observe import observe
 from transtar.simulate.mocks.mock_sets import corrections, training_stars, within
+from transtar.simulate.mocks.observed_lines import real_lines
 from transtar.surveys import read
 from transtar.train import Strategy, finetune, make_strategy
 from transtar.trust.conformal import bins_of, covered, fit_error_table
@@ -53,7 +54,9 @@ def share_rows(residual, halves, noise, bins: dict[str, np.ndarray], runs: int =
         if rows.any():
             n = rows.sum() / runs
             shares = inside[rows].mean(axis=0)
-            off = [(share - level) / np.sqrt(level * (1 - level) / n) for share, level in zip(shares, LEVELS, strict=True)]
+            off = [
+                (share - level) / np.sqrt(level * (1 - level) / n) for share, level in zip(shares, LEVELS, strict=True)
+            ]
             cells = " | ".join(f"{share:.1%} ({one:+.1f})" for share, one in zip(shares, off, strict=True))
             lines.append(f"| {name} | {n:.0f} | {cells} | {halves[rows, 0].mean():.3g} |")
     return lines
@@ -61,7 +64,8 @@ def share_rows(residual, halves, noise, bins: dict[str, np.ndarray], runs: int =
 
 def snr_masks(snr: np.ndarray) -> dict[str, np.ndarray]:
     """Bins of S/N."""
-    return {f"S/N {low:.0f} to {high:.0f}" if high < 1e9 else f"S/N above {low:.0f}": (snr >= low) & (snr < high) for low, high in SNR_BINS}
+    names = [f"S/N {low:.0f} to {high:.0f}" if high < 1e9 else f"S/N above {low:.0f}" for low, high in SNR_BINS]
+    return {name: (snr >= low) & (snr < high) for name, (low, high) in zip(names, SNR_BINS, strict=True)}
 
 
 def split_halves(residual, noise, kinds: Columns, snr, label_noise=EXACT, rounds: int = 20) -> np.ndarray:
@@ -72,7 +76,8 @@ def split_halves(residual, noise, kinds: Columns, snr, label_noise=EXACT, rounds
         part = np.random.default_rng(seed).permutation(len(residual)) % 2 == 0
         for some in (part, ~part):
             table = fit_error_table(
-                residual[some], noise[some], rows_of(kinds, some), snr[some], told_by="mock", stars="half", label_noise=label_noise
+                residual[some], noise[some], rows_of(kinds, some), snr[some], told_by="mock", stars="half",
+                label_noise=label_noise,
             )  # fmt: skip
             total[~some] += table.intervals(noise[~some], rows_of(kinds, ~some), snr[~some])[0] ** 2
             counts[~some] += 1
@@ -88,7 +93,8 @@ def bench_noise() -> Iterator[str]:
     for path, snr_of, teff, feh in _quiet_spectra(model):
         for snr in (60.0, 30.0, 15.0):
             scatter, noise = _drawn(path, snr_of, snr, joint)
-            yield f"| {teff:.0f} K, {feh:+.1f}; {snr:.0f} | {', '.join(f'{a / b:.2f}' for a, b in zip(scatter, noise, strict=True))} |"
+            ratios = ", ".join(f"{one:.2f}" for one in scatter / noise)
+            yield f"| {teff:.0f} K, {feh:+.1f}; {snr:.0f} | {ratios} |"
     yield ""
     yield "| mock stars, observed twice | stars | rms difference over sqrt 2 and what is told: feh, teff, logg, alphafe |"
     yield "|---|---|---|"
@@ -100,7 +106,8 @@ def bench_noise() -> Iterator[str]:
         for name, rows in snr_masks(spectra.snr).items():
             pull = (labels[0] - labels[1])[rows] / noise[rows] / np.sqrt(2)
             usable = np.isfinite(pull).all(axis=1)
-            yield f"| {instrument.name}, {name} | {usable.sum()} | {', '.join(f'{one:.2f}' for one in np.sqrt(np.mean(np.square(pull[usable]), axis=0)))} |"
+            ratios = ", ".join(f"{one:.2f}" for one in np.sqrt(np.mean(np.square(pull[usable]), axis=0)))
+            yield f"| {instrument.name}, {name} | {usable.sum()} | {ratios} |"
 
 
 def _quiet_spectra(model: Estimator) -> Iterator[tuple]:
@@ -131,7 +138,9 @@ def _drawn(path, snr_of: float, snr: float, models: list[Estimator]) -> tuple[np
     return scatter, np.array([photon_noise([one], spectra)[one.label_names[0]].mean() for one in models])
 
 
-def mock_spectra(instrument: Instrument, n: int, seed: int, stars_seed: int = 77, only: tuple[str, ...] = ()) -> tuple[GridSpectra, Columns]:
+def mock_spectra(
+    instrument: Instrument, n: int, seed: int, stars_seed: int = 77, only: tuple[str, ...] = ()
+) -> tuple[GridSpectra, Columns]:
     """Mock stars as an instrument sees them, S/N of 8 to 150, and their labels."""
     emulator = load_emulator()
     stars = training_stars(n, stars_seed)
@@ -140,13 +149,14 @@ def mock_spectra(instrument: Instrument, n: int, seed: int, stars_seed: int = 77
     stars, labels = within(stars, emulator)
     snr = np.exp(np.random.default_rng(stars_seed + 1).uniform(np.log(8), np.log(150), len(stars)))
     effects = Effects.only(*only) if only else Effects(missing_arms=False)
-    batch = observe(instrument, ModelSpectra.from_emulator(emulator, labels), stars, seed=seed, effects=effects, snr=snr)
-    settings = Preprocessing()
-    spectra = preprocess_batch(batch, instrument.name, settings)
     columns = {name: labels[:, place] for place, name in enumerate(emulator.label_names)}
-    lines = corrections("lamost-dr10", settings)
+    lines = corrections("lamost-dr10", Preprocessing())
     assert lines is not None
-    return replace(spectra, flux=lines.apply(spectra.flux, columns)), columns
+    batch = observe(
+        instrument, ModelSpectra.from_emulator(emulator, labels), stars,
+        seed=seed, effects=effects, snr=snr, change=real_lines(lines, columns),
+    )  # fmt: skip
+    return preprocess_batch(batch, instrument.name, Preprocessing()), columns
 
 
 def bench_lamost() -> Iterator[str]:
@@ -155,7 +165,9 @@ def bench_lamost() -> Iterator[str]:
     for label in LABELS:
         halves = split_halves(residual[label], catalog[f"{label}_noise"], told(catalog), catalog["snr"])
         yield from head(f"{label}, LAMOST, halves")
-        yield from share_rows(residual[label], halves, EXACT, bins_of(told(catalog), len(halves)) | snr_masks(catalog["snr"]))
+        yield from share_rows(
+            residual[label], halves, EXACT, bins_of(told(catalog), len(halves)) | snr_masks(catalog["snr"])
+        )
         yield ""
 
 
@@ -197,7 +209,9 @@ def miles_flux(catalog: Columns) -> np.ndarray:
     return np.concatenate([preprocess_batch(one, "miles", Preprocessing()).flux for one in spectra])
 
 
-def _tuned(model, strategy: Strategy, flux, truth: Columns, label, pool, n, noise, kinds: Columns, spectra=None) -> Iterator[tuple]:
+def _tuned(
+    model, strategy: Strategy, flux, truth: Columns, label, pool, n, noise, kinds: Columns, spectra=None
+) -> Iterator[tuple]:
     """Residuals, half widths and labels that tell kinds of the stars beside the pool, for each seed."""
     places = np.flatnonzero(pool & np.isfinite(truth[label]))
     for seed in SEEDS if strategy.name == "recalibrate" else SEEDS[:2]:
@@ -235,11 +249,25 @@ def bench_desi() -> Iterator[str]:
         noise = photon_noise([models[label]], spectra)[label]
         halves, _ = models[label].error_tables[label].intervals(noise, kinds, spectra.snr)
         yield from head(f"{label}, mock DESI, zero-shot, shipped (real LAMOST)")
-        yield from share_rows(truth[label] - kinds[label], halves, EXACT, bins_of(kinds, len(spectra)) | snr_masks(spectra.snr))
+        yield from share_rows(
+            truth[label] - kinds[label], halves, EXACT, bins_of(kinds, len(spectra)) | snr_masks(spectra.snr)
+        )
         yield ""
     for label in LABELS:
         for n in COUNTS:
-            runs = list(_tuned(models[label], make_strategy("recalibrate"), spectra.flux, truth, label, pool, n, EXACT, kinds, spectra))
+            how = (
+                models[label],
+                make_strategy("recalibrate"),
+                spectra.flux,
+                truth,
+                label,
+                pool,
+                n,
+                EXACT,
+                kinds,
+                spectra,
+            )
+            runs = list(_tuned(*how))
             yield from head(f"{label}, mock DESI, recalibrate on {n} ({len(runs)} seeds)")
             yield from _stacked(runs, EXACT)
             yield ""
@@ -256,7 +284,8 @@ def bench_widths() -> Iterator[str]:
     models = {label: load_estimator(f"mock-{label}") for label in LABELS}
     kinds = {label: model.predict(spectra.flux)[:, 0] for label, model in models.items()}
     for label, model in models.items():
-        yield _width_row("mock DESI", label, truth[label] - kinds[label], photon_noise([model], spectra)[label], kinds, spectra.snr)
+        noise = photon_noise([model], spectra)[label]
+        yield _width_row("mock DESI", label, truth[label] - kinds[label], noise, kinds, spectra.snr)
 
 
 def _width_row(stars: str, label: str, residual, noise, kinds: Columns, snr) -> str:
@@ -270,7 +299,13 @@ def _width_row(stars: str, label: str, residual, noise, kinds: Columns, snr) -> 
     return f"| {stars} | {label} | {mean_68:.2f} | {mean_95:.2f} | {median_68:.2f} | {median_95:.2f} |"
 
 
-BENCHES = {"noise": bench_noise, "lamost": bench_lamost, "miles": bench_miles, "desi": bench_desi, "widths": bench_widths}
+BENCHES = {
+    "noise": bench_noise,
+    "lamost": bench_lamost,
+    "miles": bench_miles,
+    "desi": bench_desi,
+    "widths": bench_widths,
+}
 
 
 def main() -> None:
