@@ -70,7 +70,7 @@ def test_one_line_correction():
 
 @pytest.mark.parametrize("survey", SPECTRA)
 def test_agreement(universe, survey):
-    """The bias is below a third of the error, for dwarfs and giants apart, and three stars in four lie within their errors.
+    """The bias is below half of the error, for dwarfs and giants apart, and three stars in four lie within their errors.
 
     More than 68 % do, for errors are those of real stars: mock ones differ from what the models have learnt by noise alone.
     """
@@ -87,4 +87,4 @@ def test_agreement(universe, survey):
         assert 0.75 < np.mean(np.abs(off) < error) <= 1, label
         for kind in (giant, ~giant):
             if kind.sum() > 3:
-                assert abs(np.mean(off[kind])) < np.median(error[kind]) / 3, (label, kind.sum())
+                assert abs(np.mean(off[kind])) < np.median(error[kind]) / 2, (label, kind.sum())
