@@ -1,8 +1,8 @@
 """How well errors cover, star by star: the tables of docs/errors.md.
 
-Run from the project root, with `TRANSTAR_DATA`: ``python -m benchmarks.coverage [noise] [lamost] [miles] [desi] [widths]``, by
-default all; about 20 minutes on one core. Shares within the 68 and 95 % intervals, with labels' noise in quadrature, and in brackets
-by how many binomial errors they are off. Kinds of stars are told by predicted labels. MILES stars are those of 4000 to 7000 K.
+Run from the project root, with `TRANSTAR_DATA`: ``python -m benchmarks.coverage [noise] [lamost] [miles] [desi] [widths]``, all
+by default; 20 minutes on one core. Shares within the 68 and 95 % intervals, with labels' noise in quadrature, and in brackets by
+how many binomial errors they are off. Kinds of stars are told by predicted labels. MILES stars are those of 4000 to 7000 K.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from transtar.simulate.instruments.instrument import DESI, Instrument
 from transtar.simulate.instruments.instrument import LAMOST as LAMOST_INSTRUMENT
 from transtar.simulate.instruments.observe import observe
 from transtar.simulate.mocks.mock_sets import corrections, training_stars, within
+from transtar.simulate.mocks.observed_lines import real_lines
 from transtar.surveys import read
 from transtar.train import Strategy, finetune, make_strategy
 from transtar.trust.conformal import bins_of, covered, fit_error_table
@@ -63,10 +64,8 @@ def share_rows(residual, halves, noise, bins: dict[str, np.ndarray], runs: int =
 
 def snr_masks(snr: np.ndarray) -> dict[str, np.ndarray]:
     """Bins of S/N."""
-    return {
-        f"S/N {low:.0f} to {high:.0f}" if high < 1e9 else f"S/N above {low:.0f}": (snr >= low) & (snr < high)
-        for low, high in SNR_BINS
-    }
+    names = [f"S/N {low:.0f} to {high:.0f}" if high < 1e9 else f"S/N above {low:.0f}" for low, high in SNR_BINS]
+    return {name: (snr >= low) & (snr < high) for name, (low, high) in zip(names, SNR_BINS, strict=True)}
 
 
 def split_halves(residual, noise, kinds: Columns, snr, label_noise=EXACT, rounds: int = 20) -> np.ndarray:
@@ -77,7 +76,8 @@ def split_halves(residual, noise, kinds: Columns, snr, label_noise=EXACT, rounds
         part = np.random.default_rng(seed).permutation(len(residual)) % 2 == 0
         for some in (part, ~part):
             table = fit_error_table(
-                residual[some], noise[some], rows_of(kinds, some), snr[some], told_by="mock", stars="half", label_noise=label_noise
+                residual[some], noise[some], rows_of(kinds, some), snr[some], told_by="mock", stars="half",
+                label_noise=label_noise,
             )  # fmt: skip
             total[~some] += table.intervals(noise[~some], rows_of(kinds, ~some), snr[~some])[0] ** 2
             counts[~some] += 1
@@ -93,7 +93,8 @@ def bench_noise() -> Iterator[str]:
     for path, snr_of, teff, feh in _quiet_spectra(model):
         for snr in (60.0, 30.0, 15.0):
             scatter, noise = _drawn(path, snr_of, snr, joint)
-            yield f"| {teff:.0f} K, {feh:+.1f}; {snr:.0f} | {', '.join(f'{a / b:.2f}' for a, b in zip(scatter, noise, strict=True))} |"
+            ratios = ", ".join(f"{one:.2f}" for one in scatter / noise)
+            yield f"| {teff:.0f} K, {feh:+.1f}; {snr:.0f} | {ratios} |"
     yield ""
     yield "| mock stars, observed twice | stars | rms difference over sqrt 2 and what is told: feh, teff, logg, alphafe |"
     yield "|---|---|---|"
@@ -105,7 +106,8 @@ def bench_noise() -> Iterator[str]:
         for name, rows in snr_masks(spectra.snr).items():
             pull = (labels[0] - labels[1])[rows] / noise[rows] / np.sqrt(2)
             usable = np.isfinite(pull).all(axis=1)
-            yield f"| {instrument.name}, {name} | {usable.sum()} | {', '.join(f'{one:.2f}' for one in np.sqrt(np.mean(np.square(pull[usable]), axis=0)))} |"
+            ratios = ", ".join(f"{one:.2f}" for one in np.sqrt(np.mean(np.square(pull[usable]), axis=0)))
+            yield f"| {instrument.name}, {name} | {usable.sum()} | {ratios} |"
 
 
 def _quiet_spectra(model: Estimator) -> Iterator[tuple]:
@@ -147,15 +149,14 @@ def mock_spectra(
     stars, labels = within(stars, emulator)
     snr = np.exp(np.random.default_rng(stars_seed + 1).uniform(np.log(8), np.log(150), len(stars)))
     effects = Effects.only(*only) if only else Effects(missing_arms=False)
-    batch = observe(
-        instrument, ModelSpectra.from_emulator(emulator, labels), stars, seed=seed, effects=effects, snr=snr
-    )
-    settings = Preprocessing()
-    spectra = preprocess_batch(batch, instrument.name, settings)
     columns = {name: labels[:, place] for place, name in enumerate(emulator.label_names)}
-    lines = corrections("lamost-dr10", settings)
+    lines = corrections("lamost-dr10", Preprocessing())
     assert lines is not None
-    return replace(spectra, flux=lines.apply(spectra.flux, columns)), columns
+    batch = observe(
+        instrument, ModelSpectra.from_emulator(emulator, labels), stars,
+        seed=seed, effects=effects, snr=snr, change=real_lines(lines, columns),
+    )  # fmt: skip
+    return preprocess_batch(batch, instrument.name, Preprocessing()), columns
 
 
 def bench_lamost() -> Iterator[str]:
@@ -254,20 +255,19 @@ def bench_desi() -> Iterator[str]:
         yield ""
     for label in LABELS:
         for n in COUNTS:
-            runs = list(
-                _tuned(
-                    models[label],
-                    make_strategy("recalibrate"),
-                    spectra.flux,
-                    truth,
-                    label,
-                    pool,
-                    n,
-                    EXACT,
-                    kinds,
-                    spectra,
-                )
+            how = (
+                models[label],
+                make_strategy("recalibrate"),
+                spectra.flux,
+                truth,
+                label,
+                pool,
+                n,
+                EXACT,
+                kinds,
+                spectra,
             )
+            runs = list(_tuned(*how))
             yield from head(f"{label}, mock DESI, recalibrate on {n} ({len(runs)} seeds)")
             yield from _stacked(runs, EXACT)
             yield ""
@@ -284,9 +284,8 @@ def bench_widths() -> Iterator[str]:
     models = {label: load_estimator(f"mock-{label}") for label in LABELS}
     kinds = {label: model.predict(spectra.flux)[:, 0] for label, model in models.items()}
     for label, model in models.items():
-        yield _width_row(
-            "mock DESI", label, truth[label] - kinds[label], photon_noise([model], spectra)[label], kinds, spectra.snr
-        )
+        noise = photon_noise([model], spectra)[label]
+        yield _width_row("mock DESI", label, truth[label] - kinds[label], noise, kinds, spectra.snr)
 
 
 def _width_row(stars: str, label: str, residual, noise, kinds: Columns, snr) -> str:

@@ -87,7 +87,8 @@ def test_auto_compares_and_says_so(world, transtar, tmp_path, monkeypatch):
     # Every other one has its difference from the chosen one, with an error.
     assert sum(line.endswith("chosen") for line in lines) == 1
     assert sum(" +- " in line for line in lines[start + 1 : start + 4]) == 2
-    assert lines[-1].startswith("chosen: ")
+    assert lines[-2].startswith("chosen: ")
+    assert lines[-1].startswith("feh: errors star by star of 24 stars (miles, each judged by ")
     assert load_estimator(tmp_path / "auto").provenance[-1]["choice"]["n_folds"] == 5
 
 

@@ -70,18 +70,21 @@ def test_one_line_correction():
 
 @pytest.mark.parametrize("survey", SPECTRA)
 def test_agreement(universe, survey):
-    """The bias is below a third of the stated error, for dwarfs and giants apart, and nine stars in ten lie within the error.
+    """The bias is below half of the error, for dwarfs and giants apart, and three stars in four lie within their errors.
 
-    More than 68 % do, for the error is that on real stars: mock ones differ from what the models have learnt by noise alone.
+    More than 68 % do, for errors are those of real stars: mock ones differ from what the models have learnt by noise alone.
     """
     catalog, truth = judged(universe, survey)
     extrapolated = (catalog["flags"] & int(Flag.LABEL_EXTRAPOLATED)) > 0
     assert extrapolated.mean() < 0.05
     giant = truth["logg"] < 3.5
     for label in MODELS:
-        error = np.median(catalog[f"{label}_err"])
+        error = catalog[f"{label}_err"]
+        # [alpha/Fe] has none, as no real stars with labels are at hand; one number says what it is worth.
+        assert np.isfinite(error).all() == (label != "alphafe")
+        error = np.where(np.isfinite(error), error, 0.1)
         off = catalog[label] - truth[label]
-        assert 0.9 < np.mean(np.abs(off) < error) <= 1, label
+        assert 0.75 < np.mean(np.abs(off) < error) <= 1, label
         for kind in (giant, ~giant):
             if kind.sum() > 3:
-                assert abs(np.mean(off[kind])) < error / 3, (label, kind.sum())
+                assert abs(np.mean(off[kind])) < np.median(error[kind]) / 2, (label, kind.sum())

@@ -78,10 +78,10 @@ def describe_errors(model: Any) -> list[str]:
     """A line for each label whose errors are known star by star: on how many stars they were calibrated, and how they hold."""
     lines = []
     for label, table in model.error_tables.items():
-        for judged, rows in table.coverage.items():
+        for rows in table.coverage.values():
             (whole,) = (row for row in rows if row["bin"] == "all")
             lines.append(
-                f"{label}: errors star by star of {table.n} stars ({judged}): {whole['within_68']:.0%} within {label}_err, "
+                f"{label}: errors star by star of {table.n} stars ({table.stars}): {whole['within_68']:.0%} within {label}_err, "
                 f"{whole['width']:.3g} on the average, {whole['within_95']:.0%} within {label}_lo to _hi"
             )
     return lines

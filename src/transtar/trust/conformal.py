@@ -41,8 +41,8 @@ def conformal_quantile(scores: np.ndarray, level: float) -> float:
 def systematic_part(residual: np.ndarray, noise: np.ndarray, label_noise: float) -> float:
     """What must be added in quadrature to the errors that are known for 68 % of the residuals to be within them.
 
-    Stars are weighted by one over their variance, by which they say how large it is: of a star whose own noise is far larger nothing
-    is learnt, but whether that noise is right.
+    Stars are weighted by one over their variance, by which they say how large it is: of a star whose own noise is far larger
+    nothing is learnt, but whether that noise is right.
 
     Parameters
     ----------

@@ -91,11 +91,11 @@ class StarErrors:
         told: dict[str, dict[str, np.ndarray]] = {}
         columns: dict[str, np.ndarray] = {}
         for label, values in predicted.items():
-            own = noise.get(label, np.full(n, np.nan))
+            photon = noise.get(label, np.full(n, np.nan))
             halves = np.full((n, 2), np.nan)
             tables = self._tables(label)
             if tables and n:
-                known = np.nan_to_num(own)
+                known = np.nan_to_num(photon)
                 if missing is not None and label in missing:
                     known = np.sqrt(known**2 + missing[label])
                 widest = np.zeros((n, 2))
@@ -108,7 +108,7 @@ class StarErrors:
                 halves = np.where(np.isfinite(values)[:, None], widest, np.nan)
             columns |= {
                 f"{label}_err": halves[:, 0], f"{label}_lo": values - halves[:, 1], f"{label}_hi": values + halves[:, 1],
-                f"{label}_noise": np.where(np.isfinite(values), own, np.nan),
+                f"{label}_noise": np.where(np.isfinite(values), photon, np.nan),
             }  # fmt: skip
         return columns, flags
 
@@ -132,9 +132,9 @@ def coverage_of(models: Sequence[Any]) -> dict[str, list[dict[str, Any]]]:
         By label, for each model ``stars``, ``n``, ``label_noise`` and ``coverage`` as in
         `transtar.models.error_table.ErrorTable`; labels of models without errors are left out.
     """
-    found: dict[str, list[dict[str, Any]]] = {}
+    tables: dict[str, list[dict[str, Any]]] = {}
     for model in models:
         for label, table in getattr(model, "error_tables", {}).items():
             about = {name: getattr(table, name) for name in ("stars", "n", "label_noise", "coverage")}
-            found.setdefault(label, []).append(about | {"label_noise": list(table.label_noise)})
-    return found
+            tables.setdefault(label, []).append(about | {"label_noise": list(table.label_noise)})
+    return tables
