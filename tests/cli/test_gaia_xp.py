@@ -111,7 +111,14 @@ def test_a_file_of_settings_changes_what_it_names(xp, transtar, tmp_path):
     assert "s.yaml: snr: thresholds of a run" in done.err
     description = json.loads((tmp_path / "set" / "set.json").read_text())
     assert (description["preprocessing"]["grid"], description["preprocessing"]["degree"]) == ("xp", 4)
-    assert description["provenance"]["quality"] == {"snr": 5, "good_fraction": 0.8, "hot": 7500}
+    assert description["provenance"]["quality"] == {
+        "snr": 5,
+        "good_fraction": 0.8,
+        "hot": 7500,
+        "gate": 0.8,
+        "doubt": 0.2,
+        "misfit": 5.5,
+    }
 
 
 def test_galaxies_with_their_velocities_are_told(transtar, tmp_path):

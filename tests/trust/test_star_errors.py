@@ -3,8 +3,13 @@ from dataclasses import replace
 import numpy as np
 
 from transtar.flags import Flag
-from transtar.trust.photon_noise import photon_noise
+from transtar.models import load_estimator
+from transtar.preprocess import GridSpectra
+from transtar.trust.missing import missing_variance
+from transtar.trust.photon_noise import label_gradient, photon_noise
 from transtar.trust.star_errors import StarErrors, coverage_of
+from transtar.trust.telling_labels import telling_labels
+from transtar.trust.typical import typical_spectra
 
 from ..models.examples import small_estimator
 from ..models.test_error_table import made_table
@@ -38,7 +43,7 @@ def test_columns_of_a_model_with_errors_of_one_label(caplog):
     assert not flags.any()
 
 
-def test_few_calibrators_are_flagged_and_missing_pixels_widen():
+def test_few_calibrators_are_flagged():
     cells = tuple(replace(cell, pooled=True) for cell in made_table(1).cells)
     model = small_estimator(error_tables={"feh": made_table(1, cells=cells)}).only("feh")
     some = spectra()
@@ -47,11 +52,28 @@ def test_few_calibrators_are_flagged_and_missing_pixels_widen():
     columns, flags = StarErrors([model]).columns(some, labels)
     assert flags.tolist() == [0, *[int(Flag.FEW_CALIBRATORS)] * 5]
     assert np.isnan([columns[f"feh{end}"][0] for end in ("_err", "_lo", "_hi", "_noise")]).all()
-    wider, _ = StarErrors([model]).columns(some, labels, {"feh": np.full(6, 0.09)})
-    sigma = columns["feh_err"] / made_table(1).cells[1].q68
-    assert (wider["feh_err"][1:] > columns["feh_err"][1:]).all()
-    np.testing.assert_allclose(wider["feh_noise"], columns["feh_noise"])
-    assert np.isfinite(sigma[1:]).all()
+
+
+def test_missing_pixels_widen_the_errors_of_stars_that_lack_many():
+    model = load_estimator("mock-feh")
+    generator = np.random.default_rng(0)
+    typical = typical_spectra(model.preprocessing)
+    flux = (typical.mean + generator.normal(size=(3, len(typical.components))) @ typical.components).astype(np.float32)
+    ivar = np.full_like(flux, 1e4)
+    ivar[1, 300:600] = ivar[2, 300:320] = 0
+    fraction = (ivar > 0).mean(axis=1).astype(np.float32)
+    some = GridSpectra(flux, ivar, fraction, np.full(3, 100, np.float32), np.zeros(3, np.int32))
+    labels = {"feh": model.predict(flux)[:, 0].astype(float)}
+    columns, _ = StarErrors([model]).columns(some, labels)
+    gradient = label_gradient(model, flux)[1]
+    variance = missing_variance(gradient[None], flux[1:2], ivar[1:2], typical)[0, 0]
+    known = np.sqrt(columns["feh_noise"][1] ** 2 + variance)
+    told = telling_labels(model.error_tables["feh"].told_by, flux, labels)
+    halves, _ = model.error_tables["feh"].intervals(
+        np.array([columns["feh_noise"][0], known, columns["feh_noise"][2]]), told, some.snr
+    )
+    np.testing.assert_allclose(columns["feh_err"], halves[:, 0], rtol=1e-5)
+    assert columns["feh_err"][1] > 1.1 * columns["feh_err"][0]
 
 
 def test_of_several_models_the_widest_and_none_if_one_has_none(caplog):

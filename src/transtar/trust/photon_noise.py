@@ -9,7 +9,8 @@ are velocities.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -114,11 +115,7 @@ def photon_noise(models: Sequence[Estimator], spectra: GridSpectra) -> dict[str,
     dict of str to ndarray, shape (n_spectra,), float64
         In the units of the labels; NaN for spectra without errors.
     """
-    members: dict[str, int] = {}
-    for model in models:
-        for label in model.label_names:
-            members[label] = members.get(label, 0) + 1
-    noise = {label: np.full(len(spectra), np.nan) for label in members}
+    noise = {label: np.full(len(spectra), np.nan) for model in models for label in model.label_names}
     if spectra.ivar is None:
         return noise
     # No gradient is taken of spectra that have no errors.
@@ -127,14 +124,26 @@ def photon_noise(models: Sequence[Estimator], spectra: GridSpectra) -> dict[str,
         block = rows[start : start + BLOCK]
         ivar = spectra.ivar[block]
         neighbours = None if spectra.correlation is None else spectra.correlation[block]
-        for label, gradient in _mean_gradients(models, members, spectra.flux[block]).items():
+        for label, gradient in mean_gradients(models, spectra.flux[block]).items():
             noise[label][block] = np.sqrt(noise_variance(gradient[:, None], ivar, neighbours)[:, 0])
     return noise
 
 
-def _mean_gradients(models: Sequence[Estimator], members: Mapping[str, int], flux: np.ndarray) -> dict[str, np.ndarray]:
-    """Gradient of the mean prediction of each label: errors of all members are those of the one spectrum."""
+def mean_gradients(models: Sequence[Estimator], flux: np.ndarray) -> dict[str, np.ndarray]:
+    """Gradient of the mean prediction of each label: errors of all members are those of the one spectrum.
+
+    Parameters
+    ----------
+    models : sequence of Estimator
+        Of the flux.
+    flux : ndarray, shape (n, n_grid)
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n, n_grid), float32
+    """
     sums: dict[str, np.ndarray] = {}
+    members = Counter(label for model in models for label in model.label_names)
     for model in models:
         gradient = label_gradient(model, flux)
         for number, label in enumerate(model.label_names):

@@ -12,8 +12,13 @@ from ..flags import Flag
 from ..models import Estimator
 from ..preprocess import GridSpectra
 from ..telling import tell
-from .photon_noise import flux_model, photon_noise
+from .missing import missing_variance
+from .photon_noise import BLOCK, flux_model, mean_gradients, photon_noise
 from .telling_labels import telling_labels
+from .typical import typical_spectra
+
+COMPLETE = 0.95
+"""Share of good pixels from which what is missing adds nothing that could be seen: sky lines alone take 1 to 2 per cent."""
 
 SUFFIXES = ("_err", "_lo", "_hi", "_noise")
 """Endings of the columns, after the name of the label."""
@@ -64,7 +69,7 @@ class StarErrors:
         return None if any(table is None for table in tables) else tables
 
     def columns(
-        self, spectra: GridSpectra, predicted: Mapping[str, np.ndarray], missing: Mapping[str, np.ndarray] | None = None
+        self, spectra: GridSpectra, predicted: Mapping[str, np.ndarray]
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Errors of predictions.
 
@@ -74,8 +79,6 @@ class StarErrors:
             Those that were predicted from.
         predicted : mapping of str to ndarray, shape (n,)
             Labels; of several models their mean.
-        missing : mapping of str to ndarray, shape (n,), optional
-            Further variance of a label that is known star by star, as that of missing pixels, in squared units.
 
         Returns
         -------
@@ -87,6 +90,7 @@ class StarErrors:
         """
         n = len(spectra)
         noise = photon_noise(self._of_flux, spectra) if n else {}
+        missing = self._from_missing_pixels(spectra)
         flags = np.zeros(n, np.int32)
         told: dict[str, dict[str, np.ndarray]] = {}
         columns: dict[str, np.ndarray] = {}
@@ -95,9 +99,7 @@ class StarErrors:
             halves = np.full((n, 2), np.nan)
             tables = self._tables(label)
             if tables and n:
-                known = np.nan_to_num(photon)
-                if missing is not None and label in missing:
-                    known = np.sqrt(known**2 + missing[label])
+                known = np.sqrt(np.nan_to_num(photon) ** 2 + missing.get(label, 0.0))
                 widest = np.zeros((n, 2))
                 for table in tables:
                     if table.told_by not in told:
@@ -111,6 +113,27 @@ class StarErrors:
                 f"{label}_noise": np.where(np.isfinite(values), photon, np.nan),
             }  # fmt: skip
         return columns, flags
+
+    def _from_missing_pixels(self, spectra: GridSpectra) -> dict[str, np.ndarray]:
+        """Variance of labels from missing pixels, of stars that lack many of them; 0 for all others."""
+        lacking = spectra.good_fraction < COMPLETE
+        if spectra.ivar is not None:
+            lacking &= (spectra.ivar > 0).any(axis=1)
+        if spectra.ivar is None or not lacking.any() or not self._of_flux or self._of_flux[0].preprocessing is None:
+            return {}
+        typical = typical_spectra(self._of_flux[0].preprocessing)
+        if typical is None:
+            return {}
+        variances = {label: np.zeros(len(spectra)) for model in self._of_flux for label in model.label_names}
+        rows = np.flatnonzero(lacking)
+        for start in range(0, len(rows), BLOCK):
+            block = rows[start : start + BLOCK]
+            flux, ivar = spectra.flux[block], spectra.ivar[block]
+            gradients = mean_gradients(self._of_flux, flux)
+            made = missing_variance(np.stack(list(gradients.values()), axis=1), flux, ivar, typical)
+            for number, label in enumerate(gradients):
+                variances[label][block] = np.nan_to_num(made[:, number])
+        return variances
 
 
 def _without(model: Estimator, labels: set[str]) -> Estimator:
