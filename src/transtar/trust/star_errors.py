@@ -12,7 +12,7 @@ from ..flags import Flag
 from ..models import Estimator
 from ..preprocess import GridSpectra
 from ..telling import tell
-from .photon_noise import flux_model, photon_noise
+from .photon_noise import flux_model, photon_noise, with_common_parts
 from .telling_labels import telling_labels
 
 SUFFIXES = ("_err", "_lo", "_hi", "_noise")
@@ -37,7 +37,8 @@ class StarErrors:
         outside = {
             label for model, one in zip(self.models, folded, strict=True) if one is None for label in model.label_names
         }
-        self._of_flux = [_without(one, outside) for one in folded if one is not None and set(one.label_names) - outside]
+        of_flux = [_without(one, outside) for one in folded if one is not None and set(one.label_names) - outside]
+        self._of_flux = with_common_parts(of_flux)
         for line in self._missing(outside):
             tell(line)
 
