@@ -30,7 +30,9 @@ def test_a_new_label_is_learnt_from_an_old_one(world, transtar, tmp_path, strate
     assert done.code == 0, done.err
     catalog = read_columns(tmp_path / "c.parquet")
     assert np.isfinite(catalog["teff"]).any()
-    assert "teff_err" not in catalog
+    # Its errors are its own, from folds of the stars it was learnt from.
+    assert list(model.error_tables) == ["teff"]
+    np.testing.assert_array_equal(np.isfinite(catalog["teff_err"]), np.isfinite(catalog["teff"]))
     assert "feh" not in catalog
 
 

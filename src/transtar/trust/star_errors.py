@@ -13,7 +13,7 @@ from ..models import Estimator
 from ..preprocess import GridSpectra
 from ..telling import tell
 from .missing import missing_variance
-from .photon_noise import BLOCK, flux_model, mean_gradients, photon_noise
+from .photon_noise import block_size, flux_model, mean_gradients, photon_noise, with_common_parts
 from .telling_labels import telling_labels
 from .typical import typical_spectra
 
@@ -42,7 +42,8 @@ class StarErrors:
         outside = {
             label for model, one in zip(self.models, folded, strict=True) if one is None for label in model.label_names
         }
-        self._of_flux = [_without(one, outside) for one in folded if one is not None and set(one.label_names) - outside]
+        of_flux = [_without(one, outside) for one in folded if one is not None and set(one.label_names) - outside]
+        self._of_flux = with_common_parts(of_flux)
         for line in self._missing(outside):
             tell(line)
 
@@ -126,8 +127,9 @@ class StarErrors:
             return {}
         variances = {label: np.zeros(len(spectra)) for model in self._of_flux for label in model.label_names}
         rows = np.flatnonzero(lacking)
-        for start in range(0, len(rows), BLOCK):
-            block = rows[start : start + BLOCK]
+        size = block_size(self._of_flux)
+        for start in range(0, len(rows), size):
+            block = rows[start : start + size]
             flux, ivar = spectra.flux[block], spectra.ivar[block]
             gradients = mean_gradients(self._of_flux, flux)
             made = missing_variance(np.stack(list(gradients.values()), axis=1), flux, ivar, typical)
