@@ -19,12 +19,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from astropy.table import Table
 
-from benchmarks.common import DATA
+from benchmarks.common import DATA, lamost_spectra, seconds
 from tools import strange_spectra as strange
-from transtar.catalog import predict_files, predict_spectra
+from transtar.catalog import predict_batches, predict_files, predict_spectra
 from transtar.datasets import prepare, read_set
 from transtar.errors import TranstarError
 from transtar.flags import BAD, Flag, flag_names, has
+from transtar.models import load_estimator
+from transtar.preprocess import preprocess
 from transtar.simulate import load_emulator
 from transtar.simulate.emulator.emulator import Emulator
 from transtar.simulate.emulator.model_spectra import ModelSpectra
@@ -34,6 +36,7 @@ from transtar.simulate.instruments.observe import observe
 from transtar.simulate.mocks.mock_sets import training_stars, within
 from transtar.spectra import SpectrumBatch
 from transtar.surveys import Stated, get_survey, stream
+from transtar.trust import Witnesses, witnesses_for
 from transtar.trust.second_opinion import load_second_opinion
 
 PUBLIC = {
@@ -240,11 +243,29 @@ def told_of(name: str, batch: SpectrumBatch, models: list[str]) -> Kind:
     return Kind(name, catalog["flags"], catalog["feh"])
 
 
+def print_speed(models: list[str], n: int = 2048) -> None:
+    """How long predicting takes with the witnesses and without them, from prepared spectra."""
+    batch = lamost_spectra(n)
+    estimators = [load_estimator(model) for model in models]
+    spectra = preprocess(batch, estimators[0].preprocessing)
+
+    def run(witnesses: Witnesses) -> float:
+        return seconds(lambda: list(predict_batches(estimators, [(batch, spectra)], witnesses=witnesses)))
+
+    without, both = run(Witnesses(None, None)), run(witnesses_for(estimators[0].preprocessing))
+    print(
+        f"{n} prepared spectra, {len(models)} models: {n / without:,.0f} a second without witnesses, {n / both:,.0f} with them"
+    )
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=["mock-feh"])
+    parser.add_argument("--speed", action="store_true", help="only how long it takes")
     given = parser.parse_args()
+    if given.speed:
+        return print_speed(given.models)
     warnings.simplefilter("ignore", UserWarning)
     kinds = real_stars(given.models)
     public_files(given.models)
