@@ -12,7 +12,7 @@ from ..flags import Flag
 from ..models import Estimator
 from ..preprocess import GridSpectra
 from ..telling import tell
-from .photon_noise import flux_model, photon_noise, with_common_parts
+from .photon_noise import flux_model, hang_together, photon_noise, with_common_parts
 from .telling_labels import telling_labels
 
 SUFFIXES = ("_err", "_lo", "_hi", "_noise")
@@ -31,6 +31,7 @@ class StarErrors:
 
     models: Sequence[Any]
     _of_flux: list[Estimator] = field(init=False, repr=False)
+    _told_of_xp: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
         folded = [flux_model(model) for model in self.models]
@@ -87,6 +88,9 @@ class StarErrors:
             FEW_CALIBRATORS.
         """
         n = len(spectra)
+        if hang_together(spectra) and not self._told_of_xp:
+            tell("no photon noise of Gaia XP spectra: how the errors of their points hang together is not known")
+            self._told_of_xp = True
         noise = photon_noise(self._of_flux, spectra) if n else {}
         flags = np.zeros(n, np.int32)
         told: dict[str, dict[str, np.ndarray]] = {}
