@@ -100,9 +100,9 @@ def main() -> None:
                 assert isinstance(adapted, Estimator), adapted
                 predicted = adapted.predict(stars.inputs[judged])[:, 0]
                 for regime, which in (("poor", truth[judged] < POOR_BELOW), ("all", np.ones(len(judged), bool))):
-                    true, found = truth[judged][which], predicted[which]
+                    true, told = truth[judged][which], predicted[which]
                     scores.setdefault((*key, regime), []).append(
-                        (np.sqrt(np.mean((found - true) ** 2)), sigma(true, found))
+                        (np.sqrt(np.mean((told - true) ** 2)), sigma(true, told))
                     )
         poor = ", ".join(f"{way} {np.mean(counts):.0f}" for way, counts in n_poor.items())
         print(f"n = {n}, {given.seeds} seeds; metal-poor stars among them: {poor}")

@@ -63,7 +63,7 @@ def test_all_that_nothing_rules_out_can_be_chosen_once(data, predicted):
         "of stars that a model has learnt from": 1, "of stars that are known": 0, "second visits": 1,
     }  # fmt: skip
     with pytest.raises(
-        InputError, match="44 stars to choose from, and 45 are wanted .left out: 10 not in the pool, 2 flagged"
+        InputError, match=r"44 stars to choose from, and 45 are wanted \(left out: 10 not in the pool, 2 flagged"
     ):
         plan_stars(data, 45)
 
@@ -126,6 +126,4 @@ def test_a_label_without_a_unit_counts_by_its_scatter(data, predicted):
     predicted["mg_fe"] = np.random.default_rng(2).normal(0, 0.1, N).astype(np.float32)
     units = plan_stars(data, 5).metadata["plan"]["units"]
     assert 0.05 < units["mg_fe"] < 0.2
-    assert "left out: 10 not in the pool, 1 second visits" in repr(plan_stars(data, 5)).replace(
-        "left out  ", "left out:"
-    )
+    assert "10 not in the pool, 1 second visits" in repr(plan_stars(data, 5))

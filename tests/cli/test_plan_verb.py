@@ -1,6 +1,9 @@
+import pytest
+
 from transtar.catalog import read_columns
 
 
+@pytest.mark.usefixtures("unquestioned")
 def test_a_plan_for_a_set(world, transtar, fails, tmp_path):
     out = tmp_path / "plan.csv"
     command = ("plan", "--data", world.target, "--model", world.model, "--out", out)

@@ -47,7 +47,7 @@ def test_where_something_is_known_nothing_is_chosen():
     points, groups = blobs([300, 20])
     known = np.array([[0.0, 0.0]])
     for seed in range(5):
-        chosen, shares = representatives(points, 2, seed, known=np.repeat(known, 30, axis=0) + 0.01)
+        chosen, _ = representatives(points, 2, seed, known=np.repeat(known, 30, axis=0) + 0.01)
         assert (groups[chosen] == 1).any()
     assert not representatives(points, 1, 0)[1][0] < 1
 

@@ -159,8 +159,8 @@ def plan_stars(
         )
     units = np.array([UNITS.get(name, 0.0) for name in labels])
     units = np.where(units > 0, units, np.maximum(values[rows].std(axis=0), np.finfo(float).tiny))
-    there = labelled & np.isfinite(values).all(axis=1) & ~has(catalog["flags"], BAD)
-    chosen, shares = representatives(values[rows] / units, n, seed, known=values[there] / units)
+    fixed = labelled & np.isfinite(values).all(axis=1) & ~has(catalog["flags"], BAD)
+    chosen, shares = representatives(values[rows] / units, n, seed, known=values[fixed] / units)
     picked = rows[chosen]
     table = dict(zip(PLAN_COLUMNS, (np.arange(1, n + 1), shares, picked), strict=True))
     table |= {name: column[picked] for name, column in key_columns(stars, len(stars["id"])).items()}
@@ -207,15 +207,15 @@ def _rows_of(
         If there is none.
     """
     table = read_star_list(path, columns=columns)
-    found = np.zeros(len(stars["id"]), bool)
+    same = np.zeros(len(stars["id"]), bool)
     if "id" in table:
-        found = (stars["id"] != -1) & np.isin(stars["id"], table["id"])
+        same = (stars["id"] != -1) & np.isin(stars["id"], table["id"])
     for key in ("file", "star"):
-        if not found.any() and key in table and key in stars:
+        if not same.any() and key in table and key in stars:
             values = comparable(stars[key].astype(str), key)
-            found = (values != "") & np.isin(values, comparable(table[key].astype(str), key))
-    if not found.any():
+            same = (values != "") & np.isin(values, comparable(table[key].astype(str), key))
+    if not same.any():
         raise InputError(
             f"{path}: none of its {len(next(iter(table.values()))):,} stars is in {data}; are both the right ones?"
         )
-    return found
+    return same
