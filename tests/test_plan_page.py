@@ -5,7 +5,7 @@ import re
 import pytest
 
 from transtar.catalog import read_columns
-from transtar.catalog.plan import UNITS
+from transtar.catalog.next_stars import UNITS
 from transtar.cli import main
 from transtar.glossary import PLAN_COLUMNS, as_markdown
 

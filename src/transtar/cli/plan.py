@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..catalog import plan_stars
-    from ..catalog.plan import MODELS
+    from ..catalog.next_stars import MODELS
     from ..glossary import POOR_BELOW
     from ..tables import Choice
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from transtar.catalog import Prediction, read_columns
-from transtar.catalog import plan as module
-from transtar.catalog.plan import plan_stars
+from transtar.catalog import next_stars as module
+from transtar.catalog.next_stars import plan_stars
 from transtar.datasets import SetWriter
 from transtar.errors import InputError, SettingsError
 from transtar.flags import Flag
