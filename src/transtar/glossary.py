@@ -77,7 +77,12 @@ _SEARCH = (
     Column("query_star", "str", "", "name of the star searched by, empty if unknown"),
     Column("neighbour_rank", "int32", "", "place among the nearest of its query, the first is 1"),
     Column("cosine", "float32", "", "cosine of the embeddings of the spectrum and of that searched by, at most 1"),
-    Column("set_row", "int64", "", "row of the spectrum in the prepared set that was searched, the first is 0"),
+    Column("set_row", "int64", "", "row of the spectrum in the prepared set, the first is 0"),
+)
+
+_PLAN = (
+    Column("plan_rank", "int32", "", "place in the order in which stars are to be observed, the first is 1"),
+    Column("stands_for", "float32", "", "fraction of the stars to choose from that the star stands for"),
 )
 
 _LABELS = (
@@ -96,10 +101,13 @@ _LABELS = (
 SEARCH_COLUMNS = tuple(column.name for column in _SEARCH)
 """Columns of what a search gives; the others beside them are of the neighbour."""
 
+PLAN_COLUMNS = (*(column.name for column in _PLAN), "set_row")
+"""Columns of a plan of which stars to label; the others beside them are of the star."""
+
 LABELS = tuple(column.name for column in _LABELS)
 """Canonical names of the stellar labels."""
 
-COLUMNS = {column.name: column for column in (*_KEYS, *_SEARCH, *_LABELS)}
+COLUMNS = {column.name: column for column in (*_KEYS, *_SEARCH, *_PLAN, *_LABELS)}
 """Every column by name, but for the derived ones: see `describe`."""
 
 _DERIVED = {

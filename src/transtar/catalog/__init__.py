@@ -3,6 +3,7 @@
 from .astropy_table import plain_columns, read_catalog, to_table
 from .from_files import Prediction, predict_files, predict_set
 from .from_spectra import predict_spectra
+from .next_stars import Plan, plan_stars
 from .predict import GridSpectraLike, predict_batches
 from .readers import read_columns, read_metadata
 from .search import Neighbours, search_set
@@ -14,9 +15,11 @@ __all__ = [
     "CatalogWriter",
     "GridSpectraLike",
     "Neighbours",
+    "Plan",
     "Prediction",
     "check_suffix",
     "plain_columns",
+    "plan_stars",
     "predict_batches",
     "predict_files",
     "predict_set",
