@@ -114,6 +114,10 @@ def run(arguments: argparse.Namespace) -> int:
     require_same(model.preprocessing, str(arguments.model), prepared.preprocessing, str(arguments.data))
     labels = model.label_names if arguments.label is None else tuple(arguments.label)
     new_label = labels != model.label_names
+    # Before the training, which may take long.
+    for label in noise:
+        if label not in labels:
+            raise SettingsError(f"--label-noise: {label} is none of the labels learnt: {', '.join(labels)}")
     if not new_label and any(name not in prepared.labels for name in labels):
         raise InputError(
             f"{arguments.data}: has no label {' or '.join(labels)}; it has: {', '.join(prepared.labels) or 'none'}. To learn one "
