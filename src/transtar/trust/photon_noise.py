@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError, MismatchError
+from ..grids import XP
 from ..models import Estimator, folded
 from ..preprocess import GridSpectra
 from ..preprocess.correlation import MOST_LAG, USUAL, at_lag
@@ -176,10 +177,11 @@ def photon_noise(models: Sequence[Estimator], spectra: GridSpectra) -> dict[str,
     Returns
     -------
     dict of str to ndarray, shape (n_spectra,), float64
-        In the units of the labels; NaN for spectra without errors.
+        In the units of the labels; NaN for spectra without errors, and for those of Gaia XP, whose points come from a few
+        coefficients: their noise hangs together over the whole spectrum, in a way that the grid does not know.
     """
     noise = {label: np.full(len(spectra), np.nan) for model in models for label in model.label_names}
-    if spectra.ivar is None:
+    if spectra.ivar is None or hang_together(spectra):
         return noise
     # No gradient is taken of spectra that have no errors.
     rows = np.flatnonzero((spectra.ivar > 0).any(axis=1))
@@ -191,6 +193,11 @@ def photon_noise(models: Sequence[Estimator], spectra: GridSpectra) -> dict[str,
         for label, gradient in mean_gradients(models, spectra.flux[block]).items():
             noise[label][block] = np.sqrt(noise_variance(gradient[:, None], ivar, neighbours)[:, 0])
     return noise
+
+
+def hang_together(spectra: GridSpectra) -> bool:
+    """Whether the noise of spectra is correlated in a way that is not known."""
+    return spectra.grid is not None and spectra.grid.name == XP.name
 
 
 def block_size(models: Sequence[Estimator]) -> int:

@@ -13,7 +13,7 @@ from ..models import Estimator
 from ..preprocess import GridSpectra
 from ..telling import tell
 from .missing import missing_variance
-from .photon_noise import block_size, flux_model, mean_gradients, photon_noise, with_common_parts
+from .photon_noise import block_size, flux_model, hang_together, mean_gradients, photon_noise, with_common_parts
 from .telling_labels import telling_labels
 from .typical import typical_spectra
 
@@ -36,6 +36,7 @@ class StarErrors:
 
     models: Sequence[Any]
     _of_flux: list[Estimator] = field(init=False, repr=False)
+    _told_of_xp: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
         folded = [flux_model(model) for model in self.models]
@@ -90,6 +91,9 @@ class StarErrors:
             FEW_CALIBRATORS.
         """
         n = len(spectra)
+        if hang_together(spectra) and not self._told_of_xp:
+            tell("no photon noise of Gaia XP spectra: how the errors of their points hang together is not known")
+            self._told_of_xp = True
         noise = photon_noise(self._of_flux, spectra) if n else {}
         missing = self._from_missing_pixels(spectra)
         flags = np.zeros(n, np.int32)
