@@ -27,7 +27,7 @@ def test_a_model_in_a_few_lines():
     assert max(map(len, text.splitlines())) < 130
     assert text.startswith("Estimator of feh\n")
     for part in (
-        "errors star by star, calibrated on 895 stars",
+        "errors star by star, calibrated on 897 stars",
         "grid 'blue', 3999 to 5599 A (vacuum)",
         "rest frame",
         "297388 of mock (mlp)",
