@@ -14,15 +14,19 @@ import csv
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from astropy.table import Table
 
-from benchmarks.common import DATA
+from benchmarks.common import DATA, lamost_spectra, seconds
 from tools import strange_spectra as strange
-from transtar.catalog import predict_files, predict_spectra
+from transtar.catalog import predict_batches, predict_files, predict_spectra
+from transtar.datasets import prepare, read_set
 from transtar.errors import TranstarError
 from transtar.flags import BAD, Flag, flag_names, has
+from transtar.models import load_estimator
+from transtar.preprocess import preprocess
 from transtar.simulate import load_emulator
 from transtar.simulate.emulator.emulator import Emulator
 from transtar.simulate.emulator.model_spectra import ModelSpectra
@@ -32,6 +36,8 @@ from transtar.simulate.instruments.observe import observe
 from transtar.simulate.mocks.mock_sets import training_stars, within
 from transtar.spectra import SpectrumBatch
 from transtar.surveys import Stated, get_survey, stream
+from transtar.trust import Witnesses, witnesses_for
+from transtar.trust.second_opinion import load_second_opinion
 
 PUBLIC = {
     "galaxies of LAMOST": [("lamost", f"lamost_formats/{name}") for name in (
@@ -102,13 +108,44 @@ def real_stars(models: list[str]) -> list[Kind]:
             if chosen.any():
                 kinds.append(Kind(f"{survey}, {name}", catalog["flags"][chosen], catalog["feh"][chosen]))
         if survey == "lamost":
-            told = ordinary & (feh < -1) & (np.isnan(catalog["feh"]) | has(catalog["flags"], BAD))
+            poor = ordinary & (feh < -1)
+            told = poor & (np.isnan(catalog["feh"]) | has(catalog["flags"], BAD))
+            excess, misfit = balmer_excess(DATA / folder, catalog["file"], known, place)
             for row in np.flatnonzero(told):
                 print(
                     f"lamost, told: {catalog['file'][row]}, LASP {teff[row]:.0f} K, [Fe/H] {feh[row]:.2f}, S/N "
-                    f"{catalog['snr'][row]:.0f}; strange {catalog['strange'][row]:.3f}, misfit {catalog['misfit'][row]:.2f}"
+                    f"{catalog['snr'][row]:.0f}; strange {catalog['strange'][row]:.3f}; with these labels: misfit "
+                    f"{misfit[row]:.2f}, Balmer lines too strong by {', '.join(f'{one:.1f}' for one in excess[row])} A"
                 )
+            low, high = np.nanquantile(excess[poor & ~told], [0.05, 0.95], axis=0)
+            between = ", ".join(f"{a:+.1f} to {b:+.1f}" for a, b in zip(low, high, strict=True))
+            print(f"lamost, other metal-poor stars: Balmer lines off by {between} A (90 % of them)")
     return kinds
+
+
+BALMER = {"H-delta": (4102.9, 30.0), "H-gamma": (4341.7, 35.0), "H-beta": (4862.7, 35.0)}
+"""Vacuum Angstrom: centre, and half the width over which a line is summed up."""
+
+
+def balmer_excess(folder: Path, files: np.ndarray, known: dict[str, np.ndarray], place: np.ndarray):
+    """Equivalent widths of Balmer lines beyond those of twins of the catalog's labels (n, 3) in Angstrom, and the misfits (n,).
+
+    What is stronger by several Angstrom than in a star of these labels is a hotter star, whatever the catalog says.
+    """
+    second = load_second_opinion()
+    with TemporaryDirectory() as temporary:
+        prepare("lamost", folder / "spectra", Path(temporary) / "set")
+        prepared = read_set(Path(temporary) / "set")
+        flux, ivar = np.asarray(prepared.flux), np.asarray(prepared.ivar)
+    rows = {file: row for row, file in enumerate(prepared.columns["file"].tolist())}
+    order = np.array([rows[file] for file in files.tolist()])
+    labels = {name: known[name][place] for name in ("teff", "logg", "feh")}
+    opinion = second.look(flux[order], ivar[order], labels, want_twins=True)
+    assert opinion.twin is not None
+    step = np.gradient(prepared.wave)
+    missing = np.where(ivar[order] > 0, (opinion.twin - flux[order]) * step, 0)
+    sums = [missing[:, np.abs(prepared.wave - wave) < half].sum(axis=1) for wave, half in BALMER.values()]
+    return np.stack(sums, axis=1), opinion.misfit
 
 
 def public_files(models: list[str]) -> None:
@@ -206,11 +243,29 @@ def told_of(name: str, batch: SpectrumBatch, models: list[str]) -> Kind:
     return Kind(name, catalog["flags"], catalog["feh"])
 
 
+def print_speed(models: list[str], n: int = 2048) -> None:
+    """How long predicting takes with the witnesses and without them, from prepared spectra."""
+    batch = lamost_spectra(n)
+    estimators = [load_estimator(model) for model in models]
+    spectra = preprocess(batch, estimators[0].preprocessing)
+
+    def run(witnesses: Witnesses) -> float:
+        return seconds(lambda: list(predict_batches(estimators, [(batch, spectra)], witnesses=witnesses)))
+
+    without, both = run(Witnesses(None, None)), run(witnesses_for(estimators[0].preprocessing))
+    print(
+        f"{n} prepared spectra, {len(models)} models: {n / without:,.0f} a second without witnesses, {n / both:,.0f} with them"
+    )
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=["mock-feh"])
+    parser.add_argument("--speed", action="store_true", help="only how long it takes")
     given = parser.parse_args()
+    if given.speed:
+        return print_speed(given.models)
     warnings.simplefilter("ignore", UserWarning)
     kinds = real_stars(given.models)
     public_files(given.models)

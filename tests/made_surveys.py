@@ -5,8 +5,9 @@ import csv
 import numpy as np
 from astropy.io import fits
 
-from transtar.grids import SPEED_OF_LIGHT
+from transtar.grids import BLUE, SPEED_OF_LIGHT
 from transtar.surveys.air import air_to_vacuum
+from transtar.trust.second_opinion import load_second_opinion
 
 from .surveys.fits_files import GRID, lamost_header
 
@@ -18,6 +19,13 @@ def line_spectrum(rest_wave, feh, slope=0.0):
     depth = 0.1 + 0.5 * (feh + 2.5) / 3
     phase = (rest_wave - 4000) % 23 - 11.5
     return (1 + slope * (rest_wave - 4800) / 1000) * (1 - depth * np.exp(-0.5 * (phase / 2.0) ** 2))
+
+
+def star_spectrum(rest_wave, feh, slope=0.0):
+    """A dwarf as the emulator has it, which the gate takes for a star, on a sloping continuum."""
+    labels = np.array([[5600 + 900 * slope, 4.4, feh, 0.1, 1.0, 0.0]])
+    lines = np.interp(rest_wave, BLUE.wave, load_second_opinion().spectra(labels)[0], left=1.0, right=1.0)
+    return (1 + slope * (rest_wave - 4800) / 1000) * lines
 
 
 def made_lamost(folder, n=24, seed=0, ivar=1e3, **changes):
@@ -39,7 +47,7 @@ def made_lamost(folder, n=24, seed=0, ivar=1e3, **changes):
     return folder
 
 
-def made_miles(folder, n=24, seed=1):
+def made_miles(folder, n=24, seed=1, spectrum=line_spectrum):
     """Write `n` MILES spectra into folder/spectra, folder/labels.csv and folder/split.csv; returns the folder."""
     (folder / "spectra").mkdir(parents=True)
     rng = np.random.default_rng(seed)
@@ -47,7 +55,7 @@ def made_miles(folder, n=24, seed=1):
     rows, split = [], []
     for i in range(n):
         feh, slope = rng.uniform(-2, 0.4), rng.uniform(-0.3, 0.3)
-        flux = line_spectrum(wave, feh, slope) * (1 + 0.01 * rng.standard_normal(len(wave)))
+        flux = spectrum(wave, feh, slope) * (1 + 0.01 * rng.standard_normal(len(wave)))
         header = fits.Header([("TPLLIB", "MILES"), ("CRPIX1", 1), ("CRVAL1", 3540.5), ("CDELT1", 0.9)])
         file = f"MILES_res2.50_star_m{i + 1:04d}V.fits"
         fits.PrimaryHDU(flux.astype(np.float32), header).writeto(folder / "spectra" / file)

@@ -5,7 +5,7 @@ from transtar.flags import BAD, DESCRIPTIONS, NO_LABEL, Flag, count, has
 BITS = {
     0: "LOW_GOOD_FRACTION", 1: "LOW_SNR", 2: "NO_IVAR", 3: "NO_VELOCITY", 4: "NON_STELLAR", 5: "HOT_STAR",
     6: "OUT_OF_DOMAIN", 7: "LABEL_EXTRAPOLATED", 8: "TRAINED_ON", 9: "CONTINUUM_FAILED", 10: "BAD_FIBER",
-    12: "DUPLICATE", 15: "NO_INPUT",
+    11: "NO_GATE", 12: "DUPLICATE", 13: "MISFIT", 14: "FEW_CALIBRATORS", 15: "NO_INPUT", 16: "DOUBTFUL",
 }  # fmt: skip
 
 
@@ -15,7 +15,16 @@ def test_bits_are_never_renumbered():
 
 
 def test_weight():
-    warnings = {"LOW_SNR", "NO_IVAR", "LABEL_EXTRAPOLATED", "TRAINED_ON", "DUPLICATE"}
+    warnings = {
+        "LOW_SNR",
+        "NO_IVAR",
+        "LABEL_EXTRAPOLATED",
+        "TRAINED_ON",
+        "DUPLICATE",
+        "NO_GATE",
+        "FEW_CALIBRATORS",
+        "DOUBTFUL",
+    }
     assert {flag.name for flag in Flag if not flag & BAD} == warnings
     no_label = {"NO_VELOCITY", "LOW_GOOD_FRACTION", "CONTINUUM_FAILED", "NON_STELLAR"}
     assert {flag.name for flag in Flag if flag & NO_LABEL} == no_label

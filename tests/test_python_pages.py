@@ -9,13 +9,13 @@ from astropy.table import Table
 
 from transtar.models import load_estimator
 
-from .made_surveys import made_miles
+from .made_surveys import made_miles, star_spectrum
 from .test_readme import ROOT, blocks, run
 
 
 @pytest.fixture
 def folder(tmp_path):
-    made_miles(tmp_path / "miles", n=30)
+    made_miles(tmp_path / "miles", n=30, spectrum=star_spectrum)
     return tmp_path
 
 

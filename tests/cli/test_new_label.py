@@ -18,7 +18,7 @@ def test_a_new_label_is_learnt_from_an_old_one(world, transtar, tmp_path, strate
     few = () if strategy == "auto" else ("--epochs", 2)
     done = transtar(
         "finetune", "--model", world.model, "--data", world.target, "--strategy", strategy, *few, "--label", "teff",
-        "--out", tmp_path / "new",
+        "--out", tmp_path / "new", "--label-noise", "teff=50",
     )  # fmt: skip
     assert done.code == 0, done.err
     assert f"teff learnt from what {world.model} knows of feh" in done.err
@@ -30,7 +30,10 @@ def test_a_new_label_is_learnt_from_an_old_one(world, transtar, tmp_path, strate
     assert done.code == 0, done.err
     catalog = read_columns(tmp_path / "c.parquet")
     assert np.isfinite(catalog["teff"]).any()
-    assert "teff_err" not in catalog
+    # Its errors are its own, from folds of the stars it was learnt from.
+    assert list(model.error_tables) == ["teff"]
+    assert model.error_tables["teff"].label_noise == (50, 98)
+    np.testing.assert_array_equal(np.isfinite(catalog["teff_err"]), np.isfinite(catalog["teff"]))
     assert "feh" not in catalog
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from transtar.datasets import Stars
+from transtar.errors import InputError
 from transtar.networks import MLPSettings
 from transtar.preprocess import GridSpectra
 from transtar.train import Auto, TrainSettings, finetune, make_strategy, pretrain
@@ -35,7 +36,7 @@ def test_errors_of_a_fine_tuned_model(name, base):
     strategy = make_strategy(name, **({"epochs": 5, "augmentation": None} if name == "full" else {}))
     adapted = finetune(model, few, strategy=strategy)
     assert adapted.error_tables == {}
-    judged = with_errors(adapted, model, few, strategy)
+    judged = finetune(model, few, strategy=strategy, errors=with_errors)
     table = judged.error_tables["feh"]
     assert (table.n, table.told_by, [label for label, _ in table.axes]) == (120, "model", ["feh"])
     assert table.stars == f"miles, each judged by {name} without it"
@@ -110,6 +111,12 @@ def test_validation_stars_judge_a_pretrained_model(base, caplog):
     )
     assert with_validation_errors(few, made_stars(30)).error_tables == {}
     assert "no errors star by star: 3 stars were held out, 10 at least are needed" in caplog.text
+
+
+def test_noise_of_a_label_that_the_stars_do_not_have_is_refused(base):
+    model, _ = base
+    with pytest.raises(InputError, match="errors: noise is given of teff, the stars have feh"):
+        with_errors(model, model, made_stars(), make_strategy("recalibrate"), label_noise={"teff": (50, 98)})
 
 
 def test_too_few_stars_are_told(base, caplog):

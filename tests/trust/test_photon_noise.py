@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,15 @@ from transtar.datasets import preprocess_batch
 from transtar.models import folded, load_estimator
 from transtar.preprocess import GridSpectra
 from transtar.surveys import read
-from transtar.trust.photon_noise import flux_model, label_gradient, noise_variance, photon_noise
+from transtar.trust.photon_noise import (
+    BLOCK,
+    block_size,
+    flux_model,
+    label_gradient,
+    noise_variance,
+    photon_noise,
+    with_common_parts,
+)
 
 from ..models.encoded import embedding_model, grid_flux, small_encoder
 from ..models.examples import N_INPUTS, flux, small_estimator
@@ -93,6 +102,26 @@ def test_it_looks_through_an_encoder():
     assert (photon_noise([seen], some)["feh"] > 0).all()
     assert flux_model(small_estimator(input="somebody")) is None
     assert flux_model(object()) is None
+
+
+def test_outputs_of_one_network_are_differentiated_together():
+    """And give the same; not those of another network, nor two models of one label."""
+    model = small_estimator()
+    one, other, stranger = model.only("feh"), model.only("teff"), small_estimator(seed=1).only("teff")
+    (merged,) = with_common_parts([one, other])
+    some = spectra()
+    for label, noise in photon_noise([model], some).items():
+        np.testing.assert_allclose(photon_noise([merged], some)[label], noise, rtol=1e-5)
+    assert [each.label_names for each in with_common_parts([one, stranger, one])] == [("feh",), ("teff",), ("feh",)]
+    shipped = [load_estimator(f"mock-{label}") for label in ("feh", "logg", "teff")]
+    assert [each.label_names for each in with_common_parts(shipped)] == [("feh", "logg", "teff")]
+
+
+def test_large_networks_take_few_spectra_at_a_time():
+    assert block_size([small_estimator()]) == BLOCK
+    with torch.device("meta"):
+        large = nn.Linear(10_000, 10_000)
+    assert block_size([small_estimator(), SimpleNamespace(network=large)]) == 5
 
 
 @pytest.mark.parametrize("snr", [20.0, 60.0])

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from transtar.flags import Flag
+from transtar.grids import XP
 from transtar.models import load_estimator
 from transtar.preprocess import GridSpectra
 from transtar.trust.missing import missing_variance
@@ -101,6 +102,17 @@ def test_no_gradient_no_noise_and_that_is_told(caplog):
         "no photon noise in feh_noise: what makes the input of the model is not at hand, or no gradient goes through it"
         in caplog.text
     )
+
+
+def test_points_of_xp_spectra_hang_together_and_that_is_told(caplog):
+    some = replace(spectra(), grid=XP)
+    model = small_estimator(error_tables={"feh": made_table(1)}).only("feh")
+    errors = StarErrors([model])
+    for _ in range(2):
+        columns, _ = errors.columns(some, predicted(model, some))
+    assert np.isnan(columns["feh_noise"]).all()
+    assert np.isfinite(columns["feh_err"]).all()
+    assert caplog.text.count("no photon noise of Gaia XP spectra") == 1
 
 
 def test_coverage_for_the_metadata():

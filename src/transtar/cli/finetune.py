@@ -9,7 +9,16 @@ from typing import Any
 
 from ..glossary import COLUMNS, LABELS, decimals
 from . import arguments as values
-from .common import TRAINING_OPTIONS, add_encoders, add_training, describe_errors, epoch_bar, given_training, say
+from .common import (
+    TRAINING_OPTIONS,
+    add_encoders,
+    add_training,
+    describe_errors,
+    epoch_bar,
+    given_training,
+    parse_assignments,
+    say,
+)
 
 HELP = "adapt a model with a few hundred stars"
 
@@ -52,6 +61,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="do not calibrate errors star by star, which takes as long as training the model five times more",
     )
+    parser.add_argument(
+        "--label-noise", nargs="+", action="extend", default=[], metavar="LABEL=NUMBER",
+        help="1 sigma of the set's labels, such as feh=0.08: errors are those of the truth, so it is taken out; where it "
+        "is not given, it is in them",
+    )  # fmt: skip
     add_training(
         parser,
         "200 if not given, 40 from 500 stars on",
@@ -93,12 +107,17 @@ def run(arguments: argparse.Namespace) -> int:
         why = "uses each strategy's own settings" if is_auto else "has no such settings"
         options = ", ".join(option for setting, option in OPTIONS.items() if setting in useless)
         raise SettingsError(f"--strategy {arguments.strategy} {why}; leave out {options}")
+    noise = _label_noise(arguments)
     check_replaceable(arguments.out, [arguments.model, arguments.data, *(arguments.encoder or ())])
     (model,), _ = load_models(arguments.model, arguments.encoder or ())
     prepared = read_set(arguments.data)
     require_same(model.preprocessing, str(arguments.model), prepared.preprocessing, str(arguments.data))
     labels = model.label_names if arguments.label is None else tuple(arguments.label)
     new_label = labels != model.label_names
+    # Before the training, which may take long.
+    for label in noise:
+        if label not in labels:
+            raise SettingsError(f"--label-noise: {label} is none of the labels learnt: {', '.join(labels)}")
     if not new_label and any(name not in prepared.labels for name in labels):
         raise InputError(
             f"{arguments.data}: has no label {' or '.join(labels)}; it has: {', '.join(prepared.labels) or 'none'}. To learn one "
@@ -125,7 +144,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         judging = epoch_bar("errors", LINE_EVERY)
         adapted = with_errors(
-            adapted, model, stars, strategy, seed=arguments.seed, new_label=new_label,
+            adapted, model, stars, strategy, seed=arguments.seed, new_label=new_label, label_noise=noise,
             progress=lambda done, total: judging(done, total, math.nan, math.nan),
         )  # fmt: skip
         for line in describe_errors(adapted):
@@ -133,6 +152,18 @@ def run(arguments: argparse.Namespace) -> int:
     adapted.save(arguments.out)
     print(f"{arguments.out}: {describe_last_step(adapted)}")
     return 0
+
+
+def _label_noise(arguments: argparse.Namespace) -> dict[str, tuple[float, float]]:
+    """Noise of labels, that 68 and 95 % are within, of Gaussian ones; refused if no number, or if nothing is done with it."""
+    from ..checks import check_real
+    from ..errors import SettingsError
+
+    given = parse_assignments(arguments.label_noise, "--label-noise")
+    if given and arguments.no_errors:
+        raise SettingsError("--label-noise does nothing with --no-errors; leave one out")
+    sigma = {label: check_real(value, f"--label-noise {label}", 0.0) for label, value in given.items()}
+    return {label: (one, 1.96 * one) for label, one in sigma.items()}
 
 
 def describe_choice(choice: dict[str, Any]) -> list[str]:

@@ -105,9 +105,9 @@ def explain_misfits(models: Sequence[str | Path], data: str | Path, out: str | P
     columns |= {"strange": catalog["strange"][order], "misfit": opinion.misfit, "velocity_off": opinion.velocity}
     columns |= {name: catalog[name][order] for name in names}
     columns["flags"] = flag_names(judged["flags"][order])
-    found = Misfits(prepared.wave, columns, names, flux[:worst], opinion.twin[:worst])
-    write_text(Path(out) / TABLE, _table(found))
-    return found
+    misfits = Misfits(prepared.wave, columns, names, flux[:worst], opinion.twin[:worst])
+    write_text(Path(out) / TABLE, _table(misfits))
+    return misfits
 
 
 def second_wants() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..datasets.stars import Stars
@@ -73,6 +74,7 @@ def finetune(
     seed: int | None = None,
     progress: Progress | None = None,
     new_label: bool = False,
+    errors: Callable[..., Estimator] | None = None,
 ) -> Estimator:
     """Adapt a model to the stars of another survey, or to another label.
 
@@ -93,6 +95,10 @@ def finetune(
         True if labels of the stars are to take the places of others that the model predicts: what the network knows of
         [alpha/Fe], say, is the start from which it learns [Mg/Fe] (see `transtar.train.new_label.begin_new_label`).
 
+    errors : callable, optional
+        Gives the adapted model errors star by star, as `transtar.trust.with_errors` does, which trains on each of five folds'
+        others for that.
+
     Returns
     -------
     Estimator
@@ -111,7 +117,17 @@ def finetune(
         If the training diverges.
     """
     begun = begin_finetuning(model, stars, strategy, seed, progress, new_label=new_label)
-    return carry_out(begun) if isinstance(begun, Fit) else begun
+    adapted = carry_out(begun) if isinstance(begun, Fit) else begun
+    if errors is None:
+        return adapted
+    return errors(
+        adapted,
+        model,
+        stars,
+        strategy,
+        seed=getattr(strategy, "seed", 0) if seed is None else seed,
+        new_label=new_label,
+    )
 
 
 def begin_finetuning(

@@ -17,7 +17,7 @@ import numpy as np
 from ..checks import check_whole
 from ..datasets.split import folds
 from ..datasets.stars import Stars
-from ..errors import InputError, TranstarError
+from ..errors import InputError, TranstarError, shown
 from ..models import Estimator
 from ..models.error_table import ErrorTable
 from ..preprocess import GridSpectra
@@ -66,9 +66,12 @@ def with_errors(
     Raises
     ------
     InputError
-        If there are fewer stars than folds.
+        If noise is given of a label that the stars do not have.
     """
     check_whole(n_folds, "errors: n_folds", 2)
+    for label in label_noise or {}:
+        if label not in stars.label_names:
+            raise InputError(f"errors: noise is given of {shown(label)}, the stars have {', '.join(stars.label_names)}")
     if len(np.unique(stars.names)) < max(n_folds, LEAST):
         tell(f"no errors star by star: {len(stars)} stars are too few, {max(n_folds, LEAST)} at least are needed")
         return adapted

@@ -11,17 +11,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..errors import InputError, MismatchError
+from ..grids import XP
 from ..models import Estimator, folded
 from ..preprocess import GridSpectra
 from ..preprocess.correlation import MOST_LAG, USUAL, at_lag
 
 BLOCK = 256
-"""Spectra whose gradients are in memory at a time."""
+"""Spectra whose gradients are in memory at a time, at most."""
+
+MOST_WEIGHTS = 2**29
+"""Spectra at a time, times weights of the network: what a transformer remembers of each spectrum for its gradient takes a
+thousand times more memory than the spectrum."""
 
 
 def flux_model(estimator: Estimator) -> Estimator | None:
@@ -42,6 +50,62 @@ def flux_model(estimator: Estimator) -> Estimator | None:
         return folded(estimator)
     except (InputError, MismatchError):
         return None
+
+
+def with_common_parts(models: Sequence[Estimator]) -> list[Estimator]:
+    """Models that differ in their last layer alone as one of all their labels, whose gradients have most in common.
+
+    The shipped models are such: outputs of one network.
+
+    Parameters
+    ----------
+    models : sequence of Estimator
+        Of the flux.
+
+    Returns
+    -------
+    list of Estimator
+    """
+    merged: list[Estimator] = []
+    for model in models:
+        for place, other in enumerate(merged):
+            if not set(model.label_names) & set(other.label_names) and _differ_in_the_end(model, other):
+                merged[place] = _joined(other, model)
+                break
+        else:
+            merged.append(model)
+    return merged
+
+
+def _differ_in_the_end(one: Estimator, other: Estimator) -> bool:
+    networks = one.network, other.network
+    if not all(isinstance(network, nn.Sequential) and isinstance(network[-1], nn.Linear) for network in networks):
+        return False
+    bodies = [network[:-1] for network in networks]  # type: ignore[index]
+    weights = [body.state_dict() for body in bodies]
+    return (
+        str(bodies[0]) == str(bodies[1])
+        and weights[0].keys() == weights[1].keys()
+        and all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+        and np.array_equal(one.input_mean, other.input_mean)
+        and np.array_equal(one.input_std, other.input_std)
+    )
+
+
+def _joined(one: Estimator, other: Estimator) -> Estimator:
+    """A model of the labels of two that differ in the last layer alone; its gradients are theirs."""
+    ends = [model.network[-1] for model in (one, other)]  # type: ignore[index]
+    end = nn.Linear(ends[0].in_features, ends[0].out_features + ends[1].out_features)
+    end.weight = nn.Parameter(torch.cat([each.weight.detach() for each in ends]))
+    end.bias = nn.Parameter(torch.cat([each.bias.detach() for each in ends]))
+    parts: dict[str, Any] = {
+        name: np.concatenate([getattr(model, name) for model in (one, other)])
+        for name in ("label_mean", "label_std", "label_min", "label_max")
+    }
+    names = one.label_names + other.label_names
+    body = one.network[:-1]  # type: ignore[index]
+    network = nn.Sequential(*body, end)
+    return replace(one, network=network, label_names=names, label_error=None, error_tables={}, adapter=None, **parts)
 
 
 def label_gradient(estimator: Estimator, flux: np.ndarray) -> np.ndarray:
@@ -113,20 +177,33 @@ def photon_noise(models: Sequence[Estimator], spectra: GridSpectra) -> dict[str,
     Returns
     -------
     dict of str to ndarray, shape (n_spectra,), float64
-        In the units of the labels; NaN for spectra without errors.
+        In the units of the labels; NaN for spectra without errors, and for those of Gaia XP, whose points come from a few
+        coefficients: their noise hangs together over the whole spectrum, in a way that the grid does not know.
     """
     noise = {label: np.full(len(spectra), np.nan) for model in models for label in model.label_names}
-    if spectra.ivar is None:
+    if spectra.ivar is None or hang_together(spectra):
         return noise
     # No gradient is taken of spectra that have no errors.
     rows = np.flatnonzero((spectra.ivar > 0).any(axis=1))
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK]
+    size = block_size(models)
+    for start in range(0, len(rows), size):
+        block = rows[start : start + size]
         ivar = spectra.ivar[block]
         neighbours = None if spectra.correlation is None else spectra.correlation[block]
         for label, gradient in mean_gradients(models, spectra.flux[block]).items():
             noise[label][block] = np.sqrt(noise_variance(gradient[:, None], ivar, neighbours)[:, 0])
     return noise
+
+
+def hang_together(spectra: GridSpectra) -> bool:
+    """Whether the noise of spectra is correlated in a way that is not known."""
+    return spectra.grid is not None and spectra.grid.name == XP.name
+
+
+def block_size(models: Sequence[Estimator]) -> int:
+    """Spectra whose gradients by any of some models fit into memory together."""
+    weights = max((sum(one.numel() for one in model.network.parameters()) for model in models), default=1)
+    return max(1, min(BLOCK, MOST_WEIGHTS // max(weights, 1)))
 
 
 def mean_gradients(models: Sequence[Estimator], flux: np.ndarray) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from ..models import Estimator
 from ..preprocess import GridSpectra
 from ..telling import tell
 from .missing import missing_variance
-from .photon_noise import BLOCK, flux_model, mean_gradients, photon_noise
+from .photon_noise import block_size, flux_model, hang_together, mean_gradients, photon_noise, with_common_parts
 from .telling_labels import telling_labels
 from .typical import typical_spectra
 
@@ -36,13 +36,15 @@ class StarErrors:
 
     models: Sequence[Any]
     _of_flux: list[Estimator] = field(init=False, repr=False)
+    _told_of_xp: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
         folded = [flux_model(model) for model in self.models]
         outside = {
             label for model, one in zip(self.models, folded, strict=True) if one is None for label in model.label_names
         }
-        self._of_flux = [_without(one, outside) for one in folded if one is not None and set(one.label_names) - outside]
+        of_flux = [_without(one, outside) for one in folded if one is not None and set(one.label_names) - outside]
+        self._of_flux = with_common_parts(of_flux)
         for line in self._missing(outside):
             tell(line)
 
@@ -89,6 +91,9 @@ class StarErrors:
             FEW_CALIBRATORS.
         """
         n = len(spectra)
+        if hang_together(spectra) and not self._told_of_xp:
+            tell("no photon noise of Gaia XP spectra: how the errors of their points hang together is not known")
+            self._told_of_xp = True
         noise = photon_noise(self._of_flux, spectra) if n else {}
         missing = self._from_missing_pixels(spectra)
         flags = np.zeros(n, np.int32)
@@ -126,8 +131,9 @@ class StarErrors:
             return {}
         variances = {label: np.zeros(len(spectra)) for model in self._of_flux for label in model.label_names}
         rows = np.flatnonzero(lacking)
-        for start in range(0, len(rows), BLOCK):
-            block = rows[start : start + BLOCK]
+        size = block_size(self._of_flux)
+        for start in range(0, len(rows), size):
+            block = rows[start : start + size]
             flux, ivar = spectra.flux[block], spectra.ivar[block]
             gradients = mean_gradients(self._of_flux, flux)
             made = missing_variance(np.stack(list(gradients.values()), axis=1), flux, ivar, typical)
