@@ -65,8 +65,9 @@ def test_errors_of_stars():
     model = small_estimator(error_tables={"feh": made_table(1)}, label_error=np.array([0.1, 90.0]))
     spectra = prepared([-1.0, np.nan], flags=[0, int(Flag.NO_VELOCITY)])
     columns = one([model], spectra)
-    assert list(columns)[9:20] == [
-        "feh", "feh_err", "feh_lo", "feh_hi", "feh_noise", "teff", "teff_err", "teff_lo", "teff_hi", "teff_noise", "flags",
+    assert list(columns)[9:] == [
+        "feh", "feh_err", "feh_lo", "feh_hi", "feh_noise", "teff", "teff_err", "teff_lo", "teff_hi", "teff_noise",
+        "strange", "misfit", "flags",
     ]  # fmt: skip
     assert columns["feh_lo"][0] < columns["feh"][0] - columns["feh_err"][0] < columns["feh"][0] < columns["feh_hi"][0]
     assert np.isnan([columns[name] for name in ("teff_err", "teff_lo", "teff_hi", "feh_noise")]).all()

@@ -6,6 +6,9 @@ import pytest
 from transtar.catalog import read_columns
 from transtar.flags import Flag, has
 
+WITNESSES = {"gate": 0.8, "doubt": 0.2, "misfit": 5.5}
+"""Thresholds that were not given."""
+
 pytestmark = pytest.mark.usefixtures("unquestioned")
 
 
@@ -15,7 +18,7 @@ def test_thresholds_of_a_run(world, transtar, tmp_path):
     assert done.code == 0, done.err
     assert "40 LOW_SNR" in done.out
     description = json.loads((tmp_path / "set" / "set.json").read_text())
-    assert description["provenance"]["quality"] == {"snr": 1e5, "good_fraction": 0.99, "hot": 7500}
+    assert description["provenance"]["quality"] == {"snr": 1e5, "good_fraction": 0.99, "hot": 7500, **WITNESSES}
     # The flags of the set, those of a run of its own, and those of its files.
     runs = {
         "own": (("--data", tmp_path / "set"), True),

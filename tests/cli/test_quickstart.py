@@ -110,6 +110,9 @@ def test_shipped_models_say_what_predict_says(said, out, tmp_path):
                 "mock-alphafe",
                 "--data",
                 str(prepared),
+                # A study judges all stars, whatever the gate says.
+                "--quality",
+                "gate=1",
                 "--out",
                 str(tmp_path / "c.parquet"),
             ]
