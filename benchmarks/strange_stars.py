@@ -156,20 +156,23 @@ def public_files(models: list[str]) -> None:
                 continue
             try:
                 stated = Stated(medium="vacuum") if title == "text" else None
-                # What the header says of the class is hidden, and the velocity is measured.
+                # What the header says of the class is hidden, and the velocity is measured; then taken for 0.
                 batches = [hidden(batch) for batch in stream(get_survey(survey).stating(stated), DATA / name)]
                 catalog = predict_spectra(models, batches, velocities="measure").columns
+                resting = predict_spectra(models, [at_rest(batch) for batch in batches]).columns
             except TranstarError as error:
                 print(f"{title}: {Path(name).name}: refused: {error}")
                 continue
             assert catalog is not None
+            assert resting is not None
             n = len(catalog["feh"])
+            also = int((np.isnan(resting["feh"]) | has(resting["flags"], BAD)).sum())
             told = np.isnan(catalog["feh"]) | has(catalog["flags"], BAD)
             words = flag_names(catalog["flags"])
             shown = (
                 f"{words[0]}; strange {catalog['strange'][0]:.3f}, misfit {catalog['misfit'][0]:.2f}" if n == 1 else ""
             )
-            print(f"{title}: {Path(name).name}: told {int(told.sum())} of {n} {shown}")
+            print(f"{title}: {Path(name).name}: told {int(told.sum())} of {n} {shown}; at velocity 0: {also} of {n}")
 
 
 def hidden(batch: SpectrumBatch) -> SpectrumBatch:
@@ -177,6 +180,11 @@ def hidden(batch: SpectrumBatch) -> SpectrumBatch:
     return replace(
         batch, meta={name: values for name, values in batch.meta.items() if name not in ("class", "subclass")}
     )
+
+
+def at_rest(batch: SpectrumBatch) -> SpectrumBatch:
+    """The same with a velocity of 0."""
+    return replace(batch, meta=batch.meta | {"velocity": np.zeros(len(batch))})
 
 
 def seen_by(

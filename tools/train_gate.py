@@ -117,7 +117,8 @@ def teach(folder: Path, emulator: Emulator, views: Views, seed: int) -> Taught:
     flux, _ = strange.mock_stars(emulator, 3000, 301 + seed)
     off = np.where(uniform(size=len(flux)) < 0.5, -1, 1) * np.exp(uniform(np.log(FAR), np.log(1500), len(flux)))
     made, places = strange.seen(flux, generator, 301 + 1000 * seed, None, off)
-    parts.append((made[np.isfinite(made).all(axis=1)], SHIFTED, places))
+    usable = np.isfinite(made).all(axis=1)
+    parts.append((made[usable], SHIFTED, places[usable]))
     rows = strange.coolest_a_stars(folder)
     cool_a, places_a = strange.seen(
         strange.stars(folder, "A", 1500, generator, rows),
@@ -127,13 +128,14 @@ def teach(folder: Path, emulator: Emulator, views: Views, seed: int) -> Taught:
         normal(0, 8, 1500),
         (20, 300),
     )
+    usable = np.isfinite(cool_a).all(axis=1)
     flux = np.concatenate([made for made, _, _ in parts])
     return Taught(
         torch.from_numpy(views.views),
         views.labels[:, views.names.index("teff")],
         torch.from_numpy(flux),
         torch.from_numpy(np.concatenate([np.full(len(made), kind) for made, kind, _ in parts])),
-        {"A": (torch.from_numpy(cool_a), places_a), "M": (torch.from_numpy(parts[2][0]), parts[2][2])},
+        {"A": (torch.from_numpy(cool_a[usable]), places_a[usable]), "M": (torch.from_numpy(parts[2][0]), parts[2][2])},
         torch.from_numpy(parts[0][0]),
     )
 
