@@ -196,7 +196,8 @@ def predict_batches(
         means = {name: values for name, values in labels.items() if not name.endswith("_ens_std")}
         known, few = errors.columns(chosen, means)
         verdict = witnesses.judge(chosen.flux, chosen.ivar, means, quality)
-        flags[usable] |= new_flags | few | verdict.flags
+        # Where no label is left, there is no error of it either.
+        flags[usable] |= new_flags | np.where(verdict.no_label, 0, few) | verdict.flags
         flags[trained_on(columns, tables)] |= Flag.TRAINED_ON
         columns |= {"snr": spectra.snr, "good_fraction": spectra.good_fraction}
         for name in _in_order(means, labels | known):
