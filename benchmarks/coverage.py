@@ -187,7 +187,7 @@ def bench_miles() -> Iterator[str]:
 
 
 def _halves(table: ErrorTable, catalog: Columns, label: str) -> np.ndarray:
-    return table.intervals(catalog[f"{label}_noise"], told(catalog), catalog["snr"])[0]
+    return table.intervals(catalog[f"{label}_noise"], told(catalog), catalog["snr"], "miles")[0]
 
 
 def _few_shot(catalog: Columns, residual: Columns, pool: np.ndarray) -> Iterator[str]:
@@ -247,7 +247,7 @@ def bench_desi() -> Iterator[str]:
     pool = np.arange(len(spectra)) < 600
     for label in ("feh", "teff", "logg"):
         noise = photon_noise([models[label]], spectra)[label]
-        halves, _ = models[label].error_tables[label].intervals(noise, kinds, spectra.snr)
+        halves, _ = models[label].error_tables[label].intervals(noise, kinds, spectra.snr, "desi")
         yield from head(f"{label}, mock DESI, zero-shot, shipped (real LAMOST)")
         yield from share_rows(
             truth[label] - kinds[label], halves, EXACT, bins_of(kinds, len(spectra)) | snr_masks(spectra.snr)

@@ -4,7 +4,9 @@
 
 needs `TRANSTAR_DATA`, with `lamost_dr10/` and `miles/`. To be run after `tools.train_models`. LAMOST labels are LASP's, whose
 noise nobody has measured here: it stays in the intervals. Stars that taught the line correction are among the calibration stars
-(docs/errors.md says why that is right). [alpha/Fe] has no LAMOST labels, so that its errors are not calibrated.
+(docs/errors.md says why that is right). What other surveys add is how far the line correction moves the labels of these stars:
+another survey may be as far from LAMOST as LAMOST is from synthetic spectra. [alpha/Fe] has no LAMOST labels, so that its
+errors are not calibrated.
 
 A second table, calibrated on the half of the MILES pool that tools/miles-half.csv names and judged on the rest, is printed and
 not shipped: MILES stars take no part in what ships.
@@ -23,11 +25,14 @@ import numpy as np
 from tools.model_scores import put
 from tools.train_models import CONSTANT, write_configs
 from transtar import predict_files
+from transtar.datasets import preprocess_batch
 from transtar.flags import BAD, has
 from transtar.labels import read_labels, read_split
 from transtar.models import load_estimator
 from transtar.models.card import errors_in_lines
 from transtar.models.error_table import ErrorTable
+from transtar.simulate.mocks.line_correction import load_lines
+from transtar.surveys import read
 from transtar.tables import read_table
 from transtar.trust.conformal import coverage_rows, fit_error_table
 
@@ -44,6 +49,9 @@ Gaussian."""
 
 RANGE = (4000.0, 7000.0)
 """Teff in K, by the labels, of the stars that are taken: the models' own range."""
+
+HOME = "lamost"
+"""The survey of the calibration stars."""
 
 LAMOST = "LAMOST DR10, labels of LASP"
 MILES = "MILES, labels of Cenarro et al. (2007)"
@@ -90,14 +98,34 @@ def told(catalog: Columns) -> Columns:
     return {label: catalog[label] for label in LABELS}
 
 
+def moved_by_lines(catalog: Columns, residual: Columns, spectra: Path) -> Columns:
+    """How far labels move when the line correction is put into spectra once more, or taken out: root mean square of the two."""
+    lines = load_lines("lamost-dr10")
+    paths = [spectra / base_name(file) for file in catalog["file"]]
+    batches = (read(HOME, path if path.exists() else path.with_name(f"{path.name}.gz")) for path in paths)
+    flux = np.concatenate([preprocess_batch(batch, HOME, lines.preprocessing).flux for batch in batches])
+    change = lines.apply(flux, {label: residual[label] + catalog[label] for label in LABELS}) - flux
+    moved = {}
+    for label in LABELS:
+        model = load_estimator(f"mock-{label}")
+        before, more, less = (model.predict(flux + sign * change)[:, 0].astype(float) for sign in (0, 1, -1))
+        moved[label] = np.sqrt(((more - before) ** 2 + (less - before) ** 2) / 2)
+    return moved
+
+
 def calibrate(
-    catalog: Columns, residual: Columns, stars: str, noise: Mapping[str, tuple[float, float]]
+    catalog: Columns,
+    residual: Columns,
+    stars: str,
+    noise: Mapping[str, tuple[float, float]],
+    moved: Columns | None = None,
 ) -> dict[str, ErrorTable]:
     """Tables of the errors of each label."""
     return {
         label: fit_error_table(
             residual[label], catalog[f"{label}_noise"], told(catalog), catalog["snr"],
             told_by="mock", stars=stars, label_noise=noise.get(label, (0.0, 0.0)),
+            survey="" if moved is None else HOME, moved=None if moved is None else moved[label],
         )
         for label in LABELS
     }  # fmt: skip
@@ -106,7 +134,7 @@ def calibrate(
 def judged(table: ErrorTable, label: str, catalog: Columns, residual: Columns, stars: str) -> ErrorTable:
     """A table with its coverage of MILES stars beside its own."""
     noise = CENARRO[label]
-    halves, _ = table.intervals(catalog[f"{label}_noise"], told(catalog), catalog["snr"])
+    halves, _ = table.intervals(catalog[f"{label}_noise"], told(catalog), catalog["snr"], "miles")
     rows = coverage_rows(residual[label], halves, noise, told(catalog))
     return replace(table, coverage=table.coverage | {f"{stars} with a noise of {noise[0]:g} and {noise[1]:g}": rows})
 
@@ -117,12 +145,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="put the tables into the shipped models and their cards")
     given = parser.parse_args(arguments)
     data = Path(os.environ["TRANSTAR_DATA"])
-    lamost, of_lamost = labelled("lamost", data / "lamost_dr10")
+    lamost, of_lamost = labelled(HOME, data / "lamost_dr10")
+    moved = moved_by_lines(lamost, of_lamost, data / "lamost_dr10" / "spectra")
     split = read_split(data / "miles" / "split.csv")
     miles, of_miles = labelled("miles", data / "miles", np.array([base_name(file) for file in split["file"]]))
     tables = {
         label: judged(table, label, miles, of_miles, MILES)
-        for label, table in calibrate(lamost, of_lamost, LAMOST, {}).items()
+        for label, table in calibrate(lamost, of_lamost, LAMOST, {}, moved).items()
     }
     half = np.isin([base_name(file) for file in miles["file"]], read_table(HALF)[1]["file"].text())
     others = {

@@ -1,4 +1,4 @@
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -73,6 +73,17 @@ def test_errors_of_stars():
     assert np.isnan([columns[name] for name in ("teff_err", "teff_lo", "teff_hi", "feh_noise")]).all()
     assert np.isnan(columns["feh_err"][1])
     assert np.isnan(one([model, Fake()], spectra)["feh_err"]).all()
+
+
+def test_errors_are_those_of_the_survey_of_each_row():
+    """Also behind a row without a label."""
+    cells = tuple(replace(cell, elsewhere=5.0) for cell in made_table(1).cells)
+    model = small_estimator(error_tables={"feh": made_table(1, cells=cells, survey="lamost")})
+    spectra = prepared([-1.0, np.nan, -1.0], flags=[0, int(Flag.NO_VELOCITY), 0])
+    keys = {"survey": np.array(["desi", "lamost", "lamost"]), "id": np.arange(3), "velocity": np.zeros(3)}
+    errors = one([model], spectra, keys)["feh_err"]
+    assert errors[0] > 4
+    assert errors[2] < 1
 
 
 @pytest.mark.parametrize("flag", [Flag.LOW_GOOD_FRACTION, Flag.NO_VELOCITY, Flag.CONTINUUM_FAILED, Flag.NON_STELLAR])

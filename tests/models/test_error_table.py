@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,21 @@ def test_intervals_add_the_noise_of_the_star_to_what_its_kind_has():
     assert pooled.tolist() == [False, True, False]
 
 
+def test_spectra_of_another_survey_have_more():
+    cells = tuple(replace(cell, elsewhere=0.4) for cell in made_table(0).cells)
+    table = made_table(0, cells=cells, survey="lamost")
+    noise, snr = np.zeros(3), np.full(3, np.nan)
+    halves, _ = table.intervals(noise, {}, snr, np.array(["lamost", "desi", ""]))
+    np.testing.assert_allclose(halves[:, 0], 0.9 * np.array([0.1, np.hypot(0.1, 0.4), 0.1]))
+    np.testing.assert_allclose(table.intervals(noise, {}, snr, "miles")[0][:, 0], 0.9 * np.hypot(0.1, 0.4))
+    nowhere = replace(table, survey="")
+    np.testing.assert_allclose(nowhere.intervals(noise, {}, snr, "miles")[0][:, 0], 0.9 * 0.1)
+    assert ErrorTable.from_dict(table.to_dict()) == table
+    older = table.to_dict() | {"cells": [cell[:-1] for cell in table.to_dict()["cells"]]}
+    del older["survey"]
+    assert ErrorTable.from_dict(older) == made_table(0)
+
+
 def test_kinds_and_bins():
     told = {"feh": np.array([-1.0, -1.01, np.nan]), "logg": np.array([3.4, 3.5, 3.6])}
     assert kinds_of(told, AXES[:2], 3).tolist() == [2, 1, 0]
@@ -81,6 +98,7 @@ def test_errors_of_a_label_that_is_not_predicted_are_refused():
         ({"label_noise": [0.1]}, "label_noise needs two numbers"),
         ({"coverage": {"x": [{"bin": "all"}]}}, "'n'"),
         ({"stars": 3}, "errors: stars must be text"),
+        ({"survey": 3}, "errors: survey must be text"),
         ({"more": 3}, "errors: unknown key"),
     ],
 )

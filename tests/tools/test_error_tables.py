@@ -17,6 +17,8 @@ def test_cards_have_the_tables_of_their_models(label):
     assert "\n".join(errors_in_lines(label, table)) in (folder / "README.md").read_text(encoding="utf-8")
     assert [name.split(",")[0] for name in table["coverage"]] == ["LAMOST DR10", "MILES"]
     assert table["label_noise"] == [0, 0]
+    assert table["survey"] == "lamost"
+    assert all(0.3 < cell[-1] / {"feh": 0.13, "teff": 90, "logg": 0.25}[label] < 2 for cell in table["cells"])
 
 
 def test_the_half_is_of_the_pool(data):

@@ -102,6 +102,26 @@ def test_a_bin_of_signal_to_noise_with_enough_stars_stands_by_itself():
     assert q[0, 1] == q[0, -1]
 
 
+def test_what_other_surveys_add_is_the_mean_square_of_each_kind():
+    """Shrunk towards all stars, and no part of the intervals at home."""
+    n = 400
+    residual, noise, told = made_stars(n, 8)
+    giants = told["logg"] < 3.5
+    moved = np.where(giants, -0.6, 0.2)
+    told = {"logg": told["logg"]}
+    how = {"told_by": "model", "stars": "x"}
+    plain = fit_error_table(residual, noise, told, np.full(n, np.nan), **how)
+    table = fit_error_table(residual, noise, told, np.full(n, np.nan), **how, survey="lamost", moved=moved)
+    added = {cell.kind: cell.elsewhere for cell in table.cells}
+    overall = np.mean(moved**2)
+    for kind, square in ((0, 0.04), (1, 0.36)):
+        count = np.count_nonzero(giants == bool(kind))
+        assert added[kind] == pytest.approx(np.sqrt((count * square + 10 * overall) / (count + 10)))
+    here = np.full(n, np.nan), "lamost"
+    np.testing.assert_allclose(table.intervals(noise, told, *here)[0], plain.intervals(noise, told, *here)[0])
+    assert table.coverage == plain.coverage
+
+
 def test_too_few_stars_make_no_table():
     with pytest.raises(InputError, match="errors need 10 stars at least that the model has not seen, and there are 9"):
         fit_error_table(np.r_[np.ones(9), np.nan], np.zeros(10), {}, np.full(10, np.nan), told_by="model", stars="x")

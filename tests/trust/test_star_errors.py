@@ -44,6 +44,19 @@ def test_columns_of_a_model_with_errors_of_one_label(caplog):
     assert not flags.any()
 
 
+def test_each_row_has_what_its_survey_adds():
+    cells = tuple(replace(cell, elsewhere=0.5) for cell in made_table(1).cells)
+    model = small_estimator(error_tables={"feh": made_table(1, cells=cells, survey="lamost")}).only("feh")
+    some = spectra()
+    labels = predicted(model, some)
+    home, _ = StarErrors([model]).columns(some, labels, "lamost")
+    survey = np.array(["lamost", "desi", "lamost", "lamost", "miles", "generic"])
+    mixed, _ = StarErrors([model]).columns(some, labels, survey)
+    assert ((mixed["feh_err"] > home["feh_err"] + 0.1) == (survey != "lamost")).all()
+    assert (mixed["feh_noise"] == home["feh_noise"]).all()
+    assert coverage_of([model])["feh"][0]["survey"] == "lamost"
+
+
 def test_few_calibrators_are_flagged():
     cells = tuple(replace(cell, pooled=True) for cell in made_table(1).cells)
     model = small_estimator(error_tables={"feh": made_table(1, cells=cells)}).only("feh")
@@ -119,6 +132,6 @@ def test_coverage_for_the_metadata():
     table = made_table()
     model = small_estimator(error_tables={"feh": table})
     assert coverage_of([model, small_estimator()]) == {
-        "feh": [{"stars": "some stars", "n": 40, "label_noise": [0.05, 0.1], "coverage": table.coverage}]
+        "feh": [{"stars": "some stars", "survey": "", "n": 40, "label_noise": [0.05, 0.1], "coverage": table.coverage}]
     }
     assert coverage_of([object()]) == {}

@@ -194,7 +194,7 @@ def predict_batches(
         native = (lambda rows=rows, keys=keys: keys.select(rows)) if isinstance(keys, SpectrumBatch) else None
         labels, new_flags = _predict(estimators, _inputs(estimators, chosen, native), quality)
         means = {name: values for name, values in labels.items() if not name.endswith("_ens_std")}
-        known, few = errors.columns(chosen, means)
+        known, few = errors.columns(chosen, means, columns["survey"][rows])
         verdict = witnesses.judge(chosen.flux, chosen.ivar, means, quality)
         # Where no label is left, there is no error of it either.
         flags[usable] |= new_flags | np.where(verdict.no_label, 0, few) | verdict.flags

@@ -85,6 +85,12 @@ def errors_in_lines(label: str, table: dict) -> list[str]:
         "noise of these labels not known, and in the intervals"
     )  # fmt: skip
     lines = [f"Errors of {label}, star by star: calibrated on {table['n']} stars, {table['stars']}; {known}."]
+    if table.get("survey"):
+        added = [cell[-1] for cell in table["cells"]]
+        lines[0] += (
+            f" Spectra of other surveys than {table['survey']} have {min(added):.2g} to {max(added):.2g} added in quadrature, "
+            "by kind of star."
+        )
     for judged, rows in table["coverage"].items():
         lines += [
             "",

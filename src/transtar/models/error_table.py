@@ -1,8 +1,9 @@
 """What is known of the errors of one label: a table by kinds of stars that travels with the model.
 
 The interval of a star is ``label +- q sigma`` with ``sigma^2 = noise^2 + systematic^2``: the noise is the star's own (see
-`transtar.trust.photon_noise`), the systematic part and the two quantiles q, for 68 and 95 %, are those of its cell. Cells are
-told by *predicted* quantities, as nothing else is known of a star; `transtar.trust.conformal` fills the table.
+`transtar.trust.photon_noise`), the systematic part and the two quantiles q, for 68 and 95 %, are those of its cell. Spectra of
+another survey than that of the calibration stars have ``elsewhere^2`` added. Cells are told by *predicted* quantities, as
+nothing else is known of a star; `transtar.trust.conformal` fills the table.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ SNR_EDGES = (20.0, 50.0)
 TOLD_BY = ("mock", "model")
 """Whose predictions tell the kind: those of the shipped network 'mock', or the model's own."""
 
-_CELL = ("kind", "snr", "systematic", "q68", "q95", "n", "pooled")
+_CELL = ("kind", "snr", "systematic", "q68", "q95", "n", "pooled", "elsewhere")
 _ROW = ("bin", "n", "within_68", "within_95", "width")
 
 
@@ -51,6 +52,8 @@ class Cell:
         Calibration stars that q68 and q95 come from.
     pooled : bool
         Whether some of these are of another kind, because this one has too few.
+    elsewhere : float
+        What is added in quadrature for spectra of other surveys than that of the calibration stars, in the unit of the label.
     """
 
     kind: int
@@ -60,6 +63,7 @@ class Cell:
     q95: float
     n: int
     pooled: bool
+    elsewhere: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,8 @@ class ErrorTable:
     coverage : dict of str to list of dict
         By what was judged, in words, rows with ``bin``, ``n``, ``within_68``, ``within_95`` and ``width``, the mean half width of
         the 68 % interval: shares of stars whose label lies within the interval with the noise of labels added in quadrature.
+    survey : str
+        Of the calibration stars; '' where nothing is known of what other surveys add.
     """
 
     cells: tuple[Cell, ...]
@@ -92,9 +98,10 @@ class ErrorTable:
     n: int
     label_noise: tuple[float, float] = (0.0, 0.0)
     coverage: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    survey: str = ""
 
     def intervals(
-        self, noise: np.ndarray, told: Mapping[str, np.ndarray], snr: np.ndarray
+        self, noise: np.ndarray, told: Mapping[str, np.ndarray], snr: np.ndarray, survey: str | np.ndarray = ""
     ) -> tuple[np.ndarray, np.ndarray]:
         """Half widths of the intervals of stars.
 
@@ -106,6 +113,8 @@ class ErrorTable:
             Predicted labels that tell the kind, by those named in `axes`.
         snr : ndarray, shape (n,)
             NaN where it is not known.
+        survey : str or ndarray, shape (n,)
+            That the spectra are of; '' for that of the calibration stars.
 
         Returns
         -------
@@ -118,7 +127,9 @@ class ErrorTable:
         kinds, bins = kinds_of(told, self.axes, len(noise)), snr_bins(snr)
         places = np.array([by_key[key] for key in zip(kinds.tolist(), bins.tolist(), strict=True)], dtype=int)
         columns = {name: np.array([getattr(cell, name) for cell in self.cells]) for name in _CELL[2:]}
-        sigma = np.sqrt(np.nan_to_num(noise) ** 2 + columns["systematic"][places] ** 2)
+        abroad = ~np.isin(survey, ("", self.survey)) & bool(self.survey)
+        added = np.where(abroad, columns["elsewhere"][places], 0.0)
+        sigma = np.sqrt(np.nan_to_num(noise) ** 2 + columns["systematic"][places] ** 2 + added**2)
         halves = sigma[:, None] * np.stack([columns["q68"], columns["q95"]], axis=1)[places]
         return halves, columns["pooled"][places]
 
@@ -155,6 +166,7 @@ class ErrorTable:
             cells, axes, content["told_by"], check_text(content["stars"], "errors: stars"),
             check_whole(content["n"], "errors: n"), (noise[0], noise[1]),
             {check_text(name, "errors: coverage"): _rows(rows) for name, rows in coverage.items()},
+            check_text(content.get("survey", ""), "errors: survey"),
         )  # fmt: skip
 
 
@@ -177,15 +189,17 @@ def _axis(axis) -> tuple[str, float]:
 
 
 def _cell(values) -> Cell:
-    if len(check_list(values, "errors: each cell")) != len(_CELL):
+    # The last one is younger than the format.
+    if len(check_list(values, "errors: each cell")) not in (len(_CELL) - 1, len(_CELL)):
         raise SettingsError(f"errors: a cell has {len(values)} values, not {', '.join(_CELL)}")
-    kind, snr, systematic, q68, q95, n, pooled = values
+    kind, snr, systematic, q68, q95, n, pooled, elsewhere = (*values, 0.0)[: len(_CELL)]
     if not isinstance(pooled, bool):
         raise SettingsError(f"errors: pooled must be true or false, not {shown(repr(pooled))}")
     return Cell(
         check_whole(kind, "errors: kind", 0), check_whole(snr, "errors: snr", -1),
         check_real(systematic, "errors: cell", 0.0), check_real(q68, "errors: cell", 0.0),
         check_real(q95, "errors: cell", 0.0), check_whole(n, "errors: n of a cell"), pooled,
+        check_real(elsewhere, "errors: cell", 0.0),
     )  # fmt: skip
 
 

@@ -80,6 +80,8 @@ def fit_error_table(
     told_by: str,
     stars: str,
     label_noise: tuple[float, float] = (0.0, 0.0),
+    survey: str = "",
+    moved: np.ndarray | None = None,
     seed: int = 0,
 ) -> ErrorTable:
     """Fill the table of errors of one label.
@@ -94,8 +96,10 @@ def fit_error_table(
         Predicted labels; the axes of the table are those of `AXES` among them.
     snr : ndarray, shape (n,)
         NaN where it is not known.
-    told_by, stars, label_noise
+    told_by, stars, label_noise, survey
         As in `ErrorTable`.
+    moved : ndarray, shape (n,), optional
+        How far the label of each star might be moved if its spectrum were of another survey; 0 if not given.
     seed : int
         Decides the folds in which coverage is judged.
 
@@ -116,7 +120,11 @@ def fit_error_table(
     axes = tuple((label, limit) for label, limit in AXES if label in told)
     data = [residual[known], noise[known], kinds_of(told, axes, len(known))[known], snr_bins(snr)[known]]
     cells = _cells(data[0], data[1], data[2], data[3], len(axes), label_noise)
-    table = ErrorTable(cells, axes, told_by, stars, int(known.sum()), label_noise)
+    if moved is not None:
+        squares = np.asarray(moved, np.float64)[known] ** 2
+        added = [_shrunk(squares[data[2] == kind], squares.mean()) for kind in range(2 ** len(axes))]
+        cells = tuple(replace(cell, elsewhere=added[cell.kind]) for cell in cells)
+    table = ErrorTable(cells, axes, told_by, stars, int(known.sum()), label_noise, survey=survey)
     fold = np.random.default_rng(seed).permutation(len(data[0])) % N_FOLDS
     halves = np.empty((len(fold), len(LEVELS)))
     for number in range(N_FOLDS):
@@ -129,15 +137,18 @@ def fit_error_table(
     return replace(table, coverage={f"{stars}, cross-validated": coverage_rows(data[0], halves, label_noise, chosen)})
 
 
+def _shrunk(squares: np.ndarray, overall: float) -> float:
+    """Root of the mean over a kind; few stars say little of theirs, so that `SHRINK` stars of all kinds are among them."""
+    return float(np.sqrt((squares.sum() + SHRINK * overall) / (len(squares) + SHRINK)))
+
+
 def _cells(residual, noise, kinds, bins, n_axes: int, label_noise: tuple[float, float]) -> tuple[Cell, ...]:
     overall = systematic_part(residual, noise, label_noise[0])
     systematic = {}
     for kind in range(2**n_axes):
         rows = kinds == kind
-        n = int(rows.sum())
-        part = systematic_part(residual[rows], noise[rows], label_noise[0]) if n else 0.0
-        # Few stars say little of their kind: variances are averaged, with so many stars of all kinds.
-        systematic[kind] = float(np.sqrt((n * part**2 + SHRINK * overall**2) / (n + SHRINK)))
+        part = systematic_part(residual[rows], noise[rows], label_noise[0]) if rows.any() else 0.0
+        systematic[kind] = _shrunk(np.full(rows.sum(), part**2), overall**2)
     sigma = np.sqrt(noise**2 + np.array([systematic[kind] for kind in kinds.tolist()]) ** 2)
     # A label that is exact, from a spectrum without noise: the interval has no width.
     sigma = np.maximum(sigma, np.finfo(np.float64).tiny)

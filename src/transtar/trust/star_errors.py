@@ -71,7 +71,7 @@ class StarErrors:
         return None if any(table is None for table in tables) else tables
 
     def columns(
-        self, spectra: GridSpectra, predicted: Mapping[str, np.ndarray]
+        self, spectra: GridSpectra, predicted: Mapping[str, np.ndarray], survey: str | np.ndarray = ""
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Errors of predictions.
 
@@ -81,6 +81,8 @@ class StarErrors:
             Those that were predicted from.
         predicted : mapping of str to ndarray, shape (n,)
             Labels; of several models their mean.
+        survey : str or ndarray, shape (n,)
+            That the spectra are of; '' where it is that of the calibration stars.
 
         Returns
         -------
@@ -109,7 +111,7 @@ class StarErrors:
                 for table in tables:
                     if table.told_by not in told:
                         told[table.told_by] = telling_labels(table.told_by, spectra.flux, predicted)
-                    half, pooled = table.intervals(known, told[table.told_by], spectra.snr)
+                    half, pooled = table.intervals(known, told[table.told_by], spectra.snr, survey)
                     widest = np.maximum(widest, half)
                     flags[pooled & np.isfinite(values)] |= Flag.FEW_CALIBRATORS
                 halves = np.where(np.isfinite(values)[:, None], widest, np.nan)
@@ -158,12 +160,12 @@ def coverage_of(models: Sequence[Any]) -> dict[str, list[dict[str, Any]]]:
     Returns
     -------
     dict of str to list of dict
-        By label, for each model ``stars``, ``n``, ``label_noise`` and ``coverage`` as in
+        By label, for each model ``stars``, ``survey``, ``n``, ``label_noise`` and ``coverage`` as in
         `transtar.models.error_table.ErrorTable`; labels of models without errors are left out.
     """
     tables: dict[str, list[dict[str, Any]]] = {}
     for model in models:
         for label, table in getattr(model, "error_tables", {}).items():
-            about = {name: getattr(table, name) for name in ("stars", "n", "label_noise", "coverage")}
+            about = {name: getattr(table, name) for name in ("stars", "survey", "n", "label_noise", "coverage")}
             tables.setdefault(label, []).append(about | {"label_noise": list(table.label_noise)})
     return tables
