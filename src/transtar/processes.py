@@ -76,12 +76,47 @@ def _follows_interrupt(error: BaseException | None) -> bool:
     return error is not None
 
 
+def usable_cpus() -> int:
+    """Processors that this process may use: those it is bound to, and no more than SLURM_CPUS_PER_TASK gives.
+
+    Fifty jobs on a node of 64 cores must not start 3,200 threads.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
+    try:
+        bound = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        bound = os.cpu_count() or 1
+    return min(bound, _asked_for("SLURM_CPUS_PER_TASK", bound))
+
+
+def usable_threads() -> int:
+    """Threads that a process takes if nothing is said: its processors, and no more than OMP_NUM_THREADS asks for."""
+    cpus = usable_cpus()
+    return min(cpus, _asked_for("OMP_NUM_THREADS", cpus))
+
+
+def _asked_for(name: str, otherwise: int) -> int:
+    # OMP_NUM_THREADS may be a list, of nested levels.
+    first = os.environ.get(name, "").split(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) > 0 else otherwise
+
+
+def limit_threads(n: int) -> None:
+    """Let torch use so many threads in this process from now on; where nothing has imported it, it is none of our business."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() != n:
+        torch.set_num_threads(n)
+
+
 def start_worker() -> None:
     """Initialise a process of a pool: one thread, interrupts left to the parent, and no life without it."""
-    import torch
-
-    # Many small networks train fastest side by side, each on a thread of its own.
-    torch.set_num_threads(1)
+    # Many small networks train fastest side by side, each on a thread of its own. Torch reads this when it is imported.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    limit_threads(1)
     # Ctrl-C and a terminal that closes are the parent's business, which ends its workers.
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):

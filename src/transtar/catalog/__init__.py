@@ -3,10 +3,12 @@
 from .astropy_table import plain_columns, read_catalog, to_table
 from .from_files import Prediction, predict_files, predict_set
 from .from_spectra import predict_spectra
+from .merge_shards import merge_shards
 from .next_stars import Plan, plan_stars
 from .predict import GridSpectraLike, predict_batches
 from .readers import read_columns, read_metadata
 from .search import Neighbours, search_set
+from .survey_run import SurveyRun, predict_survey
 from .trained import trained_on
 from .writers import SUFFIXES, CatalogWriter, check_suffix, write_catalog
 
@@ -17,13 +19,16 @@ __all__ = [
     "Neighbours",
     "Plan",
     "Prediction",
+    "SurveyRun",
     "check_suffix",
+    "merge_shards",
     "plain_columns",
     "plan_stars",
     "predict_batches",
     "predict_files",
     "predict_set",
     "predict_spectra",
+    "predict_survey",
     "read_catalog",
     "read_columns",
     "read_metadata",

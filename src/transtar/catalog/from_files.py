@@ -252,6 +252,20 @@ def load_agreeing(
     return estimators, names
 
 
+def catalog_metadata(estimators: Sequence[Estimator], names: Sequence[str], quality: Quality) -> dict[str, Any]:
+    """What a catalog says of itself: the models, what they learnt from, thresholds and errors."""
+    metadata: dict[str, Any] = {
+        "models": list(names),
+        "provenance": [list(model.provenance) for model in estimators],
+        "quality": quality.to_dict(),
+    }
+    if coverage := coverage_of(estimators):
+        metadata["errors"] = coverage
+    if any(model.encoders for model in estimators):
+        metadata["encoders"] = [model.encoders for model in estimators]
+    return metadata
+
+
 def predict_into(
     result: Prediction,
     estimators: Sequence[Estimator],
@@ -261,15 +275,7 @@ def predict_into(
     quality: Quality,
 ) -> None:
     """Predict batch by batch, write or gather the rows, and tell the result of them."""
-    metadata = {
-        "models": list(names),
-        "provenance": [list(model.provenance) for model in estimators],
-        "quality": quality.to_dict(),
-    }
-    if coverage := coverage_of(estimators):
-        metadata["errors"] = coverage
-    if any(model.encoders for model in estimators):
-        metadata["encoders"] = [model.encoders for model in estimators]
+    metadata = catalog_metadata(estimators, names, quality)
     sink: AbstractContextManager[CatalogWriter | CatalogInMemory]
     sink = CatalogInMemory() if out is None else CatalogWriter(out, metadata)
     n = 0

@@ -91,6 +91,8 @@ class CatalogWriter:
     header_lines : bool
         Put the metadata, units and descriptions on top of a CSV in lines that begin with '#'. Off by default, because
         most programs that read CSV choke on such lines.
+    ours : bool
+        As for `transtar.files.atomic_path`.
 
     Raises
     ------
@@ -106,7 +108,10 @@ class CatalogWriter:
     ...         writer.append(columns)
     """
 
-    def __init__(self, path: str | os.PathLike, metadata: Mapping | None = None, header_lines: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike, metadata: Mapping | None = None, header_lines: bool = False, ours: bool = False
+    ) -> None:
+        self.ours = ours
         self.path = Path(path)
         self.metadata = dict(metadata or {})
         self.header_lines = header_lines
@@ -120,7 +125,7 @@ class CatalogWriter:
 
     def __enter__(self) -> CatalogWriter:
         self._stack = ExitStack()
-        self._target = self._stack.enter_context(atomic_path(self.path))
+        self._target = self._stack.enter_context(atomic_path(self.path, ours=self.ours))
         # The header of a FITS table needs the number of rows and the widths of strings, and text cannot be revised: rows wait in
         # a spool file.
         direct = self._format is _FORMATS[".parquet"]

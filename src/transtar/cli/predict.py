@@ -1,4 +1,8 @@
-"""Predict labels for native spectra, or for a prepared set, and write a catalog."""
+"""Predict labels for native spectra, or for a prepared set, and write a catalog.
+
+With a folder as --out a survey is worked through in shards, by several processes or jobs; the same command goes on where it was
+stopped, however that was, and `transtar merge` makes one catalog of the shards.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from .common import (
     say,
     say_left_out,
 )
+from .run_options import add_run, is_folder, refuse_run, run_in_shards
 
 HELP = "spectra to a catalog of labels"
 
@@ -29,7 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_encoders(parser)
     parser.add_argument("--survey", help="survey of the native spectra")
-    parser.add_argument("--spectra", nargs="+", help="files, folders or quoted patterns")
+    parser.add_argument(
+        "--spectra", nargs="+", help="files, folders or quoted patterns; @LIST: those in the lines of a file"
+    )
     parser.add_argument("--data", type=values.path, help="prepared set, instead of native spectra")
     add_velocities(parser)
     parser.add_argument(
@@ -38,7 +45,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_stated(parser)
     add_columns(parser)
     add_quality(parser)
-    parser.add_argument("--out", required=True, type=values.path, help="catalog: .parquet, .fits or .csv")
+    add_run(parser)
+    parser.add_argument(
+        "--out",
+        required=True,
+        type=values.path,
+        help="catalog: .parquet, .fits or .csv; or a folder, for a long run in shards that goes on after any end",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -58,6 +71,13 @@ def run(arguments: argparse.Namespace) -> int:
         if not native and getattr(arguments, name):
             raise SettingsError(f"--{name} is for native spectra; of a prepared set (--data) it is decided by prepare")
     quality = parse_assignments(arguments.quality, "--quality")
+    if is_folder(arguments.out):
+        if not native:
+            raise SettingsError(
+                "a folder of shards is made of native spectra; for a prepared set (--data) name a file as --out"
+            )
+        return run_in_shards(arguments, quality)
+    refuse_run(arguments)
     if native:
         bar = tqdm(unit="spectra", desc="predict", disable=None, leave=False)
         with Skipped(say) as skipped, bar:
@@ -72,6 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
                 columns=Choice.parse(arguments.columns),
                 stated=read_stated(arguments),
                 encoders=arguments.encoder or (),
+                threads=arguments.threads,
                 on_skip=skipped.add,
                 progress=advance(bar),
             )

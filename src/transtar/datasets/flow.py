@@ -91,6 +91,7 @@ class Flow:
         on_skip: Callable[[str, str], None] | None = None,
         progress: Callable[[int, int], None] | None = None,
         n_ahead: int = 1,
+        whole: bool = True,
     ) -> Generator[tuple[SpectrumBatch, GridSpectra], None, None]:
         """Read the files and bring their spectra to the grid, a batch at a time.
 
@@ -104,6 +105,8 @@ class Flow:
             Called with the number of spectra done and the number of files.
         n_ahead : int
             Batches that a thread reads while one is worked on; 0 to read and work in turns. The results are the same.
+        whole : bool
+            These are all files of a run; of a part of them stars, velocities and columns may rightly have no use.
 
         Yields
         ------
@@ -148,6 +151,9 @@ class Flow:
                 yield batch, spectra
                 if progress is not None:
                     progress(report.n_spectra, len(self.files))
+        if not whole:
+            report.lines += fast_line(n_fast)
+            return
         if self.stars is not None:
             self.stars.require_match()
             report.lines.append(str(self.stars))

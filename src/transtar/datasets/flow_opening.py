@@ -32,6 +32,7 @@ def open_flow(
     batch_size: int = 512,
     threads: int | None = None,
     tables: Sequence[Any] = (),
+    files: Sequence[Path] | None = None,
 ) -> Flow:
     """Find the files of a run and read the tables that it needs; no spectrum is read yet.
 
@@ -60,6 +61,8 @@ def open_flow(
         All processors if not given.
     tables : sequence of path
         Those that the caller has read with the same `columns`.
+    files : sequence of Path, optional
+        Those of `paths`, where they have been found before.
 
     Returns
     -------
@@ -94,7 +97,9 @@ def open_flow(
     if isinstance(columns, Choice):
         columns.require_used(tables, survey.columns_of_spectra)
     absent: list[tuple[Path, str]] = []
-    if wanted is None:
+    if files is not None:
+        pass
+    elif wanted is None:
         files = find_files(survey, paths)
     else:
         files = find_star_files(survey, paths, wanted.table, lambda *told: absent.append(told))

@@ -6,7 +6,6 @@ distribution its mean is zero, so that it is negative about as often as positive
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError, TooFew
+from ..processes import usable_threads
 
 GAMMA = 2.0
 """Of the kernel exp(-gamma |x - y|^2), in dex^-2 for abundances (the paper's)."""
@@ -235,7 +235,7 @@ def _group_sums(groups: list[list[np.ndarray]], gammas: Sequence[float], threads
         for row in rows:
             fill(row)
     else:
-        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(threads or usable_threads()) as pool:
             list(pool.map(fill, rows))
     for sums in results[:2]:
         below = np.tril_indices(len(sums), -1)

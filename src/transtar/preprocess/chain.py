@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from ..errors import InputError
 from ..flags import Flag
 from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT
+from ..processes import usable_threads
 from ..quality import Quality
 from ..spectra import SpectrumBatch
 from ..telling import tell
@@ -78,7 +78,7 @@ def preprocess(
     stretch, flags = _stretch(batch, settings, velocity)
     flags |= _class_flags(batch)
     _require_overlap(batch, settings, quality)
-    spectra = _on_grid(batch, settings, stretch, flags, sky_lines, resolution, threads or os.cpu_count() or 1)
+    spectra = _on_grid(batch, settings, stretch, flags, sky_lines, resolution, threads or usable_threads())
     return replace(spectra, flags=quality.flags(spectra.snr, spectra.good_fraction, spectra.flags))
 
 

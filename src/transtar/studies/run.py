@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -18,6 +17,7 @@ from ..errors import InputError, SettingsError
 from ..files import content_hash, discard_temporaries
 from ..models import find_model, load_estimator
 from ..preprocess import Preprocessing
+from ..processes import usable_cpus
 from ..quality import FORMER, Quality
 from ..surveys import get_survey
 from ..train import Pretrain, get_strategy, make_strategy, settings_from_dict
@@ -109,7 +109,7 @@ def run_study(
     missing = _missing(jobs, runs)
     distinct = len({job.key for job in jobs})
     say(f"{distinct} runs, {distinct - len(missing)} of them done before")
-    failed = train_jobs(list(missing.values()), runs, workers or os.cpu_count() or 1)
+    failed = train_jobs(list(missing.values()), runs, workers or usable_cpus())
     if missing:
         say(f"trained in {(time.monotonic() - started) / 60:.1f} minutes")
     collect(studies, _but_failed(studies["default"], jobs, failed, say), out, say)

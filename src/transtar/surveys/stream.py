@@ -13,6 +13,7 @@ import numpy as np
 
 from ..content import SUFFIXES
 from ..errors import InputError
+from ..regular import open_regular
 from ..spectra import SpectrumBatch
 from ..telling import tell
 from .base import Survey, get_survey
@@ -30,6 +31,7 @@ def find_files(survey: Survey | str, paths: PathLike | Iterable[PathLike]) -> li
         Its `patterns` say what counts within folders, which are searched recursively: in capitals or not, compressed or not.
         Hidden folders and files are passed over; a folder that cannot be read is told.
     paths : path or iterable of paths
+        ``@LIST`` stands for the paths in the lines of a text file; empty ones and those that begin with # are passed over.
 
     Returns
     -------
@@ -47,11 +49,34 @@ def find_files(survey: Survey | str, paths: PathLike | Iterable[PathLike]) -> li
         paths = [paths]
     files: dict[str, Path] = {}
     for path in paths:
-        for file in _expand(survey, str(path)):
-            files.setdefault(os.path.realpath(file), Path(file))
+        for one in _listed(str(path)):
+            for file in _expand(survey, one):
+                files.setdefault(os.path.realpath(file), Path(file))
     if not files:
         raise InputError("no spectra given; name files, folders or patterns")
     return list(files.values())
+
+
+def _listed(path: str) -> list[str]:
+    """The paths meant by ``@LIST``, a text file with a path in each line; any other path as it is.
+
+    Raises
+    ------
+    InputError
+        If the list cannot be read, or is empty.
+    """
+    if not path.startswith("@") or os.path.lexists(path):
+        return [path]
+    name = path[1:]
+    try:
+        with open_regular(Path(name)) as file:
+            text = os.fsdecode(file.read())
+    except InputError as error:
+        raise InputError(f"{path}: no list of files can be read there ({error})") from None
+    lines = [line.strip() for line in text.lstrip("\ufeff").splitlines()]
+    if not (lines := [line for line in lines if line and not line.startswith("#")]):
+        raise InputError(f"{name}: an empty list; it needs the path of a file, folder or pattern in each line")
+    return lines
 
 
 def _expand(survey: Survey, path: str) -> list[str]:

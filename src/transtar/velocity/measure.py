@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 
@@ -12,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from ..checks import MOST_WORKERS, check_real, check_whole
 from ..errors import SettingsError
 from ..grids import SPEED_OF_LIGHT
+from ..processes import usable_threads
 from ..spectra import SpectrumBatch
 from ..summary import summary
 from .correlate import LAGS, Peaks, Search
@@ -179,7 +179,7 @@ def measure_velocities(
         result.template[rows] = np.where(usable, names[peaks.template], "")
 
     blocks = [slice(i, min(i + BLOCK, n)) for i in range(0, n, BLOCK)]
-    count = min(threads or os.cpu_count() or 1, len(blocks))
+    count = min(threads or usable_threads(), len(blocks))
     with threadpool_limits(1, user_api="blas"):
         if count == 1:
             for rows in blocks:

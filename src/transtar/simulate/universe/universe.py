@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -18,7 +17,7 @@ from tqdm import tqdm
 
 from ...errors import TranstarError
 from ...files import check_writable
-from ...processes import start_worker, stop
+from ...processes import start_worker, stop, usable_cpus
 from .disk_space import check_disk
 from .mock_catalogs import catalogs
 from .samples import Plan, plan
@@ -91,7 +90,7 @@ def simulate_universe(
         folder.mkdir(parents=True, exist_ok=True)
         save_record(folder, record)
         _write_catalogs(universe, folder, settings, record)
-        _write_spectra(universe, wanted, folder, settings, record, workers or os.cpu_count() or 1)
+        _write_spectra(universe, wanted, folder, settings, record, workers or usable_cpus())
     except BaseException:
         discard_unfinished(folder)
         say(f"{folder}: not complete; the same command goes on where it stopped")

@@ -1,0 +1,249 @@
+"""From the files of a survey to a folder of shards, which goes on where it stopped: ``transtar predict --out FOLDER``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..checks import MOST_WORKERS, check_whole
+from ..datasets import Report, given_table, tell_no_velocities
+from ..datasets.flow import Flow
+from ..errors import InputError
+from ..models import content_of, find_model
+from ..out.check import refuse_inputs
+from ..processes import usable_cpus, usable_threads
+from ..quality import Quality
+from ..seal import file_hash
+from ..shards import Job, Part, ShardFolder, ShardRecord, execute, list_sources
+from ..shards.shard_record import DONE, FAILED
+from ..shards.status import EVERY, RunLog, write_status
+from ..surveys import Stated, Survey
+from ..telling import tell
+from ..version import __version__
+from .shard_work import SurveyPlan, predict_task
+
+PathLike = str | os.PathLike
+
+
+@dataclass
+class SurveyRun(Report):
+    """What a run has come to; the other fields are those of `transtar.datasets.Report`, over all shards that are there.
+
+    Parameters
+    ----------
+    path : Path
+    n_shards, n_done : int
+        In all, and done.
+    failed : list of (int, str)
+        Shards that could not be made, and why; the same command tries them again.
+    seconds : float
+        That this call took.
+    n_new : int
+        Spectra of shards that this call made.
+    """
+
+    path: Path = field(default_factory=Path)
+    n_shards: int = 0
+    n_done: int = 0
+    failed: list[tuple[int, str]] = field(default_factory=list)
+    seconds: float = 0.0
+    n_new: int = 0
+
+
+def predict_survey(
+    models: PathLike | Sequence[PathLike],
+    survey: Survey | str,
+    paths: PathLike | Iterable[PathLike],
+    out: PathLike,
+    *,
+    quality: Quality | Mapping[str, float] | None = None,
+    stars: PathLike | None = None,
+    velocities: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    stated: Stated | None = None,
+    encoders: Sequence[PathLike] = (),
+    batch_size: int = 2048,
+    part: Part | None = None,
+    workers: int | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+    hash_inputs: bool = False,
+    progress: Callable[[int, int, int], None] | None = None,
+) -> SurveyRun:
+    """Predict for a whole survey, shard by shard, in a folder.
+
+    Whatever ends it, a ``kill -9`` among that, the same call goes on where it stopped, and the shards are those of a run that
+    was never interrupted. `merge_shards` makes one catalog of them.
+
+    Parameters
+    ----------
+    models : name or path, or sequence of these
+        Models by name or folder, so that other processes can load them; those of the same label form an ensemble.
+    survey, paths, quality, stars, velocities, columns, stated, encoders, batch_size
+        As in `predict_files`.
+    out : path
+        Folder: ``shards/`` with a catalog in parquet for each task, ``status.csv``, ``manifest.json``, ``inputs.parquet`` and
+        ``log.txt``.
+    part : Part, optional
+        Only one part of it, for arrays of jobs; all parts share the folder.
+    workers : int, optional
+        Processes; as many as there are processors to use if not given. Of an executor, how many workers it has.
+    threads : int, optional
+        Of each worker; if not given, the processors divided by the workers.
+    executor : concurrent.futures.Executor, optional
+        To be used in place of processes, and left open: of Dask (``client.get_executor(pure=False)``), MPI
+        (``mpi4py.futures.MPIPoolExecutor``), Parsl (``parsl.concurrent.ParslPoolExecutor``).
+    hash_inputs : bool
+        Note the SHA-256 of whole files, which is to read them twice; of their heads it is noted anyhow.
+    progress : callable, optional
+        Called with spectra done by this call, files done and files of the part, as shards are done.
+
+    Returns
+    -------
+    SurveyRun
+
+    Raises
+    ------
+    InputError
+        If there is no file, a model or table cannot be read, another process works on the part, something else stands at `out`,
+        or the stars are those of no spectrum.
+    MismatchError
+        If the models want different inputs, the folder was begun with other settings, or a model was replaced meanwhile.
+    SettingsError
+        If the survey is unknown, or a setting is impossible.
+    TranstarError
+        If the disk is full; what is done is kept.
+    """
+    start = time.monotonic()
+    paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    names = [os.fspath(one) for one in ([models] if isinstance(models, str | os.PathLike) else models)]
+    workers = usable_cpus() if workers is None else check_whole(workers, "workers", 1, MOST_WORKERS)
+    if threads is None:
+        threads = min(max(usable_cpus() // workers, 1), usable_threads())
+    check_whole(threads, "threads", 1, MOST_WORKERS)
+    refuse_inputs(Path(out), [*paths, *names, stars, given_table(velocities), *encoders])
+    plan = SurveyPlan(
+        tuple(str(Path(name).absolute()) if Path(name).is_dir() else name for name in names),
+        tuple(hashlib.sha256(content_of(find_model(name))).hexdigest() for name in names),
+        tuple(names), survey, quality if isinstance(quality, Quality) else dict(quality or {}),
+        _absolute(stars), _absolute(velocities), columns or {}, stated, tuple(_absolute(one) or "" for one in encoders),
+        batch_size, threads,
+    )  # fmt: skip
+    settings = plan.load()[0][0].preprocessing
+    assert settings is not None
+    flow = plan.open(settings, paths)
+    with ShardFolder(out, _decides(plan, flow), part) as folder, RunLog(folder.path, str(folder.part)) as log:
+        tasks = folder.begin(lambda: list_sources([*flow.files, *(path for path, _ in flow.absent)]))
+        _do(folder, tasks, Job(predict_task, plan, folder.path / "shards", folder.suffix, threads, hash_inputs), log,
+            workers, executor, progress)  # fmt: skip
+        result = _report(folder)
+        log.note(f"{result.n_done} of {result.n_shards} shards are done, {result.n_spectra} rows")
+    result.seconds = time.monotonic() - start
+    result.n_new = sum(folder.records[task.number].n for task in tasks if task.number in folder.records)
+    if result.n_done == result.n_shards:
+        _require_use(folder, stars)
+        tell_no_velocities(flow.survey, result.flags, result.n_spectra, velocities)
+    return result
+
+
+def _do(folder: ShardFolder, tasks, job: Job, log: RunLog, workers: int, executor, progress) -> None:
+    n_files = sum(len(task.sources) for task in folder.part.of(folder.tasks))
+    n_left = sum(len(task.sources) for task in tasks)
+    done = {"spectra": 0, "files": n_files - n_left}
+    here = executor is None and (workers == 1 or len(tasks) < 2)
+    last = [0.0, EVERY]
+    log.note(
+        f"begins: {len(tasks)} shards to make, {n_left} of {n_files} files, {workers} workers of {job.threads} threads"
+    )
+
+    def on_done(record: ShardRecord) -> None:
+        folder.records[record.number] = record
+        if not here:
+            for line in record.told:
+                tell(line)
+        log.note(
+            f"shard {record.number}: {record.n} rows of {len(record.files)} files in {record.seconds:.1f} s"
+            if record.state == DONE
+            else f"shard {record.number} failed: {record.message}"
+        )
+        done["spectra"] += record.n
+        done["files"] += len(record.files)
+        if progress is not None:
+            progress(done["spectra"], done["files"], n_files)
+        now = time.monotonic()
+        if now - last[0] > last[1]:
+            write_status(folder.path, folder.tasks, folder.all_records())
+            last[:] = [time.monotonic(), max(EVERY, 20 * (time.monotonic() - now))]
+
+    try:
+        if progress is not None:
+            progress(0, done["files"], n_files)
+        execute(job, tasks, on_done, workers=workers, executor=executor)
+    finally:
+        write_status(folder.path, folder.tasks, folder.all_records())
+        folder.finish()
+
+
+def _decides(plan: SurveyPlan, flow: Flow) -> dict[str, Any]:
+    """All that decides the rows of a run; plain data."""
+    tables = {"stars": plan.stars, "velocities": None if plan.velocities is None else given_table(plan.velocities)}
+    return {
+        "verb": "predict",
+        "transtar": __version__,
+        "models": list(plan.names),
+        "model_hashes": list(plan.hashes),
+        "survey": flow.survey.name,
+        "preprocessing": flow.settings.hash,
+        "quality": flow.quality.to_dict(),
+        "columns": dict(plan.columns),
+        "stated": {} if plan.stated is None else plan.stated.as_dict() | {"columns": dict(plan.stated.columns)},
+        "velocities": plan.velocities,
+        "tables": {name: file_hash(_file_of(table)) for name, table in tables.items() if table is not None},
+        "batch_size": plan.batch_size,
+    }
+
+
+def _file_of(table: str) -> Path:
+    """The file of ``FILE`` or ``FILE:COLUMN``."""
+    return Path(table) if Path(table).is_file() else Path(table.rpartition(":")[0])
+
+
+def _absolute(path: PathLike | None) -> str | None:
+    """A path as processes elsewhere find it; names, as of encoders, stay."""
+    if path is None:
+        return None
+    text = os.fspath(path)
+    file = text if Path(text).exists() else text.rpartition(":")[0]
+    return text.replace(file, str(Path(file).absolute()), 1) if file and Path(file).exists() else text
+
+
+def _report(folder: ShardFolder) -> SurveyRun:
+    """What all shards that are there hold."""
+    result = SurveyRun(path=folder.path, n_shards=len(folder.tasks))
+    for record in folder.all_records():
+        if record.state == FAILED:
+            result.failed.append((record.number, record.message))
+        else:
+            result.n_done += 1
+        result.n_spectra += record.n
+        result.skipped += [(one.path, one.message) for one in record.files if one.state == FAILED]
+        for name in ("flags", "left_out"):
+            counts = getattr(result, name)
+            for reason, n in record.about.get(name, {}).items():
+                counts[reason] = counts.get(reason, 0) + n
+    return result
+
+
+def _require_use(folder: ShardFolder, stars: PathLike | None) -> None:
+    records = folder.all_records()
+    if stars is not None and not any(record.about.get("stars") for record in records):
+        raise InputError(f"{stars}: none of its stars has a spectrum here; are list and folder right?")
+    if not any(record.n for record in records):
+        first = next((one.message for record in records for one in record.files if one.message), "")
+        raise InputError(f"no spectrum could be used{': ' + first if first else ''}; see {folder.path / 'status.csv'}")

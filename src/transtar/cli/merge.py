@@ -1,0 +1,35 @@
+"""Make one catalog of the shards that `transtar predict` has written into a folder.
+
+Rows come in the order of the files, whoever made the shards and in whatever order; DUPLICATE is told over all of them. Each shard
+is compared with the checksum that was noted of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from ..skipped import Skipped
+from . import arguments as values
+from .common import say
+
+HELP = "one catalog of the shards of a long run"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("folder", type=values.path, metavar="DIR", help="folder of the run")
+    parser.add_argument("--out", required=True, type=values.path, help="catalog: .parquet, .fits or .csv")
+    parser.add_argument("--partial", action="store_true", help="merge what there is, though shards are missing")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    from ..catalog import merge_shards
+
+    result = merge_shards(arguments.folder, arguments.out, partial=arguments.partial)
+    with Skipped(say) as skipped:
+        for path, why in result.skipped:
+            skipped.add(path, why)
+    flags = ", ".join(f"{n} {name}" for name, n in result.flags.items()) or "none"
+    print(f"{arguments.out}: {result.n} rows of {result.n_shards} shards; flags: {flags}")
+    return 0

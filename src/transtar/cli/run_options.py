@@ -1,0 +1,147 @@
+"""Long runs on the command line: their options, their progress, and what they come to."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ..errors import SettingsError, TranstarError
+from . import arguments as values
+from .common import read_stated, say, say_left_out
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+_OPTIONS = ("workers", "part", "scheduler", "hash")
+
+LINE_EVERY = 60.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+MOST_TOLD = 5
+"""Files and shards that failed of which the end tells; status.csv has all."""
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add the options of long runs."""
+    group = parser.add_argument_group("long runs, with a folder as --out")
+    group.add_argument(
+        "--workers",
+        type=values.workers,
+        metavar="N",
+        help="processes, or N of a scheduler's workers; all processors if not given",
+    )
+    group.add_argument(
+        "--threads", type=values.workers, metavar="N", help="threads of each; processors over workers if not given"
+    )
+    group.add_argument(
+        "--part", metavar="I/N", help="only one of N parts, 3/50, for arrays of jobs; all share the folder"
+    )
+    group.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, tcp://HOST:8786, whose workers do the work")
+    group.add_argument(
+        "--hash", choices=("head", "full"), help="what of each file is summed for status.csv: its head, or all of it"
+    )
+
+
+def is_folder(out: Any) -> bool:
+    """Whether --out names a folder: one that is there, or a name without ending."""
+    return out.is_dir() or not out.suffix
+
+
+def refuse_run(arguments: argparse.Namespace) -> None:
+    """Refuse options of long runs where a single catalog is written.
+
+    Raises
+    ------
+    SettingsError
+    """
+    for name in _OPTIONS:
+        if getattr(arguments, name) is not None:
+            raise SettingsError(f"--{name} is for long runs; give a folder as --out, and merge its shards afterwards")
+
+
+def run_in_shards(arguments: argparse.Namespace, quality: dict[str, Any]) -> int:
+    """Predict into a folder of shards."""
+    from ..catalog import predict_survey
+    from ..shards import Part
+    from ..tables import Choice
+
+    part = None if arguments.part is None else Part.parse(arguments.part)
+    with _executor(arguments.scheduler) as (executor, n), _progress("predict") as progress:
+        result = predict_survey(
+            arguments.model,
+            arguments.survey,
+            arguments.spectra,
+            arguments.out,
+            quality=quality,
+            stars=arguments.stars,
+            velocities=arguments.velocities,
+            columns=Choice.parse(arguments.columns),
+            stated=read_stated(arguments),
+            encoders=arguments.encoder or (),
+            part=part,
+            workers=arguments.workers or n,
+            threads=arguments.threads,
+            executor=executor,
+            hash_inputs=arguments.hash == "full",
+            progress=progress,
+        )
+    say_left_out(result.left_out)
+    for path, why in result.skipped[:MOST_TOLD]:
+        say(f"skipped: {why if path in why else f'{path}: {why}'}")
+    if len(result.skipped) > MOST_TOLD:
+        say(f"{len(result.skipped):,} files could not be used; {result.path / 'status.csv'} says why")
+    for number, why in result.failed[:MOST_TOLD]:
+        say(f"shard {number} failed: {why}")
+    flags = ", ".join(f"{n} {name}" for name, n in result.flags.items()) or "none"
+    rate = f"{result.n_new:,} rows in {result.seconds:.0f} s" if result.n_new else "nothing was left to do"
+    print(
+        f"{arguments.out}: {result.n_done} of {result.n_shards} shards, {result.n_spectra} rows ({rate}); flags: {flags}"
+    )
+    if result.failed:
+        raise TranstarError(f"{len(result.failed)} shards could not be made; the same command tries them again")
+    if result.n_done == result.n_shards:
+        print(f"transtar merge {arguments.out} --out CATALOG makes one catalog of them")
+    return 0
+
+
+@contextmanager
+def _executor(address: str | None) -> Iterator[tuple[Executor | None, int | None]]:
+    if address is None:
+        yield None, None
+        return
+    from ..shards.dask_executor import dask_executor
+
+    with dask_executor(address) as (executor, n):
+        yield executor, n
+
+
+@contextmanager
+def _progress(description: str) -> Iterator[Any]:
+    """A bar of files with the rate of spectra and the time that is left; lines where there is no terminal."""
+    from tqdm import tqdm
+
+    terminal = sys.stderr.isatty()
+    start, last = time.monotonic(), time.monotonic()
+    with tqdm(unit="file", desc=description, disable=not terminal, leave=False) as bar:
+
+        def progress(spectra: int, files: int, n_files: int) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if not bar.total:
+                bar.reset(n_files)
+                bar.initial = bar.n = files
+            bar.update(files - bar.n)
+            rate = spectra / max(now - start, 1e-3)
+            bar.set_postfix_str(f"{rate:,.0f} spectra/s")
+            if not terminal and now - last > LINE_EVERY and files:
+                last = now
+                left = (now - start) * (n_files - files) / max(files, 1)
+                say(
+                    f"{description}: {files:,} of {n_files:,} files, {rate:,.0f} spectra/s, some {left / 60:.0f} min left"
+                )
+
+        yield progress

@@ -1,0 +1,16 @@
+"""Long runs in shards: tasks of some files each, worked on by processes that may die, in a folder from which a run goes on.
+
+`tasks` says what belongs together, `shard_folder` keeps what is to be done and what has been, `work` is what a worker does with
+one task, `execution` hands tasks to an executor. What a task is about they do not know: `transtar.catalog.survey_run` does.
+"""
+
+from .execution import execute
+from .shard_folder import ShardFolder, read_manifest
+from .shard_record import FileState, ShardRecord
+from .tasks import Part, Source, Task, group_files, list_sources
+from .work import Job, Outcome
+
+__all__ = [
+    "FileState", "Job", "Outcome", "Part", "ShardFolder", "ShardRecord", "Source", "Task", "execute", "group_files",
+    "list_sources", "read_manifest",
+]  # fmt: skip
