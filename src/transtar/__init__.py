@@ -44,8 +44,6 @@ _MODULES = {
     "from_spectrum": "surveys.specutils_bridge",
     "plot_spectrum": "report",
     "predict_spectra": "catalog",
-    "predict_survey": "catalog",
-    "merge_shards": "catalog",
     "write_catalog": "catalog",
     "evaluate_catalog": "evaluate",
     "Flag": "flags",
