@@ -149,8 +149,12 @@ def test_a_list_of_files(spectra, tmp_path):
 
 def test_a_shard_without_a_row_is_a_table(spectra, tmp_path):
     write_csv(tmp_path / "stars.csv", [{"obsid": FIRST_ID + 1}])
-    result = predict_survey(MODELS, "lamost", spectra, tmp_path / "run", stars=tmp_path / "stars.csv", workers=1)
+    write_csv(tmp_path / "velocities.csv", [{"obsid": FIRST_ID + 1, "velocity": 12.5}])
+    given = {"stars": tmp_path / "stars.csv", "velocities": f"{tmp_path}/velocities.csv:velocity"}
+    result = predict_survey(MODELS, "lamost", spectra, tmp_path / "run", **given, workers=1)
     assert result.n_spectra == 1
+    assert result.lines[0] == "stars: 1 of 1 in stars.csv have spectra here"
+    assert result.lines[1].startswith("velocities: 1 spectra have one in the table (joined by id), 0 have none")
     tables = [pq.read_table(path) for path in sorted((tmp_path / "run" / "shards").glob("*.parquet"))]
     assert sorted(len(table) for table in tables) == [0, 0, 0, 1]
     assert len({tuple(table.schema.names) for table in tables}) == 1
@@ -161,7 +165,7 @@ def test_a_shard_without_a_row_is_a_table(spectra, tmp_path):
 
 def test_what_is_of_no_use_in_the_end_is_told(spectra, tmp_path):
     write_csv(tmp_path / "stars.csv", [{"obsid": 5}])
-    with pytest.raises(InputError, match=r"stars.csv: none of its stars has a spectrum here"):
+    with pytest.raises(InputError, match=r"stars.csv: none of its 1 stars has a spectrum here"):
         predict_survey("mock-feh", "lamost", spectra, tmp_path / "run", stars=tmp_path / "stars.csv", workers=1)
     with pytest.raises(InputError, match=r"no spectrum could be used: .*spec-002b.fits"):
         predict_survey("mock-feh", "lamost", spectra / "spec-002b.fits", tmp_path / "other", workers=1)

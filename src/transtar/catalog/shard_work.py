@@ -15,6 +15,7 @@ import numpy as np
 
 from ..datasets import Report, open_flow
 from ..datasets.flow import Flow
+from ..datasets.parts import about_part
 from ..encoders import find_encoder
 from ..errors import MismatchError
 from ..flags import Flag, count
@@ -22,7 +23,7 @@ from ..grids import get_grid
 from ..models import Estimator, check_ensemble, content_of, find_model, load_models
 from ..preprocess import GridSpectra, Preprocessing
 from ..quality import Quality
-from ..shards import Outcome, Task
+from ..shards import Outcome, Task, rows_by_path
 from ..surveys import Stated, Survey
 from .from_files import catalog_metadata
 from .predict import predict_batches
@@ -110,7 +111,7 @@ def predict_task(plan: SurveyPlan, task: Task, shard: Path) -> Outcome:
     Returns
     -------
     Outcome
-        `about` has ``flags`` and ``left_out``, counts by name, ``lines``, and ``stars``, how many of a list were met.
+        `about` is that of `transtar.datasets.parts.about_part`.
 
     Raises
     ------
@@ -149,10 +150,7 @@ def predict_task(plan: SurveyPlan, task: Task, shard: Path) -> Outcome:
                 [({"survey": flow.survey.name, "id": np.empty(0, np.int64)}, _no_spectra(settings))]
             ):
                 catalog.append(columns)
-    about: dict[str, Any] = {"flags": report.flags, "left_out": report.left_out, "lines": report.lines}
-    if flow.stars is not None:
-        about["stars"] = int(flow.stars.met.sum())
-    return Outcome(report.n_spectra, _by_path(rows, task), dict(report.skipped), about)
+    return Outcome(report.n_spectra, rows_by_path(rows, task), dict(report.skipped), about_part(flow, report))
 
 
 def _opened(plan: SurveyPlan) -> tuple[list[Estimator], list[str], Flow]:
@@ -168,10 +166,3 @@ def _no_spectra(settings: Preprocessing | None) -> GridSpectra:
     n = 0 if settings is None else get_grid(settings.grid).size
     none = np.empty(0, np.float32)
     return GridSpectra(np.empty((0, n), np.float32), np.empty((0, n), np.float32), none, none, np.empty(0, np.int32))
-
-
-def _by_path(rows: Mapping[str, int], task: Task) -> dict[str, int]:
-    """Rows by path; -1 where a catalog, which has names of files, cannot tell two from each other."""
-    names = Counter(Path(one.path).name for one in task.sources)
-    paths = {one.path: Path(one.path).name for one in task.sources}
-    return {path: rows.get(name, 0) if names[name] == 1 else -1 for path, name in paths.items()}

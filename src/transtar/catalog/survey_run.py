@@ -14,6 +14,7 @@ from typing import Any
 from ..checks import MOST_WORKERS, check_whole
 from ..datasets import Report, given_table, tell_no_velocities
 from ..datasets.flow import Flow
+from ..datasets.parts import add_parts
 from ..errors import InputError
 from ..models import content_of, find_model
 from ..out.check import refuse_inputs
@@ -142,12 +143,12 @@ def predict_survey(
         tasks = folder.begin(lambda: list_sources([*flow.files, *(path for path, _ in flow.absent)]))
         _do(folder, tasks, Job(predict_task, plan, folder.path / "shards", folder.suffix, threads, hash_inputs), log,
             workers, executor, progress)  # fmt: skip
-        result = _report(folder)
+        result = _report(folder, flow)
         log.note(f"{result.n_done} of {result.n_shards} shards are done, {result.n_spectra} rows")
     result.seconds = time.monotonic() - start
     result.n_new = sum(folder.records[task.number].n for task in tasks if task.number in folder.records)
     if result.n_done == result.n_shards:
-        _require_use(folder, stars)
+        _require_rows(folder, result)
         tell_no_velocities(flow.survey, result.flags, result.n_spectra, velocities)
     return result
 
@@ -223,27 +224,18 @@ def _absolute(path: PathLike | None) -> str | None:
     return text.replace(file, str(Path(file).absolute()), 1) if file and Path(file).exists() else text
 
 
-def _report(folder: ShardFolder) -> SurveyRun:
+def _report(folder: ShardFolder, flow: Flow) -> SurveyRun:
     """What all shards that are there hold."""
-    result = SurveyRun(path=folder.path, n_shards=len(folder.tasks))
-    for record in folder.all_records():
-        if record.state == FAILED:
-            result.failed.append((record.number, record.message))
-        else:
-            result.n_done += 1
-        result.n_spectra += record.n
-        result.skipped += [(one.path, one.message) for one in record.files if one.state == FAILED]
-        for name in ("flags", "left_out"):
-            counts = getattr(result, name)
-            for reason, n in record.about.get(name, {}).items():
-                counts[reason] = counts.get(reason, 0) + n
+    result, records = SurveyRun(path=folder.path, n_shards=len(folder.tasks)), folder.all_records()
+    result.failed = [(record.number, record.message) for record in records if record.state == FAILED]
+    result.skipped = [(one.path, one.message) for record in records for one in record.files if one.state == FAILED]
+    parts = [record.about for record in records if record.state == DONE]
+    result.n_done = len(parts)
+    add_parts(flow, parts, result, whole=result.n_done == result.n_shards)
     return result
 
 
-def _require_use(folder: ShardFolder, stars: PathLike | None) -> None:
-    records = folder.all_records()
-    if stars is not None and not any(record.about.get("stars") for record in records):
-        raise InputError(f"{stars}: none of its stars has a spectrum here; are list and folder right?")
-    if not any(record.n for record in records):
-        first = next((one.message for record in records for one in record.files if one.message), "")
-        raise InputError(f"no spectrum could be used{': ' + first if first else ''}; see {folder.path / 'status.csv'}")
+def _require_rows(folder: ShardFolder, result: SurveyRun) -> None:
+    if not result.n_spectra:
+        first = f": {result.skipped[0][1]}" if result.skipped else ""
+        raise InputError(f"no spectrum could be used{first}; see {folder.path / 'status.csv'}")

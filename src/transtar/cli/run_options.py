@@ -89,6 +89,8 @@ def run_in_shards(arguments: argparse.Namespace, quality: dict[str, Any]) -> int
             hash_inputs=arguments.hash == "full",
             progress=progress,
         )
+    for line in result.lines:
+        say(line)
     say_left_out(result.left_out)
     for path, why in result.skipped[:MOST_TOLD]:
         say(f"skipped: {why if path in why else f'{path}: {why}'}")

@@ -37,6 +37,10 @@ class Report:
         How many spectra carry each flag.
     lines : list of str
         What lists of stars, velocities and labels had for the spectra, each a line to show.
+    velocities : dict of str to int
+        Counts of the source of velocities, if there is one beside the survey.
+    n_fast : int
+        Spectra whose velocity is refused.
     """
 
     n_spectra: int = 0
@@ -44,6 +48,8 @@ class Report:
     left_out: dict[str, int] = field(default_factory=dict)
     flags: dict[str, int] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
+    velocities: dict[str, int] = field(default_factory=dict)
+    n_fast: int = 0
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,6 @@ class Flow:
         for path, message in self.absent:
             skip(path, message)
         velocities = None if self.velocities is None else self.velocities()
-        n_fast = 0
         with closing(self._read(skip, leave_out, n_ahead)) as read:
             for batch, spectra in grid_spectra(
                 read,
@@ -146,24 +151,44 @@ class Flow:
                 quality=self.quality,
                 on_error=skip,
             ):
-                n_fast += too_fast(batch, self.settings)
+                report.n_fast += too_fast(batch, self.settings)
                 report.n_spectra += len(batch)
                 yield batch, spectra
                 if progress is not None:
                     progress(report.n_spectra, len(self.files))
+        if velocities is not None:
+            report.velocities = velocities.counts()
         if not whole:
-            report.lines += fast_line(n_fast)
             return
+        if isinstance(self.columns, Choice) and report.n_spectra:
+            self.columns.require_used([*self.tables, *self.files[:1]])
+        report.lines += self.closing_lines(report, velocities)
+
+    def closing_lines(self, report: Report, velocities: VelocitySource | None = None) -> list[str]:
+        """What is to be told of stars and velocities when all files of a run are through.
+
+        Parameters
+        ----------
+        report : Report
+        velocities : VelocitySource, optional
+            That gave them; of a run in parts there is none, and their counts are told.
+
+        Raises
+        ------
+        InputError
+            If the stars or the velocities are those of no spectrum.
+        """
+        lines = []
         if self.stars is not None:
             self.stars.require_match()
-            report.lines.append(str(self.stars))
+            lines.append(str(self.stars))
         if not report.n_spectra:
-            return
-        if isinstance(self.columns, Choice):
-            self.columns.require_used([*self.tables, *self.files[:1]])
+            return lines
+        if velocities is None and self.velocities is not None:
+            velocities = self.velocities().counted(report.velocities)
         if velocities is not None:
-            report.lines += velocities.lines()
-        report.lines += fast_line(n_fast)
+            lines += velocities.lines()
+        return lines + fast_line(report.n_fast)
 
     def _read(self, skip: Callable, leave_out: Callable, n_ahead: int) -> Generator[SpectrumBatch, None, None]:
         """The batches as they are read; what is to be told of files is told here, not in the thread that reads."""

@@ -34,6 +34,12 @@ class VelocitySource(Protocol):
     def give(self, batch: SpectrumBatch) -> SpectrumBatch:
         """The batch with other velocities."""
 
+    def counts(self) -> dict[str, int]:
+        """How that went, in counts that can be summed over the parts of a run."""
+
+    def counted(self, counts: Mapping[str, int]) -> VelocitySource:
+        """The source as after so many spectra, without what no count holds."""
+
     def lines(self) -> list[str]:
         """What is to be told when all batches are through.
 
@@ -74,6 +80,17 @@ class FromTable:
             report=self.report,
         )
         return replace(batch, meta={**batch.meta, "velocity": velocity})
+
+    def counts(self) -> dict[str, int]:
+        """How many spectra the table has, under the columns that joined; see `VelocitySource`."""
+        known = {name: getattr(self.report, name) for name in ("found", "missing", "ambiguous")}
+        return known | ({f"by {self.report.key}": 1} if self.report.key else {})
+
+    def counted(self, counts: Mapping[str, int]) -> FromTable:
+        """The source after so many spectra; see `VelocitySource`."""
+        keys = [name.removeprefix("by ") for name in counts if name.startswith("by ")]
+        known = {name: counts.get(name, 0) for name in ("found", "missing", "ambiguous")}
+        return replace(self, report=VelocityReport(**known, key=" or ".join(keys)))
 
     def lines(self) -> list[str]:
         """How many spectra the table has; see `VelocitySource`."""
@@ -130,6 +147,15 @@ class Measured:
         self.differences.append((velocity - given)[both].astype(np.float32))
         return replace(batch, meta={**batch.meta, "velocity": velocity, "velocity_err": error})
 
+    def counts(self) -> dict[str, int]:
+        """Of how many spectra a velocity was measured; see `VelocitySource`."""
+        return {name: getattr(self, name) for name in ("n", "n_rest", "n_known")}
+
+    def counted(self, counts: Mapping[str, int]) -> Measured:
+        """The source after so many spectra, whose errors and differences are not known; see `VelocitySource`."""
+        n, n_rest, n_known = (counts.get(name, 0) for name in ("n", "n_rest", "n_known"))
+        return replace(self, errors=[], differences=[], n=n, n_rest=n_rest, n_known=n_known)
+
     def lines(self) -> list[str]:
         """How many velocities were measured, how well, and how they compare with the survey's; see `VelocitySource`."""
         lines = []
@@ -155,7 +181,7 @@ class Measured:
         tried = self.n - self.n_rest
         needed = self.settings is None or self.settings.frame == "rest"
         line = f"velocities: measured for {self.n_known} of {tried} spectra"
-        if self.n_known:
+        if self.errors:
             line += f", median error {np.median(np.concatenate(self.errors)):.1f} km/s"
         if self.n_known < tried:
             line += f"; {tried - self.n_known} show no clear one{' (flag NO_VELOCITY)' if needed else ''}"

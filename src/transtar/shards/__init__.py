@@ -8,9 +8,9 @@ from .execution import execute
 from .shard_folder import ShardFolder, read_manifest
 from .shard_record import FileState, ShardRecord
 from .tasks import Part, Source, Task, group_files, list_sources
-from .work import Job, Outcome
+from .work import Job, Outcome, rows_by_path
 
 __all__ = [
     "FileState", "Job", "Outcome", "Part", "ShardFolder", "ShardRecord", "Source", "Task", "execute", "group_files",
-    "list_sources", "read_manifest",
+    "list_sources", "read_manifest", "rows_by_path",
 ]  # fmt: skip

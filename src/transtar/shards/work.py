@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -77,6 +78,13 @@ class Job:
 
 _ONE = Lock()
 """Of a process whose threads are given several tasks, as those of Dask are: models and lists of stars are shared by them."""
+
+
+def rows_by_path(rows: Mapping[str, int], task: Task) -> dict[str, int]:
+    """Rows by path, from counts by the names of files; -1 where a task has two files of one name."""
+    names = Counter(Path(one.path).name for one in task.sources)
+    paths = {one.path: Path(one.path).name for one in task.sources}
+    return {path: rows.get(name, 0) if names[name] == 1 else -1 for path, name in paths.items()}
 
 
 class ChangedError(InputError):
