@@ -21,11 +21,10 @@ from ..out.check import refuse_inputs
 from ..processes import usable_cpus, usable_threads
 from ..quality import Quality
 from ..seal import file_hash
-from ..shards import Job, Part, ShardFolder, ShardRecord, execute, list_sources
+from ..shards import Job, Part, ShardFolder, list_sources, table_file, whole_path
 from ..shards.shard_record import DONE, FAILED
-from ..shards.status import EVERY, RunLog, write_status
+from ..shards.steps import do_shards
 from ..surveys import Stated, Survey
-from ..telling import tell
 from ..version import __version__
 from .shard_work import SurveyPlan, predict_task
 
@@ -133,62 +132,28 @@ def predict_survey(
         tuple(str(Path(name).absolute()) if Path(name).is_dir() else name for name in names),
         tuple(hashlib.sha256(content_of(find_model(name))).hexdigest() for name in names),
         tuple(names), survey, quality if isinstance(quality, Quality) else dict(quality or {}),
-        _absolute(stars), _absolute(velocities), columns or {}, stated, tuple(_absolute(one) or "" for one in encoders),
+        whole_path(stars), whole_path(velocities), columns or {}, stated, tuple(whole_path(one) or "" for one in encoders),
         batch_size, threads,
     )  # fmt: skip
     settings = plan.load()[0][0].preprocessing
     assert settings is not None
     flow = plan.open(settings, paths)
-    with ShardFolder(out, _decides(plan, flow), part) as folder, RunLog(folder.path, str(folder.part)) as log:
-        tasks = folder.begin(lambda: list_sources([*flow.files, *(path for path, _ in flow.absent)]))
-        _do(folder, tasks, Job(predict_task, plan, folder.path / "shards", folder.suffix, threads, hash_inputs), log,
-            workers, executor, progress)  # fmt: skip
-        result = _report(folder, flow)
-        log.note(f"{result.n_done} of {result.n_shards} shards are done, {result.n_spectra} rows")
+    folder = ShardFolder(out, _decides(plan, flow), part)
+    tasks = do_shards(
+        folder,
+        lambda: list_sources([*flow.files, *(path for path, _ in flow.absent)]),
+        Job(predict_task, plan, folder.path / "shards", folder.suffix, threads, hash_inputs),
+        workers=workers,
+        executor=executor,
+        progress=progress,
+    )
+    result = _report(folder, flow)
     result.seconds = time.monotonic() - start
     result.n_new = sum(folder.records[task.number].n for task in tasks if task.number in folder.records)
     if result.n_done == result.n_shards:
         _require_rows(folder, result)
         tell_no_velocities(flow.survey, result.flags, result.n_spectra, velocities)
     return result
-
-
-def _do(folder: ShardFolder, tasks, job: Job, log: RunLog, workers: int, executor, progress) -> None:
-    n_files = sum(len(task.sources) for task in folder.part.of(folder.tasks))
-    n_left = sum(len(task.sources) for task in tasks)
-    done = {"spectra": 0, "files": n_files - n_left}
-    here = executor is None and (workers == 1 or len(tasks) < 2)
-    last = [0.0, EVERY]
-    log.note(
-        f"begins: {len(tasks)} shards to make, {n_left} of {n_files} files, {workers} workers of {job.threads} threads"
-    )
-
-    def on_done(record: ShardRecord) -> None:
-        folder.records[record.number] = record
-        if not here:
-            for line in record.told:
-                tell(line)
-        log.note(
-            f"shard {record.number}: {record.n} rows of {len(record.files)} files in {record.seconds:.1f} s"
-            if record.state == DONE
-            else f"shard {record.number} failed: {record.message}"
-        )
-        done["spectra"] += record.n
-        done["files"] += len(record.files)
-        if progress is not None:
-            progress(done["spectra"], done["files"], n_files)
-        now = time.monotonic()
-        if now - last[0] > last[1]:
-            write_status(folder.path, folder.tasks, folder.all_records())
-            last[:] = [time.monotonic(), max(EVERY, 20 * (time.monotonic() - now))]
-
-    try:
-        if progress is not None:
-            progress(0, done["files"], n_files)
-        execute(job, tasks, on_done, workers=workers, executor=executor)
-    finally:
-        write_status(folder.path, folder.tasks, folder.all_records())
-        folder.finish()
 
 
 def _decides(plan: SurveyPlan, flow: Flow) -> dict[str, Any]:
@@ -205,23 +170,9 @@ def _decides(plan: SurveyPlan, flow: Flow) -> dict[str, Any]:
         "columns": dict(plan.columns),
         "stated": {} if plan.stated is None else plan.stated.as_dict() | {"columns": dict(plan.stated.columns)},
         "velocities": plan.velocities,
-        "tables": {name: file_hash(_file_of(table)) for name, table in tables.items() if table is not None},
+        "tables": {name: file_hash(table_file(table)) for name, table in tables.items() if table is not None},
         "batch_size": plan.batch_size,
     }
-
-
-def _file_of(table: str) -> Path:
-    """The file of ``FILE`` or ``FILE:COLUMN``."""
-    return Path(table) if Path(table).is_file() else Path(table.rpartition(":")[0])
-
-
-def _absolute(path: PathLike | None) -> str | None:
-    """A path as processes elsewhere find it; names, as of encoders, stay."""
-    if path is None:
-        return None
-    text = os.fspath(path)
-    file = text if Path(text).exists() else text.rpartition(":")[0]
-    return text.replace(file, str(Path(file).absolute()), 1) if file and Path(file).exists() else text
 
 
 def _report(folder: ShardFolder, flow: Flow) -> SurveyRun:

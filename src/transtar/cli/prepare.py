@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from ..skipped import Skipped
 from . import arguments as values
@@ -17,6 +18,7 @@ from .common import (
     say,
     say_left_out,
 )
+from .run_options import add_run, an_executor, asks_for_shards, run_progress
 
 HELP = "native spectra to a prepared set"
 
@@ -24,7 +26,12 @@ HELP = "native spectra to a prepared set"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--survey", required=True, help="survey the spectra come from, such as lamost or miles")
-    parser.add_argument("--spectra", required=True, nargs="+", help="files, folders or quoted patterns")
+    parser.add_argument(
+        "--spectra",
+        required=True,
+        nargs="+",
+        help="files, folders or quoted patterns; @LIST: those in the lines of a file",
+    )
     parser.add_argument(
         "--labels", type=values.path, help="table (CSV, FITS, VOTable, ...) with file or id, and labels"
     )
@@ -54,6 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="encoders (name or folder) and inputs by name whose values are put beside the spectra as these are read",
     )
+    add_run(parser, "which go on where they stopped; their shards lie in SET.shards until the set is made")
     parser.add_argument("--out", required=True, type=values.path, help="folder of the prepared set")
 
 
@@ -62,9 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..datasets import given_table, prepare
+    from ..datasets.prepare_shards import Shards
     from ..datasets.set_files import SET
     from ..files import check_replaceable
     from ..models import read_preprocessing
+    from ..shards import Part
     from ..surveys import get_survey
     from ..tables import Choice
 
@@ -75,25 +85,40 @@ def run(arguments: argparse.Namespace) -> int:
     survey = get_survey(arguments.survey)
     settings, thresholds = read_preprocessing(arguments.preprocessing, survey)
     quality = thresholds | parse_assignments(arguments.quality, "--quality")
-    bar = tqdm(unit="spectra", desc="prepare", disable=None, leave=False)
-    with Skipped(say) as skipped, bar:
-        report = prepare(
-            survey,
-            arguments.spectra,
-            arguments.out,
-            settings,
-            quality=quality,
-            labels=arguments.labels,
-            split=arguments.split,
-            velocities=arguments.velocities,
-            stars=arguments.stars,
-            match_radius=arguments.match_radius,
-            columns=Choice.parse(arguments.columns),
-            stated=read_stated(arguments),
-            inputs=arguments.input,
-            on_skip=skipped.add,
-            progress=advance(bar),
-        )
+    given: dict[str, Any] = {
+        "quality": quality,
+        "labels": arguments.labels,
+        "split": arguments.split,
+        "velocities": arguments.velocities,
+        "stars": arguments.stars,
+        "match_radius": arguments.match_radius,
+        "columns": Choice.parse(arguments.columns),
+        "stated": read_stated(arguments),
+        "inputs": arguments.input,
+        "threads": arguments.threads,
+    }
+    if asks_for_shards(arguments):
+        with (
+            an_executor(arguments.scheduler) as (executor, n),
+            run_progress("prepare") as moved,
+            Skipped(say) as skipped,
+        ):
+            shards = Shards(
+                None if arguments.part is None else Part.parse(arguments.part), arguments.workers or n, arguments.threads,
+                executor, arguments.hash == "full", moved,
+            )  # fmt: skip
+            report = prepare(
+                survey, arguments.spectra, arguments.out, settings, **given, on_skip=skipped.add, shards=shards
+            )
+        if not report.n_spectra:
+            print(report.lines[-1])
+            return 0
+    else:
+        bar = tqdm(unit="spectra", desc="prepare", disable=None, leave=False)
+        with Skipped(say) as skipped, bar:
+            report = prepare(
+                survey, arguments.spectra, arguments.out, settings, **given, on_skip=skipped.add, progress=advance(bar)
+            )
     say_left_out(report.left_out)
     for line in report.lines:
         say(line)

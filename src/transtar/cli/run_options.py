@@ -25,9 +25,9 @@ MOST_TOLD = 5
 """Files and shards that failed of which the end tells; status.csv has all."""
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
+def add_run(parser: argparse.ArgumentParser, when: str = "with a folder as --out") -> None:
     """Add the options of long runs."""
-    group = parser.add_argument_group("long runs, with a folder as --out")
+    group = parser.add_argument_group(f"long runs, {when}")
     group.add_argument(
         "--workers",
         type=values.workers,
@@ -70,7 +70,7 @@ def run_in_shards(arguments: argparse.Namespace, quality: dict[str, Any]) -> int
     from ..tables import Choice
 
     part = None if arguments.part is None else Part.parse(arguments.part)
-    with _executor(arguments.scheduler) as (executor, n), _progress("predict") as progress:
+    with an_executor(arguments.scheduler) as (executor, n), run_progress("predict") as progress:
         result = predict_survey(
             arguments.model,
             arguments.survey,
@@ -110,8 +110,14 @@ def run_in_shards(arguments: argparse.Namespace, quality: dict[str, Any]) -> int
     return 0
 
 
+def asks_for_shards(arguments: argparse.Namespace) -> bool:
+    """Whether an option of long runs was given."""
+    return any(getattr(arguments, name) is not None for name in _OPTIONS)
+
+
 @contextmanager
-def _executor(address: str | None) -> Iterator[tuple[Executor | None, int | None]]:
+def an_executor(address: str | None) -> Iterator[tuple[Executor | None, int | None]]:
+    """Workers of Dask, if there is an address, and how many they are."""
     if address is None:
         yield None, None
         return
@@ -122,8 +128,8 @@ def _executor(address: str | None) -> Iterator[tuple[Executor | None, int | None
 
 
 @contextmanager
-def _progress(description: str) -> Iterator[Any]:
-    """A bar of files with the rate of spectra and the time that is left; lines where there is no terminal."""
+def run_progress(description: str) -> Iterator[Any]:
+    """A bar of files, with the rate of spectra and the time that is left; lines where there is no terminal."""
     from tqdm import tqdm
 
     terminal = sys.stderr.isatty()

@@ -5,11 +5,11 @@ from .embed import embed_set
 from .flow import Flow, Report
 from .flow_opening import open_flow
 from .gathering import gather_input
-from .gridding import grid_spectra, preprocess_batch
+from .gridding import grid_spectra, preprocess_batch, star_columns
 from .input_writer import add_input
 from .inputs import Input, Inputs, input_names, register_input
 from .pool import pool_stars
-from .prepare import PrepareReport, prepare, star_columns
+from .prepare import PrepareReport, prepare
 from .prepared import PreparedSet, join_sets, star_names, usable
 from .repeats import Repeats
 from .set_files import SetWriter, describe_set, read_set, stream_set

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import InputError, TranstarError, said
 from ..preprocess import GridSpectra, Preprocessing, preprocess
 from ..quality import Quality
@@ -132,3 +134,19 @@ def _preprocess(
         raise InputError("does not fit into memory on the way to the grid; split it") from error
     except Exception as error:
         raise InputError(f"cannot be brought to the grid ({said(error)})") from error
+
+
+def star_columns(batch: SpectrumBatch, spectra: GridSpectra) -> dict[str, np.ndarray]:
+    """What is known of each spectrum besides its flux."""
+    return {
+        "file": batch.meta["file"].astype(str),
+        "id": batch.ids,
+        "survey": np.full(len(batch), batch.survey),
+        **{name: column for name, column in batch.meta.items() if name not in ("file", "survey_flags")},
+        "snr": spectra.snr,
+        "good_fraction": spectra.good_fraction,
+        "noise_correlation": np.full(len(batch), np.nan, np.float32)
+        if spectra.correlation is None
+        else spectra.correlation,
+        "flags": spectra.flags,
+    }

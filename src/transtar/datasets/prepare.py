@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,17 +15,21 @@ from ..errors import InputError, SettingsError
 from ..flags import Flag, count
 from ..labels import LABELS, join, look_up, match_spectra, read_labels, read_split, table_positions
 from ..labels.positions import check_radius
-from ..preprocess import GridSpectra, Preprocessing
+from ..preprocess import Preprocessing
 from ..quality import Quality
-from ..spectra import SpectrumBatch
+from ..seal import file_hash
+from ..shards import table_file, whole_path
 from ..surveys import Stated, Survey, get_survey
 from ..version import __version__
 from .defaults import tell_no_velocities
-from .flow import Report
+from .flow import Flow, Report
 from .flow_opening import open_flow
+from .gridding import star_columns
 from .making import Without, makings
+from .prepare_shards import Prepared, Shards, make_shards, read_shards, remove_shards, require_done
 from .repeats import Repeats
 from .set_files import SPLITS, SetWriter
+from .velocity_source import given_table
 
 if TYPE_CHECKING:
     from ..encoders.registry import AnyEncoder
@@ -63,6 +67,7 @@ def prepare(
     threads: int | None = None,
     on_skip: Callable[[str, str], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    shards: Shards | None = None,
 ) -> PrepareReport:
     """Read native files, preprocess them, join labels and split, and write a prepared set.
 
@@ -104,10 +109,14 @@ def prepare(
         Called with file and reason for each file that cannot be used. The run goes on without it.
     progress : callable, optional
         Called with the number of spectra done and the number of files.
+    shards : Shards, optional
+        Spectra are prepared in shards, by several processes or jobs, and the same call goes on where it stopped; the last part
+        makes the set. Further `inputs` are then given by name or folder.
 
     Returns
     -------
     PrepareReport
+        Without spectra as long as shards are left to other parts.
 
     Raises
     ------
@@ -152,14 +161,23 @@ def prepare(
     # Reading in a thread may leave the filters of warnings changed; they become the caller's again.
     notes = {one.name: one.provenance for one in made}
     without = {one.name: Without(grid=flow.settings.grid) for one in made}
+    folder = None
+    if shards is None:
+        prepared = _prepared(flow, made, report, keys, on_skip, progress)
+    else:
+        given = {"survey": survey, "stars": whole_path(stars), "velocities": whole_path(velocities), "stated": stated}
+        listed = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
+        wanted = [whole_path(one) if isinstance(one, str | os.PathLike) else one for one in listed]
+        folder = make_shards(shards, Path(out), flow, wanted, _decides(flow, provenance, notes), given)
+        if line := require_done(folder, Path(out)):
+            report.lines.append(line)
+            return report
+        prepared = read_shards(folder, flow, report, keys, on_skip)
     with warnings.catch_warnings(), SetWriter(out, flow.settings, provenance, notes) as writer:
-        for batch, spectra in flow.batches(report, on_skip=on_skip, progress=progress):
-            further = {one.name: one.make(batch, spectra) for one in made}
-            usable = {one.name: one.can(spectra) for one in made}
-            for name, values in further.items():
-                without[name].add(usable[name], values)
-            writer.append(spectra, star_columns(batch, spectra), further)
-            keys |= dict.fromkeys(batch.keys)
+        for spectra, of_stars, further in prepared:
+            for name, (usable, values) in further.items():
+                without[name].add(usable, values)
+            writer.append(spectra, of_stars, {name: values for name, (_, values) in further.items()})
         if not report.n_spectra:
             why = f"; the first: {report.skipped[0][1]}" if report.skipped else ""
             if report.left_out:
@@ -176,25 +194,34 @@ def prepare(
             known.update(_labels(known, table, names, tuple(keys), report))
         known["split"] = _split(known, split_table, tuple(keys))
         writer.finish(known, names)
+    if folder is not None:
+        remove_shards(folder)
     report.flags = count(known["flags"])
     tell_no_velocities(flow.survey, report.flags, report.n_spectra, velocities)
     report.labels = {name: int(np.isfinite(known[name]).sum()) for name in names}
     return report
 
 
-def star_columns(batch: SpectrumBatch, spectra: GridSpectra) -> dict[str, np.ndarray]:
-    """What is known of each spectrum besides its flux."""
+def _prepared(flow: Flow, made, report: Report, keys: dict[str, None], on_skip, progress) -> Iterator[Prepared]:
+    """Spectra as they are read and prepared, batch by batch."""
+    for batch, spectra in flow.batches(report, on_skip=on_skip, progress=progress):
+        further = {one.name: (one.can(spectra), one.make(batch, spectra)) for one in made}
+        keys |= dict.fromkeys(batch.keys)
+        yield spectra, star_columns(batch, spectra), further
+
+
+def _decides(flow: Flow, provenance: Mapping[str, Any], notes: Mapping[str, Any]) -> dict[str, Any]:
+    """All that decides the spectra of a set; labels and split are joined in the end."""
+    wanted = ("transtar", "survey", "velocities", "stars", "quality", "stated")
+    tables = [given_table(provenance["velocities"]), provenance["stars"]]
     return {
-        "file": batch.meta["file"].astype(str),
-        "id": batch.ids,
-        "survey": np.full(len(batch), batch.survey),
-        **{name: column for name, column in batch.meta.items() if name not in ("file", "survey_flags")},
-        "snr": spectra.snr,
-        "good_fraction": spectra.good_fraction,
-        "noise_correlation": np.full(len(batch), np.nan, np.float32)
-        if spectra.correlation is None
-        else spectra.correlation,
-        "flags": spectra.flags,
+        "verb": "prepare",
+        **{name: provenance.get(name) for name in wanted},
+        "preprocessing": flow.settings.hash,
+        "columns": dict(flow.columns),
+        "tables": [file_hash(table_file(table)) for table in tables if table is not None],
+        "inputs": notes,
+        "batch_size": flow.batch_size,
     }
 
 

@@ -7,10 +7,11 @@ one task, `execution` hands tasks to an executor. What a task is about they do n
 from .execution import execute
 from .shard_folder import ShardFolder, read_manifest
 from .shard_record import FileState, ShardRecord
-from .tasks import Part, Source, Task, group_files, list_sources
+from .tasks import Part, Source, Task, group_files, list_sources, table_file, whole_path
 from .work import Job, Outcome, rows_by_path
 
 __all__ = [
     "FileState", "Job", "Outcome", "Part", "ShardFolder", "ShardRecord", "Source", "Task", "execute", "group_files",
     "list_sources", "read_manifest", "rows_by_path",
+    "table_file", "whole_path",
 ]  # fmt: skip

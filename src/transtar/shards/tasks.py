@@ -102,6 +102,20 @@ class Part:
         return f"{self.number}/{self.n}"
 
 
+def whole_path(path: str | os.PathLike | None) -> str | None:
+    """A file or folder, or ``FILE:COLUMN``, by its whole path, as other processes find it; what is none, as a name, stays."""
+    if path is None:
+        return None
+    text = os.fspath(path)
+    file = text if Path(text).exists() else text.rpartition(":")[0]
+    return text.replace(file, str(Path(file).absolute()), 1) if file and Path(file).exists() else text
+
+
+def table_file(table: str | os.PathLike) -> Path:
+    """The file of ``FILE`` or ``FILE:COLUMN``."""
+    return Path(table) if Path(table).is_file() else Path(os.fspath(table).rpartition(":")[0])
+
+
 def list_sources(files: Iterable[str | os.PathLike]) -> list[Source]:
     """Files with their sizes and times, by whole paths: workers may run in another folder."""
     return [Source.of(Path(file).absolute()) for file in files]
