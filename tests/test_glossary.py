@@ -8,7 +8,7 @@ from transtar.errors import InputError
 def test_columns_have_type_and_description(name):
     column = glossary.describe(name)
     assert column.name == name
-    assert column.dtype in ("str", "int32", "int64", "float32", "float64")
+    assert column.dtype in ("str", "bool", "int32", "int64", "float32", "float64")
     assert column.description
 
 

@@ -98,6 +98,11 @@ _LABELS = (
     ),
 )
 
+_JOIN = (
+    Column("matched", "bool", "", "whether the table that was joined has a row for this one"),
+    Column("separation", "float32", "arcsec", "distance on the sky from the row of the table that was joined"),
+)
+
 SEARCH_COLUMNS = tuple(column.name for column in _SEARCH)
 """Columns of what a search gives; the others beside them are of the neighbour."""
 
@@ -109,6 +114,11 @@ LABELS = tuple(column.name for column in _LABELS)
 
 COLUMNS = {column.name: column for column in (*_KEYS, *_SEARCH, *_PLAN, *_LABELS)}
 """Every column by name, but for the derived ones: see `describe`."""
+
+JOIN_COLUMNS = tuple(column.name for column in _JOIN)
+"""Columns that a join adds beside those of the table."""
+
+COLUMNS |= {column.name: column for column in _JOIN}
 
 _DERIVED = {
     "_err": "1 sigma uncertainty of {name}: half the interval that holds 68 % of true values, {description}",
@@ -227,7 +237,7 @@ def as_markdown(names: Iterable[str] | None = None) -> str:
     if names is None:
         # Elements all read alike: one stands for them.
         shown = [name for name in COLUMNS if not name.endswith("_fe") or name == "mg_fe"]
-        shown = [name for name in shown if name not in SEARCH_COLUMNS]
+        shown = [name for name in shown if name not in (*SEARCH_COLUMNS, *JOIN_COLUMNS)]
         names = [*shown, *(f"feh{ending}" for ending in _DERIVED)]
     chosen = list(names)
     lines = ["| column | type | unit | description |", "|---|---|---|---|"]

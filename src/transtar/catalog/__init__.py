@@ -3,6 +3,7 @@
 from .astropy_table import plain_columns, read_catalog, to_table
 from .from_files import Prediction, predict_files, predict_set
 from .from_spectra import predict_spectra
+from .join_catalogs import Joined, join_catalog
 from .next_stars import Plan, plan_stars
 from .predict import GridSpectraLike, predict_batches
 from .readers import read_columns, read_metadata
@@ -14,10 +15,12 @@ __all__ = [
     "SUFFIXES",
     "CatalogWriter",
     "GridSpectraLike",
+    "Joined",
     "Neighbours",
     "Plan",
     "Prediction",
     "check_suffix",
+    "join_catalog",
     "plain_columns",
     "plan_stars",
     "predict_batches",

@@ -13,7 +13,7 @@ from ..version import __version__
 from .arguments import HelpWithDefaults, Parser, plain_output
 
 VERBS = (
-    "simulate", "fetch", "select", "calibrate", "prepare", "embed", "search", "pretrain", "align", "finetune", "predict",
+    "simulate", "fetch", "select", "calibrate", "join", "prepare", "embed", "search", "pretrain", "align", "finetune", "predict",
     "evaluate", "validate", "plan", "explain", "study", "models", "info",
 )  # fmt: skip
 
