@@ -8,6 +8,7 @@ from .next_stars import Plan, plan_stars
 from .predict import GridSpectraLike, predict_batches
 from .readers import read_columns, read_metadata
 from .search import Neighbours, search_set
+from .star_rows import Recommended, recommend
 from .trained import trained_on
 from .writers import SUFFIXES, CatalogWriter, check_suffix, write_catalog
 
@@ -19,6 +20,7 @@ __all__ = [
     "Neighbours",
     "Plan",
     "Prediction",
+    "Recommended",
     "check_suffix",
     "join_catalog",
     "plain_columns",
@@ -30,6 +32,7 @@ __all__ = [
     "read_catalog",
     "read_columns",
     "read_metadata",
+    "recommend",
     "search_set",
     "to_table",
     "trained_on",

@@ -14,7 +14,7 @@ from .arguments import HelpWithDefaults, Parser, plain_output
 
 VERBS = (
     "simulate", "fetch", "select", "calibrate", "join", "prepare", "embed", "search", "pretrain", "align", "finetune", "predict",
-    "evaluate", "validate", "plan", "explain", "study", "models", "info",
+    "recommend", "evaluate", "validate", "plan", "explain", "study", "models", "info",
 )  # fmt: skip
 
 LONGEST_LINE = 2000
