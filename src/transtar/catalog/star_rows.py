@@ -1,12 +1,16 @@
 """One recommended row per star: repeats combined with weights from their photon noise.
 
 All spectra of a star have its systematic error in common, so the weights are those of the noise alone, ``w = 1 / noise^2``, and
-only the noise falls with the number of spectra. The interval of one spectrum is ``err^2 = q^2 (noise^2 + systematic^2)`` with q
-and the systematic part of its kind of stars (see `transtar.models.error_table`), of which a catalog holds err and noise. With
-shares ``p = w / sum w`` and the part that is common, ``c^2 = err^2 - q^2 noise^2``, that of the mean is
-``(sum p c)^2 + q^2 sum p^2 noise^2``: exact where the systematic parts are the same error, and an upper bound however they are
-correlated (Cauchy-Schwarz). It falls with every q, so the smallest q of a model, which its catalogs note, gives an upper
-bound; without it q is 0, and the error is the weighted mean of those of the spectra.
+only the noise falls with the number of spectra. The noise of a spectrum comes from a gradient at that spectrum, and that of a
+poor spectrum may come out far too small, by which it would get most of the weight: so none counts as less noisy than the best
+one of its star, that of the highest S/N, makes it, ``noise_best S/N_best / S/N`` (docs/recommended-rows.md).
+
+The interval of one spectrum is ``err^2 = q^2 (noise^2 + systematic^2)`` with q and the systematic part of its kind of stars (see
+`transtar.models.error_table`), of which a catalog holds err and noise. With shares ``p = w / sum w`` and the part that is
+common, ``c^2 = err^2 - q^2 noise^2``, that of the mean is ``(sum p c)^2 + q^2 / sum w``: exact where the systematic parts are the
+same error, and an upper bound however they are correlated (Cauchy-Schwarz). Where the noise stands as it is told it falls with
+every q, so the smallest q of a model, which its catalogs note, gives an upper bound; without it q is 0, and the error is the
+weighted mean of those of the spectra.
 """
 
 from __future__ import annotations
@@ -33,9 +37,10 @@ from .writers import SUFFIXES, check_suffix, write_catalog
 
 RULE = (
     "one row per star (same survey and star, or id where star is empty); rows with a bad flag left out unless all have one, then "
-    "the best; labels weighted by 1/noise^2, without noise by S/N^2, without S/N alike; the noise is that of the mean, what is "
-    "systematic stays in err, lo and hi; flags are those of any row used, LOW_SNR that of the best; snr the root of the sum of "
-    "squares; all else is of the row of the highest S/N"
+    "the best; labels weighted by 1/noise^2, no row being less noisy than its S/N and the noise of the best row make it, without "
+    "noise by S/N^2, without S/N alike; the noise is that of the mean, what is systematic stays in err, lo and hi; flags are "
+    "those of any row used, LOW_SNR that of the best; snr the root of the sum of squares; all else is of the best row, which has "
+    "the highest S/N"
 )
 
 _ENDINGS = ("_err", "_lo", "_hi", "_noise", "_ens_std", "_std", "_chi2")
@@ -112,7 +117,7 @@ def recommend(
 
     Examples
     --------
-    >>> two = {"survey": np.array(["desi"] * 2), "id": np.array([5, 5]), "snr": np.array([10.0, 30.0]), "flags": np.zeros(2, int),
+    >>> two = {"survey": np.array(["desi"] * 2), "id": np.array([5, 5]), "snr": np.array([15.0, 30.0]), "flags": np.zeros(2, int),
     ...        "feh": np.array([-1.0, -1.3]), "feh_noise": np.array([0.2, 0.1])}
     >>> one = recommend(two).columns
     >>> one["feh"].round(3), one["feh_noise"].round(4), one["n_used"]
@@ -224,10 +229,21 @@ class _Rows:
         """How many of some rows each star has."""
         return np.bincount(self.star[rows], minlength=self.n_stars)
 
+    def least_noise(self, known: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """The noise that each row has at least, by its S/N and the best row of its star; 0 where the S/N is not known."""
+        bright = known & np.isfinite(self.snr) & (self.snr > 0)
+        rows = np.flatnonzero(bright)
+        order = rows[np.lexsort((rows, -self.snr[rows], self.star[rows]))]
+        best = order[np.append(True, np.diff(self.star[order]) != 0)] if len(order) else order
+        product = np.zeros(self.n_stars)
+        product[self.star[best]] = noise[best] * self.snr[best]
+        return np.divide(product[self.star], self.snr, out=np.zeros(len(noise)), where=bright)
+
     def weights(self, rows: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weight of each row, and of which stars it is that of the noise."""
         known = rows & np.isfinite(noise) & (noise > 0)
         by_noise = self.count(known) > 0
+        noise = np.maximum(noise, self.least_noise(known, noise))
         # Where one row of a star has noise, those without cannot be weighed against it.
         weight = np.divide(1.0, noise**2, out=np.zeros(len(rows)), where=known)
         unknown = rows & ~by_noise[self.star]
@@ -262,7 +278,7 @@ class _Rows:
 
         def interval(half: np.ndarray, scale: float) -> np.ndarray:
             common = np.sqrt(np.maximum(half**2 - (scale * noise) ** 2, 0.0))
-            variance = self.total(share * common, rows) ** 2 + scale**2 * self.total((share * noise) ** 2, rows)
+            variance = self.total(share * common, rows) ** 2 + np.where(by_noise, (scale * sigma) ** 2, 0.0)
             return np.where(some, np.sqrt(variance), np.nan)
 
         if f"{label}_err" in values:
