@@ -137,7 +137,7 @@ def test_names_that_clash(tmp_path):
 
 def test_settings_that_cannot_be(tmp_path):
     catalog = made(tmp_path / "catalog.parquet", [1])
-    for wrong in ({"by": "name"}, {"several": "all"}, {"radius": 0.0}):
+    for wrong in ({"by": "name"}, {"several": "all"}, {"radius": 0.0}, {"epoch": 15.5}, {"table_epoch": np.nan}):
         with pytest.raises(SettingsError):
             join_catalog(catalog, catalog, tmp_path / "out.parquet", **wrong)
     with pytest.raises(InputError):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import check_real
 from ..errors import InputError, SettingsError
 from ..files import check_files
 from ..labels.positions import check_radius
@@ -158,6 +159,9 @@ def join_catalog(
     if several not in SEVERAL:
         raise SettingsError(f"several must be one of {', '.join(SEVERAL)}, not '{several}'")
     check_radius(radius)
+    for name, year in (("epoch", epoch), ("table_epoch", table_epoch)):
+        if year is not None:
+            check_real(year, name, 1800, 2100)
     check_suffix(out)
     catalog, table = Path(catalog), Path(table)
     check_files([out], [catalog, table])

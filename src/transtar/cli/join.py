@@ -45,12 +45,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--epoch",
-        type=values.Real(1800, 2100),
+        type=values.anything,
         help="Julian year of the catalog's positions; its survey's if not given",
     )
     parser.add_argument(
         "--table-epoch",
-        type=values.Real(1800, 2100),
+        type=values.anything,
         help="Julian year of the table's positions; if not given that of its column ref_epoch or epoch, else 2016 for Gaia DR3 "
         "and 2000 for others",
     )
