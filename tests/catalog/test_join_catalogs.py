@@ -2,6 +2,8 @@
 
 import astropy.units as u
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
@@ -246,3 +248,24 @@ def test_usual_and_other_columns_of_the_mws(mws, tmp_path):
         "RUWE": "GAIA.RUWE",
     }
     assert joined.matched == len(ids)
+
+
+def test_all_digits_of_numbers_in_text(tmp_path):
+    """Double precision is written with 17 digits, which is a number; 17 digits before the point are a name."""
+    catalog = made(tmp_path / "catalog.parquet", [1, 2])
+    (tmp_path / "t.csv").write_text("obsid,a,b\n1,-0.04133450787535457,12345678901234567.5\n2,1.5,2.5\n")
+    join_catalog(catalog, tmp_path / "t.csv", tmp_path / "out.parquet")
+    columns = read_columns(tmp_path / "out.parquet")
+    assert columns["a"].tolist() == [-0.04133450787535457, 1.5]
+    assert columns["b"].tolist() == ["12345678901234567.5", "2.5"]
+
+
+def test_rows_of_a_catalog_without_flags_have_none(tmp_path):
+    catalog = pa.table({"obsid": [1, 2], "flags": pa.array([4, None], pa.int32()), "feh": [0.5, None]})
+    pq.write_table(catalog, tmp_path / "catalog.parquet")
+    Table({"obsid": [2], "a": [3]}).write(tmp_path / "t.csv")
+    join_catalog(tmp_path / "catalog.parquet", tmp_path / "t.csv", tmp_path / "out.parquet")
+    columns = read_columns(tmp_path / "out.parquet")
+    assert columns["flags"].tolist() == [4, 0]
+    np.testing.assert_array_equal(columns["feh"], np.float32([0.5, np.nan]))
+    assert columns["a"].tolist() == [-1, 3]

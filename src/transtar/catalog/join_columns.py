@@ -232,5 +232,8 @@ def as_they_are(table: Side) -> dict[str, np.ndarray | Column]:
             out[name] = values.astype(column.data.dtype if column.data.dtype.kind == "f" else values.dtype)
         else:
             values = column.natural()
+            if name == "flags" and values.dtype.kind == "i":
+                # Where there are none, nobody set any; -1 would be all.
+                values = np.where(column.missing, 0, values)
             out[name] = values if values.dtype.kind == "b" else storable(values)
     return out
