@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--take",
         nargs="+",
         metavar="COLUMN",
-        help="columns to bring; all if not given (of mwsall-*.fits source_id, positions, velocities, parameters; others as "
+        help="columns to bring; all if not given (of mwsall-*.fits source_id, velocities, parameters; others as "
         "HDU.NAME)",
     )
     parser.add_argument("--inner", action="store_true", help="leave out rows that have none in the table")
