@@ -139,15 +139,21 @@ def _drawn(path, snr_of: float, snr: float, models: list[Estimator]) -> tuple[np
 
 
 def mock_spectra(
-    instrument: Instrument, n: int, seed: int, stars_seed: int = 77, only: tuple[str, ...] = ()
+    instrument: Instrument,
+    n: int,
+    seed: int,
+    stars_seed: int = 77,
+    only: tuple[str, ...] = (),
+    snr_seed: int | None = None,
 ) -> tuple[GridSpectra, Columns]:
-    """Mock stars as an instrument sees them, S/N of 8 to 150, and their labels."""
+    """Mock stars as an instrument sees them, S/N of 8 to 150 that `snr_seed` draws, and their labels."""
     emulator = load_emulator()
     stars = training_stars(n, stars_seed)
     stars["source_id"] = np.arange(1, len(stars) + 1, dtype=np.int64)
     stars = stars[np.random.default_rng(stars_seed).permutation(len(stars))]
     stars, labels = within(stars, emulator)
-    snr = np.exp(np.random.default_rng(stars_seed + 1).uniform(np.log(8), np.log(150), len(stars)))
+    snr_seed = stars_seed + 1 if snr_seed is None else snr_seed
+    snr = np.exp(np.random.default_rng(snr_seed).uniform(np.log(8), np.log(150), len(stars)))
     effects = Effects.only(*only) if only else Effects(missing_arms=False)
     columns = {name: labels[:, place] for place, name in enumerate(emulator.label_names)}
     lines = corrections("lamost-dr10", Preprocessing())

@@ -8,7 +8,7 @@ from transtar.errors import InputError
 def test_columns_have_type_and_description(name):
     column = glossary.describe(name)
     assert column.name == name
-    assert column.dtype in ("str", "int32", "int64", "float32", "float64")
+    assert column.dtype in ("str", "bool", "int32", "int64", "float32", "float64")
     assert column.description
 
 
@@ -17,7 +17,7 @@ def test_derived_columns_take_the_unit_of_their_label():
     assert "ensemble" in glossary.describe("feh_ens_std").description
 
 
-@pytest.mark.parametrize("name", ["nonsense", "snr_err", "feh_std"])
+@pytest.mark.parametrize("name", ["nonsense", "snr_err", "feh_mean", "snr_std"])
 def test_unknown_columns_are_refused(name):
     assert not glossary.is_known(name)
     with pytest.raises(InputError, match="glossary"):

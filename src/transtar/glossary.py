@@ -98,6 +98,11 @@ _LABELS = (
     ),
 )
 
+_JOIN = (
+    Column("matched", "bool", "", "whether the table that was joined has a row for this one"),
+    Column("separation", "float32", "arcsec", "distance on the sky from the row of the table that was joined"),
+)
+
 SEARCH_COLUMNS = tuple(column.name for column in _SEARCH)
 """Columns of what a search gives; the others beside them are of the neighbour."""
 
@@ -110,6 +115,19 @@ LABELS = tuple(column.name for column in _LABELS)
 COLUMNS = {column.name: column for column in (*_KEYS, *_SEARCH, *_PLAN, *_LABELS)}
 """Every column by name, but for the derived ones: see `describe`."""
 
+_STARS = (
+    Column("n_rows", "int32", "", "rows of the star in the catalog that this one was made of"),
+    Column("n_used", "int32", "", "rows of the star whose labels are in the mean"),
+)
+
+JOIN_COLUMNS = tuple(column.name for column in _JOIN)
+"""Columns that a join adds beside those of the table."""
+
+STAR_COLUMNS = tuple(column.name for column in _STARS)
+"""Columns of a catalog of one row per star, beside those of a catalog of spectra."""
+
+COLUMNS |= {column.name: column for column in (*_JOIN, *_STARS)}
+
 _DERIVED = {
     "_err": "1 sigma uncertainty of {name}: half the interval that holds 68 % of true values, {description}",
     "_lo": "lower end of the interval that holds 95 % of true values of {name}: {description}",
@@ -117,6 +135,13 @@ _DERIVED = {
     "_noise": "share of {name}_err from the noise of the spectrum: {description}",
     "_ens_std": "standard deviation (n - 1) over the models of an ensemble of {name}: {description}",
 }
+
+
+_OF_REPEATS = {
+    "_std": "standard deviation (n - 1) of {name} over the spectra of a star that are in its mean: {description}",
+    "_chi2": "reduced chi2 of {name} over the spectra of a star against their photon noise, 1 if that alone scatters them",
+}
+"""Derived columns of a catalog of one row per star."""
 
 
 def check_label(name, what: str) -> str:
@@ -139,7 +164,7 @@ def check_label(name, what: str) -> str:
     check_name(name, what)
     if name in COLUMNS and name not in LABELS:
         raise SettingsError(f"{what}: '{name}' is no label but a column of every catalog: {COLUMNS[name].description}")
-    if name.endswith(tuple(_DERIVED)):
+    if name.endswith((*_DERIVED, *_OF_REPEATS)):
         raise SettingsError(f"{what}: '{name}' is no label, because of its ending")
     return name
 
@@ -167,6 +192,11 @@ def describe(name: str) -> Column:
         if name.endswith(suffix) and label is not None and label.name in LABELS:
             symbol = label.display if suffix in ("_lo", "_hi") else rf"$\sigma$({label.display})"
             return replace(label, name=name, description=description.format(**vars(label)), display=symbol)
+    for suffix, description in _OF_REPEATS.items():
+        label = COLUMNS.get(name.removesuffix(suffix))
+        if name.endswith(suffix) and label is not None and label.name in LABELS:
+            unit = label.unit if suffix == "_std" else ""
+            return Column(name, label.dtype, unit, description.format(**vars(label)))
     raise InputError(f"no column '{name}' in the glossary; known: {', '.join(COLUMNS)}")
 
 
@@ -227,7 +257,7 @@ def as_markdown(names: Iterable[str] | None = None) -> str:
     if names is None:
         # Elements all read alike: one stands for them.
         shown = [name for name in COLUMNS if not name.endswith("_fe") or name == "mg_fe"]
-        shown = [name for name in shown if name not in SEARCH_COLUMNS]
+        shown = [name for name in shown if name not in (*SEARCH_COLUMNS, *JOIN_COLUMNS, *STAR_COLUMNS)]
         names = [*shown, *(f"feh{ending}" for ending in _DERIVED)]
     chosen = list(names)
     lines = ["| column | type | unit | description |", "|---|---|---|---|"]

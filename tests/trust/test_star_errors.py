@@ -132,6 +132,9 @@ def test_coverage_for_the_metadata():
     table = made_table()
     model = small_estimator(error_tables={"feh": table})
     assert coverage_of([model, small_estimator()]) == {
-        "feh": [{"stars": "some stars", "survey": "", "n": 40, "label_noise": [0.05, 0.1], "coverage": table.coverage}]
-    }
+        "feh": [{
+            "stars": "some stars", "survey": "", "n": 40, "label_noise": [0.05, 0.1], "coverage": table.coverage,
+            "least_scale": [min(cell.q68 for cell in table.cells), min(cell.q95 for cell in table.cells)],
+        }]
+    }  # fmt: skip
     assert coverage_of([object()]) == {}

@@ -3,11 +3,13 @@
 from .astropy_table import plain_columns, read_catalog, to_table
 from .from_files import Prediction, predict_files, predict_set
 from .from_spectra import predict_spectra
+from .join_catalogs import Joined, join_catalog
 from .merge_shards import merge_shards
 from .next_stars import Plan, plan_stars
 from .predict import GridSpectraLike, predict_batches
 from .readers import read_columns, read_metadata
 from .search import Neighbours, search_set
+from .star_rows import Recommended, recommend
 from .survey_run import SurveyRun, predict_survey
 from .trained import trained_on
 from .writers import SUFFIXES, CatalogWriter, check_suffix, write_catalog
@@ -16,11 +18,14 @@ __all__ = [
     "SUFFIXES",
     "CatalogWriter",
     "GridSpectraLike",
+    "Joined",
     "Neighbours",
     "Plan",
     "Prediction",
+    "Recommended",
     "SurveyRun",
     "check_suffix",
+    "join_catalog",
     "merge_shards",
     "plain_columns",
     "plan_stars",
@@ -32,6 +37,7 @@ __all__ = [
     "read_catalog",
     "read_columns",
     "read_metadata",
+    "recommend",
     "search_set",
     "to_table",
     "trained_on",

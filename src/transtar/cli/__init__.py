@@ -13,8 +13,8 @@ from ..version import __version__
 from .arguments import HelpWithDefaults, Parser, plain_output
 
 VERBS = (
-    "simulate", "fetch", "select", "calibrate", "prepare", "embed", "search", "pretrain", "align", "finetune", "predict",
-    "merge", "evaluate", "validate", "plan", "explain", "study", "models", "info",
+    "simulate", "fetch", "select", "calibrate", "join", "prepare", "embed", "search", "pretrain", "align", "finetune", "predict",
+    "merge", "recommend", "evaluate", "validate", "plan", "explain", "study", "models", "info",
 )  # fmt: skip
 
 LONGEST_LINE = 2000

@@ -81,6 +81,31 @@ class Repeats:
         return known & np.isin(hashes, np.concatenate(self._again)) if self._again else np.zeros(len(known), bool)
 
 
+def star_numbers(columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Number the stars of a table, as `Repeats` tells them.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray, shape (n,)
+        As in `Repeats.mark`.
+
+    Returns
+    -------
+    ndarray, shape (n,), int64
+        From 0, in the order in which stars come first; a row without a name is a star of its own.
+
+    Examples
+    --------
+    >>> star_numbers({"survey": np.array("desi"), "id": np.array([7, -1, 5, 7, -1])}).tolist()
+    [0, 1, 2, 0, 3]
+    """
+    hashes, known = _hashes(columns)
+    first = np.arange(len(known))
+    _, where, inverse = np.unique(hashes[known], return_index=True, return_inverse=True)
+    first[known] = np.flatnonzero(known)[where][inverse]
+    return np.unique(first, return_inverse=True)[1].astype(np.int64)
+
+
 def _hashes(columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Of each row a hash of survey and star, uint64, and whether the row has a name to be known by."""
     ids = np.asarray(columns["id"])

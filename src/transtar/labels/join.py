@@ -105,8 +105,8 @@ def join(
         shown = ", ".join([key, *parts])
         rows = np.full(len(spectrum_keys), -1, dtype=np.int64)
         used, ambiguous = np.zeros(len(table_keys), dtype=bool), np.zeros(len(spectrum_keys), dtype=bool)
-        for these, names in _groups(parts, len(spectrum_keys)):
-            spectrum_codes, table_codes = _codes(
+        for these, names in key_groups(parts, len(spectrum_keys)):
+            spectrum_codes, table_codes = key_codes(
                 spectrum_keys[these], table_keys, [(parts[name][0][these], parts[name][1]) for name in names]
             )
             first_rows = _first_rows(spectrum_codes, table_codes)
@@ -212,9 +212,13 @@ def _parts(table: Mapping[str, np.ndarray], keys: Mapping[str, np.ndarray]) -> d
     return parts
 
 
-def _groups(parts: Mapping[str, tuple[np.ndarray, np.ndarray]], n: int) -> Iterator[tuple[np.ndarray, list[str]]]:
+def key_groups(parts: Mapping[str, tuple[np.ndarray, np.ndarray]], n: int) -> Iterator[tuple[np.ndarray, list[str]]]:
     """Rows of spectra that know the same parts of their key, and which parts these are."""
-    known = [~np.isin(values.astype(str), ("", "-1")) for values, _ in parts.values()]
+    # Not by way of text where they are numbers: of millions of rows that would take gigabytes.
+    known = [
+        values != -1 if values.dtype.kind in "iu" else ~np.isin(values.astype(str), ("", "-1"))
+        for values, _ in parts.values()
+    ]
     pattern = np.zeros(n, dtype=np.int64)
     for bit, these in enumerate(known):
         pattern |= these.astype(np.int64) << bit
@@ -222,7 +226,7 @@ def _groups(parts: Mapping[str, tuple[np.ndarray, np.ndarray]], n: int) -> Itera
         yield np.flatnonzero(pattern == value), [name for bit, name in enumerate(parts) if value >> bit & 1]
 
 
-def _codes(
+def key_codes(
     spectrum_keys: np.ndarray, table_keys: np.ndarray, parts: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """One value for each compound key, the same on both sides; the key itself if it has no parts."""

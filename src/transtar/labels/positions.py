@@ -224,15 +224,7 @@ def match_positions(
         if len(stars) and not stars.known.any():
             raise InputError(f"none of the {len(stars)} rows of the {name} list has a position")
     epoch = common_epoch(ours, theirs) if epoch is None else float(epoch)
-    rows = np.full(len(ours), -1, dtype=np.int64)
-    separation = np.full(len(ours), np.inf)
-    candidates = np.zeros(len(ours), dtype=np.int64)
-    for i, j, distance in near_pairs(ours.at(epoch), theirs.at(epoch), radius):
-        order = np.lexsort((theirs.dec[j], theirs.ra[j], distance, i))
-        i, j, distance = i[order], j[order], distance[order]
-        first = np.append(True, i[1:] != i[:-1])
-        rows[i[first]], separation[i[first]] = j[first], distance[first]
-        candidates += np.bincount(i, minlength=len(ours))
+    rows, separation, candidates = nearest_rows(ours, theirs, radius, epoch)
     unclear = candidates > 1
     if ambiguous == "drop":
         rows[unclear] = -1
@@ -254,6 +246,40 @@ def match_positions(
         median=float(np.median(separation[matched])) if matched.any() else float("nan"),
         dropped=ambiguous == "drop",
     )
+
+
+def nearest_rows(
+    stars: Positions, others: Positions, radius: float, epoch: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find the nearest of other stars to each of some, both moved to one epoch; neither list's order matters.
+
+    Parameters
+    ----------
+    stars, others : Positions, of n and m stars
+    radius : float
+        In arcsec.
+    epoch : float
+        Julian year.
+
+    Returns
+    -------
+    rows : ndarray of int64, shape (n,)
+        Place in `others`, -1 where none is within the radius.
+    separation : ndarray of float64, shape (n,)
+        In arcsec; infinite where there is none.
+    candidates : ndarray of int64, shape (n,)
+        How many are within the radius.
+    """
+    rows = np.full(len(stars), -1, dtype=np.int64)
+    separation = np.full(len(stars), np.inf)
+    candidates = np.zeros(len(stars), dtype=np.int64)
+    for i, j, distance in near_pairs(stars.at(epoch), others.at(epoch), radius):
+        order = np.lexsort((others.dec[j], others.ra[j], distance, i))
+        i, j, distance = i[order], j[order], distance[order]
+        first = np.append(True, i[1:] != i[:-1])
+        rows[i[first]], separation[i[first]] = j[first], distance[first]
+        candidates += np.bincount(i, minlength=len(stars))
+    return rows, separation, candidates
 
 
 def _contested(rows: np.ndarray, separation: np.ndarray, stars: Positions) -> np.ndarray:

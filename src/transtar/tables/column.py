@@ -261,7 +261,8 @@ class Column:
             return self._cast(pa.int64()).fill_null(-1).to_numpy()
         except pa.ArrowInvalid:
             pass
-        if self.any_text(r"\d{17}"):
+        # Behind the point they are those of a number in double precision, which has up to 17.
+        if self.any_text(r"^\s*[+-]?\d{17}"):
             return self.text()
         try:
             return self._cast(pa.float64()).to_numpy()

@@ -160,12 +160,14 @@ def coverage_of(models: Sequence[Any]) -> dict[str, list[dict[str, Any]]]:
     Returns
     -------
     dict of str to list of dict
-        By label, for each model ``stars``, ``survey``, ``n``, ``label_noise`` and ``coverage`` as in
+        By label, for each model ``least_scale``, the smallest q68 and q95 of its cells (by them at least an interval shrinks with
+        the noise), and ``stars``, ``survey``, ``n``, ``label_noise`` and ``coverage`` as in
         `transtar.models.error_table.ErrorTable`; labels of models without errors are left out.
     """
     tables: dict[str, list[dict[str, Any]]] = {}
     for model in models:
         for label, table in getattr(model, "error_tables", {}).items():
             about = {name: getattr(table, name) for name in ("stars", "survey", "n", "label_noise", "coverage")}
-            tables.setdefault(label, []).append(about | {"label_noise": list(table.label_noise)})
+            least = [min(getattr(cell, name) for cell in table.cells) for name in ("q68", "q95")]
+            tables.setdefault(label, []).append(about | {"label_noise": list(table.label_noise), "least_scale": least})
     return tables
