@@ -65,8 +65,8 @@ def test_each_program_gets_its_own_row(tmp_path, folder, mwsall):
         "labels: 9 spectra have labels (joined by id, SURVEY, PROGRAM, HEALPIX), 2 have none; 0 rows of labels are unused",
     ]
     assert columns["id"].tolist() == [*STARS.tolist(), *STARS[:3].tolist()]
-    assert columns["PROGRAM"].tolist() == ["bright"] * 8 + ["dark"] * 3
-    assert columns["HEALPIX"].tolist() == [9850] * 11
+    assert columns["desi_program"].tolist() == ["bright"] * 8 + ["dark"] * 3
+    assert columns["desi_healpix"].tolist() == [9850] * 11
     np.testing.assert_allclose(columns["velocity"], [*VELOCITY[:7], np.nan, *(VELOCITY[:2] + 5), np.nan])
     np.testing.assert_allclose(columns["feh"], [*FEH[:7], np.nan, *(FEH[:2] + 0.1), np.nan])
     assert columns["star"][0] == columns["star"][8] == f"DESI {FIRST}"
@@ -147,7 +147,7 @@ def test_only_the_stars_of_a_list(tmp_path, folder, mwsall):
         on_skip=lambda *a: told.append(a),
     )
     columns = read_set(tmp_path / "set").columns
-    assert list(zip(columns["id"].tolist(), columns["PROGRAM"].tolist(), strict=True)) == [
+    assert list(zip(columns["id"].tolist(), columns["desi_program"].tolist(), strict=True)) == [
         (STARS[5], "bright"), (STARS[1], "dark"),
     ]  # fmt: skip
     np.testing.assert_allclose(columns["feh"], [FEH[5], FEH[1] + 0.1])

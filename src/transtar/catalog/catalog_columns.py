@@ -158,10 +158,10 @@ def columns_of(example: Mapping[str, np.ndarray], names: Mapping[str, str] | Non
     return [
         replace(
             column_of(name, example[name]),
-            name=theirs,
+            name=spelling,
             dtype="str" if example[name].dtype.kind == "U" else example[name].dtype.name,
         )
-        for name, theirs in (names or {name: name for name in example}).items()
+        for name, spelling in (names or {name: name for name in example}).items()
     ]
 
 

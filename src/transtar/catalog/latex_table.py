@@ -17,7 +17,7 @@ MOST_ROWS = 10_000
 """Rows of a table at most: some two hundred pages. A table is put together in memory."""
 
 FIRST_LINE = "% LaTeX table"
-"""By which readers of tables know that it is none of theirs."""
+"""By which readers of tables know that it is none of spelling."""
 
 _MISSING = r"\ldots"
 _ENDINGS = ("_err", "_lo", "_hi", "_noise", "_ens_std")
@@ -55,7 +55,7 @@ def write_latex(
     InputError
         If there are more rows than `MOST_ROWS`.
     """
-    ours = {name: columns[theirs] for name, theirs in names.items()}
+    ours = {name: columns[spelling] for name, spelling in names.items()}
     units = {name: column.unit for name, column in zip(names, described, strict=True)}
     n = len(next(iter(ours.values())))
     if n > MOST_ROWS:
@@ -66,7 +66,7 @@ def write_latex(
     below = [f"({_math(units[name])})" if units[name] not in ("", "dex") else "" for name in shown]
     below = [f"{text} (dex)".strip() if units[name] == "dex" else text for name, text in zip(shown, below, strict=True)]
     printed = {*shown, *(f"{name}_err" for name in shown)}
-    rest = [theirs for name, theirs in names.items() if name not in printed]
+    rest = [spelling for name, spelling in names.items() if name not in printed]
     head = [r"\toprule", " & ".join(heads) + r" \\", " & ".join(below) + r" \\", r"\midrule"]
     lines = [
         f"{FIRST_LINE} of transtar; \\usepackage{{booktabs,longtable}} in the preamble. Numbers are rounded to their errors.",
@@ -121,11 +121,11 @@ def _same(values: np.ndarray) -> bool:
     )
 
 
-def _head(name: str, theirs: str) -> str:
+def _head(name: str, spelling: str) -> str:
     known = describe(name) if is_known(name) else None
     if known is not None and known.display and name not in _SYMBOLS:
         return f"{{{known.display}}}"
-    return f"{{{_SYMBOLS.get(name) or escape(theirs)}}}"
+    return f"{{{_SYMBOLS.get(name) or escape(spelling)}}}"
 
 
 def _math(unit: str) -> str:

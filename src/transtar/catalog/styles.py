@@ -15,7 +15,7 @@ STYLES = ("transtar", "desi", "vizier")
 
 _DESI = {
     "id": "TARGETID", "ra": "TARGET_RA", "dec": "TARGET_DEC", "velocity": "VRAD", "velocity_err": "VRAD_ERR",
-    **{ours: theirs for theirs, ours in DESI_KEYS.items()},
+    **{ours: spelling for spelling, ours in DESI_KEYS.items()},
 }  # fmt: skip
 
 # http://vizier.cds.unistra.fr/doc/catstd.htx: e_ is an error, s_ a dispersion. Its bounds, b_ and B_, differ by case only.
@@ -61,8 +61,8 @@ def styled_names(names: Iterable[str], style: str, suffix: str = "") -> dict[str
     for name in names:
         if style == "desi" and name == "survey":
             continue
-        theirs = {"desi": _desi_name, "vizier": _vizier_name}.get(style, str)(name)
-        out[name] = _plain_letters(theirs) if style == "vizier" and suffix == ".fits" else theirs
+        spelling = {"desi": _desi_name, "vizier": _vizier_name}.get(style, str)(name)
+        out[name] = _plain_letters(spelling) if style == "vizier" and suffix == ".fits" else spelling
     return out
 
 
@@ -96,7 +96,7 @@ def our_names(names: Iterable[str], style: str) -> dict[str, str]:
         "velocity_err",
         *(f"{label}{end}" for label in LABELS for end in ("_err", "_lo", "_hi", "_noise", "_ens_std")),
     ]
-    ours = {theirs: name for suffix in ("", ".fits") for name, theirs in styled_names(known, style, suffix).items()}
+    ours = {spelling: name for suffix in ("", ".fits") for name, spelling in styled_names(known, style, suffix).items()}
     return {name: ours[name] for name in names if name in ours and ours[name] != name}
 
 

@@ -217,7 +217,7 @@ class CatalogWriter:
         """The rows in parts, as revised and by the names of the file; once, while the block ends."""
         for columns in _read_batches(self._spool):
             revised = columns if self._change is None else self._change(columns)
-            yield {theirs: revised[name] for name, theirs in self.names.items()}
+            yield {spelling: revised[name] for name, spelling in self.names.items()}
 
     def _flush(self) -> None:
         if self._sink is not None and self._waiting:

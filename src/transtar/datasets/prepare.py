@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import InputError, SettingsError
 from ..flags import Flag, count
+from ..glossary import DESI_KEYS
 from ..labels import LABELS, join, look_up, match_spectra, read_labels, read_split, table_positions
 from ..labels.positions import check_radius
 from ..preprocess import GridSpectra, Preprocessing
@@ -188,7 +189,11 @@ def star_columns(batch: SpectrumBatch, spectra: GridSpectra) -> dict[str, np.nda
         "file": batch.meta["file"].astype(str),
         "id": batch.ids,
         "survey": np.full(len(batch), batch.survey),
-        **{name: column for name, column in batch.meta.items() if name not in ("file", "survey_flags")},
+        **{
+            _key_name(name, batch.keys): column
+            for name, column in batch.meta.items()
+            if name not in ("file", "survey_flags")
+        },
         "snr": spectra.snr,
         "good_fraction": spectra.good_fraction,
         "noise_correlation": np.full(len(batch), np.nan, np.float32)
@@ -196,6 +201,11 @@ def star_columns(batch: SpectrumBatch, spectra: GridSpectra) -> dict[str, np.nda
         else spectra.correlation,
         "flags": spectra.flags,
     }
+
+
+def _key_name(name: str, keys: Sequence[str]) -> str:
+    """What a part of the survey's key is called in a set: DESI's SURVEY differs from our survey by case only."""
+    return DESI_KEYS.get(name, name) if name in keys else name
 
 
 def _labels(columns, table, names, keys: tuple[str, ...], report: PrepareReport) -> dict[str, np.ndarray]:
@@ -207,7 +217,7 @@ def _labels(columns, table, names, keys: tuple[str, ...], report: PrepareReport)
         ids=columns["id"],
         labels=names,
         star=columns.get("star"),
-        keys={key: columns[key] for key in keys},
+        keys={key: columns[_key_name(key, keys)] for key in keys},
     )
     report.lines.append(f"labels: {joined}")
     return _labels_at(table, names, rows)
@@ -229,7 +239,7 @@ def _split(columns, table, keys: tuple[str, ...]) -> np.ndarray:
         ids=columns["id"],
         fill="",
         star=columns.get("star"),
-        keys={key: columns[key] for key in keys},
+        keys={key: columns[_key_name(key, keys)] for key in keys},
     )
     # A star the split does not name is in neither part: nothing learns from it and nothing is measured on it.
     return np.where(split == "", "none", split)
