@@ -38,7 +38,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_stated(parser)
     add_columns(parser)
     add_quality(parser)
-    parser.add_argument("--out", required=True, type=values.path, help="catalog: .parquet, .fits or .csv")
+    parser.add_argument(
+        "--out", required=True, type=values.path, help="catalog: .parquet, .fits, .csv, .ecsv, .vot (VOTable) or .tex"
+    )
+    parser.add_argument(
+        "--style",
+        choices=("transtar", "desi", "vizier"),
+        default="transtar",
+        help="whose names the columns have; desi is for spectra of DESI only",
+    )
+    parser.add_argument(
+        "--readme", action="store_true", help="write OUT without its ending, and .README.md: columns, flags, models"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,7 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..catalog import predict_files, predict_set
+    from ..catalog.readme import readme_path, write_readme
     from ..errors import SettingsError
+    from ..files import check_files
     from ..tables import Choice
 
     native = arguments.survey is not None or arguments.spectra is not None
@@ -58,6 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
         if not native and getattr(arguments, name):
             raise SettingsError(f"--{name} is for native spectra; of a prepared set (--data) it is decided by prepare")
     quality = parse_assignments(arguments.quality, "--quality")
+    if arguments.readme:
+        check_files([readme_path(arguments.out)], [])
     if native:
         bar = tqdm(unit="spectra", desc="predict", disable=None, leave=False)
         with Skipped(say) as skipped, bar:
@@ -72,13 +87,23 @@ def run(arguments: argparse.Namespace) -> int:
                 columns=Choice.parse(arguments.columns),
                 stated=read_stated(arguments),
                 encoders=arguments.encoder or (),
+                style=arguments.style,
+                command=arguments.command,
                 on_skip=skipped.add,
                 progress=advance(bar),
             )
     else:
         result = predict_set(
-            arguments.model, arguments.data, arguments.out, quality=quality, encoders=arguments.encoder or ()
+            arguments.model,
+            arguments.data,
+            arguments.out,
+            quality=quality,
+            encoders=arguments.encoder or (),
+            style=arguments.style,
+            command=arguments.command,
         )
+    if arguments.readme:
+        write_readme(arguments.out, result.described, result.n_spectra, result.metadata, result.flags)
     for line in result.lines:
         say(line)
     say_left_out(result.left_out)
