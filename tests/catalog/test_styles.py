@@ -17,7 +17,11 @@ from transtar.labels import join, read_labels
 from transtar.tables import canonical_label, key_parts
 
 BIG = 2**62 + 1
-EVERY = [*COLUMNS, "velocity_err", *(f"{label}{end}" for label in LABELS for end in ("_err", "_lo", "_hi", "_noise", "_ens_std"))]
+EVERY = [
+    *COLUMNS,
+    "velocity_err",
+    *(f"{label}{end}" for label in LABELS for end in ("_err", "_lo", "_hi", "_noise", "_ens_std")),
+]
 
 
 def columns(survey="desi"):
@@ -61,7 +65,19 @@ def test_each_style_is_read_as_ours(tmp_path, style, suffix):
     assert read_metadata(path).get("style", "transtar") == style
     shown = {
         "transtar": {"id", "feh", "desi_survey"},
-        "desi": {"TARGETID", "TARGET_RA", "TARGET_DEC", "SURVEY", "PROGRAM", "HEALPIX", "FEH", "FEH_ERR", "TEFF", "VRAD", "mine"},
+        "desi": {
+            "TARGETID",
+            "TARGET_RA",
+            "TARGET_DEC",
+            "SURVEY",
+            "PROGRAM",
+            "HEALPIX",
+            "FEH",
+            "FEH_ERR",
+            "TEFF",
+            "VRAD",
+            "mine",
+        },
         "vizier": {"ID", "Teff", "RA_ICRS", "DE_ICRS", "HRV", "mine"}
         | ({"[Fe/H]", "e_[Fe/H]"} if suffix in ("parquet", "ecsv") else {"__Fe_H_", "e__Fe_H_"}),
     }[style]
@@ -94,7 +110,9 @@ def test_a_csv_of_desi_is_read_by_its_names(tmp_path):
 
 def test_rows_of_others_are_not_called_desis(tmp_path):
     lamost = columns("lamost") | {"desi_survey": np.array(["main", ""])}
-    with pytest.raises(InputError, match="style desi is for spectra of DESI, and has no column for others; found: lamost"):
+    with pytest.raises(
+        InputError, match="style desi is for spectra of DESI, and has no column for others; found: lamost"
+    ):
         write_catalog(tmp_path / "c.fits", lamost, style="desi")
     # From SPARCL, with DESI's keys.
     write_catalog(tmp_path / "c.fits", columns("sparcl"), style="desi")

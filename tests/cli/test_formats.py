@@ -15,7 +15,18 @@ from transtar.models import load_estimator
 
 
 def predict(world, out, *more):
-    arguments = ["predict", "--model", world.model, "--survey", "miles", "--spectra", world.miles / "spectra", "--out", out, *more]
+    arguments = [
+        "predict",
+        "--model",
+        world.model,
+        "--survey",
+        "miles",
+        "--spectra",
+        world.miles / "spectra",
+        "--out",
+        out,
+        *more,
+    ]
     arguments = [str(one) for one in arguments]
     assert main(arguments) == 0
     return arguments

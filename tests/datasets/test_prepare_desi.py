@@ -1,6 +1,7 @@
 """DESI files, tables of velocities and labels, as one set: each row gets what belongs to it."""
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
 from astropy.table import Table
@@ -54,6 +55,20 @@ def mwsall(tmp_path_factory):
     path = tmp_path_factory.mktemp("tables") / "mwsall-pix-iron.fits"
     fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path)
     return path
+
+
+def test_sets_of_an_older_transtar_have_the_names_of_today(tmp_path, folder, mwsall, monkeypatch):
+    """It kept DESI's own, of which SURVEY differs from our survey by case only."""
+    with monkeypatch.context() as context:
+        context.setattr("transtar.datasets.prepare.DESI_KEYS", {})
+        prepare(DESI, folder, tmp_path / "old", labels=mwsall, velocities=mwsall)
+    assert {"SURVEY", "PROGRAM", "HEALPIX"} <= set(pq.read_schema(tmp_path / "old" / "stars.parquet").names)
+    prepare(DESI, folder, tmp_path / "new", labels=mwsall, velocities=mwsall)
+    assert "desi_survey" in pq.read_schema(tmp_path / "new" / "stars.parquet").names
+    old, new = (read_set(tmp_path / name).columns for name in ("old", "new"))
+    assert list(old) == list(new)
+    for name, values in new.items():
+        np.testing.assert_array_equal(old[name], values, err_msg=name)
 
 
 def test_each_program_gets_its_own_row(tmp_path, folder, mwsall):

@@ -3,6 +3,7 @@
 from .astropy_table import plain_columns, read_catalog, to_table
 from .from_files import Prediction, predict_files, predict_set
 from .from_spectra import predict_spectra
+from .hats_folder import write_hats
 from .next_stars import Plan, plan_stars
 from .predict import GridSpectraLike, predict_batches
 from .readers import read_columns, read_metadata
@@ -31,4 +32,5 @@ __all__ = [
     "to_table",
     "trained_on",
     "write_catalog",
+    "write_hats",
 ]

@@ -151,7 +151,8 @@ class CatalogWriter:
     ) -> None:
         self.path = Path(path)
         self.style = check_style(style)
-        self.metadata: dict[str, Any] = dict(metadata or {}) | ({} if style == "transtar" else {"style": style})
+        given = {key: value for key, value in (metadata or {}).items() if key != "style"}
+        self.metadata: dict[str, Any] = given | ({} if style == "transtar" else {"style": style})
         self.header_lines = header_lines
         self.rows = 0
         self.widths: dict[str, int] = {}
