@@ -14,7 +14,7 @@ from astropy.io.votable.ucd import parse_ucd
 from astropy.table import QTable, Table
 
 from transtar import glossary
-from transtar.catalog import CatalogWriter, read_columns, read_metadata, write_catalog
+from transtar.catalog import CatalogWriter, read_columns, read_metadata, write_catalog, writers
 from transtar.catalog.latex_table import MOST_ROWS, rounded
 from transtar.catalog.vo import VO_PARQUET
 from transtar.errors import InputError
@@ -65,8 +65,9 @@ def test_ucds_are_words_of_the_list(name):
     assert parse_ucd(glossary.describe(name).ucd, check_controlled_vocabulary=True)
 
 
-def test_votables_obey_the_standard(tmp_path):
+def test_votables_obey_the_standard(tmp_path, monkeypatch):
     """In batches, one after another; astropy raises at whatever the standard forbids."""
+    monkeypatch.setattr(writers, "CHUNK", 7)
     path = tmp_path / "c.vot"
     with CatalogWriter(path, METADATA) as writer:
         for start in range(0, 20, 4):
@@ -170,6 +171,15 @@ def test_latex(tmp_path):
     body = re.search(r"\\endfoot\n(.*)\\end\{longtable\}", text, re.DOTALL)[1]
     assert len(body.strip().splitlines()) == 4
     assert len({line.count("&") for line in text.splitlines() if "&" in line}) == 1
+
+
+def test_latex_of_a_plan_has_its_order(tmp_path):
+    write_catalog(
+        tmp_path / "plan.tex", {"plan_rank": np.array([1, 2]), "stands_for": np.array([0.25, 0.75]), **columns(2)}
+    )
+    lines = (tmp_path / "plan.tex").read_text().splitlines()
+    assert lines[-3].startswith(r"{1} & $0.250$ & 4611686018427387905 & J0000 & ")
+    assert r"{plan\_rank} & {stands\_for} & {Identifier} & {Star}" in "\n".join(lines)
 
 
 def test_latex_is_for_papers_only(tmp_path):

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..datasets import Repeats, Report, describe_set, given_table, open_flow, stream_set, tell_no_velocities
 from ..encoders import find_encoder
-from ..errors import InputError, MismatchError
+from ..errors import InputError, MismatchError, SettingsError
 from ..files import check_files
 from ..flags import Flag, count, has
 from ..glossary import Column
@@ -30,6 +30,7 @@ from .astropy_table import to_table
 from .memory import CatalogInMemory
 from .predict import predict_batches
 from .provenance import inputs_record, run_record
+from .styles import STYLES, check_style
 from .writers import CatalogWriter, check_suffix
 
 if TYPE_CHECKING:
@@ -279,6 +280,8 @@ def predict_into(
     record: Mapping[str, Any] | None = None,
 ) -> None:
     """Predict batch by batch, write or gather the rows, and tell the result of them; `record` goes into the metadata."""
+    if check_style(style) != STYLES[0] and out is None:
+        raise SettingsError(f"style '{style}' is for a catalog in a file; name one with out")
     metadata: dict[str, Any] = {
         **(run_record(estimators) if record is None else record),
         "models": list(names),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..glossary import LABELS, Column, decimals, describe, is_known
+from ..glossary import LABELS, PLAN_COLUMNS, SEARCH_COLUMNS, Column, decimals, describe, is_known
 from ..latex_text import escape
 
 MOST_ROWS = 10_000
@@ -107,18 +107,23 @@ def _shown(ours: Mapping[str, np.ndarray]) -> list[str]:
     if {"id", "star"} & set(keys) and "file" in keys:
         keys.remove("file")
     others = [name for name in ours if not is_known(name)]
+    ranks = [
+        name for name in dict.fromkeys((*PLAN_COLUMNS, *SEARCH_COLUMNS)) if name in ours and not _empty(ours[name])
+    ]
     rest = [name for name in ("ra", "dec", "velocity", "snr") if name in ours and np.isfinite(ours[name]).any()]
     if not labels:
         # No catalog of labels: a plan, say, or neighbours.
         return list(ours)
-    return [*keys, *rest[: len(rest) - ("snr" in rest)], *(["snr"] if "snr" in rest else []), *labels, *others,
+    return [*ranks, *keys, *rest[: len(rest) - ("snr" in rest)], *(["snr"] if "snr" in rest else []), *labels, *others,
             *(["flags"] if "flags" in ours else [])]  # fmt: skip
 
 
 def _same(values: np.ndarray) -> bool:
-    return (len(values) > 1 and bool((values == values[0]).all())) or bool(
-        np.isin(values.astype(str), ("", "-1")).all()
-    )
+    return (len(values) > 1 and bool((values == values[0]).all())) or _empty(values)
+
+
+def _empty(values: np.ndarray) -> bool:
+    return bool(np.isin(values.astype(str), ("", "-1")).all())
 
 
 def _head(name: str, spelling: str) -> str:

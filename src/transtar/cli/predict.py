@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="whose names the columns have; desi is for spectra of DESI only",
     )
     parser.add_argument(
-        "--readme", action="store_true", help="write OUT without its ending, and .README.md: columns, flags, models"
+        "--readme", action="store_true", help="write a page beside it, too, as stars.README.md: columns, flags, models"
     )
 
 
