@@ -13,7 +13,7 @@ from transtar.catalog import CatalogWriter, read_columns, read_metadata, write_c
 from transtar.catalog.styles import STYLES, our_names, styled_names
 from transtar.errors import InputError, SettingsError
 from transtar.glossary import COLUMNS, LABELS
-from transtar.labels import join, read_labels
+from transtar.labels import join, read_labels, read_stars, read_velocities
 from transtar.tables import canonical_label, key_parts
 
 BIG = 2**62 + 1
@@ -146,6 +146,14 @@ def test_a_catalog_serves_as_labels_by_its_compound_key(tmp_path, style):
     rows, report = join({name: values for name, values in table.items() if name != "file"}, file=np.array(["z"]),
                         ids=np.array([BIG]), labels=("teff",), keys=keys | {"HEALPIX": np.array([-1])})  # fmt: skip
     assert (rows.tolist(), report.key) == ([1], "id, SURVEY, PROGRAM, HEALPIX")
+
+
+def test_a_catalog_serves_as_list_of_stars_and_of_velocities(tmp_path):
+    write_catalog(tmp_path / "c.parquet", columns())
+    for table in (read_stars(tmp_path / "c.parquet"), read_velocities(tmp_path / "c.parquet")):
+        order = np.argsort(table["id"])
+        assert table["SURVEY"][order].tolist() == ["main", "sv3"]
+        assert table["HEALPIX"][order].tolist() == [7, -1]
 
 
 def test_the_name_of_the_survey_is_no_part_of_a_key():
