@@ -269,6 +269,20 @@ def load_agreeing(
     return estimators, names
 
 
+def catalog_metadata(estimators: Sequence[Estimator], names: Sequence[str], quality: Quality) -> dict[str, Any]:
+    """What a catalog says of itself: the models, what they learnt from, thresholds and errors."""
+    metadata: dict[str, Any] = {
+        "models": list(names),
+        "provenance": [list(model.provenance) for model in estimators],
+        "quality": quality.to_dict(),
+    }
+    if coverage := coverage_of(estimators):
+        metadata["errors"] = coverage
+    if any(model.encoders for model in estimators):
+        metadata["encoders"] = [model.encoders for model in estimators]
+    return metadata
+
+
 def predict_into(
     result: Prediction,
     estimators: Sequence[Estimator],
@@ -282,16 +296,7 @@ def predict_into(
     """Predict batch by batch, write or gather the rows, and tell the result of them; `record` goes into the metadata."""
     if check_style(style) != STYLES[0] and out is None:
         raise SettingsError(f"style '{style}' is for a catalog in a file; name one with out")
-    metadata: dict[str, Any] = {
-        **(run_record(estimators) if record is None else record),
-        "models": list(names),
-        "provenance": [list(model.provenance) for model in estimators],
-        "quality": quality.to_dict(),
-    }
-    if coverage := coverage_of(estimators):
-        metadata["errors"] = coverage
-    if any(model.encoders for model in estimators):
-        metadata["encoders"] = [model.encoders for model in estimators]
+    metadata = {**(record or run_record(estimators)), **catalog_metadata(estimators, names, quality)}
     sink: AbstractContextManager[CatalogWriter | CatalogInMemory]
     sink = CatalogInMemory() if out is None else CatalogWriter(out, metadata, style=style)
     n = 0

@@ -124,6 +124,8 @@ class CatalogWriter:
         most programs that read CSV choke on such lines.
     style : str
         Whose names the columns have, one of `transtar.catalog.styles.STYLES`; those of `append` are transtar's.
+    ours : bool
+        As for `transtar.files.atomic_path`.
 
     Raises
     ------
@@ -148,7 +150,9 @@ class CatalogWriter:
         metadata: Mapping | None = None,
         header_lines: bool = False,
         style: str = "transtar",
+        ours: bool = False,
     ) -> None:
+        self.ours = ours
         self.path = Path(path)
         self.style = check_style(style)
         given = {key: value for key, value in (metadata or {}).items() if key != "style"}
@@ -166,7 +170,7 @@ class CatalogWriter:
 
     def __enter__(self) -> CatalogWriter:
         self._stack = ExitStack()
-        self._target = self._stack.enter_context(atomic_path(self.path))
+        self._target = self._stack.enter_context(atomic_path(self.path, ours=self.ours))
         # The header of a FITS table needs the number of rows and the widths of strings, and text cannot be revised: rows wait in
         # a spool file, by our names.
         direct = self._format is _FORMATS[".parquet"] and self.style == "transtar"
