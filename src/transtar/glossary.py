@@ -131,7 +131,7 @@ _UCDS = {
 }  # fmt: skip
 
 COLUMNS = {
-    column.name: replace(column, ucd=_UCDS.get(column.name, "phys.abund.X"))
+    column.name: replace(column, ucd=_UCDS.get(column.name) or ("phys.abund.X" if column in _LABELS else ""))
     for column in (*_KEYS, *_DESI, *_SEARCH, *_PLAN, *_LABELS)
 }
 """Every column by name, but for the derived ones: see `describe`."""
