@@ -54,6 +54,11 @@ _OTHERS = (
     (b"<html", "a web page", "the download needs a login, or failed: fetch it again"),
     (b"{", "JSON", "write the table as CSV, FITS or parquet"),
     (b"[{", "JSON", "write the table as CSV, FITS or parquet"),
+    (
+        b"% LaTeX table",
+        "a LaTeX table, whose numbers are rounded",
+        "read the parquet, FITS, VOTable or ECSV that it was made with",
+    ),
     (b"version https://git-lfs", "a pointer of Git LFS, not the file itself", "fetch the file with git lfs pull"),
 )
 

@@ -23,6 +23,8 @@ class Column:
     description : str
     display : str
         The name as figures and tables show it, in matplotlib's math notation, without the unit.
+    ucd : str
+        What it is in the words of the Virtual Observatory (UCD1+, https://www.ivoa.net/documents/UCD1+/).
     """
 
     name: str
@@ -30,6 +32,7 @@ class Column:
     unit: str
     description: str
     display: str = ""
+    ucd: str = ""
 
 
 POOR_BELOW = -1.0
@@ -71,6 +74,12 @@ _KEYS = (
     Column("split", "str", "", "part the star plays: pool (may be trained on) or test"),
 )
 
+_DESI = (
+    Column("desi_survey", "str", "", "DESI's SURVEY, a part of its key: main, sv1, sv3, ..."),
+    Column("desi_program", "str", "", "DESI's PROGRAM, a part of its key: bright, dark, backup, ..."),
+    Column("desi_healpix", "int64", "", "DESI's HEALPIX, a part of its key: nested, nside 64; -1 where unknown"),
+)
+
 _SEARCH = (
     Column("query_file", "str", "", "name of the file that held the spectrum searched by"),
     Column("query_id", "int64", "", "the survey's own identifier of the spectrum searched by, -1 where it has none"),
@@ -99,8 +108,14 @@ _LABELS = (
 )
 
 _JOIN = (
-    Column("matched", "bool", "", "whether the table that was joined has a row for this one"),
-    Column("separation", "float32", "arcsec", "distance on the sky from the row of the table that was joined"),
+    Column("matched", "bool", "", "whether the table that was joined has a row for this one", ucd="meta.code"),
+    Column(
+        "separation",
+        "float32",
+        "arcsec",
+        "distance on the sky from the row of the table that was joined",
+        ucd="pos.angDistance",
+    ),
 )
 
 SEARCH_COLUMNS = tuple(column.name for column in _SEARCH)
@@ -112,12 +127,29 @@ PLAN_COLUMNS = (*(column.name for column in _PLAN), "set_row")
 LABELS = tuple(column.name for column in _LABELS)
 """Canonical names of the stellar labels."""
 
-COLUMNS = {column.name: column for column in (*_KEYS, *_SEARCH, *_PLAN, *_LABELS)}
+DESI_KEYS = {column.name.removeprefix("desi_").upper(): column.name for column in _DESI}
+"""Our names of the columns that with TARGETID make the compound key of a DESI spectrum, by DESI's own."""
+
+_UCDS = {
+    "file": "meta.id;meta.file", "id": "meta.id;meta.main", "survey": "meta.dataset", "star": "meta.id;src",
+    "ra": "pos.eq.ra;meta.main", "dec": "pos.eq.dec;meta.main", "velocity": "spect.dopplerVeloc",
+    "velocity_err": "stat.error;spect.dopplerVeloc", "snr": "stat.snr", "good_fraction": "stat.filling;instr.pixel",
+    "strange": "stat.probability", "misfit": "stat.fit.chi2", "flags": "meta.code.qual", "split": "meta.code.class",
+    "desi_survey": "meta.code", "desi_program": "meta.code", "desi_healpix": "pos.healpix",
+    "query_file": "meta.id;meta.file", "query_id": "meta.id", "query_star": "meta.id;src", "neighbour_rank": "stat.rank",
+    "cosine": "stat.correlation", "set_row": "meta.record", "plan_rank": "stat.rank", "stands_for": "stat.weight",
+    "teff": "phys.temperature.effective", "logg": "phys.gravity", "feh": "phys.abund.Fe", "m_h": "phys.abund.Z",
+}  # fmt: skip
+
+COLUMNS = {
+    column.name: replace(column, ucd=_UCDS.get(column.name) or ("phys.abund.X" if column in _LABELS else ""))
+    for column in (*_KEYS, *_DESI, *_SEARCH, *_PLAN, *_LABELS)
+}
 """Every column by name, but for the derived ones: see `describe`."""
 
 _STARS = (
-    Column("n_rows", "int32", "", "rows of the star in the catalog that this one was made of"),
-    Column("n_used", "int32", "", "rows of the star whose labels are in the mean"),
+    Column("n_rows", "int32", "", "rows of the star in the catalog that this one was made of", ucd="meta.number"),
+    Column("n_used", "int32", "", "rows of the star whose labels are in the mean", ucd="meta.number"),
 )
 
 JOIN_COLUMNS = tuple(column.name for column in _JOIN)
@@ -134,6 +166,14 @@ _DERIVED = {
     "_hi": "upper end of the interval that holds 95 % of true values of {name}: {description}",
     "_noise": "share of {name}_err from the noise of the spectrum: {description}",
     "_ens_std": "standard deviation (n - 1) over the models of an ensemble of {name}: {description}",
+}
+
+_DERIVED_UCDS = {
+    "_err": "stat.error;{ucd}",
+    "_lo": "{ucd};stat.min",
+    "_hi": "{ucd};stat.max",
+    "_noise": "stat.error;{ucd}",
+    "_ens_std": "stat.stdev;{ucd}",
 }
 
 
@@ -191,12 +231,16 @@ def describe(name: str) -> Column:
         label = COLUMNS.get(name.removesuffix(suffix))
         if name.endswith(suffix) and label is not None and label.name in LABELS:
             symbol = label.display if suffix in ("_lo", "_hi") else rf"$\sigma$({label.display})"
-            return replace(label, name=name, description=description.format(**vars(label)), display=symbol)
+            about = description.format(**vars(label))
+            return replace(
+                label, name=name, description=about, display=symbol, ucd=_DERIVED_UCDS[suffix].format(ucd=label.ucd)
+            )
     for suffix, description in _OF_REPEATS.items():
         label = COLUMNS.get(name.removesuffix(suffix))
         if name.endswith(suffix) and label is not None and label.name in LABELS:
             unit = label.unit if suffix == "_std" else ""
-            return Column(name, label.dtype, unit, description.format(**vars(label)))
+            ucd = f"stat.stdev;{label.ucd}" if suffix == "_std" else "stat.fit.chi2"
+            return Column(name, label.dtype, unit, description.format(**vars(label)), ucd=ucd)
     raise InputError(f"no column '{name}' in the glossary; known: {', '.join(COLUMNS)}")
 
 

@@ -14,7 +14,7 @@ from transtar.evaluate import evaluate_catalog
 from transtar.flags import Flag, flag_names
 from transtar.glossary import describe
 
-FORMATS = ("parquet", "fits", "csv")
+FORMATS = ("parquet", "fits", "csv", "ecsv", "vot")
 STEP = {"step": "pretrain", "strategy": "mlp", "n_train": 9, "survey": "mock", "train_loss": [0.5] * 1000}
 METADATA = {"models": ["mock-feh"], "provenance": [[STEP]], "quality": {"snr": 10.0}}
 
@@ -75,12 +75,9 @@ def test_the_readers_of_astropy_read_the_same(tmp_path, suffix):
     write_catalog(tmp_path / f"c.{suffix}", columns(), METADATA)
     ours = transtar.read_catalog(tmp_path / f"c.{suffix}")
     with warnings.catch_warnings():
-        # 'dex' is no unit of the FITS standard, and kept for others: the page tells how astropy reads it without a word.
-        warnings.simplefilter("error", u.UnitsWarning)
-        # Of the lengths of texts in a parquet file, which astropy finds by itself.
-        warnings.filterwarnings("ignore", message="No table::len")
-        quiet = {"unit_parse_strict": "silent"} if suffix == "fits" else {}
-        astropys = Table.read(tmp_path / f"c.{suffix}", **quiet)
+        warnings.simplefilter("error")
+        QTable.read(tmp_path / f"c.{suffix}")
+        astropys = Table.read(tmp_path / f"c.{suffix}")
     assert astropys.colnames == ours.colnames
     for name in ours.colnames:
         left, right = np.asarray(getattr(ours[name], "value", ours[name])), astropys[name]
@@ -90,10 +87,12 @@ def test_the_readers_of_astropy_read_the_same(tmp_path, suffix):
             filled = np.ma.filled(np.ma.asarray(right.data), np.nan if left.dtype.kind == "f" else -1)
             np.testing.assert_array_equal(filled.astype(left.dtype), left)
     if suffix != "csv":
-        assert str(astropys["feh"].unit) == "dex"
-    if suffix == "parquet":
+        assert astropys["teff"].unit == u.K
+    if suffix in ("parquet", "ecsv"):
         assert astropys["feh"].unit == u.dex
+    if suffix in ("parquet", "ecsv", "vot"):
         assert astropys["teff"].description == describe("teff").description
+        assert astropys["teff"].meta["ucd"] == "phys.temperature.effective"
 
 
 def test_a_table_is_written_again_as_it_was(path, tmp_path):

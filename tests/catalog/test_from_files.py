@@ -45,7 +45,7 @@ def assert_same(one, other):
         assert values.dtype.kind == other[name].dtype.kind
 
 
-@pytest.mark.parametrize("ending", ["parquet", "fits", "csv"])
+@pytest.mark.parametrize("ending", ["parquet", "fits", "csv", "ecsv", "vot"])
 def test_what_is_given_is_what_is_written(spectra, tmp_path, ending):
     out = tmp_path / f"c.{ending}"
     written = predict_files(MODELS, "lamost", spectra, out, batch_size=2)
@@ -102,6 +102,13 @@ def test_nothing_usable_leaves_nothing(tmp_path, spectra):
     with pytest.raises(InputError, match=r"notes\.csv"):
         predict_files("mock-feh", LAMOST, spectra, tmp_path / "notes.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["notes.csv"]
+
+
+def test_a_style_is_for_files(spectra, tmp_path):
+    with pytest.raises(SettingsError, match="style 'vizier' is for a catalog in a file; name one with out"):
+        predict_files("mock-feh", "lamost", spectra, style="vizier")
+    with pytest.raises(SettingsError, match="style 'sdss' is not known"):
+        predict_files("mock-feh", "lamost", spectra, tmp_path / "c.fits", style="sdss")
 
 
 def test_models_must_fit(spectra, target, tmp_path):

@@ -157,7 +157,7 @@ def test_spectrum_batches_bring_their_keys_and_stream_into_a_catalog(tmp_path):
             writer.append(columns)
     read = read_columns(tmp_path / "c.fits")
     np.testing.assert_array_equal(read["id"], 2**62 + 1 + np.arange(6))
-    assert set(read["PROGRAM"]) == {"bright"}
+    assert set(read["desi_program"]) == {"bright"}
     assert set(read["survey"]) == {"desi"}
 
 

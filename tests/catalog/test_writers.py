@@ -1,6 +1,7 @@
-"""Round trips of catalogs through all three formats."""
+"""Round trips of catalogs through all formats."""
 
 import csv
+import json
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from transtar.catalog import CatalogWriter, read_columns, read_metadata, write_c
 from transtar.errors import InputError, SettingsError
 
 BIG = 2**62 + 1
-FORMATS = ["parquet", "fits", "csv"]
+FORMATS = ["parquet", "fits", "csv", "ecsv", "vot"]
 METADATA = {"model": "mock-feh", "settings": {"frame": "rest", "note": "long " * 40}, "version": "0.1.0"}
 
 
@@ -85,16 +86,39 @@ def test_fits_has_units_descriptions_and_provenance(tmp_path):
         number = file["CATALOG"].columns.names.index("teff") + 1
         assert header[f"TUNIT{number}"] == "K"
         assert header[f"TCOMM{number}"] == "effective temperature"
-    table = Table.read(tmp_path / "c.fits", hdu=1, unit_parse_strict="silent")
+        assert header[f"TUCD{number}"] == "phys.temperature.effective"
+        # FITS has no dex.
+        number = file["CATALOG"].columns.names.index("feh") + 1
+        assert f"TUNIT{number}" not in header
+        assert header[f"TCOMM{number}"] == "iron abundance relative to the Sun, [Fe/H] [dex]"
+        assert json.loads(file["PROVENANCE"].data.tobytes()) == METADATA
+    table = Table.read(tmp_path / "c.fits")
     assert str(table["teff"].unit) == "K"
-    assert str(table["feh"].unit) == "dex"
+    assert table["feh"].unit is None
     assert str(table["ra"].unit) == "deg"
+
+
+def test_the_header_of_fits_stays_short(tmp_path):
+    long = METADATA | {"provenance": [{"train_loss": [0.5] * 100_000}]}
+    write_catalog(tmp_path / "c.fits", columns(), long)
+    with fits.open(tmp_path / "c.fits") as file:
+        assert len(file["CATALOG"].header) < 120
+        assert "provenance: in the extension PROVENANCE" in list(file["CATALOG"].header["HISTORY"])
+    assert read_metadata(tmp_path / "c.fits") == long
+
+
+def test_provenance_in_a_card_of_an_older_transtar_is_read(tmp_path):
+    write_catalog(tmp_path / "c.fits", columns())
+    with fits.open(tmp_path / "c.fits", mode="update") as file:
+        file["CATALOG"].header["TSMETA"] = json.dumps(METADATA)
+    assert read_metadata(tmp_path / "c.fits") == METADATA
 
 
 def test_parquet_has_units_descriptions_and_zstd(tmp_path):
     write_catalog(tmp_path / "c.parquet", columns(), METADATA)
     field = pq.read_schema(tmp_path / "c.parquet").field("teff")
-    assert field.metadata == {b"unit": b"K", b"description": b"effective temperature"}
+    about = {b"unit": b"K", b"description": b"effective temperature", b"ucd": b"phys.temperature.effective"}
+    assert field.metadata == about
     assert pq.ParquetFile(tmp_path / "c.parquet").metadata.row_group(0).column(0).compression == "ZSTD"
 
 
@@ -206,15 +230,28 @@ def test_sums_of_fits_catalogs_are_right(tmp_path, n, recwarn):
     assert not [warning for warning in recwarn if "verification failed" in str(warning.message)]
 
 
-@pytest.mark.parametrize("place", [-2880 * 2 + 7, -2000])
-def test_a_flipped_bit_of_the_data_is_told(tmp_path, place):
-    path = tmp_path / "c.fits"
-    write_catalog(path, columns(60), METADATA)
+def flip(path, place):
     content = bytearray(path.read_bytes())
     content[place] ^= 4
     path.write_bytes(content)
+
+
+@pytest.mark.parametrize("place", [-2880 * 2 + 7, -2000])
+def test_a_flipped_bit_of_the_data_is_told(tmp_path, place):
+    path = tmp_path / "c.fits"
+    write_catalog(path, columns(60))
+    flip(path, place)
     with pytest.raises(InputError, match="damaged data"):
         read_columns(path)
+
+
+def test_a_flipped_bit_of_the_provenance_is_told(tmp_path):
+    path = tmp_path / "c.fits"
+    write_catalog(path, columns(60), METADATA)
+    flip(path, -2880 + 20)
+    assert len(read_columns(path)["id"]) == 60
+    with pytest.raises(InputError, match=r"damaged data|cannot be read"):
+        read_metadata(path)
 
 
 def test_a_flipped_bit_of_the_header_is_told(tmp_path):

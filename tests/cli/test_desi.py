@@ -49,9 +49,9 @@ def test_predict_and_evaluate(world, transtar, coadds, tmp_path, suffix):
     assert "8 rows; flags: 4 NO_VELOCITY" in done.out
     catalog = read_columns(out)
     assert catalog["survey"].tolist() == ["desi"] * 8
-    assert catalog["SURVEY"].tolist() == ["main"] * 8
-    assert catalog["PROGRAM"].tolist() == ["bright"] * 4 + ["dark"] * 4
-    assert catalog["HEALPIX"].tolist() == [9850] * 8
+    assert catalog["desi_survey"].tolist() == ["main"] * 8
+    assert catalog["desi_program"].tolist() == ["bright"] * 4 + ["dark"] * 4
+    assert catalog["desi_healpix"].tolist() == [9850] * 8
     assert catalog["id"].tolist() == [FIRST, FIRST + 1, FIRST + 2, FIRST + 3] * 2
     assert np.isfinite(catalog["feh"]).tolist() == [True] * 4 + [False] * 4
     done = transtar("evaluate", "--catalog", out, "--labels", coadds / "mws.csv", "--out", tmp_path / "scores")

@@ -77,7 +77,7 @@ def test_what_was_fetched_is_prepared_and_predicted(transtar, service, tmp_path)
     assert done.code == 0, done.err
     catalog = read_columns(tmp_path / "c.parquet")
     assert np.isfinite(catalog["feh"]).all()
-    assert {"SURVEY", "PROGRAM", "HEALPIX"} <= set(catalog)
+    assert {"desi_survey", "desi_program", "desi_healpix"} <= set(catalog)
     # The list of what was found is a list of stars like any other.
     done = transtar(
         "prepare",

@@ -43,7 +43,8 @@ def test_made_and_merged(spectra, small, tmp_path, capsys):
     assert "2 of 5 shards are not made; give the command of the run again" in capsys.readouterr().err
     assert main(predict(spectra, out, "--workers", "1", "--part", "2/2")) == 0
     assert f"transtar merge {out} --out CATALOG makes one catalog of them" in capsys.readouterr().out
-    assert main(["merge", str(out), "--out", str(tmp_path / "c.parquet")]) == 0
+    assert main(["merge", str(out), "--out", str(tmp_path / "c.parquet"), "--readme"]) == 0
+    assert "mock-feh" in (tmp_path / "c.README.md").read_text()
     assert "c.parquet: 9 rows of 5 shards; flags: " in capsys.readouterr().out
     assert main(predict(spectra, tmp_path / "w.parquet", "--threads", "1")) == 0
     merged, whole = read_columns(tmp_path / "c.parquet"), read_columns(tmp_path / "w.parquet")
@@ -73,6 +74,7 @@ def test_files_that_cannot_be_used_are_told(spectra, small, tmp_path, capsys):
         (["--out", "c.fits", "--workers", "2"], "--workers is for long runs"),
         (["--out", "run", "--part", "3/2"], "parts are numbered from 1 to 2"),
         (["--out", "run.txt"], "a catalog ends in one of"),
+        (["--out", "run", "--style", "vizier"], "--readme and --style are for the catalog that transtar merge makes"),
     ],
 )
 def test_wrong_use(spectra, tmp_path, monkeypatch, capsys, more, message):
@@ -99,7 +101,9 @@ def endure(spectra, tmp_path, seeds):
     for out in ("run", "whole"):
         assert main(predict(spectra, tmp_path / out, "--workers", "1", "--threads", "1")) == 0
         assert main(["merge", str(tmp_path / out), "--out", str(tmp_path / f"{out}.parquet")]) == 0
-    assert (tmp_path / "run.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    shards = [sorted((tmp_path / out / "shards").glob("*.parquet")) for out in ("run", "whole")]
+    assert [path.read_bytes() for path in shards[0]] == [path.read_bytes() for path in shards[1]]
+    assert len(shards[0]) == 5
 
 
 def test_a_kill(spectra, monkeypatch, tmp_path):

@@ -1,6 +1,9 @@
 """DESI files, tables of velocities and labels, as one set: each row gets what belongs to it."""
 
+from importlib import import_module
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
 from astropy.table import Table
@@ -56,6 +59,20 @@ def mwsall(tmp_path_factory):
     return path
 
 
+def test_sets_of_an_older_transtar_have_the_names_of_today(tmp_path, folder, mwsall, monkeypatch):
+    """It kept DESI's own, of which SURVEY differs from our survey by case only."""
+    with monkeypatch.context() as context:
+        context.setattr(import_module("transtar.datasets.prepare"), "DESI_KEYS", {})
+        prepare(DESI, folder, tmp_path / "old", labels=mwsall, velocities=mwsall)
+    assert {"SURVEY", "PROGRAM", "HEALPIX"} <= set(pq.read_schema(tmp_path / "old" / "stars.parquet").names)
+    prepare(DESI, folder, tmp_path / "new", labels=mwsall, velocities=mwsall)
+    assert "desi_survey" in pq.read_schema(tmp_path / "new" / "stars.parquet").names
+    old, new = (read_set(tmp_path / name).columns for name in ("old", "new"))
+    assert list(old) == list(new)
+    for name, values in new.items():
+        np.testing.assert_array_equal(old[name], values, err_msg=name)
+
+
 def test_each_program_gets_its_own_row(tmp_path, folder, mwsall):
     report = prepare(DESI, folder, tmp_path / "set", labels=mwsall, velocities=mwsall, batch_size=6)
     columns = read_set(tmp_path / "set").columns
@@ -65,8 +82,8 @@ def test_each_program_gets_its_own_row(tmp_path, folder, mwsall):
         "labels: 9 spectra have labels (joined by id, SURVEY, PROGRAM, HEALPIX), 2 have none; 0 rows of labels are unused",
     ]
     assert columns["id"].tolist() == [*STARS.tolist(), *STARS[:3].tolist()]
-    assert columns["PROGRAM"].tolist() == ["bright"] * 8 + ["dark"] * 3
-    assert columns["HEALPIX"].tolist() == [9850] * 11
+    assert columns["desi_program"].tolist() == ["bright"] * 8 + ["dark"] * 3
+    assert columns["desi_healpix"].tolist() == [9850] * 11
     np.testing.assert_allclose(columns["velocity"], [*VELOCITY[:7], np.nan, *(VELOCITY[:2] + 5), np.nan])
     np.testing.assert_allclose(columns["feh"], [*FEH[:7], np.nan, *(FEH[:2] + 0.1), np.nan])
     assert columns["star"][0] == columns["star"][8] == f"DESI {FIRST}"
@@ -147,7 +164,7 @@ def test_only_the_stars_of_a_list(tmp_path, folder, mwsall):
         on_skip=lambda *a: told.append(a),
     )
     columns = read_set(tmp_path / "set").columns
-    assert list(zip(columns["id"].tolist(), columns["PROGRAM"].tolist(), strict=True)) == [
+    assert list(zip(columns["id"].tolist(), columns["desi_program"].tolist(), strict=True)) == [
         (STARS[5], "bright"), (STARS[1], "dark"),
     ]  # fmt: skip
     np.testing.assert_allclose(columns["feh"], [FEH[5], FEH[1] + 0.1])

@@ -148,13 +148,17 @@ def test_metrics_json_holds_null_for_what_is_no_number(tmp_path):
     assert json.loads((tmp_path / "m.json").read_text()) == {"feh": {"poor": {"r2": None, "n": 0}}}
 
 
-def test_rows_of_two_programs_are_scored_by_their_own_labels():
+@pytest.mark.parametrize("names", [("SURVEY", "PROGRAM"), ("desi_survey", "desi_program")])
+@pytest.mark.parametrize("reference_names", [("SURVEY", "PROGRAM"), ("desi_survey", "desi_program")])
+def test_rows_of_two_programs_are_scored_by_their_own_labels(names, reference_names):
+    """Whether a transtar of today or an older one wrote either."""
     catalog = {
         "file": np.array(["a", "a", "b"]), "id": np.array([2**62 + 1] * 3), "feh": np.zeros(3),
-        "survey": np.full(3, "desi"), "SURVEY": np.full(3, "main"), "PROGRAM": np.array(["dark", "bright", "backup"]),
+        "survey": np.full(3, "desi"), names[0]: np.full(3, "main"), names[1]: np.array(["dark", "bright", "backup"]),
     }  # fmt: skip
     reference = {
-        "id": np.array([2**62 + 1] * 2), "SURVEY": np.full(2, "main"), "PROGRAM": np.array(["bright", "dark"]),
+        "id": np.array([2**62 + 1] * 2), "survey": np.full(2, "desi"), "flags": np.zeros(2, int),
+        reference_names[0]: np.full(2, "main"), reference_names[1]: np.array(["bright", "dark"]),
         "feh": np.array([1.0, 2.0]),
     }  # fmt: skip
     assert match(catalog, reference, ["feh"]).tolist() == [1, 0, -1]

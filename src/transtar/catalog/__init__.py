@@ -3,6 +3,7 @@
 from .astropy_table import plain_columns, read_catalog, to_table
 from .from_files import Prediction, predict_files, predict_set
 from .from_spectra import predict_spectra
+from .hats_folder import write_hats
 from .join_catalogs import Joined, join_catalog
 from .merge_shards import merge_shards
 from .next_stars import Plan, plan_stars
@@ -42,4 +43,5 @@ __all__ = [
     "to_table",
     "trained_on",
     "write_catalog",
+    "write_hats",
 ]

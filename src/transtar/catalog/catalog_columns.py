@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
 from ..errors import InputError, said
 from ..glossary import Column, describe, is_known
+from .vo import without_data
 
 METADATA_KEY = b"transtar"
 """Key of a parquet file's schema metadata under which the catalog's own metadata stand, as JSON."""
@@ -138,28 +140,56 @@ def as_integers(array: np.ndarray, dtype: str, what: str) -> np.ndarray:
     return array.astype(dtype)
 
 
-def arrow_schema(columns: Mapping[str, np.ndarray], metadata: Mapping) -> pa.Schema:
-    """Arrow schema with unit and description in the metadata of each field, and `metadata` as JSON in its own."""
+def columns_of(example: Mapping[str, np.ndarray], names: Mapping[str, str] | None = None) -> list[Column]:
+    """What is to be said of each column of a file.
+
+    Parameters
+    ----------
+    example : mapping of str to ndarray, shape (n,)
+        Columns by our names.
+    names : mapping of str to str, optional
+        What they are called in the file, by ours (see `transtar.catalog.styles`).
+
+    Returns
+    -------
+    list of Column
+        By the names of the file; of a survey's own column nothing but its type is known. `dtype` is that of the values.
+    """
+    return [
+        replace(
+            column_of(name, example[name]),
+            name=spelling,
+            dtype="str" if example[name].dtype.kind == "U" else example[name].dtype.name,
+        )
+        for name, spelling in (names or {name: name for name in example}).items()
+    ]
+
+
+def arrow_schema(columns: Sequence[Column], metadata: Mapping) -> pa.Schema:
+    """Arrow schema with unit, description and UCD in the metadata of each field, and `metadata` as JSON in its own."""
     fields = []
-    for name, array in columns.items():
-        column = column_of(name, array)
-        kind = pa.string() if array.dtype.kind == "U" else pa.from_numpy_dtype(array.dtype)
-        about = {"unit": column.unit, "description": column.description}
-        fields.append(pa.field(name, kind, metadata={key: text for key, text in about.items() if text}))
-    return pa.schema(fields, metadata={METADATA_KEY: json.dumps(dict(metadata)), ASTROPY_KEY: _for_astropy(columns)})
+    for column in columns:
+        kind = pa.string() if column.dtype == "str" else pa.from_numpy_dtype(np.dtype(column.dtype))
+        about = {"unit": column.unit, "description": column.description, "ucd": column.ucd}
+        fields.append(pa.field(column.name, kind, metadata={key: text for key, text in about.items() if text}))
+    about_all = {METADATA_KEY: json.dumps(dict(metadata)), ASTROPY_KEY: "\n".join(yaml_header(columns))}
+    return pa.schema(fields, metadata=about_all | without_data(columns))
 
 
-def _for_astropy(columns: Mapping[str, np.ndarray]) -> bytes:
-    """Units and descriptions as astropy's own reader of parquet takes them."""
+def yaml_header(columns: Sequence[Column], meta: Mapping | None = None) -> list[str]:
+    """Lines that say names, types, units and descriptions as astropy's readers of parquet and ECSV take them."""
     from astropy.table import Table
     from astropy.table.meta import get_yaml_from_table
 
     table = Table()
-    for name, array in columns.items():
-        column = column_of(name, array)
-        table[name] = array[:0]
-        table[name].unit, table[name].description = column.unit or None, column.description or None
-    return "\n".join(get_yaml_from_table(table)).encode()
+    for column in columns:
+        table[column.name] = np.zeros(0, column.dtype)
+        info = table[column.name].info
+        info.unit, info.description = column.unit or None, column.description or None
+        if column.ucd:
+            info.meta = {"ucd": column.ucd}
+    table.meta.update(meta or {})
+    return get_yaml_from_table(table)
 
 
 def to_arrow(columns: Mapping[str, np.ndarray], schema: pa.Schema, where: str) -> pa.Table:

@@ -14,9 +14,10 @@ import numpy as np
 
 from ..datasets import Repeats, Report, describe_set, given_table, open_flow, stream_set, tell_no_velocities
 from ..encoders import find_encoder
-from ..errors import InputError, MismatchError
+from ..errors import InputError, MismatchError, SettingsError
 from ..files import check_files
 from ..flags import Flag, count, has
+from ..glossary import Column
 from ..models import Estimator, check_ensemble, load_models
 from ..preprocess import GridSpectra, require_same
 from ..quality import Quality
@@ -28,6 +29,8 @@ from ..trust.star_errors import coverage_of
 from .astropy_table import to_table
 from .memory import CatalogInMemory
 from .predict import predict_batches
+from .provenance import inputs_record, run_record
+from .styles import STYLES, check_style
 from .writers import CatalogWriter, check_suffix
 
 if TYPE_CHECKING:
@@ -47,10 +50,13 @@ class Prediction(Report):
         The catalog, as `read_columns` gives it; None where it was written to a file.
     metadata : dict
         Models, their provenance, and thresholds, as a catalog in a file has them.
+    described : list of transtar.glossary.Column
+        What the columns of a file are, by the names that they have there.
     """
 
     columns: dict[str, np.ndarray] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    described: list[Column] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return summary(
@@ -94,6 +100,8 @@ def predict_files(
     columns: Mapping[str, str] | None = None,
     stated: Stated | None = None,
     encoders: Sequence[PathLike] = (),
+    style: str = "transtar",
+    command: str | None = None,
     batch_size: int = 2048,
     threads: int | None = None,
     on_skip: Callable[[str, str], None] | None = None,
@@ -109,8 +117,8 @@ def predict_files(
     paths : path or iterable of paths
         Files, folders or patterns.
     out : path, optional
-        Catalog to write: .parquet, .fits or .csv. It appears when all is done, or not at all. Without it the catalog is in
-        the result, and must fit into memory.
+        Catalog to write: .parquet, .fits, .vot, .ecsv, .csv or .tex. It appears when all is done, or not at all. Without it the
+        catalog is in the result, and must fit into memory.
     quality : Quality, or mapping of str to float, optional
         Thresholds of the flags; those that a mapping does not name are the defaults.
     stars : path, optional
@@ -124,6 +132,10 @@ def predict_files(
         What the files do not say of themselves: medium, frame and unit of their wavelengths, and which of their columns is which.
     encoders : sequence of path
         Folders, or names, of encoders that the models need and that are not where they were.
+    style : str
+        Whose names the columns of the file have: 'transtar', 'desi' or 'vizier'.
+    command : str, optional
+        The command line, to be kept in the file.
     batch_size : int
         Spectra in memory at a time; twice as many while others are read ahead.
     threads : int, optional
@@ -175,7 +187,8 @@ def predict_files(
         warnings.catch_warnings(),
         closing(flow.batches(result, on_skip=on_skip, progress=progress)) as batches,
     ):
-        predict_into(result, estimators, names, batches, out, flow.quality)
+        record = run_record(estimators, command, inputs_record(flow.files, survey=flow.survey.name))
+        predict_into(result, estimators, names, batches, out, flow.quality, style, record)
     tell_no_velocities(flow.survey, result.flags, result.n_spectra, velocities)
     return result
 
@@ -187,6 +200,8 @@ def predict_set(
     *,
     quality: Quality | Mapping[str, float] | None = None,
     encoders: Sequence[PathLike] = (),
+    style: str = "transtar",
+    command: str | None = None,
 ) -> Prediction:
     """Predict for the spectra of a prepared set.
 
@@ -201,7 +216,7 @@ def predict_set(
     quality : Quality, or mapping of str to float, optional
         Thresholds by which LOW_SNR and LOW_GOOD_FRACTION are set anew; those that a mapping does not name, or all if nothing is
         given, are those of the set.
-    encoders : sequence of path
+    encoders, style, command
         As in `predict_files`.
 
     Returns
@@ -218,7 +233,8 @@ def predict_set(
         If a threshold is impossible.
     """
     estimators, names = load_agreeing(models, out, [path], encoders)
-    recorded = Quality.recorded(describe_set(path))
+    description = describe_set(path)
+    recorded = Quality.recorded(description)
     wanted = quality if isinstance(quality, Quality) else recorded.changed(quality or {})
     anew = (wanted.snr, wanted.good_fraction) != (recorded.snr, recorded.good_fraction)
     if anew:
@@ -234,7 +250,8 @@ def predict_set(
             yield part.columns, spectra
 
     result = Prediction()
-    predict_into(result, estimators, names, parts(), out, wanted)
+    inputs = {"data": str(path), "flux_sha256": description["flux_sha256"]}
+    predict_into(result, estimators, names, parts(), out, wanted, style, run_record(estimators, command, inputs))
     return result
 
 
@@ -273,11 +290,15 @@ def predict_into(
     batches: Iterable[tuple[SpectrumBatch | Mapping[str, np.ndarray], GridSpectra]],
     out: PathLike | None,
     quality: Quality,
+    style: str = "transtar",
+    record: Mapping[str, Any] | None = None,
 ) -> None:
-    """Predict batch by batch, write or gather the rows, and tell the result of them."""
-    metadata = catalog_metadata(estimators, names, quality)
+    """Predict batch by batch, write or gather the rows, and tell the result of them; `record` goes into the metadata."""
+    if check_style(style) != STYLES[0] and out is None:
+        raise SettingsError(f"style '{style}' is for a catalog in a file; name one with out")
+    metadata = {**(record or run_record(estimators)), **catalog_metadata(estimators, names, quality)}
     sink: AbstractContextManager[CatalogWriter | CatalogInMemory]
-    sink = CatalogInMemory() if out is None else CatalogWriter(out, metadata)
+    sink = CatalogInMemory() if out is None else CatalogWriter(out, metadata, style=style)
     n = 0
     repeats = Repeats()
 
@@ -300,3 +321,5 @@ def predict_into(
     result.n_spectra, result.metadata = n, metadata
     if isinstance(catalog, CatalogInMemory):
         result.columns = catalog.columns()
+    else:
+        result.described = catalog.columns

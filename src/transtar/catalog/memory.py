@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pyarrow as pa
 
-from .catalog_columns import arrow_schema, as_numpy, check_columns, to_arrow
+from .catalog_columns import arrow_schema, as_numpy, check_columns, columns_of, to_arrow
 
 
 class CatalogInMemory:
@@ -25,7 +25,7 @@ class CatalogInMemory:
     def append(self, columns: Mapping[str, np.ndarray]) -> None:
         """Add a batch of rows; see `CatalogWriter.append`."""
         checked = check_columns(columns, "the catalog")
-        schema = self._batches[0].schema if self._batches else arrow_schema(checked, {})
+        schema = self._batches[0].schema if self._batches else arrow_schema(columns_of(checked), {})
         self._batches.append(to_arrow(checked, schema, "the catalog"))
 
     def revise(self, change: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from ..datasets import Repeats
 from ..errors import InputError
 from ..files import check_files
 from ..flags import Flag, count
-from ..glossary import COLUMNS
+from ..glossary import COLUMNS, Column
 from ..seal import check_file
 from ..shards import ShardRecord, group_files, read_manifest
 from ..shards.shard_folder import SHARDS, read_sources
@@ -41,6 +43,10 @@ class Merged:
     flags : dict of str to int
     skipped : list of (str, str)
         Files that could not be used, and why.
+    described : list of transtar.glossary.Column
+        Its columns.
+    metadata : dict
+        What it says of itself.
     """
 
     n: int = 0
@@ -48,9 +54,18 @@ class Merged:
     n_missing: int = 0
     flags: dict[str, int] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    described: list[Column] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def merge_shards(folder: str | os.PathLike, out: str | os.PathLike, *, partial: bool = False) -> Merged:
+def merge_shards(
+    folder: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    partial: bool = False,
+    style: str = "transtar",
+    command: str | None = None,
+) -> Merged:
     """Write one catalog of all shards of a run.
 
     Memory is bounded, whatever the number of rows: of each star 8 bytes are kept, to tell repeats.
@@ -63,6 +78,10 @@ def merge_shards(folder: str | os.PathLike, out: str | os.PathLike, *, partial: 
         Catalog, as of `predict_files`.
     partial : bool
         Whether shards may be missing; their number is told.
+    style : str
+        As of `predict_files`.
+    command : str, optional
+        The command line, for the catalog.
 
     Returns
     -------
@@ -95,14 +114,15 @@ def merge_shards(folder: str | os.PathLike, out: str | os.PathLike, *, partial: 
     if not full:
         raise InputError(f"{folder}: no shard has a row, so there is nothing to merge")
     examples = _examples(full)
-    metadata = _metadata(full[0]) | {"run": _about_run(manifest, done, tasks)}
+    metadata = _metadata(full[0]) | _about_merging(command) | {"run": _about_run(manifest, done, tasks)}
+    result.metadata = metadata
     repeats = Repeats()
 
     def marked(columns: dict[str, np.ndarray], mark) -> dict[str, np.ndarray]:
         columns["flags"] = columns["flags"] | np.where(mark(columns), np.int32(Flag.DUPLICATE), np.int32(0))
         return columns
 
-    with CatalogWriter(out, metadata) as catalog:
+    with CatalogWriter(out, metadata, style=style) as catalog:
         for columns in _rows(full, examples):
             catalog.append(marked(columns, repeats.mark))
             result.n += len(columns["flags"])
@@ -118,6 +138,7 @@ def merge_shards(folder: str | os.PathLike, out: str | os.PathLike, *, partial: 
                 return columns
 
             catalog.revise(revise)
+    result.described = list(catalog.columns)
     if repeats.came_again:
         result.flags[str(Flag.DUPLICATE.name)] = result.flags.get(str(Flag.DUPLICATE.name), 0) + late[0]
     return result
@@ -157,9 +178,12 @@ def _filler(name: str, example: np.ndarray) -> Any:
 
 
 def _metadata(path: Path) -> dict[str, Any]:
-    import json
-
     return json.loads((pq.read_schema(path).metadata or {}).get(METADATA_KEY, b"{}"))
+
+
+def _about_merging(command: str | None) -> dict[str, str]:
+    now = {"written": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return now if command is None else now | {"command": command}
 
 
 def _about_run(manifest: Mapping[str, Any], done: list[ShardRecord], tasks: list) -> dict[str, Any]:

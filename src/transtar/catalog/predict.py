@@ -13,7 +13,7 @@ from ..datasets.inputs import FLUX, Inputs
 from ..encoder_notes import Note
 from ..errors import InputError
 from ..flags import NO_LABEL, Flag, has
-from ..glossary import COLUMNS
+from ..glossary import COLUMNS, DESI_KEYS
 from ..preprocess import GridSpectra, Preprocessing
 from ..quality import Quality
 from ..spectra import SpectrumBatch
@@ -98,7 +98,7 @@ def key_columns(keys: SpectrumBatch | Mapping[str, np.ndarray], n: int, extra: S
     Parameters
     ----------
     keys : SpectrumBatch or mapping of str to ndarray, shape (n,)
-        Of a mapping, `survey` may be one str. The keys of the batch's own compound key are added.
+        Of a mapping, `survey` may be one str. The parts of a compound key are added, DESI's by our names (`DESI_KEYS`).
     n : int
     extra : sequence of str
         Further columns to carry.
@@ -113,8 +113,11 @@ def key_columns(keys: SpectrumBatch | Mapping[str, np.ndarray], n: int, extra: S
         If a column asked for is missing or has another length.
     """
     if isinstance(keys, SpectrumBatch):
-        extra = (*keys.keys, *extra)
-        keys = {**keys.meta, "id": keys.ids, "survey": np.full(len(keys), keys.survey)}
+        extra = (*(DESI_KEYS.get(name, name) for name in keys.keys), *extra)
+        parts = {DESI_KEYS.get(name, name): keys.meta[name] for name in keys.keys}
+        keys = {**keys.meta, **parts, "id": keys.ids, "survey": np.full(len(keys), keys.survey)}
+    else:
+        extra = (*(name for name in DESI_KEYS.values() if name in keys), *extra)
     columns = {}
     measured = [name for name in MEASURED_COLUMNS if name in keys]
     for name in dict.fromkeys((*KEY_COLUMNS, *measured, *extra)):

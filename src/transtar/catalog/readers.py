@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astropy.io import fits
 
-from ..errors import InputError
-from ..glossary import describe, is_known
+from ..errors import InputError, TranstarError
+from ..glossary import DESI_KEYS, describe, is_known
 from ..tables import KEY_PARTS, Column, canonical_label, key_column, read_table
 from ..tables.column_names import two_columns
 from ..telling import tell
 from .catalog_columns import METADATA_KEY
+from .ecsv_lines import ecsv_metadata
+from .fitstable import fits_metadata
+from .styles import our_names
+from .vo import votable_metadata
 from .writers import check_suffix
 
 
@@ -54,10 +58,20 @@ def read_with_units(
     table, table_columns = read_table(path, columns, empty=True)
     # Transtar's own catalogs have an id beside whatever their survey calls it.
     by_transtar = {"survey", "flags"} <= set(table.names)
+    if style := _style(path):
+        by_transtar = True
+        ours = our_names(table.names, style)
+        table_columns = {
+            ours.get(name, name): replace(one, name=ours.get(name, name)) for name, one in table_columns.items()
+        }
+    elif by_transtar:
+        # The names that an older transtar took over from DESI.
+        table_columns = {DESI_KEYS.get(name, name): one for name, one in table_columns.items()}
+    names = list(table_columns)
     keys = {}
     for key in ("id", "file", "star"):
         try:
-            name = key_column(key, table.names, () if by_transtar else None, table.chosen, str(path))
+            name = key_column(key, names, () if by_transtar else None, table.chosen, str(path))
         except InputError:
             # Without the key rows may still be told by another one; if not, the join says so.
             continue
@@ -123,7 +137,7 @@ def _values(column: Column, name: str, label: str | None, is_key: bool) -> np.nd
 
 
 def read_metadata(path: str | os.PathLike) -> dict:
-    """Provenance that transtar put into a .parquet or .fits catalog; empty for other files.
+    """Provenance that transtar put into a parquet, FITS, VOTable or ECSV catalog; empty for other files.
 
     Raises
     ------
@@ -133,12 +147,27 @@ def read_metadata(path: str | os.PathLike) -> dict:
     path = Path(path)
     suffix = check_suffix(path)
     try:
-        if suffix == ".parquet":
-            text = (pq.read_schema(path).metadata or {}).get(METADATA_KEY, b"{}")
-        elif suffix == ".fits":
-            text = fits.getheader(path, 1).get("TSMETA", "{}")
-        else:
-            return {}
-        return json.loads(text)
+        return _METADATA[suffix](path) if suffix in _METADATA else {}
     except (pa.ArrowException, OSError, ValueError, IndexError) as error:
         raise InputError(f"{path}: cannot be read ({' '.join(str(error).split())})") from None
+
+
+def _parquet_metadata(path: Path) -> dict:
+    return json.loads((pq.read_schema(path).metadata or {}).get(METADATA_KEY, b"{}"))
+
+
+_METADATA = {
+    ".parquet": _parquet_metadata,
+    ".fits": fits_metadata,
+    ".ecsv": ecsv_metadata,
+    ".vot": votable_metadata,
+    ".votable": votable_metadata,
+}
+
+
+def _style(path: str | os.PathLike) -> str:
+    """In whose style transtar wrote a catalog; empty if it wrote none, or it is not known."""
+    try:
+        return str(read_metadata(path).get("style", "")) if Path(path).suffix.lower() in _METADATA else ""
+    except TranstarError:
+        return ""

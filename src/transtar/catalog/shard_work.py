@@ -27,6 +27,7 @@ from ..shards import Outcome, Task, rows_by_path
 from ..surveys import Stated, Survey
 from .from_files import catalog_metadata
 from .predict import predict_batches
+from .provenance import run_record
 from .writers import CatalogWriter
 
 _OPENED: dict[str, tuple[list[Estimator], list[str], Flow]] = {}
@@ -131,7 +132,9 @@ def predict_task(plan: SurveyPlan, task: Task, shard: Path) -> Outcome:
     def predicted(batches) -> Iterator[dict[str, np.ndarray]]:
         return predict_batches(estimators, batches, quality=flow.quality)
 
-    metadata = catalog_metadata(estimators, names, flow.quality)
+    # When a shard was made is for the record beside it: made again, it is to be the same.
+    record = {name: value for name, value in run_record(estimators).items() if name != "written"}
+    metadata = record | catalog_metadata(estimators, names, flow.quality)
     # Reading in a thread may leave the filters of warnings changed; they become the worker's again.
     with (
         warnings.catch_warnings(),

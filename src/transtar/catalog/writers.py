@@ -1,4 +1,4 @@
-"""Writing catalogs: parquet, FITS and CSV, whole or batch by batch, and never half."""
+"""Writing catalogs: parquet, FITS, VOTable, ECSV, CSV and LaTeX, whole or batch by batch, and never half."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +17,14 @@ import pyarrow.parquet as pq
 
 from ..errors import InputError, SettingsError
 from ..files import atomic_path
-from .catalog_columns import arrow_schema, as_numpy, check_columns, to_arrow
+from ..glossary import Column
+from .catalog_columns import arrow_schema, as_numpy, check_columns, columns_of, to_arrow
+from .ecsv_lines import write_ecsv
 from .fitstable import text_width, write_fits
+from .latex_table import MOST_ROWS, too_many, write_latex
+from .parquet_sink import ParquetSink
+from .styles import check_desi, check_style, check_unique, styled_names
+from .vo import write_votable
 
 CHUNK = 65536
 """Rows gathered before they are written: small batches would make many small row groups, which read slowly."""
@@ -30,19 +36,22 @@ class _Format:
 
     Parameters
     ----------
-    open : callable
+    open : callable, optional
         Takes the open file, its schema (with units and descriptions), the metadata, and whether header lines are wanted; returns
         what has `write_table` and `close`.
     finish : callable, optional
         Instead of it, for a format whose head must know all rows: takes the path and the writer, which has the rows.
+    most : int, optional
+        Rows at most.
     """
 
-    open: Callable[[IO[bytes], pa.Schema, Mapping, bool], pq.ParquetWriter | pa.csv.CSVWriter]
+    open: Callable[[IO[bytes], pa.Schema, Mapping, bool], ParquetSink | pa.csv.CSVWriter] | None = None
     finish: Callable[[Path, CatalogWriter], None] | None = None
+    most: int | None = None
 
 
-def _open_parquet(file: IO[bytes], schema: pa.Schema, metadata: Mapping, header_lines: bool) -> pq.ParquetWriter:
-    return pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True)
+def _open_parquet(file: IO[bytes], schema: pa.Schema, metadata: Mapping, header_lines: bool) -> ParquetSink:
+    return ParquetSink(file, schema)
 
 
 def _open_csv(file: IO[bytes], schema: pa.Schema, metadata: Mapping, header_lines: bool) -> pa.csv.CSVWriter:
@@ -52,13 +61,35 @@ def _open_csv(file: IO[bytes], schema: pa.Schema, metadata: Mapping, header_line
 
 
 def _finish_fits(target: Path, writer: CatalogWriter) -> None:
-    write_fits(target, writer.batches(), writer.example, writer.widths, writer.rows, writer.metadata)
+    widths = {writer.names[name]: width for name, width in writer.widths.items() if name in writer.names}
+    with_flags = "flags" in writer.names
+    write_fits(target, writer.batches(), writer.columns, widths, writer.rows, writer.metadata, with_flags)
+
+
+def _finish_votable(target: Path, writer: CatalogWriter) -> None:
+    widths = {writer.names[name]: width for name, width in writer.widths.items() if name in writer.names}
+    wide = {writer.names[name] for name in writer.wide if name in writer.names}
+    write_votable(target, writer.batches(), writer.columns, widths, wide, writer.rows, writer.metadata)
+
+
+def _finish_ecsv(target: Path, writer: CatalogWriter) -> None:
+    write_ecsv(target, writer.batches(), writer.columns, writer.metadata)
+
+
+def _finish_latex(target: Path, writer: CatalogWriter) -> None:
+    parts = list(writer.batches())
+    columns = {column.name: np.concatenate([part[column.name] for part in parts]) for column in writer.columns}
+    write_latex(target, columns, writer.columns, writer.names, writer.metadata, writer.path.stem)
 
 
 _FORMATS = {
     ".parquet": _Format(_open_parquet),
-    ".fits": _Format(_open_parquet, _finish_fits),
+    ".fits": _Format(finish=_finish_fits),
     ".csv": _Format(_open_csv),
+    ".ecsv": _Format(finish=_finish_ecsv),
+    ".vot": _Format(finish=_finish_votable),
+    ".votable": _Format(finish=_finish_votable),
+    ".tex": _Format(finish=_finish_latex, most=MOST_ROWS),
 }
 
 SUFFIXES = tuple(_FORMATS)
@@ -85,19 +116,24 @@ class CatalogWriter:
     Parameters
     ----------
     path : path
-        Ends in .parquet, .fits or .csv.
+        Ends in one of `SUFFIXES`.
     metadata : mapping, optional
-        Provenance that JSON can hold. CSV has no place for it, but for header lines.
+        Provenance that JSON can hold. CSV has no place for it, but for header lines, and LaTeX for some in comments.
     header_lines : bool
         Put the metadata, units and descriptions on top of a CSV in lines that begin with '#'. Off by default, because
         most programs that read CSV choke on such lines.
+    style : str
+        Whose names the columns have, one of `transtar.catalog.styles.STYLES`; those of `append` are transtar's.
     ours : bool
         As for `transtar.files.atomic_path`.
 
     Raises
     ------
     InputError
-        On an unknown suffix, batches that differ in their columns, or a block that ends without any batch.
+        On batches that differ in their columns, columns whose names differ by case only, a block that ends without any batch,
+        more rows than a table in LaTeX can have, or rows of another survey in the style of DESI.
+    SettingsError
+        On an unknown suffix or style.
     TranstarError
         If the disk is full. Whatever the error, what stood at `path` before is untouched, and no temporary file stays.
 
@@ -109,26 +145,35 @@ class CatalogWriter:
     """
 
     def __init__(
-        self, path: str | os.PathLike, metadata: Mapping | None = None, header_lines: bool = False, ours: bool = False
+        self,
+        path: str | os.PathLike,
+        metadata: Mapping | None = None,
+        header_lines: bool = False,
+        style: str = "transtar",
+        ours: bool = False,
     ) -> None:
         self.ours = ours
         self.path = Path(path)
-        self.metadata = dict(metadata or {})
+        self.style = check_style(style)
+        given = {key: value for key, value in (metadata or {}).items() if key != "style"}
+        self.metadata: dict[str, Any] = given | ({} if style == "transtar" else {"style": style})
         self.header_lines = header_lines
         self.rows = 0
         self.widths: dict[str, int] = {}
-        self.example: dict[str, np.ndarray] = {}
+        self.wide: set[str] = set()
+        self.names: dict[str, str] = {}
+        self.columns: list[Column] = []
         self._format = _FORMATS[check_suffix(path)]
         self._waiting: list[pa.Table] = []
-        self._sink: pq.ParquetWriter | None = None
+        self._sink: ParquetSink | None = None
         self._change: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
 
     def __enter__(self) -> CatalogWriter:
         self._stack = ExitStack()
         self._target = self._stack.enter_context(atomic_path(self.path, ours=self.ours))
         # The header of a FITS table needs the number of rows and the widths of strings, and text cannot be revised: rows wait in
-        # a spool file.
-        direct = self._format is _FORMATS[".parquet"]
+        # a spool file, by our names.
+        direct = self._format is _FORMATS[".parquet"] and self.style == "transtar"
         self._spool = self._target if direct else self._target.with_name("spool.parquet")
         return self
 
@@ -143,19 +188,25 @@ class CatalogWriter:
         Raises
         ------
         InputError
-            If columns differ in length, or from those of the first batch.
+            If columns differ in length, or from those of the first batch, or there are too many rows.
         """
         checked = check_columns(columns, str(self.path))
+        if self.style == "desi":
+            check_desi(checked, str(self.path))
         if self._sink is None:
             self._open(checked)
         self._waiting.append(to_arrow(checked, self._schema, str(self.path)))
         self.rows += len(self._waiting[-1])
+        if self._format.most is not None and self.rows > self._format.most:
+            raise too_many(str(self.path))
         if sum(map(len, self._waiting)) >= CHUNK:
             self._flush()
         if self._format.finish is not None:
             for name, array in checked.items():
                 if array.dtype.kind == "U":
                     self.widths[name] = max(self.widths.get(name, 1), text_width(array))
+                    if not all(map(str.isascii, array.tolist())):
+                        self.wide.add(name)
 
     def revise(self, change: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]) -> None:
         """Change rows that were appended, when all have been.
@@ -168,9 +219,10 @@ class CatalogWriter:
         self._change = change
 
     def batches(self) -> Iterator[dict[str, np.ndarray]]:
-        """The rows in parts, as revised; while the block ends."""
+        """The rows in parts, as revised and by the names of the file; once, while the block ends."""
         for columns in _read_batches(self._spool):
-            yield columns if self._change is None else self._change(columns)
+            revised = columns if self._change is None else self._change(columns)
+            yield {spelling: revised[name] for name, spelling in self.names.items()}
 
     def _flush(self) -> None:
         if self._sink is not None and self._waiting:
@@ -178,11 +230,14 @@ class CatalogWriter:
         self._waiting = []
 
     def _open(self, example: dict[str, np.ndarray]) -> None:
-        self.example = {name: array[:0] for name, array in example.items()}
-        self._schema = arrow_schema(example, self.metadata)
+        check_unique(example, str(self.path))
+        self.names = styled_names(example, self.style, self.path.suffix.lower())
+        self.columns = columns_of(example, self.names)
+        check_unique(self.names.values(), str(self.path))
+        self._schema = arrow_schema(columns_of(example), self.metadata)
         # A Python file object reports a full disk as a plain OSError, which atomic_path turns into a clear line.
         self._file: IO[bytes] = self._stack.enter_context(self._spool.open("wb"))
-        self._sink = _open_parquet(self._file, self._schema, self.metadata, self.header_lines)
+        self._sink = ParquetSink(self._file, self._schema)
 
     def _finish(self) -> None:
         if self._sink is None:
@@ -198,10 +253,12 @@ class CatalogWriter:
             self._rewrite()
 
     def _rewrite(self) -> None:
+        schema = arrow_schema(self.columns, self.metadata)
+        assert self._format.open is not None
         with self._target.open("wb") as file:
-            sink = self._format.open(file, self._schema, self.metadata, self.header_lines)
+            sink = self._format.open(file, schema, self.metadata, self.header_lines)
             for columns in self.batches():
-                sink.write_table(to_arrow(columns, self._schema, str(self.path)))
+                sink.write_table(to_arrow(columns, schema, str(self.path)))
             sink.close()
 
     def __exit__(
@@ -238,30 +295,33 @@ def write_catalog(
     columns: Mapping[str, np.ndarray],
     metadata: Mapping | None = None,
     header_lines: bool = False,
+    style: str = "transtar",
 ) -> None:
     """Write a catalog that fits into memory.
 
     Parameters
     ----------
     path : path
-        Ends in .parquet (units and descriptions in the metadata of the fields, zstd), .fits (binary table with units,
-        descriptions and provenance in its header) or .csv (one line of names; see `CatalogWriter` for header lines).
+        Ends in .parquet (units, descriptions and UCDs in the metadata, zstd), .fits (binary table with the same in its header),
+        .vot or .votable (VOTable 1.4, BINARY2), .ecsv, .csv (one line of names; see `CatalogWriter` for header lines), or
+        .tex (LaTeX, numbers rounded to their errors, at most 10,000 rows).
     columns : mapping of str to array_like, shape (n,), or astropy.table.QTable
-        Columns the glossary knows are cast to its dtype, and to its unit if they have another; ids stay exact in all three
-        formats.
+        Columns the glossary knows are cast to its dtype, and to its unit if they have another; ids stay exact in all formats.
     metadata : mapping, optional
         Provenance that JSON can hold; that of a table if not given.
-    header_lines : bool
+    header_lines, style
         As for `CatalogWriter`.
 
     Raises
     ------
     InputError
-        On an unknown suffix, or columns that make no table.
+        If columns make no table; see `CatalogWriter`.
+    SettingsError
+        On an unknown suffix or style.
     TranstarError
         If the disk is full; what stood there before is untouched.
     """
     if metadata is None:
         metadata = getattr(columns, "meta", None)
-    with CatalogWriter(path, metadata, header_lines) as writer:
+    with CatalogWriter(path, metadata, header_lines, style) as writer:
         writer.append(columns)

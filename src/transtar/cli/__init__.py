@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     plain_output()
     parsed = build_parser().parse_args(arguments)
+    parsed.command = shlex.join(["transtar", *map(str, sys.argv[1:] if arguments is None else arguments)])
     try:
         with ending_cleanly(), shown_on_stderr():
             return parsed.run(parsed) or 0

@@ -87,6 +87,21 @@ def describe_errors(model: Any) -> list[str]:
     return lines
 
 
+def add_catalog(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """Add --out of a catalog, and how it is written."""
+    kinds = "catalog: .parquet, .fits, .csv, .ecsv, .vot (VOTable) or .tex"
+    parser.add_argument("--out", required=True, type=values.path, help=f"{kinds}{more}")
+    parser.add_argument(
+        "--style",
+        choices=("transtar", "desi", "vizier"),
+        default="transtar",
+        help="whose names the columns have; desi is for spectra of DESI only",
+    )
+    parser.add_argument(
+        "--readme", action="store_true", help="write a page beside it, too, as stars.README.md: columns, flags, models"
+    )
+
+
 def parse_assignments(texts: Iterable[str], option: str = "--set") -> dict[str, Any]:
     """Turn ``key=value`` texts of an option into a dictionary; values are read as YAML, keys may be dotted.
 

@@ -55,7 +55,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "and 2000 for others",
     )
     add_columns(parser)
-    parser.add_argument("--out", required=True, type=values.path, help="catalog: .parquet, .fits or .csv")
+    parser.add_argument(
+        "--out", required=True, type=values.path, help="catalog: .parquet, .fits, .csv, .ecsv, .vot (VOTable) or .tex"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

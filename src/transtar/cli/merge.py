@@ -10,7 +10,7 @@ import argparse
 
 from ..skipped import Skipped
 from . import arguments as values
-from .common import say
+from .common import add_catalog, say
 
 HELP = "one catalog of the shards of a long run"
 
@@ -18,15 +18,23 @@ HELP = "one catalog of the shards of a long run"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("folder", type=values.path, metavar="DIR", help="folder of the run")
-    parser.add_argument("--out", required=True, type=values.path, help="catalog: .parquet, .fits or .csv")
+    add_catalog(parser)
     parser.add_argument("--partial", action="store_true", help="merge what there is, though shards are missing")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from ..catalog import merge_shards
+    from ..catalog.readme import readme_path, write_readme
+    from ..files import check_files
 
-    result = merge_shards(arguments.folder, arguments.out, partial=arguments.partial)
+    if arguments.readme:
+        check_files([readme_path(arguments.out)], [])
+    result = merge_shards(
+        arguments.folder, arguments.out, partial=arguments.partial, style=arguments.style, command=arguments.command
+    )
+    if arguments.readme:
+        write_readme(arguments.out, result.described, result.n, result.metadata, result.flags)
     with Skipped(say) as skipped:
         for path, why in result.skipped:
             skipped.add(path, why)

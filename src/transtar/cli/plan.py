@@ -30,7 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_columns(parser)
     parser.add_argument("--seed", type=values.seed, default=0, help="decides the choice among equally good ones")
-    parser.add_argument("--out", required=True, type=values.path, help="table: .parquet, .fits or .csv")
+    parser.add_argument(
+        "--out", required=True, type=values.path, help="table: .parquet, .fits, .csv, .ecsv, .vot or .tex"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

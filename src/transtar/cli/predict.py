@@ -11,6 +11,7 @@ import argparse
 from ..skipped import Skipped
 from . import arguments as values
 from .common import (
+    add_catalog,
     add_columns,
     add_encoders,
     add_quality,
@@ -46,12 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_columns(parser)
     add_quality(parser)
     add_run(parser)
-    parser.add_argument(
-        "--out",
-        required=True,
-        type=values.path,
-        help="catalog: .parquet, .fits or .csv; or a folder, for a long run in shards that goes on after any end",
-    )
+    add_catalog(parser, "; or a folder, for a long run in shards")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -59,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..catalog import predict_files, predict_set
+    from ..catalog.readme import readme_path, write_readme
     from ..errors import SettingsError
+    from ..files import check_files
     from ..tables import Choice
 
     native = arguments.survey is not None or arguments.spectra is not None
@@ -76,8 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
             raise SettingsError(
                 "a folder of shards is made of native spectra; for a prepared set (--data) name a file as --out"
             )
+        if arguments.readme or arguments.style != "transtar":
+            raise SettingsError("--readme and --style are for the catalog that transtar merge makes of the shards")
         return run_in_shards(arguments, quality)
     refuse_run(arguments)
+    if arguments.readme:
+        check_files([readme_path(arguments.out)], [])
     if native:
         bar = tqdm(unit="spectra", desc="predict", disable=None, leave=False)
         with Skipped(say) as skipped, bar:
@@ -93,13 +95,23 @@ def run(arguments: argparse.Namespace) -> int:
                 stated=read_stated(arguments),
                 encoders=arguments.encoder or (),
                 threads=arguments.threads,
+                style=arguments.style,
+                command=arguments.command,
                 on_skip=skipped.add,
                 progress=advance(bar),
             )
     else:
         result = predict_set(
-            arguments.model, arguments.data, arguments.out, quality=quality, encoders=arguments.encoder or ()
+            arguments.model,
+            arguments.data,
+            arguments.out,
+            quality=quality,
+            encoders=arguments.encoder or (),
+            style=arguments.style,
+            command=arguments.command,
         )
+    if arguments.readme:
+        write_readme(arguments.out, result.described, result.n_spectra, result.metadata, result.flags)
     for line in result.lines:
         say(line)
     say_left_out(result.left_out)

@@ -19,7 +19,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--catalog", required=True, type=values.path, help="catalog, as written by predict")
     add_columns(parser)
-    parser.add_argument("--out", required=True, type=values.path, help="catalog: .parquet, .fits or .csv")
+    parser.add_argument(
+        "--out", required=True, type=values.path, help="catalog: .parquet, .fits, .csv, .ecsv, .vot (VOTable) or .tex"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -32,7 +32,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_velocities(parser)
     add_stated(parser)
     add_columns(parser)
-    parser.add_argument("--out", required=True, type=values.path, help="table: .parquet, .fits or .csv")
+    parser.add_argument(
+        "--out", required=True, type=values.path, help="table: .parquet, .fits, .csv, .ecsv, .vot or .tex"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import InputError, TranstarError, said
+from ..glossary import DESI_KEYS
 from ..preprocess import GridSpectra, Preprocessing, preprocess
 from ..quality import Quality
 from ..spectra import SpectrumBatch
@@ -142,7 +143,11 @@ def star_columns(batch: SpectrumBatch, spectra: GridSpectra) -> dict[str, np.nda
         "file": batch.meta["file"].astype(str),
         "id": batch.ids,
         "survey": np.full(len(batch), batch.survey),
-        **{name: column for name, column in batch.meta.items() if name not in ("file", "survey_flags")},
+        **{
+            key_name(name, batch.keys): column
+            for name, column in batch.meta.items()
+            if name not in ("file", "survey_flags")
+        },
         "snr": spectra.snr,
         "good_fraction": spectra.good_fraction,
         "noise_correlation": np.full(len(batch), np.nan, np.float32)
@@ -150,3 +155,8 @@ def star_columns(batch: SpectrumBatch, spectra: GridSpectra) -> dict[str, np.nda
         else spectra.correlation,
         "flags": spectra.flags,
     }
+
+
+def key_name(name: str, keys: Sequence[str]) -> str:
+    """What a part of the survey's key is called in a set: DESI's SURVEY differs from our survey by case only."""
+    return DESI_KEYS.get(name, name) if name in keys else name

@@ -24,7 +24,7 @@ from ..version import __version__
 from .defaults import tell_no_velocities
 from .flow import Flow, Report
 from .flow_opening import open_flow
-from .gridding import star_columns
+from .gridding import key_name, star_columns
 from .making import Without, makings
 from .prepare_shards import Prepared, Shards, make_shards, read_shards, remove_shards, require_done
 from .repeats import Repeats
@@ -234,7 +234,7 @@ def _labels(columns, table, names, keys: tuple[str, ...], report: PrepareReport)
         ids=columns["id"],
         labels=names,
         star=columns.get("star"),
-        keys={key: columns[key] for key in keys},
+        keys={key: columns[key_name(key, keys)] for key in keys},
     )
     report.lines.append(f"labels: {joined}")
     return _labels_at(table, names, rows)
@@ -256,7 +256,7 @@ def _split(columns, table, keys: tuple[str, ...]) -> np.ndarray:
         ids=columns["id"],
         fill="",
         star=columns.get("star"),
-        keys={key: columns[key] for key in keys},
+        keys={key: columns[key_name(key, keys)] for key in keys},
     )
     # A star the split does not name is in neither part: nothing learns from it and nothing is measured on it.
     return np.where(split == "", "none", split)

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from ..errors import InputError, MismatchError, SettingsError, shown
 from ..files import Marker, atomic_folder, check_replaceable, discard_temporaries, read_json, write_json
 from ..flags import Flag, has
-from ..glossary import check_label
+from ..glossary import DESI_KEYS, check_label
 from ..names import check_names
 from ..preprocess import GridSpectra, Preprocessing
 from ..regular import check_regular
@@ -406,7 +406,8 @@ def columns_of(path: Path, stars: pa.Table, description: Mapping) -> dict[str, n
     ]
     if absent:
         raise InputError(f"{path}: has no column {', '.join(absent)}; {REMEDY}")
-    columns = {name: _to_numpy(stars.column(name)) for name in stars.column_names}
+    # Of an older transtar, which kept DESI's names of the parts of its key.
+    columns = {DESI_KEYS.get(name, name): _to_numpy(stars.column(name)) for name in stars.column_names}
     kinds = {"file": "U", "survey": "U", "id": "i", "flags": "i", "split": "U", "star": "U"}
     kinds |= dict.fromkeys(("snr", "good_fraction", "noise_correlation", "velocity", *description["labels"]), "fi")
     wrong = [name for name, kind in kinds.items() if name in columns and columns[name].dtype.kind not in kind]

@@ -11,7 +11,7 @@ from ..catalog import plain_columns
 from ..errors import InputError, TooFew
 from ..flags import BAD, NO_LABEL, Flag, count, has
 from ..glossary import LABELS, decimals, plain
-from ..labels import KEY_PARTS, join
+from ..labels import compound_key, join
 from ..quality import Quality
 from .coverage import coverage
 from .metrics import CLIP, METRICS, PASSES, r2, sigma
@@ -288,7 +288,7 @@ def match(catalog: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray]
         ids=np.asarray(catalog.get("id", np.full(n, -1))),
         labels=[*labels, *(name for name in ("teff", "logg", "feh") if name in reference and name not in labels)],
         star=catalog.get("star"),
-        keys={name: np.asarray(catalog[name]) for name in KEY_PARTS if name in catalog},
+        keys=compound_key(catalog),
     )
     return rows
 

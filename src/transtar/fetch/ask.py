@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError, SettingsError
 from ..labels.places import named_places
-from ..tables import KEY_PARTS, Column, Table, read_table, to_int64
+from ..tables import Column, Table, key_parts, read_table, to_int64
 from ..tables.column_names import SPELLINGS, two_columns
 from .sparcl import whole
 
@@ -198,8 +198,7 @@ def _id_column(table: Table, id_field: str | None, bare: bool) -> str | None:
 
 def _of_column(path: Path, columns: dict[str, Column], name: str, id_field: str | None) -> Ask:
     column = columns[name]
-    upper = {other.upper(): other for other in columns}
-    keys = {part: columns[upper[part]].text().tolist() for part in KEY_PARTS if part in upper}
+    keys = {part: columns[spelt].text().tolist() for part, spelt in key_parts(columns).items()}
     if column.is_text and UUID.fullmatch(str(column.text()[0])):
         return _distinct("sparcl_id", [text.lower() for text in column.text().tolist()], keys, f"{path}: {name}")
     by = id_field or (name.lower() if name.lower() in ID_FIELDS else "specid")

@@ -2,7 +2,7 @@
 
 from ..glossary import LABELS
 from ..tables import KEY_PARTS, canonical_label
-from .join import JoinReport, join, look_up
+from .join import JoinReport, compound_key, join, look_up
 from .label_tables import Keyed, file_and_column, read_gaia_ids, read_labels, read_split, read_stars, read_velocities
 from .places import match_spectra, table_positions
 from .positions import PositionReport, Positions, match_positions
@@ -19,6 +19,7 @@ __all__ = [
     "StarList",
     "VelocityReport",
     "canonical_label",
+    "compound_key",
     "file_and_column",
     "find_velocities",
     "join",

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..glossary import DESI_KEYS
+from ..tables import KEY_PARTS, key_parts
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,18 @@ def look_up(
     return np.where(rows >= 0, values, fill)
 
 
+def compound_key(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What makes a compound key with the ids of a catalog or a set, as `join` takes it, by the names of `KEY_PARTS`.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray, shape (n,)
+        With ``desi_survey`` and so on, or, of an older transtar, ``SURVEY``; not `survey`, which is the name of a survey.
+    """
+    spelt = {part: next((name for name in (DESI_KEYS[part], part) if name in columns), None) for part in KEY_PARTS}
+    return {part: np.asarray(columns[name]) for part, name in spelt.items() if name is not None}
+
+
 def match_ids(ids: np.ndarray, other_ids: np.ndarray) -> np.ndarray:
     """Find equal identifiers.
 
@@ -200,7 +214,9 @@ def _holds_several(files: np.ndarray, ids: np.ndarray) -> bool:
 
 def _parts(table: Mapping[str, np.ndarray], keys: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Parts of the compound key that both sides have: of the spectra and of the table."""
-    spelt = {name.upper(): name for name in table} | {name: name for name in table}
+    # A catalog of transtar has the name of the survey in `survey`, which is no part of a key.
+    names = [name for name in table if not (name == "survey" and "flags" in table)]
+    spelt = {name.upper(): name for name in names} | {name: name for name in names} | key_parts(names)
     parts = {}
     for name, column in keys.items():
         table_name = spelt.get(name, spelt.get(name.upper()))

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InputError, SettingsError
 from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT
-from ..tables import KEY_PARTS, Column, Table, canonical_label, key_column, open_table, read_table
+from ..tables import Column, Table, canonical_label, key_column, key_parts, open_table, read_table
 from ..tables.column_names import SPELLINGS, two_columns
 from ..tables.quantities import FREE
 from ..telling import tell
@@ -308,7 +308,7 @@ def _some(table: Table, ids: Sequence[str] | None, names: Iterable[str]) -> dict
             continue
         if name is not None:
             wanted.add(name)
-    wanted |= {name for name in table.names if name.upper() in KEY_PARTS}
+    wanted |= set(key_parts(table.names).values())
     return table.columns(lambda name: name in wanted)
 
 
@@ -325,11 +325,7 @@ def _of_stars(velocity: np.ndarray, columns: dict[str, Column], table: Table) ->
 
 def _key_parts(columns: dict[str, Column]) -> dict[str, np.ndarray]:
     """Columns that with an id make the compound key of a survey."""
-    upper: dict[str, Column] = {}
-    for name, column in columns.items():
-        if name in KEY_PARTS or name.upper() not in columns:
-            upper[name.upper()] = column
-    return {name: upper[name].natural() for name in KEY_PARTS if name in upper}
+    return {part: columns[name].natural() for part, name in key_parts(columns).items()}
 
 
 def read_keys(

@@ -16,7 +16,7 @@ import numpy as np
 from ..evaluate.validation.validation import Validation
 from ..evaluate.validation.validation_lines import MEANINGS, MEASURED, validation_metrics, validation_rows
 from ..files import write_json, write_text
-from ..glossary import COLUMNS, decimals, plain
+from ..glossary import COLUMNS, DESI_KEYS, decimals, plain
 from ..telling import tell
 from ..version import __version__
 from . import latex
@@ -51,7 +51,7 @@ CLIPPED = (
     "2 if the errors are right."
 )
 
-BOUNDS = ("file", "id", "star", "survey", "SURVEY", "PROGRAM", "HEALPIX")
+BOUNDS = ("file", "id", "star", "survey", *DESI_KEYS.values())
 """Columns of the catalog that tell which spectrum a bound is of."""
 
 

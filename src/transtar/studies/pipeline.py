@@ -9,7 +9,7 @@ import numpy as np
 
 from ..datasets import PreparedSet
 from ..errors import InputError
-from ..labels import KEY_PARTS, join, read_labels
+from ..labels import compound_key, join, read_labels
 from .spec import Study
 from .study_files import locate
 
@@ -51,7 +51,7 @@ def read_table(path: str | Path, columns: Mapping[str, str]) -> dict[str, np.nda
 def rows_of(table: Mapping[str, np.ndarray], prepared: PreparedSet) -> np.ndarray:
     """Row of a label table for each spectrum of a set, -1 where there is none; shape (n_spectra,), int64."""
     columns = prepared.columns
-    keys = {name: columns[name] for name in KEY_PARTS if name in columns}
+    keys = compound_key(columns)
     return join(table, file=columns["file"], ids=columns["id"], labels=(), star=columns.get("star"), keys=keys)[0]
 
 

@@ -2,7 +2,7 @@
 
 from .choice import CHOOSABLE, OF_SPECTRA, Choice
 from .column import Column
-from .column_names import KEY_PARTS, canonical_label, key_column, key_columns, meaning
+from .column_names import KEY_PARTS, canonical_label, key_column, key_columns, key_parts, meaning
 from .formats import from_arrow
 from .ids import NO_ID, to_int64
 from .opening import FORMATS, open_table, read_table
@@ -22,6 +22,7 @@ __all__ = [
     "from_arrow",
     "key_column",
     "key_columns",
+    "key_parts",
     "meaning",
     "once",
     "open_table",

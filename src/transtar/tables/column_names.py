@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 
 from ..errors import InputError
-from ..glossary import ELEMENTS, LABELS
+from ..glossary import DESI_KEYS, ELEMENTS, LABELS
 from .ids import UNSIGNED
 
 _LABEL_SPELLINGS = {
@@ -19,6 +19,7 @@ _LABEL_SPELLINGS = {
     "alpha_fe": "alphafe",
     "a_fe": "alphafe",
     "afe": "alphafe",
+    "a_m": "alpha_m",
     "mh": "m_h",
     "param_m_h": "m_h",
     "param_alpha_m": "alpha_m",
@@ -26,7 +27,7 @@ _LABEL_SPELLINGS = {
 }
 
 KEY_PARTS = ("SURVEY", "PROGRAM", "HEALPIX")
-"""Columns that with TARGETID make the compound key of a DESI spectrum."""
+"""Columns that with TARGETID make the compound key of a DESI spectrum, as DESI calls them; see `key_parts`."""
 
 # Identifiers of a spectrum, each a survey's own; then a bare id, which may be a running number; then those of a star.
 _SPECTRUM_IDS = ("obsid", "targetid", "miles_id", "specobjid", "specid")
@@ -141,6 +142,24 @@ def key_columns(
     """All that `key_column` finds: canonical name ('id', 'file', 'star') to the name in the table."""
     columns = {key: key_column(key, names, survey_ids, chosen, where) for key in ("id", "file", "star")}
     return {key: name for key, name in columns.items() if name is not None}
+
+
+def key_parts(names: Iterable[str]) -> dict[str, str]:
+    """Which columns make a compound key with an identifier, by DESI's names of them (`KEY_PARTS`).
+
+    Ours (``desi_survey``) go before DESI's own (``SURVEY``), and these before other spellings (``survey``). A catalog of
+    transtar has columns `survey` and `flags`, and the first is no part of a key.
+    """
+    known = list(names)
+    if {"survey", "flags"} <= set(known):
+        known.remove("survey")
+    out = {}
+    for part in KEY_PARTS:
+        same = [name for name in known if name.upper() == part]
+        spelt = [name for name in (DESI_KEYS[part], DESI_KEYS[part].upper(), part) if name in known] + same
+        if spelt:
+            out[part] = spelt[0]
+    return out
 
 
 def two_columns(where: str, first: str, second: str, what: str) -> InputError:

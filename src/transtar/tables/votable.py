@@ -66,15 +66,17 @@ def parse_votable(path: Path) -> tuple[bytes, Any]:
 
 
 def read_votable(path: Path) -> tuple[list[str], list[str], list[tuple[np.ndarray, np.ndarray]], list[str]]:
-    """Names, units, columns and frames of the first table that has rows.
+    """Names, units, columns and frames of the first table that has rows; where none has, of the first.
 
     Raises
     ------
     InputError
-        As `parse_votable`, and if no table has rows.
+        As `parse_votable`, and if there is no table.
     """
     content, whole = parse_votable(path)
-    table = first_table(path, whole)
+    tables = list(whole.iter_tables())
+    without_rows = tables and tables[0].fields and not any(len(table.array) for table in tables)
+    table = tables[0] if without_rows else first_table(path, whole)
     for param in table.params:
         if meaning(param.name) is not None:
             tell(
