@@ -175,7 +175,7 @@ def predict_files(
         warnings.catch_warnings(),
         closing(flow.batches(result, on_skip=on_skip, progress=progress)) as batches,
     ):
-        predict_into(result, estimators, names, batches, out, flow.quality)
+        predict_into(result, estimators, names, batches, out, flow.quality, threads)
     tell_no_velocities(flow.survey, result.flags, result.n_spectra, velocities)
     return result
 
@@ -259,6 +259,7 @@ def predict_into(
     batches: Iterable[tuple[SpectrumBatch | Mapping[str, np.ndarray], GridSpectra]],
     out: PathLike | None,
     quality: Quality,
+    threads: int | None = None,
 ) -> None:
     """Predict batch by batch, write or gather the rows, and tell the result of them."""
     metadata = {
@@ -281,8 +282,10 @@ def predict_into(
         columns["flags"][late] |= Flag.DUPLICATE
         return columns
 
-    with sink as catalog:
-        for columns in predict_batches(estimators, batches, quality=quality, repeats=repeats):
+    predicted = predict_batches(estimators, batches, quality=quality, repeats=repeats, threads=threads)
+    # Closed lest its threads wait for as long as somebody keeps the traceback of an error.
+    with sink as catalog, closing(predicted):
+        for columns in predicted:
             catalog.append(columns)
             n += len(columns["flags"])
             for name, some in count(columns["flags"]).items():
