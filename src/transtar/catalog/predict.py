@@ -23,7 +23,7 @@ from ..telling import tell
 from ..trust import Witnesses, witnesses_for
 from ..trust.side_by_side import side_by_side
 from ..trust.star_errors import SUFFIXES, StarErrors
-from .trained import trained_on
+from .trained import Seen
 
 KEY_COLUMNS = ("file", "id", "survey", "star", "ra", "dec", "velocity")
 """Columns that lead every catalog, filled with '', -1 or NaN where the survey does not know them."""
@@ -183,7 +183,7 @@ def predict_batches(
     """
     if not estimators:
         raise InputError("predicting needs at least one model")
-    tables = [estimator.trained_on for estimator in estimators]
+    seen = Seen([estimator.trained_on for estimator in estimators])
     quality = quality or Quality()
     witnesses = witnesses or witnesses_for(estimators[0].preprocessing, waived_kinds(estimators))
     errors = StarErrors(estimators)
@@ -203,7 +203,7 @@ def predict_batches(
             look = partial(_look, estimators, chosen, inputs, columns["survey"][rows], quality, errors, witnesses)
             known, new_flags = _put_together(run(look, len(chosen)))
             flags[usable] |= new_flags
-            flags[trained_on(columns, tables)] |= Flag.TRAINED_ON
+            flags[seen.rows(columns)] |= Flag.TRAINED_ON
             columns |= {"snr": spectra.snr, "good_fraction": spectra.good_fraction}
             for name, values in known.items():
                 columns[name] = np.full(len(flags), np.nan, np.float32)
