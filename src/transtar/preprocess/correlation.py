@@ -48,14 +48,6 @@ def resampled_correlation(log_wave: np.ndarray, grid: np.ndarray, stretch: np.nd
 
 
 @compiled()
-def share(log_wave, target):
-    """The pixel below a target, and the share of the next one."""
-    pixel = min(max(np.searchsorted(log_wave, target, side="right") - 1, 0), len(log_wave) - 2)
-    part = (target - log_wave[pixel]) / (log_wave[pixel + 1] - log_wave[pixel])
-    return pixel, min(max(part, 0.0), 1.0)
-
-
-@compiled()
 def mean_overlap(log_wave, first, second, shifts, means):
     """Mean correlation of pairs of points, of spectra with each of some shifts.
 
@@ -63,17 +55,26 @@ def mean_overlap(log_wave, first, second, shifts, means):
     ----------
     log_wave : ndarray, shape (n_pixels,)
     first, second : ndarray, shape (n_pairs,)
-        log10 of wavelengths.
+        log10 of wavelengths, in order.
     shifts : ndarray, shape (n,)
         Added to these.
     means : ndarray, shape (n,), float32
         Receives the means.
     """
+    last = len(log_wave) - 2
     for row in range(len(shifts)):
-        total = 0.0
+        total, pixel = 0.0, 0
         for pair in range(len(first)):
-            pixel, part = share(log_wave, first[pair] + shifts[row])
-            next_pixel, next_part = share(log_wave, second[pair] + shifts[row])
+            target, next_target = first[pair] + shifts[row], second[pair] + shifts[row]
+            # Points come in order, so that the pixel below each is that of the one before or a little further on.
+            while pixel < last and log_wave[pixel + 1] <= target:
+                pixel += 1
+            next_pixel = pixel
+            while next_pixel < last and log_wave[next_pixel + 1] <= next_target:
+                next_pixel += 1
+            part = (target - log_wave[pixel]) / (log_wave[pixel + 1] - log_wave[pixel])
+            next_part = (next_target - log_wave[next_pixel]) / (log_wave[next_pixel + 1] - log_wave[next_pixel])
+            part, next_part = min(max(part, 0.0), 1.0), min(max(next_part, 0.0), 1.0)
             both = 0.0
             if next_pixel == pixel:
                 both = (1 - part) * (1 - next_part) + part * next_part
