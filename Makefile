@@ -64,6 +64,7 @@ lint: $(VENV)/.dev  ## check style, format and types
 bench: $(VENV)/.test  ## compare speed with what a user would write otherwise
 	$(BIN)/python -m benchmarks.preprocessing
 	$(BIN)/python -m benchmarks.desi
+	$(BIN)/python -m benchmarks.survey
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.fleet
 	$(BIN)/python -m benchmarks.encoder_steps

@@ -21,6 +21,7 @@ import numpy as np
 from .content import EXPANSION, FREE, open_bytes, too_large
 from .errors import InputError, shown
 from .fits_behind import BLOCK, Rest, check_letters, check_padding, truncated
+from .fits_cards import Cards
 from .telling import tell
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Head:
     ----------
     name : str
         EXTNAME in capitals; 'PRIMARY' for the first.
-    header : astropy.io.fits.Header
+    header : Cards
     offset : int
         First byte of the data.
     size : int
@@ -118,7 +119,7 @@ class Head:
     """
 
     name: str
-    header: Header
+    header: Cards
     offset: int
     size: int
     primary: bool = False
@@ -215,13 +216,11 @@ def _head(source: Source, before: Head | None) -> Head | None:
     content = _cards(source, before)
     if content is None:
         return None
-    from astropy.io import fits
-
     where = f"{source.path}: HDU at byte {source.place - len(content)}"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            header = fits.Header.fromstring(content)
+            header = Cards(content)
             size, problem = _size(header, content, where)
             primary = content.startswith(MAGIC)
             name = "PRIMARY" if before is None else str(header.get("EXTNAME", "")).strip().upper()
@@ -271,7 +270,7 @@ def _pass_over(block: bytes, source: Source, before: Head) -> None:
     rest.close()
 
 
-def _size(header: Header, content: bytes, where: str) -> tuple[int, str]:
+def _size(header: Cards, content: bytes, where: str) -> tuple[int, str]:
     """Bytes of the data, if the header says what can be; and what it says wrong of the columns, which does not change that."""
     bits, axes = _whole(header, "BITPIX", where), _whole(header, "NAXIS", where)
     _require(bits in _BITPIX, where, f"BITPIX = {bits}")
@@ -292,7 +291,7 @@ def _size(header: Header, content: bytes, where: str) -> tuple[int, str]:
     return abs(bits) // 8 * (math.prod(lengths) + spare) if axes else 0, problem
 
 
-def _check_fields(header: Header, content: bytes, where: str, width: int | None) -> None:
+def _check_fields(header: Cards, content: bytes, where: str, width: int | None) -> None:
     n = _whole(header, "TFIELDS", where)
     _require(0 <= n <= MOST_FIELDS, where, f"TFIELDS = {n}")
     if width is not None:
@@ -317,7 +316,7 @@ def column_size(form: str, where: str) -> int:
     return (repeat + 7) // 8 if match[2] == "X" else repeat * _WIDTH[match[2]]
 
 
-def _whole(header: Header, key: str, where: str, default: int | None = None) -> int:
+def _whole(header: Cards, key: str, where: str, default: int | None = None) -> int:
     value: Any = header.get(key, default)
     _require(isinstance(value, int) and not isinstance(value, bool), where, f"{key} = {shown(value)}")
     return value
@@ -328,7 +327,7 @@ def _require(good: bool, where: str, what: str) -> None:
         raise InputError(f"{where} has a damaged header ({what}){_AGAIN}")
 
 
-def check_sum(header: Header, content: Any, where: str) -> None:
+def check_sum(header: Header | Cards, content: Any, where: str) -> None:
     """Compare data with the checksum that the header gives for them, if it gives one.
 
     Parameters
@@ -347,14 +346,14 @@ def check_sum(header: Header, content: Any, where: str) -> None:
         compare_sums(ones_complement_sum(content), stated, where)
 
 
-def stated_sum(header: Header) -> int:
+def stated_sum(header: Header | Cards) -> int:
     """DATASUM of a header; 0 if it gives none."""
     stated = str(header.get("DATASUM", "")).strip()
     # 0 is what an HDU without data has: headers are copied from one to another.
     return int(stated) if stated.isdecimal() and len(stated) <= 10 else 0
 
 
-def check_own_header(header: Header, where: str) -> None:
+def check_own_header(header: Header | Cards, where: str) -> None:
     """Compare the header of a table that transtar wrote with its CHECKSUM; those of others are often edited without it.
 
     Raises

@@ -9,7 +9,8 @@ from transtar.catalog import predict_files, predict_set, read_columns, read_meta
 from transtar.datasets import prepare, read_set
 from transtar.errors import InputError, MismatchError, SettingsError
 from transtar.flags import Flag, has
-from transtar.models import Estimator, load_estimator
+from transtar.models import load_estimator
+from transtar.models.trunks import Passes
 from transtar.preprocess import Preprocessing
 from transtar.quality import Quality
 from transtar.seal import sealed
@@ -129,17 +130,17 @@ def test_models_must_fit(spectra, target, tmp_path):
 def test_an_error_in_the_middle_leaves_neither_file_nor_thread(spectra, tmp_path, monkeypatch):
     calls = []
 
-    def fail(self, flux):
+    def fail(self, model):
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return np.zeros((len(flux), 1)), np.zeros(len(flux))
+        return np.zeros((len(self.flux), 1)), np.zeros(len(self.flux))
 
-    monkeypatch.setattr(Estimator, "predict_with_distance", fail)
+    monkeypatch.setattr(Passes, "predict_with_distance", fail)
     with pytest.raises(KeyboardInterrupt):
         predict_files("mock-feh", LAMOST, spectra, tmp_path / "c.parquet", batch_size=2)
     assert not list(tmp_path.iterdir())
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("transtar-reading")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("transtar")]
 
 
 def test_a_set_keeps_its_flags_unless_other_thresholds_are_given(target, tmp_path, caplog):

@@ -168,3 +168,24 @@ def test_errors():
         one([Fake()], prepared([0.0]), {"id": np.arange(2)})
     with pytest.raises(InputError, match="no column 'TILE'"):
         next(predict_batches([Fake()], [({"id": np.arange(1)}, prepared([0.0]))], extra=["TILE"]))
+
+
+def test_threads_and_blocks_change_nothing():
+    """To the last bit, but for the share of blocks in a product of matrices."""
+    model = small_estimator(error_tables={"feh": made_table(1)})
+    flux = np.random.default_rng(5).normal(1, 0.1, (1300, 20)).astype(np.float32)
+    ones = np.ones(len(flux), np.float32)
+    spectra = GridSpectra(flux, np.full(flux.shape, 400, np.float32), ones, 30 * ones, np.zeros(len(flux), np.int32))
+    keys = {"survey": "lamost", "id": np.arange(len(flux))}
+    expected = next(predict_batches([model], [(keys, spectra)], threads=1))
+    for threads in (2, 3):
+        columns = next(predict_batches([model], [(keys, spectra)], threads=threads))
+        for name, values in expected.items():
+            np.testing.assert_array_equal(columns[name], values)
+    parts = [
+        ({**keys, "id": np.arange(100) + start}, spectra.select(slice(start, start + 100)))
+        for start in range(0, 1300, 100)
+    ]
+    columns = list(predict_batches([model], parts, threads=2))
+    for name in ("feh", "teff", "feh_err", "feh_noise", "teff_noise", "flags"):
+        np.testing.assert_allclose(np.concatenate([part[name] for part in columns]), expected[name], rtol=1e-6)

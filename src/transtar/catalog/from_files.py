@@ -188,7 +188,7 @@ def predict_files(
         closing(flow.batches(result, on_skip=on_skip, progress=progress)) as batches,
     ):
         record = run_record(estimators, command, inputs_record(flow.files, survey=flow.survey.name))
-        predict_into(result, estimators, names, batches, out, flow.quality, style, record)
+        predict_into(result, estimators, names, batches, out, flow.quality, style, record, threads)
     tell_no_velocities(flow.survey, result.flags, result.n_spectra, velocities)
     return result
 
@@ -292,6 +292,7 @@ def predict_into(
     quality: Quality,
     style: str = "transtar",
     record: Mapping[str, Any] | None = None,
+    threads: int | None = None,
 ) -> None:
     """Predict batch by batch, write or gather the rows, and tell the result of them; `record` goes into the metadata."""
     if check_style(style) != STYLES[0] and out is None:
@@ -308,8 +309,10 @@ def predict_into(
         columns["flags"][late] |= Flag.DUPLICATE
         return columns
 
-    with sink as catalog:
-        for columns in predict_batches(estimators, batches, quality=quality, repeats=repeats):
+    predicted = predict_batches(estimators, batches, quality=quality, repeats=repeats, threads=threads)
+    # Closed lest its threads wait for as long as somebody keeps the traceback of an error.
+    with sink as catalog, closing(predicted):
+        for columns in predicted:
             catalog.append(columns)
             n += len(columns["flags"])
             for name, some in count(columns["flags"]).items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -14,13 +15,15 @@ from ..encoder_notes import Note
 from ..errors import InputError
 from ..flags import NO_LABEL, Flag, has
 from ..glossary import COLUMNS, DESI_KEYS
+from ..models.trunks import Passes
 from ..preprocess import GridSpectra, Preprocessing
 from ..quality import Quality
 from ..spectra import SpectrumBatch
 from ..telling import tell
 from ..trust import Witnesses, witnesses_for
+from ..trust.side_by_side import side_by_side
 from ..trust.star_errors import SUFFIXES, StarErrors
-from .trained import trained_on
+from .trained import Seen
 
 KEY_COLUMNS = ("file", "id", "survey", "star", "ra", "dec", "velocity")
 """Columns that lead every catalog, filled with '', -1 or NaN where the survey does not know them."""
@@ -141,7 +144,8 @@ def predict_batches(
     quality: Quality | None = None,
     repeats: Repeats | None = None,
     witnesses: Witnesses | None = None,
-) -> Iterator[dict[str, np.ndarray]]:
+    threads: int | None = None,
+) -> Generator[dict[str, np.ndarray], None, None]:
     """Predict labels batch by batch.
 
     Models of the same label form an ensemble: the catalog holds their mean, and their standard deviation (n - 1) as
@@ -162,6 +166,8 @@ def predict_batches(
         Decides DUPLICATE. Rows of a star that comes again in a later batch can be told at the end only, by its `mark_late`.
     witnesses : Witnesses, optional
         What is asked whether stars are ordinary ones; by default those that ship with transtar, as far as they can be asked.
+    threads : int, optional
+        All processors if not given.
 
     Yields
     ------
@@ -180,36 +186,64 @@ def predict_batches(
     """
     if not estimators:
         raise InputError("predicting needs at least one model")
-    tables = [estimator.trained_on for estimator in estimators]
+    seen = Seen([estimator.trained_on for estimator in estimators])
     quality = quality or Quality()
     witnesses = witnesses or witnesses_for(estimators[0].preprocessing, waived_kinds(estimators))
     errors = StarErrors(estimators)
     repeats = Repeats() if repeats is None else repeats
-    for keys, spectra in prepared:
-        columns = key_columns(keys, len(spectra.flags), extra)
-        # Whether another row holds the star depends on the rows of this catalog, not on those of a set that they may be from.
-        flags = np.array(spectra.flags, np.int32) & np.int32(~int(Flag.DUPLICATE))
-        flags[repeats.mark(columns)] |= Flag.DUPLICATE
-        flux = np.asarray(spectra.flux)
-        usable = ~has(flags, NO_LABEL) & np.isfinite(flux).all(axis=1)
-        rows = slice(None) if usable.all() else np.flatnonzero(usable)
-        chosen = _chosen(spectra, flux, rows)
-        native = (lambda rows=rows, keys=keys: keys.select(rows)) if isinstance(keys, SpectrumBatch) else None
-        labels, new_flags = _predict(estimators, _inputs(estimators, chosen, native), quality)
-        means = {name: values for name, values in labels.items() if not name.endswith("_ens_std")}
-        known, few = errors.columns(chosen, means, columns["survey"][rows])
-        verdict = witnesses.judge(chosen.flux, chosen.ivar, means, quality)
-        # Where no label is left, there is no error of it either.
-        flags[usable] |= new_flags | np.where(verdict.no_label, 0, few) | verdict.flags
-        flags[trained_on(columns, tables)] |= Flag.TRAINED_ON
-        columns |= {"snr": spectra.snr, "good_fraction": spectra.good_fraction}
-        for name in _in_order(means, labels | known):
-            columns[name] = np.full(len(flags), np.nan, np.float32)
-            columns[name][usable] = np.where(verdict.no_label, np.nan, (labels | known)[name])
-        for name, values in (("strange", verdict.strange), ("misfit", verdict.misfit)):
-            columns[name] = np.full(len(flags), np.nan, np.float32)
-            columns[name][usable] = values
-        yield columns | {"flags": flags}
+    with side_by_side(threads) as run:
+        for keys, spectra in prepared:
+            columns = key_columns(keys, len(spectra.flags), extra)
+            # Whether another row holds the star depends on the rows of this catalog, not on those of a set that they may be from.
+            flags = np.array(spectra.flags, np.int32) & np.int32(~int(Flag.DUPLICATE))
+            flags[repeats.mark(columns)] |= Flag.DUPLICATE
+            flux = np.asarray(spectra.flux)
+            usable = ~has(flags, NO_LABEL) & np.isfinite(flux).all(axis=1)
+            rows = slice(None) if usable.all() else np.flatnonzero(usable)
+            chosen = _chosen(spectra, flux, rows)
+            native = (lambda rows=rows, keys=keys: keys.select(rows)) if isinstance(keys, SpectrumBatch) else None
+            inputs = _inputs(estimators, chosen, native)
+            look = partial(_look, estimators, chosen, inputs, columns["survey"][rows], quality, errors, witnesses)
+            known, new_flags = _put_together(run(look, len(chosen)))
+            flags[usable] |= new_flags
+            flags[seen.rows(columns)] |= Flag.TRAINED_ON
+            columns |= {"snr": spectra.snr, "good_fraction": spectra.good_fraction}
+            for name, values in known.items():
+                columns[name] = np.full(len(flags), np.nan, np.float32)
+                columns[name][usable] = values
+            yield columns | {"flags": flags}
+
+
+def _look(
+    estimators: Sequence[EstimatorLike],
+    chosen: GridSpectra,
+    inputs: Sequence[np.ndarray],
+    survey: np.ndarray,
+    quality: Quality,
+    errors: StarErrors,
+    witnesses: Witnesses,
+    rows: slice,
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """All columns that are predicted of some of the usable spectra, and their flags."""
+    some = chosen.select(rows)
+    passes = errors.trunks.over(some.flux)
+    labels, new_flags = _predict(estimators, [taken[rows] for taken in inputs], quality, passes)
+    means = {name: values for name, values in labels.items() if not name.endswith("_ens_std")}
+    known, few = errors.columns(some, means, survey[rows], passes)
+    verdict = witnesses.judge(some.flux, some.ivar, means, quality)
+    # Where no label is left, there is no error of it either.
+    flags = new_flags | np.where(verdict.no_label, 0, few) | verdict.flags
+    columns = {
+        name: np.where(verdict.no_label, np.nan, (labels | known)[name]) for name in _in_order(means, labels | known)
+    }
+    return columns | {"strange": verdict.strange, "misfit": verdict.misfit}, flags
+
+
+def _put_together(
+    parts: Sequence[tuple[dict[str, np.ndarray], np.ndarray]],
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    columns = {name: np.concatenate([part[name] for part, _ in parts]) for name in parts[0][0]}
+    return columns, np.concatenate([flags for _, flags in parts])
 
 
 ORDINARY_TEFF = (3900.0, 7500.0)
@@ -278,7 +312,7 @@ def _inputs(estimators, chosen: GridSpectra, native: Callable[[], SpectrumBatch]
 
 
 def _predict(
-    estimators: Sequence[EstimatorLike], inputs: Sequence[np.ndarray], quality: Quality
+    estimators: Sequence[EstimatorLike], inputs: Sequence[np.ndarray], quality: Quality, passes: Passes
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Labels and their spreads, and the flags that follow, of spectra that are all usable."""
     n = len(inputs[0])
@@ -287,7 +321,10 @@ def _predict(
     limits: dict[str, list[tuple[float, float]]] = {}
     for estimator, taken in zip(estimators, inputs, strict=True):
         if n:
-            labels, distance = estimator.predict_with_distance(taken)
+            if passes.know(estimator):
+                labels, distance = passes.predict_with_distance(estimator)
+            else:
+                labels, distance = estimator.predict_with_distance(taken)
             predicted = np.asarray(labels, np.float64).reshape(n, -1)
             flags[np.asarray(distance) > estimator.domain_limit] |= Flag.OUT_OF_DOMAIN
             if estimator.input != FLUX.name:

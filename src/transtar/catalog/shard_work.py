@@ -130,7 +130,7 @@ def predict_task(plan: SurveyPlan, task: Task, shard: Path) -> Outcome:
     rows: Counter[str] = Counter()
 
     def predicted(batches) -> Iterator[dict[str, np.ndarray]]:
-        return predict_batches(estimators, batches, quality=flow.quality)
+        return predict_batches(estimators, batches, quality=flow.quality, threads=plan.threads)
 
     # When a shard was made is for the record beside it: made again, it is to be the same.
     record = {name: value for name, value in run_record(estimators).items() if name != "written"}

@@ -26,30 +26,63 @@ def trained_on(keys: Mapping[str, np.ndarray], tables: Sequence[Mapping[str, np.
     -------
     ndarray, shape (n,), bool
     """
-    ids = np.asarray(keys["id"])
-    n = len(ids)
-    surveys, files, stars = _text(keys, "survey", n), _file_names(keys, n), _text(keys, "star", n)
-    seen = np.zeros(n, bool)
-    for table in tables:
-        if not len(table.get("id", ())):
-            continue
-        table_ids = np.asarray(table["id"])
-        size = len(table_ids)
-        table_surveys, table_files = _text(table, "survey", size), _file_names(table, size)
-        table_stars = _text(table, "star", size)
-        for survey in np.unique(surveys):
-            rows, known = surveys == survey, table_surveys == survey
-            if not known.any():
+    return Seen(tables).rows(keys)
+
+
+class Seen:
+    """What some models were trained or validated on, put in order once for all batches of a catalog.
+
+    Parameters
+    ----------
+    tables : sequence of mapping of str to ndarray
+        As in `trained_on`.
+    """
+
+    def __init__(self, tables: Sequence[Mapping[str, np.ndarray]]) -> None:
+        self._known: dict[str, list[dict[str, np.ndarray]]] = {}
+        for table in tables:
+            if not len(table.get("id", ())):
                 continue
-            nameless = known & (table_ids == -1)
-            seen[rows] |= (ids[rows] != -1) & np.isin(ids[rows], table_ids[known])
-            # An id can be compared with an id only: where one side has none, the file speaks.
+            ids = np.asarray(table["id"])
+            surveys, files = _text(table, "survey", len(ids)), _file_names(table, len(ids))
+            stars = _text(table, "star", len(ids))
+            for survey in np.unique(surveys):
+                rows = surveys == survey
+                self._known.setdefault(str(survey), []).append({
+                    "id": np.unique(ids[rows]), "file": np.unique(files[rows]), "star": np.unique(stars[rows]),
+                    "nameless": np.unique(files[rows & (ids == -1)]),
+                })  # fmt: skip
+
+    def rows(self, keys: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Which rows were seen, shape (n,), bool; `keys` as in `trained_on`."""
+        ids = np.asarray(keys["id"])
+        n = len(ids)
+        seen = np.zeros(n, bool)
+        if not self._known:
+            return seen
+        surveys = _text(keys, "survey", n)
+        for survey in np.unique(surveys):
+            tables = self._known.get(str(survey), ())
+            if not tables:
+                continue
+            rows = np.flatnonzero(surveys == survey)
+            files, stars = _file_names(keys, n)[rows], _text(keys, "star", n)[rows]
             with_id = ids[rows] != -1
-            by_any, by_nameless = (np.isin(files[rows], table_files[which]) for which in (known, nameless))
-            seen[rows] |= (files[rows] != "") & np.where(with_id, by_nameless, by_any)
-            # A repeat visit of a star is no independent test of the model that saw the star.
-            seen[rows] |= (stars[rows] != "") & np.isin(stars[rows], table_stars[known])
-    return seen
+            for table in tables:
+                seen[rows] |= with_id & _among(ids[rows], table["id"])
+                # An id can be compared with an id only: where one side has none, the file speaks.
+                by_file = np.where(with_id, _among(files, table["nameless"]), _among(files, table["file"]))
+                seen[rows] |= (files != "") & by_file
+                # A repeat visit of a star is no independent test of the model that saw the star.
+                seen[rows] |= (stars != "") & _among(stars, table["star"])
+        return seen
+
+
+def _among(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Whether each value is one of `known`, which are in order."""
+    if not len(known):
+        return np.zeros(len(values), bool)
+    return known[np.minimum(np.searchsorted(known, values), len(known) - 1)] == values
 
 
 def _text(table: Mapping[str, np.ndarray], name: str, n: int) -> np.ndarray:
@@ -58,4 +91,5 @@ def _text(table: Mapping[str, np.ndarray], name: str, n: int) -> np.ndarray:
 
 def _file_names(table: Mapping[str, np.ndarray], n: int) -> np.ndarray:
     # Folders change when data are moved, and .gz goes when they are unpacked; the rest of the name does not.
-    return np.array([PurePath(name).name.removesuffix(".gz") for name in _text(table, "file", n)], dtype=str)
+    names, place = np.unique(_text(table, "file", n), return_inverse=True)
+    return np.array([PurePath(name).name.removesuffix(".gz") for name in names.tolist()], dtype=str)[place]

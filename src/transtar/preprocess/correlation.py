@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .compiled import compiled
+
 PAIRS = 256
 """Neighbouring points, spread over the grid, over which the correlation is averaged."""
 
@@ -40,24 +42,47 @@ def resampled_correlation(log_wave: np.ndarray, grid: np.ndarray, stretch: np.nd
     ndarray, shape (n_spectra,), float32
     """
     first = np.unique(np.linspace(0, len(grid) - 2, min(PAIRS, len(grid) - 1)).astype(int))
-    shifts, place = np.unique(np.log10(stretch), return_inverse=True)
-    means = np.empty(len(shifts), np.float32)
-    for number, shift in enumerate(shifts):
-        pixel, share = _shares(log_wave, grid[first] + shift)
-        next_pixel, next_share = _shares(log_wave, grid[first + 1] + shift)
-        same, beside = next_pixel == pixel, next_pixel == pixel + 1
-        both = np.where(same, (1 - share) * (1 - next_share) + share * next_share, 0.0)
-        both += np.where(beside, share * (1 - next_share), 0.0)
-        sizes = (share**2 + (1 - share) ** 2) * (next_share**2 + (1 - next_share) ** 2)
-        means[number] = np.mean(both / np.sqrt(sizes))
-    return means[place.ravel()]
+    means = np.empty(len(stretch), np.float32)
+    mean_overlap(log_wave, grid[first], grid[first + 1], np.log10(stretch), means)
+    return means
 
 
-def _shares(log_wave: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The pixel below each target, and the share of the next one."""
-    pixel = np.clip(np.searchsorted(log_wave, target, side="right") - 1, 0, len(log_wave) - 2)
-    share = (target - log_wave[pixel]) / (log_wave[pixel + 1] - log_wave[pixel])
-    return pixel, np.clip(share, 0.0, 1.0)
+@compiled()
+def mean_overlap(log_wave, first, second, shifts, means):
+    """Mean correlation of pairs of points, of spectra with each of some shifts.
+
+    Parameters
+    ----------
+    log_wave : ndarray, shape (n_pixels,)
+    first, second : ndarray, shape (n_pairs,)
+        log10 of wavelengths, in order.
+    shifts : ndarray, shape (n,)
+        Added to these.
+    means : ndarray, shape (n,), float32
+        Receives the means.
+    """
+    last = len(log_wave) - 2
+    for row in range(len(shifts)):
+        total, pixel = 0.0, 0
+        for pair in range(len(first)):
+            target, next_target = first[pair] + shifts[row], second[pair] + shifts[row]
+            # Points come in order, so that the pixel below each is that of the one before or a little further on.
+            while pixel < last and log_wave[pixel + 1] <= target:
+                pixel += 1
+            next_pixel = pixel
+            while next_pixel < last and log_wave[next_pixel + 1] <= next_target:
+                next_pixel += 1
+            part = (target - log_wave[pixel]) / (log_wave[pixel + 1] - log_wave[pixel])
+            next_part = (next_target - log_wave[next_pixel]) / (log_wave[next_pixel + 1] - log_wave[next_pixel])
+            part, next_part = min(max(part, 0.0), 1.0), min(max(next_part, 0.0), 1.0)
+            both = 0.0
+            if next_pixel == pixel:
+                both = (1 - part) * (1 - next_part) + part * next_part
+            elif next_pixel == pixel + 1:
+                both = part * (1 - next_part)
+            sizes = (part**2 + (1 - part) ** 2) * (next_part**2 + (1 - next_part) ** 2)
+            total += both / np.sqrt(sizes)
+        means[row] = total / len(first)
 
 
 def smoothed_correlation(smoothing: np.ndarray) -> float:

@@ -48,10 +48,13 @@ def find_files(survey: Survey | str, paths: PathLike | Iterable[PathLike]) -> li
     if isinstance(paths, str | os.PathLike):
         paths = [paths]
     files: dict[str, Path] = {}
+    folders: dict[str, str] = {}
     for path in paths:
         for one in _listed(str(path)):
             for file in _expand(survey, one):
-                files.setdefault(os.path.realpath(file), Path(file))
+                real = _real(file, folders)
+                if real not in files:
+                    files[real] = Path(file)
     if not files:
         raise InputError("no spectra given; name files, folders or patterns")
     return list(files.values())
@@ -77,6 +80,16 @@ def _listed(path: str) -> list[str]:
     if not (lines := [line for line in lines if line and not line.startswith("#")]):
         raise InputError(f"{name}: an empty list; it needs the path of a file, folder or pattern in each line")
     return lines
+
+
+def _real(file: str, folders: dict[str, str]) -> str:
+    """The file without links; each of the folders, of which there are few, is followed once."""
+    if os.path.islink(file):
+        return os.path.realpath(file)
+    folder, name = os.path.split(file)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    return os.path.join(folders[folder], name)
 
 
 def _expand(survey: Survey, path: str) -> list[str]:
@@ -110,11 +123,18 @@ def _walk(folder: str, visited: set[tuple[int, int]]) -> Iterator[str]:
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        # A link that leads in a circle is neither a folder nor a file: reading it tells.
-        if os.path.isdir(entry.path):
+        if _is_folder(entry):
             yield from _walk(entry.path, visited)
         else:
             yield entry.path
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link that leads in a circle is neither a folder nor a file: reading it tells.
+        return False
 
 
 def is_named(survey: Survey, name: str) -> bool:

@@ -10,7 +10,7 @@ are velocities.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,9 @@ from torch import nn
 from ..errors import InputError, MismatchError
 from ..grids import XP
 from ..models import Estimator, folded
+from ..models.trunks import Passes, Trunks, same_trunk
 from ..preprocess import GridSpectra
+from ..preprocess.compiled import compiled
 from ..preprocess.correlation import MOST_LAG, USUAL, at_lag
 
 BLOCK = 256
@@ -69,27 +71,12 @@ def with_common_parts(models: Sequence[Estimator]) -> list[Estimator]:
     merged: list[Estimator] = []
     for model in models:
         for place, other in enumerate(merged):
-            if not set(model.label_names) & set(other.label_names) and _differ_in_the_end(model, other):
+            if not set(model.label_names) & set(other.label_names) and same_trunk(model, other):
                 merged[place] = _joined(other, model)
                 break
         else:
             merged.append(model)
     return merged
-
-
-def _differ_in_the_end(one: Estimator, other: Estimator) -> bool:
-    networks = one.network, other.network
-    if not all(isinstance(network, nn.Sequential) and isinstance(network[-1], nn.Linear) for network in networks):
-        return False
-    bodies = [network[:-1] for network in networks]  # type: ignore[index]
-    weights = [body.state_dict() for body in bodies]
-    return (
-        str(bodies[0]) == str(bodies[1])
-        and weights[0].keys() == weights[1].keys()
-        and all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-        and np.array_equal(one.input_mean, other.input_mean)
-        and np.array_equal(one.input_std, other.input_std)
-    )
 
 
 def _joined(one: Estimator, other: Estimator) -> Estimator:
@@ -149,19 +136,47 @@ def noise_variance(gradient: np.ndarray, ivar: np.ndarray, correlation: np.ndarr
     ndarray, shape (n, n_labels), float64
         NaN for spectra without any error.
     """
-    good = ivar > 0
-    sigma = np.sqrt(np.divide(1.0, ivar, out=np.zeros(ivar.shape), where=good))
-    scaled = gradient * sigma[:, None].astype(np.float32)
-    variance = np.einsum("ijk,ijk->ij", scaled, scaled, dtype=np.float64)
+    gradient, ivar = np.asarray(gradient, np.float32), np.asarray(ivar)
     neighbours = np.full(len(ivar), USUAL) if correlation is None else np.asarray(correlation, np.float64)
     neighbours = np.where(np.isfinite(neighbours), neighbours, USUAL)
-    for lag in range(1, min(MOST_LAG + 1, gradient.shape[2])):
-        share = at_lag(neighbours, lag)
-        if share.any():
-            products = np.einsum("ijk,ijk->ij", scaled[:, :, lag:], scaled[:, :, :-lag], dtype=np.float64)
-            variance += 2 * share[:, None] * products
-    variance[~good.any(axis=1)] = np.nan
-    return np.maximum(variance, 0.0)
+    shares = np.stack([np.ones(len(ivar)), *(2 * at_lag(neighbours, lag) for lag in range(1, MOST_LAG + 1))], axis=1)
+    variance = np.empty(gradient.shape[:2])
+    sum_products(gradient, ivar, shares, variance)
+    return variance
+
+
+@compiled(sums_in_any_order=True)
+def sum_products(gradient, ivar, shares, variance):
+    """Sum products of gradients at points near each other, in units of the noise.
+
+    Parameters
+    ----------
+    gradient : ndarray, shape (n, n_labels, n_grid), float32
+    ivar : ndarray, shape (n, n_grid)
+    shares : ndarray, shape (n, n_lags), float64
+        Weights of points that are 0, 1, 2, ... apart.
+    variance : ndarray, shape (n, n_labels), float64
+        Receives the sums, NaN where no `ivar` is positive.
+    """
+    n, n_labels, n_grid = gradient.shape
+    sigma, scaled = np.empty(n_grid, np.float32), np.empty(n_grid, np.float32)
+    for row in range(n):
+        known = 0
+        for i in range(n_grid):
+            good = ivar[row, i] > 0
+            known += good
+            sigma[i] = np.sqrt(1 / ivar[row, i]) if good else 0.0
+        for label in range(n_labels):
+            for i in range(n_grid):
+                scaled[i] = gradient[row, label, i] * sigma[i]
+            total = 0.0
+            for lag in range(min(shares.shape[1], n_grid)):
+                if shares[row, lag] != 0:
+                    products = 0.0
+                    for i in range(n_grid - lag):
+                        products += np.float64(scaled[i]) * np.float64(scaled[i + lag])
+                    total += shares[row, lag] * products
+            variance[row, label] = max(total, 0.0) if known else np.nan
 
 
 def photon_noise(models: Sequence[Estimator], spectra: GridSpectra) -> dict[str, np.ndarray]:
@@ -181,18 +196,64 @@ def photon_noise(models: Sequence[Estimator], spectra: GridSpectra) -> dict[str,
         coefficients: their noise hangs together over the whole spectrum, in a way that the grid does not know.
     """
     noise = {label: np.full(len(spectra), np.nan) for model in models for label in model.label_names}
-    if spectra.ivar is None or hang_together(spectra):
-        return noise
-    # No gradient is taken of spectra that have no errors.
-    rows = np.flatnonzero((spectra.ivar > 0).any(axis=1))
-    size = block_size(models)
-    for start in range(0, len(rows), size):
-        block = rows[start : start + size]
-        ivar = spectra.ivar[block]
-        neighbours = None if spectra.correlation is None else spectra.correlation[block]
-        for label, gradient in mean_gradients(models, spectra.flux[block]).items():
-            noise[label][block] = np.sqrt(noise_variance(gradient[:, None], ivar, neighbours)[:, 0])
+    trunks = Trunks(models)
+    for start in range(0, len(spectra), BLOCK):
+        block = slice(start, start + BLOCK)
+        some = spectra.select(block)
+        for rows, gradients in block_gradients(models, some, trunks.over(some.flux)):
+            for label, values in noise_of(gradients, some.select(rows)).items():
+                noise[label][block][rows] = values
     return noise
+
+
+def block_gradients(
+    models: Sequence[Estimator], spectra: GridSpectra, passes: Passes
+) -> Iterator[tuple[slice, dict[str, np.ndarray]]]:
+    """Gradients of the mean predictions of spectra that have errors, as many at a time as fit into memory.
+
+    Parameters
+    ----------
+    models : sequence of Estimator
+        Of the flux.
+    spectra : GridSpectra
+    passes : Passes
+        Over the flux of these spectra.
+
+    Yields
+    ------
+    rows : slice
+    gradients : dict of str to ndarray, shape (n_rows, n_grid), float32
+    """
+    # No gradient is taken of spectra that have no errors.
+    if not models or spectra.ivar is None or hang_together(spectra) or not (spectra.ivar > 0).any():
+        return
+    if all(passes.know(model) for model in models):
+        yield slice(0, len(spectra)), mean_gradients(models, spectra.flux, passes)
+        return
+    size = block_size(models)
+    for start in range(0, len(spectra), size):
+        rows = slice(start, min(start + size, len(spectra)))
+        yield rows, mean_gradients(models, spectra.flux[rows])
+
+
+def noise_of(gradients: Mapping[str, np.ndarray], spectra: GridSpectra) -> dict[str, np.ndarray]:
+    """1 sigma of each label from the noise of spectra that have errors.
+
+    Parameters
+    ----------
+    gradients : mapping of str to ndarray, shape (n, n_grid)
+    spectra : GridSpectra
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,), float64
+        NaN for spectra without any error.
+    """
+    assert spectra.ivar is not None
+    return {
+        label: np.sqrt(noise_variance(gradient[:, None], spectra.ivar, spectra.correlation)[:, 0])
+        for label, gradient in gradients.items()
+    }
 
 
 def hang_together(spectra: GridSpectra) -> bool:
@@ -206,7 +267,9 @@ def block_size(models: Sequence[Estimator]) -> int:
     return max(1, min(BLOCK, MOST_WEIGHTS // max(weights, 1)))
 
 
-def mean_gradients(models: Sequence[Estimator], flux: np.ndarray) -> dict[str, np.ndarray]:
+def mean_gradients(
+    models: Sequence[Estimator], flux: np.ndarray, passes: Passes | None = None
+) -> dict[str, np.ndarray]:
     """Gradient of the mean prediction of each label: errors of all members are those of the one spectrum.
 
     Parameters
@@ -214,6 +277,8 @@ def mean_gradients(models: Sequence[Estimator], flux: np.ndarray) -> dict[str, n
     models : sequence of Estimator
         Of the flux.
     flux : ndarray, shape (n, n_grid)
+    passes : Passes, optional
+        Over that flux; they know all of the models.
 
     Returns
     -------
@@ -222,7 +287,7 @@ def mean_gradients(models: Sequence[Estimator], flux: np.ndarray) -> dict[str, n
     sums: dict[str, np.ndarray] = {}
     members = Counter(label for model in models for label in model.label_names)
     for model in models:
-        gradient = label_gradient(model, flux)
+        gradient = label_gradient(model, flux) if passes is None else passes.gradient(model)
         for number, label in enumerate(model.label_names):
             sums[label] = sums[label] + gradient[:, number] if label in sums else gradient[:, number]
-    return {label: total / np.float32(members[label]) for label, total in sums.items()}
+    return {label: total / np.float32(n) if (n := members[label]) > 1 else total for label, total in sums.items()}

@@ -28,8 +28,8 @@ STEPS = {"vmic": 1.15, "cfe": 0.25}
 PRIORS = (1.0, 1.0, 0.01, 0.1)
 """Weights by which the fit holds microturbulence and [C/Fe] to one such step, and shift and smoothing to ten and three pixels."""
 
-BLOCK = 512
-"""Spectra looked at a time."""
+BLOCK = 128
+"""Spectra looked at a time: their models stay in the caches of a processor."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,10 @@ class SecondOpinion:
         assert shift is not None
         with torch.inference_mode():
             made = decoder(torch.from_numpy(((labels - mean) / std).astype(np.float32))).numpy()
-        return made.astype(np.float64) * scale + shift
+        spectra = made.astype(np.float64)
+        spectra *= scale
+        spectra += shift
+        return spectra
 
     def look(
         self, flux: np.ndarray, ivar: np.ndarray | None, labels: Mapping[str, np.ndarray], want_twins: bool = False
@@ -150,19 +153,16 @@ class SecondOpinion:
             known[:, number] = np.where(np.isfinite(given), given, known[:, number])
         known[:, 4], known[:, 5] = vmic_relation(known[:, 0], known[:, 1]), 0.0
         known = self.grid_range.clip(known)
-        models = np.empty((len(flux), 3, flux.shape[1]))
-        models[:, 0] = self.spectra(known)
+        wanted = np.repeat(known[:, None], 3, axis=1)
         for number, name in enumerate(STEPS, start=1):
-            moved = known.copy()
-            column = LABEL_NAMES.index(name)
-            moved[:, column] = moved[:, column] * STEPS[name] if name == "vmic" else moved[:, column] + STEPS[name]
-            models[:, number] = self.spectra(moved) - models[:, 0]
+            column = wanted[:, number, LABEL_NAMES.index(name)]
+            column[:] = column * STEPS[name] if name == "vmic" else column + STEPS[name]
+        models = self.spectra(wanted.reshape(-1, len(LABEL_NAMES))).reshape(len(flux), 3, -1)
+        models[:, 1:] -= models[:, :1]
         per_depth = PER_DEPTH + COOL_DEPTH * np.clip((5000 - known[:, 0]) / 1000, 0, 1)
         basis = np.polynomial.legendre.legvander(np.linspace(-1, 1, flux.shape[1]), DEGREE).T.copy()
         fitted, results = np.empty(flux.shape), np.empty((len(flux), 4))
-        fit_models(
-            flux.astype(np.float64), _variance(flux, ivar), models, per_depth, basis, np.array(PRIORS), fitted, results
-        )
+        fit_models(flux, _variance(flux, ivar), models, per_depth, basis, np.array(PRIORS), fitted, results)
         return fitted, results
 
     def _scalers(self) -> tuple[np.ndarray, np.ndarray]:
@@ -174,9 +174,12 @@ def _variance(flux: np.ndarray, ivar: np.ndarray | None) -> np.ndarray:
     """Of the noise: infinite where a pixel is bad, 0 where nothing is known of it."""
     if ivar is None:
         return np.zeros(flux.shape)
+    # No list of places: dividing all and putting infinity where nothing is known takes a third of the time.
     ivar = np.asarray(ivar, np.float64)
-    variance = np.divide(1, ivar, out=np.full(flux.shape, np.inf), where=ivar > 0)
-    variance[~(ivar > 0).any(axis=1)] = 0
+    good = ivar > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = np.where(good, 1 / ivar, np.inf)
+    variance[~good.any(axis=1)] = 0
     return variance
 
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from ..flags import Flag
 from ..models import Estimator
+from ..models.trunks import Passes, Trunks
 from ..preprocess import GridSpectra
 from ..telling import tell
 from .missing import missing_variance
-from .photon_noise import block_size, flux_model, hang_together, mean_gradients, photon_noise, with_common_parts
-from .telling_labels import telling_labels
+from .photon_noise import BLOCK, block_gradients, flux_model, hang_together, noise_of, with_common_parts
+from .telling_labels import mock_network, telling_labels
 from .typical import typical_spectra
 
 COMPLETE = 0.95
@@ -35,6 +36,7 @@ class StarErrors:
     """
 
     models: Sequence[Any]
+    trunks: Trunks = field(init=False, repr=False)
     _of_flux: list[Estimator] = field(init=False, repr=False)
     _told_of_xp: bool = field(default=False, init=False, repr=False)
 
@@ -45,6 +47,8 @@ class StarErrors:
         }
         of_flux = [_without(one, outside) for one in folded if one is not None and set(one.label_names) - outside]
         self._of_flux = with_common_parts(of_flux)
+        told_by = {table.told_by for model in self.models for table in getattr(model, "error_tables", {}).values()}
+        self.trunks = Trunks([*self.models, *self._of_flux, *([mock_network()] if "mock" in told_by else [])])
         for line in self._missing(outside):
             tell(line)
 
@@ -71,7 +75,11 @@ class StarErrors:
         return None if any(table is None for table in tables) else tables
 
     def columns(
-        self, spectra: GridSpectra, predicted: Mapping[str, np.ndarray], survey: str | np.ndarray = ""
+        self,
+        spectra: GridSpectra,
+        predicted: Mapping[str, np.ndarray],
+        survey: str | np.ndarray = "",
+        passes: Passes | None = None,
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Errors of predictions.
 
@@ -83,6 +91,8 @@ class StarErrors:
             Labels; of several models their mean.
         survey : str or ndarray, shape (n,)
             That the spectra are of; '' where it is that of the calibration stars.
+        passes : Passes, optional
+            Of `trunks` over the flux of the spectra, all of which are then worked on together.
 
         Returns
         -------
@@ -93,11 +103,13 @@ class StarErrors:
             FEW_CALIBRATORS.
         """
         n = len(spectra)
+        if passes is None and n > BLOCK:
+            return self._in_blocks(spectra, predicted, np.broadcast_to(survey, n))
+        passes = passes or self.trunks.over(spectra.flux)
         if hang_together(spectra) and not self._told_of_xp:
             tell("no photon noise of Gaia XP spectra: how the errors of their points hang together is not known")
             self._told_of_xp = True
-        noise = photon_noise(self._of_flux, spectra) if n else {}
-        missing = self._from_missing_pixels(spectra)
+        noise, missing = self._from_noise(spectra, passes)
         flags = np.zeros(n, np.int32)
         told: dict[str, dict[str, np.ndarray]] = {}
         columns: dict[str, np.ndarray] = {}
@@ -110,7 +122,7 @@ class StarErrors:
                 widest = np.zeros((n, 2))
                 for table in tables:
                     if table.told_by not in told:
-                        told[table.told_by] = telling_labels(table.told_by, spectra.flux, predicted)
+                        told[table.told_by] = telling_labels(table.told_by, spectra.flux, predicted, passes)
                     half, pooled = table.intervals(known, told[table.told_by], spectra.snr, survey)
                     widest = np.maximum(widest, half)
                     flags[pooled & np.isfinite(values)] |= Flag.FEW_CALIBRATORS
@@ -121,27 +133,41 @@ class StarErrors:
             }  # fmt: skip
         return columns, flags
 
-    def _from_missing_pixels(self, spectra: GridSpectra) -> dict[str, np.ndarray]:
+    def _in_blocks(self, spectra: GridSpectra, predicted: Mapping[str, np.ndarray], survey: np.ndarray):
+        """As `columns`, of many spectra."""
+        parts = []
+        for start in range(0, len(spectra), BLOCK):
+            rows = slice(start, start + BLOCK)
+            some = {label: values[rows] for label, values in predicted.items()}
+            parts.append(self.columns(spectra.select(rows), some, survey[rows]))
+        columns = {name: np.concatenate([part[name] for part, _ in parts]) for name in parts[0][0]}
+        return columns, np.concatenate([flags for _, flags in parts])
+
+    def _from_noise(self, spectra: GridSpectra, passes: Passes) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """1 sigma of labels from photon noise, and their variance from missing pixels, which is 0 where few are missing."""
+        labels = [label for model in self._of_flux for label in model.label_names]
+        noise = {label: np.full(len(spectra), np.nan) for label in labels}
+        missing = {label: np.zeros(len(spectra)) for label in labels}
+        for rows, gradients in block_gradients(self._of_flux, spectra, passes):
+            block = spectra.select(rows)
+            for label, values in noise_of(gradients, block).items():
+                noise[label][rows] = values
+            for label, values in self._from_missing_pixels(block, gradients).items():
+                missing[label][rows] = values
+        return noise, missing
+
+    def _from_missing_pixels(self, spectra: GridSpectra, gradients: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Variance of labels from missing pixels, of stars that lack many of them; 0 for all others."""
-        lacking = spectra.good_fraction < COMPLETE
-        if spectra.ivar is not None:
-            lacking &= (spectra.ivar > 0).any(axis=1)
-        if spectra.ivar is None or not lacking.any() or not self._of_flux or self._of_flux[0].preprocessing is None:
-            return {}
-        typical = typical_spectra(self._of_flux[0].preprocessing)
+        settings = self._of_flux[0].preprocessing
+        assert spectra.ivar is not None
+        rows = np.flatnonzero((spectra.good_fraction < COMPLETE) & (spectra.ivar > 0).any(axis=1))
+        typical = None if settings is None or not len(rows) else typical_spectra(settings)
         if typical is None:
             return {}
-        variances = {label: np.zeros(len(spectra)) for model in self._of_flux for label in model.label_names}
-        rows = np.flatnonzero(lacking)
-        size = block_size(self._of_flux)
-        for start in range(0, len(rows), size):
-            block = rows[start : start + size]
-            flux, ivar = spectra.flux[block], spectra.ivar[block]
-            gradients = mean_gradients(self._of_flux, flux)
-            made = missing_variance(np.stack(list(gradients.values()), axis=1), flux, ivar, typical)
-            for number, label in enumerate(gradients):
-                variances[label][block] = np.nan_to_num(made[:, number])
-        return variances
+        some = np.stack([gradient[rows] for gradient in gradients.values()], axis=1)
+        made = np.zeros((len(spectra), len(gradients)))
+        made[rows] = np.nan_to_num(missing_variance(some, spectra.flux[rows], spectra.ivar[rows], typical))
+        return dict(zip(gradients, made.T, strict=True))
 
 
 def _without(model: Estimator, labels: set[str]) -> Estimator:

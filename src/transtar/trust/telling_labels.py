@@ -10,6 +10,7 @@ import numpy as np
 from ..models import Estimator, load_estimator
 from ..models.error_table import AXES
 from ..models.named import JOINT
+from ..models.trunks import Passes
 from ..preprocess import Preprocessing
 
 
@@ -24,7 +25,9 @@ def who_tells(preprocessing: Preprocessing | None) -> str:
     return "mock" if preprocessing is not None and preprocessing == mock_network().preprocessing else "model"
 
 
-def telling_labels(told_by: str, flux: np.ndarray | None, predicted: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def telling_labels(
+    told_by: str, flux: np.ndarray | None, predicted: Mapping[str, np.ndarray], passes: Passes | None = None
+) -> dict[str, np.ndarray]:
     """Labels that tell kinds of stars.
 
     Parameters
@@ -35,6 +38,8 @@ def telling_labels(told_by: str, flux: np.ndarray | None, predicted: Mapping[str
         Needed by 'mock' alone.
     predicted : mapping of str to ndarray, shape (n,)
         By the model.
+    passes : Passes, optional
+        Over the same flux.
 
     Returns
     -------
@@ -43,5 +48,6 @@ def telling_labels(told_by: str, flux: np.ndarray | None, predicted: Mapping[str
     """
     if told_by == "mock" and flux is not None:
         network = mock_network()
-        predicted = dict(zip(network.label_names, network.predict(flux).T, strict=True))
+        labels = network.predict(flux) if passes is None else passes.predict(network)
+        predicted = dict(zip(network.label_names, labels.T, strict=True))
     return {label: np.asarray(predicted[label]) for label, _ in AXES if label in predicted}
