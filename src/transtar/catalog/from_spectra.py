@@ -85,7 +85,7 @@ def predict_spectra(
 
     result = Prediction()
     sources: dict[str, Measured] = {}
-    predict_into(result, estimators, names, prepared(), None, thresholds, threads)
+    predict_into(result, estimators, names, prepared(), None, thresholds, threads=threads)
     result.lines += [line for source in sources.values() for line in source.lines()]
     known = get_survey(batches[0].survey if survey is None else survey)
     tell_no_velocities(known, result.flags, result.n_spectra, velocities, in_memory=True)

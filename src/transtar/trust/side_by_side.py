@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+
+from ..processes import usable_threads
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ def side_by_side(threads: int | None = None) -> Iterator[Callable[[Callable[[sli
     callable
         ``run(work, n)`` calls ``work(rows)`` for slices that make up n rows, one at least, and gives the results in their order.
     """
-    threads = threads or os.cpu_count() or 1
+    threads = threads or usable_threads()
     before = torch.get_num_threads()
     # The number of torch's threads is one of each thread, but for threads that have yet to start.
     with ThreadPoolExecutor(threads, "transtar-predicting", torch.set_num_threads, (1,)) as pool:
