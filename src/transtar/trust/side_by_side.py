@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from ..processes import usable_threads
 
@@ -43,10 +44,12 @@ def side_by_side(threads: int | None = None) -> Iterator[Callable[[Callable[[sli
         def run(work: Callable[[slice], T], n: int) -> list[T]:
             nonlocal ready
             blocks = [slice(start, min(start + BLOCK, n)) for start in range(0, max(n, 1), BLOCK)]
-            # What is loaded or compiled for the first block should have no company.
-            done = [] if ready else [pool.submit(work, blocks.pop(0)).result()]
-            ready = True
-            return done + list(pool.map(work, blocks))
+            # Nor is numpy to take several threads for each of ours.
+            with threadpool_limits(1, user_api="blas"):
+                # What is loaded or compiled for the first block should have no company.
+                done = [] if ready else [pool.submit(work, blocks.pop(0)).result()]
+                ready = True
+                return done + list(pool.map(work, blocks))
 
         try:
             yield run
