@@ -218,11 +218,12 @@ def mws(tmp_path_factory):
 @pytest.mark.parametrize("spelt", ["{}", "desi_{}"])
 def test_gaia_ids_of_desi_by_the_compound_key(mws, tmp_path, spelt):
     path, ids, parts, truth = mws
-    named = {spelt.format(name if spelt == "{}" else name.lower()): values for name, values in parts.items()}
+    named = {f"desi_{name.lower()}": values.copy() for name, values in parts.items()}
     # One of an observation that the table does not have.
-    named = {name: values.copy() for name, values in named.items()}
-    named[spelt.format("SURVEY" if spelt == "{}" else "survey")][0] = "sv9"
+    named["desi_survey"][0] = "sv9"
     catalog = made(tmp_path / "desi.parquet", ids, survey=np.full(len(ids), "desi"), **named)
+    if spelt == "{}":
+        older_names(catalog)
     joined = join_catalog(catalog, path, tmp_path / "out.fits")
     columns = read_columns(tmp_path / "out.fits")
     wanted = np.where(truth > 2**32, truth, -1)
@@ -234,9 +235,22 @@ def test_gaia_ids_of_desi_by_the_compound_key(mws, tmp_path, spelt):
     assert set(MWS_COLUMNS) <= set(columns)
 
 
+def older_names(path):
+    """As catalogs of older versions have them: DESI's own, SURVEY beside our survey."""
+    table = pq.read_table(path)
+    path.unlink()
+    pq.write_table(
+        table.rename_columns(
+            [name.removeprefix("desi_").upper() if "desi_" in name else name for name in table.column_names]
+        ),
+        path,
+    )
+
+
 def test_usual_and_other_columns_of_the_mws(mws, tmp_path):
     path, ids, parts, _ = mws
-    catalog = made(tmp_path / "desi.parquet", ids, survey=np.full(len(ids), "desi"), **parts)
+    named = {f"desi_{name.lower()}": values for name, values in parts.items()}
+    catalog = made(tmp_path / "desi.parquet", ids, survey=np.full(len(ids), "desi"), **named)
     opened = mws_catalog.open_catalog(path, list_tables(path))
     every = mws_catalog.observations(opened, np.arange(3))
     assert set(MWS_COLUMNS) == set(every) - {"targetid", "survey", "program", "healpix", "ra", "dec"}

@@ -222,7 +222,7 @@ def outs(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("verb", ["prepare", "pretrain", "finetune", "predict", "simulate", "study"])
+@pytest.mark.parametrize("verb", ["prepare", "pretrain", "finetune", "predict", "predict survey", "simulate", "study"])
 def test_where_out_must_not_lead(world, fails, tmp_path, monkeypatch, verb):
     """Refused in one line, and what is there stays as it is."""
     words = {
@@ -230,18 +230,19 @@ def test_where_out_must_not_lead(world, fails, tmp_path, monkeypatch, verb):
         "pretrain": ["--data", world.source, "--label", "feh", "--epochs", 1],
         "finetune": ["--model", world.model, "--data", world.target, "--strategy", "recalibrate"],
         "predict": ["--model", world.model, "--data", world.target],
+        "predict survey": ["--model", world.model, "--survey", "lamost", "--spectra", world.lamost / "spectra"],
         "simulate": ["--set", "lamost=20", "common=20", "edr=20", "miles=3"],
         "study": ["lamost-to-miles"],
     }[verb]
     monkeypatch.setenv("TRANSTAR_DATA", str(tmp_path / "nowhere"))
     for out in outs(tmp_path):
-        # A catalog without a suffix is wrong use, whatever is there.
-        fails(verb, *words, "--out", out, code=2 if verb == "predict" else 1)
+        # A catalog of a set without a suffix is wrong use, whatever is there.
+        fails(verb.split()[0], *words, "--out", out, code=2 if verb == "predict" else 1)
         assert (tmp_path / "thesis/chapter.tex").read_text() == "years of work"
         assert (tmp_path / "file").read_text() == "mine"
         assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "link", "thesis"]
         assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]
-    fails(verb, *words, "--out", "", code=2)
+    fails(verb.split()[0], *words, "--out", "", code=2)
 
 
 def test_the_folder_in_which_the_command_runs(world, fails, tmp_path, monkeypatch):

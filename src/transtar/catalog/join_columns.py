@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, SettingsError
-from ..glossary import describe, is_known
+from ..glossary import DESI_KEYS, describe, is_known
 from ..tables import Column, canonical_label, meaning
 from ..tables.quantities import quantity
 from ..telling import tell
@@ -236,4 +236,6 @@ def as_they_are(table: Side) -> dict[str, np.ndarray | Column]:
                 # Where there are none, nobody set any; -1 would be all.
                 values = np.where(column.missing, 0, values)
             out[name] = values if values.dtype.kind == "b" else storable(values)
-    return out
+    # Catalogs of older versions have DESI's own names beside our survey.
+    older = {"survey", "flags"} <= set(out)
+    return {DESI_KEYS.get(name, name) if older else name: values for name, values in out.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def add_run(parser: argparse.ArgumentParser, when: str = "with a folder as --out
 
 def is_folder(out: Any) -> bool:
     """Whether --out names a folder: one that is there, or a name without ending."""
-    return out.is_dir() or not out.suffix
+    return os.path.isdir(out) or not out.suffix
 
 
 def refuse_run(arguments: argparse.Namespace) -> None:
