@@ -54,7 +54,8 @@ def test_it_ends_with_five_lines(said, out):
 
 
 def test_the_scores_are_what_they_were(said, out):
-    same_scores(out / "results.csv", DATA / "quickstart-tiny-results.csv")
+    # Other processors round otherwise, and training makes more of it than one digit.
+    same_scores(out / "results.csv", DATA / "quickstart-tiny-results.csv", tolerance=5e-3)
 
 
 def test_all_strategies_stand_in_the_results(said, out):

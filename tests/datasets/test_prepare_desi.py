@@ -62,7 +62,7 @@ def mwsall(tmp_path_factory):
 def test_sets_of_an_older_transtar_have_the_names_of_today(tmp_path, folder, mwsall, monkeypatch):
     """It kept DESI's own, of which SURVEY differs from our survey by case only."""
     with monkeypatch.context() as context:
-        context.setattr(import_module("transtar.datasets.prepare"), "DESI_KEYS", {})
+        context.setattr(import_module("transtar.datasets.gridding"), "DESI_KEYS", {})
         prepare(DESI, folder, tmp_path / "old", labels=mwsall, velocities=mwsall)
     assert {"SURVEY", "PROGRAM", "HEALPIX"} <= set(pq.read_schema(tmp_path / "old" / "stars.parquet").names)
     prepare(DESI, folder, tmp_path / "new", labels=mwsall, velocities=mwsall)
