@@ -42,7 +42,9 @@ def world(tmp_path, monkeypatch):
             "flags": np.zeros(n, np.int32), "feh": np.zeros(n), "feh_noise": np.full(n, 0.1),
         }  # fmt: skip
         if ids is not None:
-            columns |= {f"desi_{key.lower()}": np.char.strip(np.array(table[key], str)) for key in ("SURVEY", "PROGRAM")}
+            columns |= {
+                f"desi_{key.lower()}": np.char.strip(np.array(table[key], str)) for key in ("SURVEY", "PROGRAM")
+            }
         write_catalog(f"{name}.parquet", columns)
     return tmp_path
 

@@ -9,7 +9,7 @@ import pytest
 from tools.house import PICTURE, SOURCE, circle, described, draw, floors, read_imports, rooms, without_implied
 
 ORDER = (
-    "ground", "tables", "surveys", "preprocess", "velocity", "labels", "selections", "networks", "encoders", "datasets", "models",
+    "ground", "shards", "tables", "surveys", "preprocess", "velocity", "labels", "selections", "networks", "encoders", "datasets", "models",
     "train",
     "simulate", "trust", "catalog", "evaluate", "fetch", "explain", "report", "studies", "cli",
 )  # fmt: skip

@@ -23,7 +23,7 @@ from ..quality import Quality
 from ..seal import file_hash
 from ..shards import Job, Part, ShardFolder, list_sources, table_file, whole_path
 from ..shards.shard_record import DONE, FAILED
-from ..shards.steps import do_shards
+from ..shards.shard_steps import do_shards
 from ..surveys import Stated, Survey
 from ..version import __version__
 from .shard_work import SurveyPlan, predict_task

@@ -29,7 +29,7 @@ from ..quality import Quality
 from ..seal import file_hash
 from ..shards import Job, Outcome, Part, ShardFolder, Task, list_sources, rows_by_path
 from ..shards.shard_record import DONE, FAILED
-from ..shards.steps import do_shards
+from ..shards.shard_steps import do_shards
 from ..surveys import Stated, Survey
 from .flow import Flow, Report
 from .flow_opening import open_flow
