@@ -9,9 +9,8 @@ import pytest
 from tools.house import PICTURE, SOURCE, circle, described, draw, floors, read_imports, rooms, without_implied
 
 ORDER = (
-    "ground", "shards", "tables", "surveys", "preprocess", "velocity", "labels", "selections", "networks", "encoders", "datasets", "models",
-    "train",
-    "simulate", "trust", "catalog", "evaluate", "fetch", "explain", "report", "studies", "cli",
+    "ground", "shards", "tables", "surveys", "preprocess", "velocity", "labels", "selections", "networks", "encoders", "datasets",
+    "models", "train", "simulate", "trust", "catalog", "evaluate", "fetch", "explain", "report", "studies", "cli",
 )  # fmt: skip
 """From the ground up: a room imports only from rooms before it."""
 
