@@ -127,7 +127,8 @@ def test_two_processes_give_what_one_gives(sets, encoders, tmp_path):
     for row, expected in zip(first, alone.history.rows, strict=True):
         for name in expected:
             if name.startswith(("train_", "validation_")) and expected[name] is not None:
-                assert row[name] == pytest.approx(expected[name], rel=1e-5), name
+                # Rounding of a processor shows in parts of the loss that are far smaller than the whole.
+                assert row[name] == pytest.approx(expected[name], rel=1e-5, abs=5e-6), name
     flux = star_spectra(5)[0]
     both = load_alignment(tmp_path / "both")
     np.testing.assert_allclose(
