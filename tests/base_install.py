@@ -48,6 +48,15 @@ def aion(folder: Path) -> str:
     raise AssertionError("no error")
 
 
+def dask(folder: Path) -> str:
+    """Workers of Dask."""
+    (folder / "spec.fits").write_text("")
+    spectra = ("--survey", "lamost", "--spectra", folder / "spec.fits")
+    return failure(
+        "predict", "--model", "mock-feh", *spectra, "--out", folder / "run", "--scheduler", "tcp://127.0.0.1:1"
+    )
+
+
 def gaia(folder: Path) -> str:
     """Continuous XP spectra."""
     path = folder / "XP_CONTINUOUS_RAW.csv"
@@ -84,7 +93,7 @@ def specutils(folder: Path) -> str:
 
 
 NEEDS: dict[str, Callable[[Path], str]] = {
-    "aion": aion, "archives": archives, "gaia": gaia, "hats": hats, "specutils": specutils
+    "aion": aion, "archives": archives, "dask": dask, "gaia": gaia, "hats": hats, "specutils": specutils
 }  # fmt: skip
 """For each extra, what needs it; returns the message."""
 

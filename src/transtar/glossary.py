@@ -161,6 +161,7 @@ STAR_COLUMNS = tuple(column.name for column in _STARS)
 COLUMNS |= {column.name: column for column in (*_JOIN, *_STARS)}
 
 _DERIVED = {
+    "_cal": "{name} calibrated on a reference (--calibration), beside what models say: {description}",
     "_err": "1 sigma uncertainty of {name}: half the interval that holds 68 % of true values, {description}",
     "_lo": "lower end of the interval that holds 95 % of true values of {name}: {description}",
     "_hi": "upper end of the interval that holds 95 % of true values of {name}: {description}",
@@ -169,6 +170,7 @@ _DERIVED = {
 }
 
 _DERIVED_UCDS = {
+    "_cal": "{ucd}",
     "_err": "stat.error;{ucd}",
     "_lo": "{ucd};stat.min",
     "_hi": "{ucd};stat.max",
@@ -230,7 +232,7 @@ def describe(name: str) -> Column:
     for suffix, description in _DERIVED.items():
         label = COLUMNS.get(name.removesuffix(suffix))
         if name.endswith(suffix) and label is not None and label.name in LABELS:
-            symbol = label.display if suffix in ("_lo", "_hi") else rf"$\sigma$({label.display})"
+            symbol = label.display if suffix in ("_cal", "_lo", "_hi") else rf"$\sigma$({label.display})"
             about = description.format(**vars(label))
             return replace(
                 label, name=name, description=about, display=symbol, ucd=_DERIVED_UCDS[suffix].format(ucd=label.ucd)

@@ -74,7 +74,7 @@ def test_files_that_cannot_be_used_are_told(spectra, small, tmp_path, capsys):
         (["--out", "c.fits", "--workers", "2"], "--workers is for long runs"),
         (["--out", "run", "--part", "3/2"], "parts are numbered from 1 to 2"),
         (["--out", "run.txt"], "a catalog ends in one of"),
-        (["--out", "run", "--style", "vizier"], "--readme and --style are for the catalog that transtar merge makes"),
+        (["--out", "run", "--style", "vizier"], "--readme, --style and --calibration are for the catalog"),
     ],
 )
 def test_wrong_use(spectra, tmp_path, monkeypatch, capsys, more, message):

@@ -27,6 +27,7 @@ from ..surveys import Stated, Survey
 from ..telling import tell
 from ..trust.star_errors import coverage_of
 from .astropy_table import to_table
+from .calibrated import read_calibration, with_calibrated
 from .memory import CatalogInMemory
 from .predict import predict_batches
 from .provenance import inputs_record, run_record
@@ -101,6 +102,7 @@ def predict_files(
     stated: Stated | None = None,
     encoders: Sequence[PathLike] = (),
     style: str = "transtar",
+    calibration: PathLike | None = None,
     command: str | None = None,
     batch_size: int = 2048,
     threads: int | None = None,
@@ -134,6 +136,9 @@ def predict_files(
         Folders, or names, of encoders that the models need and that are not where they were.
     style : str
         Whose names the columns of the file have: 'transtar', 'desi' or 'vizier'.
+    calibration : str or path, optional
+        Calibrated [Fe/H] stands beside the raw one, as ``feh_cal``: a name, or a file of `transtar calibrate`. It needs models of
+        feh, teff and logg.
     command : str, optional
         The command line, to be kept in the file.
     batch_size : int
@@ -188,7 +193,7 @@ def predict_files(
         closing(flow.batches(result, on_skip=on_skip, progress=progress)) as batches,
     ):
         record = run_record(estimators, command, inputs_record(flow.files, survey=flow.survey.name))
-        predict_into(result, estimators, names, batches, out, flow.quality, style, record, threads)
+        predict_into(result, estimators, names, batches, out, flow.quality, style, record, threads, calibration)
     tell_no_velocities(flow.survey, result.flags, result.n_spectra, velocities)
     return result
 
@@ -201,6 +206,7 @@ def predict_set(
     quality: Quality | Mapping[str, float] | None = None,
     encoders: Sequence[PathLike] = (),
     style: str = "transtar",
+    calibration: PathLike | None = None,
     command: str | None = None,
 ) -> Prediction:
     """Predict for the spectra of a prepared set.
@@ -216,7 +222,7 @@ def predict_set(
     quality : Quality, or mapping of str to float, optional
         Thresholds by which LOW_SNR and LOW_GOOD_FRACTION are set anew; those that a mapping does not name, or all if nothing is
         given, are those of the set.
-    encoders, style, command
+    encoders, style, calibration, command
         As in `predict_files`.
 
     Returns
@@ -251,7 +257,17 @@ def predict_set(
 
     result = Prediction()
     inputs = {"data": str(path), "flux_sha256": description["flux_sha256"]}
-    predict_into(result, estimators, names, parts(), out, wanted, style, run_record(estimators, command, inputs))
+    predict_into(
+        result,
+        estimators,
+        names,
+        parts(),
+        out,
+        wanted,
+        style,
+        run_record(estimators, command, inputs),
+        calibration=calibration,
+    )
     return result
 
 
@@ -293,11 +309,13 @@ def predict_into(
     style: str = "transtar",
     record: Mapping[str, Any] | None = None,
     threads: int | None = None,
+    calibration: PathLike | None = None,
 ) -> None:
     """Predict batch by batch, write or gather the rows, and tell the result of them; `record` goes into the metadata."""
     if check_style(style) != STYLES[0] and out is None:
         raise SettingsError(f"style '{style}' is for a catalog in a file; name one with out")
-    metadata = {**(record or run_record(estimators)), **catalog_metadata(estimators, names, quality)}
+    by, about = read_calibration(calibration)
+    metadata = {**(record or run_record(estimators)), **catalog_metadata(estimators, names, quality), **about}
     sink: AbstractContextManager[CatalogWriter | CatalogInMemory]
     sink = CatalogInMemory() if out is None else CatalogWriter(out, metadata, style=style)
     n = 0
@@ -313,7 +331,7 @@ def predict_into(
     # Closed lest its threads wait for as long as somebody keeps the traceback of an error.
     with sink as catalog, closing(predicted):
         for columns in predicted:
-            catalog.append(columns)
+            catalog.append(with_calibrated(columns, by, "the catalog"))
             n += len(columns["flags"])
             for name, some in count(columns["flags"]).items():
                 result.flags[name] = result.flags.get(name, 0) + some

@@ -23,6 +23,7 @@ from ..shards import ShardRecord, group_files, read_manifest
 from ..shards.shard_folder import SHARDS, read_sources
 from ..shards.shard_record import DONE, read_record
 from ..telling import tell
+from .calibrated import read_calibration, with_calibrated
 from .catalog_columns import METADATA_KEY, as_numpy
 from .writers import CatalogWriter, check_suffix
 
@@ -64,6 +65,7 @@ def merge_shards(
     *,
     partial: bool = False,
     style: str = "transtar",
+    calibration: str | os.PathLike | None = None,
     command: str | None = None,
 ) -> Merged:
     """Write one catalog of all shards of a run.
@@ -78,7 +80,7 @@ def merge_shards(
         Catalog, as of `predict_files`.
     partial : bool
         Whether shards may be missing; their number is told.
-    style : str
+    style, calibration
         As of `predict_files`.
     command : str, optional
         The command line, for the catalog.
@@ -95,6 +97,7 @@ def merge_shards(
     folder = Path(folder)
     check_suffix(out)
     check_files([out], [folder])
+    by, about = read_calibration(calibration)
     manifest = read_manifest(folder)
     tasks = group_files(read_sources(folder, manifest))
     records = [read_record(folder / SHARDS / f"{task.number:06d}.json") for task in tasks]
@@ -114,7 +117,7 @@ def merge_shards(
     if not full:
         raise InputError(f"{folder}: no shard has a row, so there is nothing to merge")
     examples = _examples(full)
-    metadata = _metadata(full[0]) | _about_merging(command) | {"run": _about_run(manifest, done, tasks)}
+    metadata = _metadata(full[0]) | _about_merging(command) | about | {"run": _about_run(manifest, done, tasks)}
     result.metadata = metadata
     repeats = Repeats()
 
@@ -124,7 +127,7 @@ def merge_shards(
 
     with CatalogWriter(out, metadata, style=style) as catalog:
         for columns in _rows(full, examples):
-            catalog.append(marked(columns, repeats.mark))
+            catalog.append(with_calibrated(marked(columns, repeats.mark), by, str(folder)))
             result.n += len(columns["flags"])
             for name, n in count(columns["flags"]).items():
                 result.flags[name] = result.flags.get(name, 0) + n

@@ -98,6 +98,12 @@ def add_catalog(parser: argparse.ArgumentParser, more: str = "") -> None:
         help="whose names the columns have; desi is for spectra of DESI only",
     )
     parser.add_argument(
+        "--calibration",
+        metavar="NAME",
+        help="calibrated [Fe/H] beside the raw one, as feh_cal: koposov2025-sp, koposov2025-rvs, or a file of transtar "
+        "calibrate; needs feh, teff and logg",
+    )
+    parser.add_argument(
         "--readme", action="store_true", help="write a page beside it, too, as stars.README.md: columns, flags, models"
     )
 

@@ -31,7 +31,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.readme:
         check_files([readme_path(arguments.out)], [])
     result = merge_shards(
-        arguments.folder, arguments.out, partial=arguments.partial, style=arguments.style, command=arguments.command
+        arguments.folder,
+        arguments.out,
+        partial=arguments.partial,
+        style=arguments.style,
+        calibration=arguments.calibration,
+        command=arguments.command,
     )
     if arguments.readme:
         write_readme(arguments.out, result.described, result.n, result.metadata, result.flags)

@@ -74,8 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
             raise SettingsError(
                 "a folder of shards is made of native spectra; for a prepared set (--data) name a file as --out"
             )
-        if arguments.readme or arguments.style != "transtar":
-            raise SettingsError("--readme and --style are for the catalog that transtar merge makes of the shards")
+        if arguments.readme or arguments.calibration or arguments.style != "transtar":
+            raise SettingsError(
+                "--readme, --style and --calibration are for the catalog that transtar merge makes of the shards"
+            )
         return run_in_shards(arguments, quality)
     refuse_run(arguments)
     if arguments.readme:
@@ -96,6 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
                 encoders=arguments.encoder or (),
                 threads=arguments.threads,
                 style=arguments.style,
+                calibration=arguments.calibration,
                 command=arguments.command,
                 on_skip=skipped.add,
                 progress=advance(bar),
@@ -108,6 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
             quality=quality,
             encoders=arguments.encoder or (),
             style=arguments.style,
+            calibration=arguments.calibration,
             command=arguments.command,
         )
     if arguments.readme:
