@@ -26,6 +26,7 @@ def test_the_log_has_what_is_told_and_how_it_ended(tmp_path):
             with RunLog(tmp_path, f"{number}/2") as log:
                 log.note("begins")
                 tell("a file is odd")
+                tell("a file is odd")
                 if number == 2:
                     raise KeyboardInterrupt
         except KeyboardInterrupt:

@@ -61,6 +61,7 @@ class RunLog(logging.Handler):
     def __init__(self, folder: Path, part: str) -> None:
         super().__init__()
         self._part = part
+        self._told: set[str] = set()
         # Lines are appended whole, so that those of several processes do not mix.
         self._handle = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
 
@@ -75,8 +76,11 @@ class RunLog(logging.Handler):
         os.close(self._handle)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Note what is told."""
-        self.note(record.getMessage())
+        """Note what is told, once: many shards say the same."""
+        message = record.getMessage()
+        if message not in self._told:
+            self._told.add(message)
+            self.note(message)
 
     def note(self, line: str) -> None:
         """Add a line."""
