@@ -123,7 +123,7 @@ def endure(tmp_path, fault, seed):
     assert not [path for path in out.rglob(f"{TEMPORARY}*") if any(path.iterdir())]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [killed, worker_killed, second_run])
 def test_a_fault(tmp_path, fault):
     endure(tmp_path, fault, FAULTS.index(fault))
 
