@@ -24,7 +24,7 @@ def test_numbers_are_those_of_the_code():
 @pytest.mark.slow
 def test_what_the_page_shows_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    sizes = ["lamost=1", "common=20", "edr=20", "miles=1", "xp_continuous=0", "clusters=1", "wide_pairs=1"]
+    sizes = ["lamost=20", "common=20", "edr=20", "miles=1", "xp_continuous=0", "clusters=1", "wide_pairs=1"]
     assert main(["simulate", "--set", *sizes, "--out", "universe", "--workers", "1"]) == 0
     ((_, command),) = blocks(PAGE, "bash")
     printed = run(["bash", "-euc", command], tmp_path)
