@@ -97,3 +97,16 @@ def test_the_shipped_models_are_one_network():
     assert len(passes._runs) == 1
     expected = by_autograd(joint, values)
     np.testing.assert_allclose(passes.gradient(joint), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+def test_a_session_in_double_precision_changes_nothing(monkeypatch):
+    """As torch.set_default_dtype(torch.float64) makes it; a matrix of zeros must not take the type of the session."""
+    model = load_estimator("mock-feh")
+    values = np.random.default_rng(0).normal(1, 0.1, (3, len(model.input_std))).astype(np.float32)
+    before = Trunks([model]).over(values).gradient(model)
+    torch.set_default_dtype(torch.float64)
+    try:
+        after = Trunks([model]).over(values).gradient(model)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_array_equal(after, before)

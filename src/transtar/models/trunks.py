@@ -125,7 +125,7 @@ class Passes:
 
 def _padded(weight: torch.Tensor) -> torch.Tensor:
     """A matrix with zero columns up to a multiple of 32: products with 1472 columns take two thirds of those with 1462."""
-    padded = torch.zeros(len(weight), -(-weight.shape[1] // 32) * 32)
+    padded = weight.new_zeros(len(weight), -(-weight.shape[1] // 32) * 32)
     padded[:, : weight.shape[1]] = weight
     return padded
 
