@@ -207,6 +207,7 @@ def predict_set(
     encoders: Sequence[PathLike] = (),
     style: str = "transtar",
     calibration: PathLike | None = None,
+    threads: int | None = None,
     command: str | None = None,
 ) -> Prediction:
     """Predict for the spectra of a prepared set.
@@ -222,7 +223,7 @@ def predict_set(
     quality : Quality, or mapping of str to float, optional
         Thresholds by which LOW_SNR and LOW_GOOD_FRACTION are set anew; those that a mapping does not name, or all if nothing is
         given, are those of the set.
-    encoders, style, calibration, command
+    encoders, style, calibration, threads, command
         As in `predict_files`.
 
     Returns
@@ -267,6 +268,7 @@ def predict_set(
         style,
         run_record(estimators, command, inputs),
         calibration=calibration,
+        threads=threads,
     )
     return result
 

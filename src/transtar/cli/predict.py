@@ -112,6 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
             encoders=arguments.encoder or (),
             style=arguments.style,
             calibration=arguments.calibration,
+            threads=arguments.threads,
             command=arguments.command,
         )
     if arguments.readme:
