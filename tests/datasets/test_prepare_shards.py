@@ -6,7 +6,7 @@ import pytest
 from transtar.cli import main
 from transtar.datasets import prepare, read_set
 from transtar.datasets.prepare_shards import Shards, shard_folder
-from transtar.errors import InputError, MismatchError
+from transtar.errors import InputError, MismatchError, SettingsError
 from transtar.shards import Part
 from transtar.shards import tasks as of_tasks
 
@@ -93,6 +93,11 @@ def test_it_goes_on_and_refuses_what_is_not_its_own(world, tmp_path):
         prepare("lamost", world / "spectra", tmp_path / "set", shards=Shards(workers=1))
     shard.unlink()
     assert prepare("lamost", world / "spectra", tmp_path / "set", shards=Shards(workers=1)).n_spectra == 7
+
+
+def test_no_workers_are_refused(world, tmp_path):
+    with pytest.raises(SettingsError, match="workers"):
+        prepare("lamost", world / "spectra", tmp_path / "set", shards=Shards(workers=0))
 
 
 def test_notes_beside_the_shards_are_kept(world, tmp_path):

@@ -23,7 +23,7 @@ from ..grids import get_grid
 from ..models import Estimator, check_ensemble, content_of, find_model, load_models
 from ..preprocess import GridSpectra, Preprocessing
 from ..quality import Quality
-from ..shards import Outcome, Task, rows_by_path
+from ..shards import Outcome, Task, plan_key, rows_by_path
 from ..surveys import Stated, Survey
 from .from_files import catalog_metadata
 from .predict import predict_batches
@@ -62,11 +62,6 @@ class SurveyPlan:
     encoders: tuple[str, ...]
     batch_size: int
     threads: int
-
-    @property
-    def key(self) -> str:
-        """The same for all copies that pickling makes."""
-        return hashlib.sha256(repr(vars(self)).encode("utf-8", "surrogateescape")).hexdigest()
 
     def load(self) -> tuple[list[Estimator], list[str]]:
         """The models, which agree, and their names.
@@ -157,12 +152,13 @@ def predict_task(plan: SurveyPlan, task: Task, shard: Path) -> Outcome:
 
 
 def _opened(plan: SurveyPlan) -> tuple[list[Estimator], list[str], Flow]:
-    if plan.key not in _OPENED:
+    key = plan_key(plan)
+    if key not in _OPENED:
         estimators, names = plan.load()
         assert estimators[0].preprocessing is not None
         _OPENED.clear()
-        _OPENED[plan.key] = estimators, names, plan.open(estimators[0].preprocessing, files=[])
-    return _OPENED[plan.key]
+        _OPENED[key] = estimators, names, plan.open(estimators[0].preprocessing, files=[])
+    return _OPENED[key]
 
 
 def _no_spectra(settings: Preprocessing | None) -> GridSpectra:

@@ -11,17 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..checks import MOST_WORKERS, check_whole
 from ..datasets import Report, given_table, tell_no_velocities
 from ..datasets.flow import Flow
 from ..datasets.parts import add_parts
 from ..errors import InputError
 from ..models import content_of, find_model
 from ..out.check import refuse_inputs
-from ..processes import usable_cpus, usable_threads
 from ..quality import Quality
 from ..seal import file_hash
-from ..shards import Job, Part, ShardFolder, list_sources, table_file, whole_path
+from ..shards import Job, Part, ShardFolder, list_sources, share_out, table_file, whole_path
 from ..shards.shard_record import DONE, FAILED
 from ..shards.shard_steps import do_shards
 from ..surveys import Stated, Survey
@@ -123,10 +121,7 @@ def predict_survey(
     start = time.monotonic()
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     names = [os.fspath(one) for one in ([models] if isinstance(models, str | os.PathLike) else models)]
-    workers = usable_cpus() if workers is None else check_whole(workers, "workers", 1, MOST_WORKERS)
-    if threads is None:
-        threads = min(max(usable_cpus() // workers, 1), usable_threads())
-    check_whole(threads, "threads", 1, MOST_WORKERS)
+    workers, threads = share_out(workers, threads)
     refuse_inputs(Path(out), [*paths, *names, stars, given_table(velocities), *encoders])
     plan = SurveyPlan(
         tuple(str(Path(name).absolute()) if Path(name).is_dir() else name for name in names),

@@ -6,7 +6,6 @@ numpy's npz, in which batches follow one another.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import warnings
@@ -24,10 +23,9 @@ import numpy as np
 from ..errors import InputError, MismatchError
 from ..files import atomic_path
 from ..preprocess import GridSpectra, Preprocessing
-from ..processes import usable_cpus, usable_threads
 from ..quality import Quality
 from ..seal import file_hash
-from ..shards import Job, Outcome, Part, ShardFolder, Task, list_sources, rows_by_path
+from ..shards import Job, Outcome, Part, ShardFolder, Task, list_sources, plan_key, rows_by_path, share_out
 from ..shards.shard_record import DONE, FAILED
 from ..shards.shard_steps import do_shards
 from ..surveys import Stated, Survey
@@ -60,11 +58,6 @@ class PreparePlan:
     inputs: tuple[Any, ...]
     batch_size: int
     threads: int
-
-    @property
-    def key(self) -> str:
-        """The same for all copies that pickling makes."""
-        return hashlib.sha256(repr(vars(self)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -118,8 +111,7 @@ def make_shards(
     ShardFolder
         Which is done or not, as its records say.
     """
-    workers = how.workers or usable_cpus()
-    threads = how.threads or min(max(usable_cpus() // workers, 1), usable_threads())
+    workers, threads = share_out(how.workers, how.threads)
     plan = PreparePlan(
         given["survey"], flow.settings, flow.quality, given["stars"], given["velocities"], dict(flow.columns),
         given["stated"], tuple(inputs), flow.batch_size, threads,
@@ -139,14 +131,15 @@ def make_shards(
 
 def prepare_task(plan: PreparePlan, task: Task, shard: Path) -> Outcome:
     """Prepare the files of a task, and write its shard; see `transtar.shards.Job`."""
-    if plan.key not in _OPENED:
+    key = plan_key(plan)
+    if key not in _OPENED:
         flow = open_flow(
             plan.survey, (), plan.settings, quality=plan.quality, stars=plan.stars, velocities=plan.velocities,
             columns=plan.columns, stated=plan.stated, batch_size=plan.batch_size, threads=plan.threads, files=[],
         )  # fmt: skip
         _OPENED.clear()
-        _OPENED[plan.key] = flow, makings(plan.inputs, plan.settings)
-    flow, made = _OPENED[plan.key]
+        _OPENED[key] = flow, makings(plan.inputs, plan.settings)
+    flow, made = _OPENED[key]
     flow = replace(flow, files=[Path(one.path) for one in task.sources])
     if flow.stars is not None:
         flow.stars.met[:] = False

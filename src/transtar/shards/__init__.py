@@ -8,10 +8,24 @@ from .execution import execute
 from .shard_folder import ShardFolder, read_manifest
 from .shard_record import FileState, ShardRecord
 from .tasks import Part, Source, Task, group_files, list_sources, table_file, whole_path
-from .work import Job, Outcome, rows_by_path
+from .work import Job, Outcome, plan_key, rows_by_path, share_out
 
 __all__ = [
-    "FileState", "Job", "Outcome", "Part", "ShardFolder", "ShardRecord", "Source", "Task", "execute", "group_files",
-    "list_sources", "read_manifest", "rows_by_path",
-    "table_file", "whole_path",
+    "FileState",
+    "Job",
+    "Outcome",
+    "Part",
+    "ShardFolder",
+    "ShardRecord",
+    "Source",
+    "Task",
+    "execute",
+    "group_files",
+    "list_sources",
+    "plan_key",
+    "read_manifest",
+    "rows_by_path",
+    "share_out",
+    "table_file",
+    "whole_path",
 ]  # fmt: skip

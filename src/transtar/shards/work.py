@@ -13,9 +13,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from ..checks import MOST_WORKERS, check_whole
 from ..errors import InputError
 from ..files import write_json
-from ..processes import limit_threads
+from ..processes import limit_threads, usable_cpus, usable_threads
 from ..seal import file_hash
 from ..telling import LOGGER
 from .shard_record import DONE, FAILED, FileState, ShardRecord
@@ -45,6 +46,25 @@ class Outcome:
     rows: Mapping[str, int]
     failed: Mapping[str, str]
     about: dict[str, Any] = field(default_factory=dict)
+
+
+def plan_key(plan: Any) -> str:
+    """Of a dataclass of settings, the same for all copies that pickling makes: by it a process knows what it has loaded."""
+    return hashlib.sha256(repr(vars(plan)).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def share_out(workers: int | None, threads: int | None) -> tuple[int, int]:
+    """Workers, and threads of each: all processors if nothing is said, and their quotient.
+
+    Raises
+    ------
+    SettingsError
+        If there are to be none, or far too many.
+    """
+    workers = usable_cpus() if workers is None else check_whole(workers, "workers", 1, MOST_WORKERS)
+    if threads is None:
+        return workers, min(max(usable_cpus() // workers, 1), usable_threads())
+    return workers, check_whole(threads, "threads", 1, MOST_WORKERS)
 
 
 @dataclass(frozen=True)
