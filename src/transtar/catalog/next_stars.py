@@ -12,7 +12,8 @@ import numpy as np
 from ..checks import check_whole
 from ..datasets.prepared import star_names
 from ..datasets.representatives import representatives
-from ..datasets.set_files import columns_of, describe_set, read_stars
+from ..datasets.set_files import describe_set
+from ..datasets.set_reader import columns_of, read_stars
 from ..errors import InputError
 from ..files import check_files
 from ..flags import BAD, Flag, has

@@ -15,7 +15,8 @@ import numpy as np
 from ..datasets import Report, open_flow, tell_no_velocities
 from ..datasets.gathering import embed
 from ..datasets.input_writer import same_spectra
-from ..datasets.set_files import DESCRIPTION, columns_of, describe_set, read_stars
+from ..datasets.set_files import DESCRIPTION, describe_set
+from ..datasets.set_reader import columns_of, read_stars
 from ..datasets.set_vectors import Progress, SetVectors, row_vector
 from ..datasets.sides import Side, Sides
 from ..errors import InputError, SettingsError, shown

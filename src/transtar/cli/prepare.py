@@ -70,11 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ..datasets import given_table, prepare
-    from ..datasets.prepare_shards import Shards
     from ..datasets.set_files import SET
     from ..files import check_replaceable
     from ..models import read_preprocessing
-    from ..shards import Part
+    from ..shards import Part, Shards
     from ..surveys import get_survey
     from ..tables import Choice
 

@@ -12,7 +12,8 @@ from .pool import pool_stars
 from .prepare import PrepareReport, prepare
 from .prepared import PreparedSet, join_sets, star_names, usable
 from .repeats import Repeats
-from .set_files import SetWriter, describe_set, read_set, stream_set
+from .set_files import SetWriter, describe_set
+from .set_reader import SetReader, read_set, stream_set
 from .split import folds, matched_split, nested_subsets, regime, validation_split
 from .stars import Stars
 from .velocity_source import given_table
@@ -25,6 +26,7 @@ __all__ = [
     "PreparedSet",
     "Repeats",
     "Report",
+    "SetReader",
     "SetWriter",
     "Stars",
     "add_input",

@@ -24,7 +24,8 @@ from .inputs import Inputs
 from .kept_rows import KeptRows
 from .making import Without, encoder_is_native, known_encoder, made_by
 from .prepared import PreparedSet, join_sets
-from .set_files import DESCRIPTION, SET, describe_set, stream_set
+from .set_files import DESCRIPTION, SET, describe_set
+from .set_reader import stream_set
 
 if TYPE_CHECKING:
     from ..encoders.registry import AnyEncoder

@@ -18,7 +18,7 @@ from ..labels.positions import check_radius
 from ..preprocess import Preprocessing
 from ..quality import Quality
 from ..seal import file_hash
-from ..shards import table_file, whole_path
+from ..shards import Shards, remove_shards, require_done, table_file, whole_path
 from ..surveys import Stated, Survey, get_survey
 from ..version import __version__
 from .defaults import tell_no_velocities
@@ -26,7 +26,7 @@ from .flow import Flow, Report
 from .flow_opening import open_flow
 from .gridding import key_name, star_columns
 from .making import Without, makings
-from .prepare_shards import Prepared, Shards, make_shards, read_shards, remove_shards, require_done
+from .prepare_shards import Prepared, make_shards, read_shards
 from .repeats import Repeats
 from .set_files import SPLITS, SetWriter
 from .velocity_source import given_table

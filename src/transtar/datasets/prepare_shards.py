@@ -7,12 +7,10 @@ numpy's npz, in which batches follow one another.
 from __future__ import annotations
 
 import json
-import shutil
 import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, MismatchError
+from ..errors import MismatchError
 from ..files import atomic_path
 from ..preprocess import GridSpectra, Preprocessing
 from ..quality import Quality
 from ..seal import file_hash
-from ..shards import Job, Outcome, Part, ShardFolder, Task, list_sources, plan_key, rows_by_path, share_out
+from ..shards import Job, Outcome, ShardFolder, Shards, Task, list_sources, plan_key, rows_by_path, share_out
 from ..shards.shard_record import DONE, FAILED
 from ..shards.shard_steps import do_shards
 from ..surveys import Stated, Survey
@@ -58,28 +56,6 @@ class PreparePlan:
     inputs: tuple[Any, ...]
     batch_size: int
     threads: int
-
-
-@dataclass(frozen=True)
-class Shards:
-    """How a set is prepared in shards.
-
-    Parameters
-    ----------
-    part : Part, optional
-    workers, threads : int, optional
-    executor : Executor, optional
-    hash_inputs : bool
-    progress : callable, optional
-        As in `transtar.catalog.predict_survey`.
-    """
-
-    part: Part | None = None
-    workers: int | None = None
-    threads: int | None = None
-    executor: Executor | None = None
-    hash_inputs: bool = False
-    progress: Callable[[int, int, int], None] | None = None
 
 
 def shard_folder(out: str | Path) -> Path:
@@ -239,29 +215,3 @@ def _read(archive: zipfile.ZipFile, number: str) -> Prepared:
         correlation=columns["noise_correlation"],
     )  # fmt: skip
     return spectra, columns, further
-
-
-def remove_shards(folder: ShardFolder) -> None:
-    """Delete the folder of shards, if nothing else lies in it."""
-    known = {"shards", "manifest.json", "inputs.parquet", "status.csv", "log.txt"}
-    if all(entry.name in known or entry.name.startswith(".lock") for entry in folder.path.iterdir()):
-        shutil.rmtree(folder.path, ignore_errors=True)
-
-
-def require_done(folder: ShardFolder, out: Path) -> str:
-    """What is to be told of a set that lacks shards; '' if it lacks none.
-
-    Raises
-    ------
-    InputError
-        If shards could not be made.
-    """
-    records = folder.all_records()
-    if failed := [record for record in records if record.state == FAILED]:
-        raise InputError(
-            f"{out}: {len(failed)} shards could not be made, the first: {failed[0].message}; the same command tries them again"
-        )
-    missing = len(folder.tasks) - len(records)
-    if not missing:
-        return ""
-    return f"{out}: {missing} of {len(folder.tasks)} shards are left to other parts; the last of them makes the set"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,15 @@ import pyarrow.parquet as pq
 
 from ..errors import InputError, MismatchError, SettingsError, shown
 from ..files import Marker, atomic_folder, check_replaceable, discard_temporaries, read_json, write_json
-from ..flags import Flag, has
-from ..glossary import DESI_KEYS, check_label
+from ..glossary import check_label
 from ..names import check_names
 from ..preprocess import GridSpectra, Preprocessing
-from ..regular import check_regular
-from ..seal import SEAL, check_file, check_seal, file_hash, is_as_noted, sealed
-from ..tables.cells import to_text
-from ..tables.parquet import footer_hash, opened, read_bounded
+from ..seal import SEAL, check_seal, file_hash, is_as_noted, sealed
+from ..tables.parquet import footer_hash
 from ..telling import tell
-from .input_files import OWN, InputFile, check_described, file_name, noted_encoders
+from .input_files import OWN, check_described, file_name
 from .input_rows import InputRows
-from .inputs import Inputs
-from .prepared import PreparedSet, join_columns, join_sets
+from .prepared import join_columns
 
 FORMAT = 2
 """Version of the layout of a set with no input but the flux. The first had a hash of the flux alone."""
@@ -198,118 +193,6 @@ class SetWriter:
         return self._stack.__exit__(kind, error, trace)
 
 
-def read_set(path) -> PreparedSet:
-    """Read a prepared set.
-
-    Parameters
-    ----------
-    path : path
-        Its folder.
-
-    Returns
-    -------
-    PreparedSet
-
-    Raises
-    ------
-    InputError
-        If there is none at `path`, or it is damaged.
-    MismatchError
-        If it was written by a newer transtar.
-    """
-    batches = list(stream_set(path, batch_size=1 << 30))
-    return batches[0] if len(batches) == 1 else join_sets(batches)
-
-
-def stream_set(path, batch_size: int = 8192) -> Iterator[PreparedSet]:
-    """Read a prepared set in batches of at most `batch_size` spectra.
-
-    Checksums of its pages are compared batch by batch, those of all fluxes and errors before the last batch is given: what is
-    made of a set is to be kept only if this ends without an error.
-
-    Raises
-    ------
-    InputError, MismatchError
-        As `read_set`.
-    """
-    path = Path(path)
-    description = describe_set(path)
-    if not (path / SPECTRA).exists():
-        raise InputError(f"{path}: has no file {SPECTRA}; {REMEDY}")
-    check_regular(path / SPECTRA)
-    stars = read_stars(path, description)
-    if "stars_sha256" in description and footer_hash(path / SPECTRA) != description["spectra_footer_sha256"]:
-        raise InputError(f"{path / SPECTRA}: damaged, or of another set (its footer is not the one noted); {REMEDY}")
-    try:
-        further = Inputs(
-            {name: InputFile(path / noted["file"], noted["sha256"], (stars.num_rows, noted["n_inputs"]))
-             for name, noted in description.get("inputs", {}).items()},
-            encoders=noted_encoders(description.get("inputs", {}), path, REMEDY),
-        )  # fmt: skip
-        sums = {name: hashlib.sha256() for name in ("flux", "ivar") if f"{name}_sha256" in description}
-        start = 0
-        with opened(path / SPECTRA) as file:
-            if file.metadata.num_rows != stars.num_rows:
-                raise InputError(f"{path}: {SPECTRA} and {STARS} differ in rows; {REMEDY}")
-            _check_spectra(path, file, description)
-            for batch in file.iter_batches(min(batch_size, stars.num_rows)):
-                arrays = {name: _from_fixed_list(batch.column(name)) for name in ("flux", "ivar")}
-                for name, running in sums.items():
-                    running.update(arrays[name])
-                rows, start = stars.slice(start, len(batch)), start + len(batch)
-                if start == stars.num_rows:
-                    _check_sums(path, sums, description)
-                part = _to_set(path, arrays, rows, description)
-                yield replace(part, further=further.select(slice(start - len(batch), start)))
-        if start != stars.num_rows:
-            raise InputError(f"{path / SPECTRA}: ends after {start} of {stars.num_rows} spectra; {REMEDY}")
-    except (OSError, pa.ArrowException, ValueError, TypeError) as error:
-        raise InputError(f"{path}: cannot be read ({_first_line(error)}); {REMEDY}") from None
-
-
-def read_stars(path: Path, description: Mapping) -> pa.Table:
-    """What is known of each spectrum of a set, as Arrow keeps it; `columns_of` gives it, or some rows, as arrays.
-
-    Parameters
-    ----------
-    path : Path
-        Folder of the set.
-    description : mapping
-        As `describe_set` gives it.
-
-    Returns
-    -------
-    pyarrow.Table
-
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged, or of another set.
-    """
-    if not (path / STARS).exists():
-        raise InputError(f"{path}: has no file {STARS}; {REMEDY}")
-    check_regular(path / STARS)
-    if "stars_sha256" in description:
-        check_file(path / STARS, description["stars_sha256"], REMEDY)
-    try:
-        stars = read_bounded(path / STARS)
-    except (OSError, pa.ArrowException, ValueError, TypeError) as error:
-        raise InputError(f"{path}: cannot be read ({_first_line(error)}); {REMEDY}") from None
-    if stars.num_rows != description["n_spectra"]:
-        raise InputError(
-            f"{path}: {STARS} has {stars.num_rows} rows, {DESCRIPTION} says {description['n_spectra']}; {REMEDY}"
-        )
-    return stars
-
-
-def _check_sums(path: Path, sums: dict, description: dict) -> None:
-    for name, running in sums.items():
-        if running.hexdigest() != description[f"{name}_sha256"]:
-            raise InputError(
-                f"{path / SPECTRA}: {name} is damaged, or of another set (its checksum does not fit); {REMEDY}"
-            )
-
-
 def describe_set(path) -> dict:
     """The description of a prepared set: content of its set.json, of which the kinds are checked.
 
@@ -366,72 +249,8 @@ def describe_set(path) -> dict:
     return description
 
 
-def _check_spectra(path: Path, file: pq.ParquetFile, description: dict) -> None:
-    """Whether flux and ivar are what `_to_set` takes them for, and fit into memory."""
-    size = _preprocessing(path, description["preprocessing"]).wavelengths.size
-    for name in ("flux", "ivar"):
-        if file.schema_arrow.names.count(name) != 1:
-            raise InputError(f"{path}: {SPECTRA} has no column {name}; {REMEDY}")
-        kind = file.schema_arrow.field(name).type
-        if not (pa.types.is_fixed_size_list(kind) and pa.types.is_float32(kind.value_type) and kind.list_size == size):
-            raise InputError(f"{path}: {name} in {SPECTRA} is no float32 on {size} pixels; {REMEDY}")
-
-
-def _to_set(path: Path, spectra: dict[str, np.ndarray], stars: pa.Table, description: dict) -> PreparedSet:
-    columns = columns_of(path, stars, description)
-    has_ivar = not has(columns["flags"], Flag.NO_IVAR).all()
-    return PreparedSet(
-        flux=spectra["flux"],
-        ivar=spectra["ivar"] if has_ivar else None,
-        columns=columns,
-        labels=tuple(description["labels"]),
-        preprocessing=_preprocessing(path, description["preprocessing"]),
-        provenance=description["provenance"],
-        hash=description["flux_sha256"],
-    )
-
-
-def columns_of(path: Path, stars: pa.Table, description: Mapping) -> dict[str, np.ndarray]:
-    """Rows of what `read_stars` gives, as the columns of a `PreparedSet`.
-
-    Raises
-    ------
-    InputError
-        If a column is missing, or of another kind.
-    """
-    absent = [
-        name
-        for name in ("file", "id", "survey", "flags", "split", "snr", "good_fraction", *description["labels"])
-        if name not in stars.column_names
-    ]
-    if absent:
-        raise InputError(f"{path}: has no column {', '.join(absent)}; {REMEDY}")
-    # Of an older transtar, which kept DESI's names of the parts of its key.
-    columns = {DESI_KEYS.get(name, name): _to_numpy(stars.column(name)) for name in stars.column_names}
-    kinds = {"file": "U", "survey": "U", "id": "i", "flags": "i", "split": "U", "star": "U"}
-    kinds |= dict.fromkeys(("snr", "good_fraction", "noise_correlation", "velocity", *description["labels"]), "fi")
-    wrong = [name for name, kind in kinds.items() if name in columns and columns[name].dtype.kind not in kind]
-    if wrong:
-        raise InputError(f"{path}: column {', '.join(wrong)} of {STARS} is of another kind; {REMEDY}")
-    return columns
-
-
-def _preprocessing(path: Path, content: dict) -> Preprocessing:
-    try:
-        return Preprocessing.from_stored(content)
-    except SettingsError as error:
-        raise MismatchError(f"{path}: {error}; prepare the set again") from None
-
-
 def _plain(column: np.ndarray) -> np.ndarray:
     return column.astype(str).astype(object) if column.dtype.kind in "US" else column
-
-
-def _to_numpy(column: pa.ChunkedArray) -> np.ndarray:
-    if pa.types.is_string(column.type):
-        return to_text(column, STARS)
-    values = column.to_numpy()
-    return values.astype(str) if values.dtype == object else values
 
 
 def _float32(array: np.ndarray) -> np.ndarray:
@@ -440,14 +259,3 @@ def _float32(array: np.ndarray) -> np.ndarray:
 
 def _fixed_list(array: np.ndarray) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(array.reshape(-1)), array.shape[1])
-
-
-def _from_fixed_list(column: pa.FixedSizeListArray) -> np.ndarray:
-    if column.null_count:
-        raise ValueError("spectra without values")
-    # A copy, which may be written to.
-    return np.array(column.flatten().to_numpy(zero_copy_only=False)).reshape(-1, column.type.list_size)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

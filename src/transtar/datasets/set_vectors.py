@@ -20,7 +20,8 @@ from .embed import make_embeddings
 from .gathering import embed
 from .input_files import InputFile, noted_encoders
 from .making import encoder_is_native, made_by
-from .set_files import REMEDY, columns_of, describe_set, read_stars, stream_set
+from .set_files import REMEDY, describe_set
+from .set_reader import SetReader, columns_of, read_stars
 from .sides import Side, Sides
 
 Progress = Callable[[int, int], None]
@@ -149,12 +150,7 @@ def row_vector(folder: Path, sides: Sides, row: int) -> tuple[np.ndarray, Side]:
     if values is not None:
         return side.compared(values(row, row + 1)), side
     _tell_made(folder, side, f"row {row} is")
-    start, chosen = 0, None
-    # To the end, where the checksums are compared.
-    for part in stream_set(folder):
-        if start <= row < start + len(part):
-            chosen = part.select(slice(row - start, row - start + 1))
-        start += len(part)
+    chosen = next(SetReader(folder).batches(rows=(row, row + 1)), None)
     if chosen is None:
         raise InputError(f"{folder}: has no row {row} any more; give the command again")
     return side.compared(embed(side.encoder, chosen.grid_spectra(), chosen.preprocessing)), side

@@ -7,23 +7,29 @@ one task, `execution` hands tasks to an executor. What a task is about they do n
 from .execution import execute
 from .shard_folder import ShardFolder, read_manifest
 from .shard_record import FileState, ShardRecord
-from .tasks import Part, Source, Task, group_files, list_sources, table_file, whole_path
+from .sharing import Shards, remove_shards, require_done
+from .tasks import ROWS, Part, Source, Task, group_files, list_sources, plan_tasks, table_file, whole_path
 from .work import Job, Outcome, plan_key, rows_by_path, share_out
 
 __all__ = [
+    "ROWS",
     "FileState",
     "Job",
     "Outcome",
     "Part",
     "ShardFolder",
     "ShardRecord",
+    "Shards",
     "Source",
     "Task",
     "execute",
     "group_files",
     "list_sources",
     "plan_key",
+    "plan_tasks",
     "read_manifest",
+    "remove_shards",
+    "require_done",
     "rows_by_path",
     "share_out",
     "table_file",

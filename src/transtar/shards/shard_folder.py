@@ -25,7 +25,7 @@ from ..seal import check_file, check_seal, file_hash, sealed
 from ..telling import tell
 from .shard_locks import hold
 from .shard_record import DONE, ShardRecord, read_record
-from .tasks import Part, Source, Task, group_files
+from .tasks import Part, Source, Task, plan_tasks
 
 MANIFEST, INPUTS, SHARDS = "manifest.json", "inputs.parquet", "shards"
 FORMAT, FORMAT_VERSION = "transtar-shards", 1
@@ -119,7 +119,7 @@ class ShardFolder:
         before = sources if manifest is None else read_sources(self.path, manifest)
         now = _compared(before, sources)
         # By their sizes when the run began, so that the tasks stay the same.
-        self.tasks = group_files(before)
+        self.tasks = plan_tasks(before, self.what)
         self._note_records(self.tasks)
         return [task for task in self.part.of(self.tasks) if not self._is_done(task, now)]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..checks import check_whole
 from ..errors import SettingsError, shown
@@ -57,10 +58,13 @@ class Task:
     number : int
         Of the task and its shard; the order of the rows in the end.
     sources : tuple of Source
+    rows : (int, int), optional
+        Of a single source that is a table: the first row, and the one behind the last.
     """
 
     number: int
     sources: tuple[Source, ...]
+    rows: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -143,3 +147,27 @@ def group_files(sources: Sequence[Source]) -> list[Task]:
         groups[-1].append(source)
         size += max(source.size, 0)
     return [Task(number, tuple(group)) for number, group in enumerate(groups)]
+
+
+ROWS = "rows"
+"""Key under which what decides a run says that its tasks are rows of one source: ``{"all": 1000000, "each": 20000}``."""
+
+
+def plan_tasks(sources: Sequence[Source], what: Mapping[str, Any]) -> list[Task]:
+    """Tasks of a run: rows of its one source where `what` has `ROWS`, files otherwise.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    what : mapping
+        All that decides the results of the run.
+
+    Returns
+    -------
+    list of Task
+    """
+    if ROWS not in what:
+        return group_files(sources)
+    n, each = what[ROWS]["all"], what[ROWS]["each"]
+    starts = enumerate(range(0, n, each))
+    return [Task(number, tuple(sources), (start, min(start + each, n))) for number, start in starts]
