@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from transtar.datasets import SetWriter, join_sets, read_set, star_names, stream_set, usable
+from transtar.datasets import SetReader, SetWriter, add_input, join_sets, read_set, star_names, stream_set, usable
 from transtar.errors import InputError, MismatchError
 from transtar.files import read_json
 from transtar.flags import Flag
@@ -65,6 +65,44 @@ def write(path, n=10, batch=4, ivar=True, preprocessing=None, labels=("feh",), p
         columns = columns | {"split": np.full(n, "pool")} | more
         writer.finish(columns, labels)
     return whole, columns
+
+
+@settings(max_examples=30, deadline=None)
+@given(rows=st.tuples(st.integers(0, 23), st.integers(0, 23)).map(sorted), size=st.integers(1, 30))
+def test_some_rows_are_those_of_the_whole(twenty_three, rows, size):
+    reader = SetReader(twenty_three)
+    first, end = rows
+    parts = list(reader.batches(size, (first, end)))
+    assert sum(map(len, parts)) == end - first
+    assert all(len(part) <= size for part in parts)
+    if parts:
+        some, whole = join_sets(parts), read_set(twenty_three).select(slice(first, end))
+        np.testing.assert_array_equal(some.flux, whole.flux)
+        np.testing.assert_array_equal(some.ivar, whole.ivar)
+        np.testing.assert_array_equal(some.columns["id"], whole.columns["id"])
+        np.testing.assert_array_equal(some.gathered("one").input("one"), whole.gathered("one").input("one"))
+
+
+@pytest.fixture(scope="module")
+def twenty_three(tmp_path_factory):
+    """A set in row groups of 4, with a further input."""
+    folder = tmp_path_factory.mktemp("rows") / "set"
+    write(folder, n=23)
+    add_input(folder, "one", np.arange(46, dtype=np.float32).reshape(23, 2))
+    return folder
+
+
+def test_a_damaged_page_is_found_in_some_rows(tmp_path):
+    write(tmp_path / "set", n=23)
+    file = tmp_path / "set" / "spectra.parquet"
+    content = bytearray(file.read_bytes())
+    place = pq.ParquetFile(file).metadata.row_group(3).column(0).data_page_offset + 500
+    content[place] ^= 1
+    file.write_bytes(content)
+    reader = SetReader(tmp_path / "set")
+    assert sum(map(len, reader.batches(rows=(0, 12)))) == 12
+    with pytest.raises(InputError, match="CRC checksum"):
+        list(reader.batches(rows=(11, 13)))
 
 
 @pytest.mark.parametrize("ivar", [True, False])

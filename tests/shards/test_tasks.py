@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transtar.errors import SettingsError
-from transtar.shards import Part, Source, group_files, list_sources
+from transtar.shards import Part, Source, group_files, list_sources, plan_tasks
 from transtar.shards import tasks as of_tasks
 from transtar.shards.tasks import FEWEST_FILES, MANY_TASKS, MOST_BYTES, MOST_FILES
 
@@ -57,3 +57,12 @@ def test_sources_are_files_as_they_are(tmp_path, monkeypatch):
     os.utime(tmp_path / "a", ns=(5, 7))
     monkeypatch.chdir(tmp_path)
     assert list_sources(["a", "b"]) == [Source(str(tmp_path / "a"), 3, 7), Source(str(tmp_path / "b"), -1, 0)]
+
+
+@given(st.integers(0, 1000), st.integers(1, 300))
+def test_rows_of_a_table_are_in_one_task_each(n, each):
+    (source,) = sources([10])
+    tasks = plan_tasks([source], {"rows": {"all": n, "each": each}})
+    assert [row for task in tasks for row in range(*task.rows)] == list(range(n))
+    assert all(task.sources == (source,) and task.rows[1] - task.rows[0] <= each for task in tasks)
+    assert plan_tasks(sources([10]), {}) == group_files(sources([10]))

@@ -10,6 +10,7 @@ from .next_stars import Plan, plan_stars
 from .predict import GridSpectraLike, predict_batches
 from .readers import read_columns, read_metadata
 from .search import Neighbours, search_set
+from .set_run import predict_large_set
 from .star_rows import Recommended, recommend
 from .survey_run import SurveyRun, predict_survey
 from .trained import trained_on
@@ -32,6 +33,7 @@ __all__ = [
     "plan_stars",
     "predict_batches",
     "predict_files",
+    "predict_large_set",
     "predict_set",
     "predict_spectra",
     "predict_survey",

@@ -241,20 +241,13 @@ def predict_set(
     """
     estimators, names = load_agreeing(models, out, [path], encoders)
     description = describe_set(path)
-    recorded = Quality.recorded(description)
-    wanted = quality if isinstance(quality, Quality) else recorded.changed(quality or {})
-    anew = (wanted.snr, wanted.good_fraction) != (recorded.snr, recorded.good_fraction)
-    if anew:
-        tell(f"{path}: LOW_SNR and LOW_GOOD_FRACTION are set anew, by {wanted}; the set was prepared with {recorded}")
+    wanted, anew = thresholds_for(path, description, quality)
 
     def parts() -> Iterator[tuple[Mapping[str, np.ndarray], GridSpectra]]:
         for part in stream_set(path):
             require_same(estimators[0].preprocessing, names[0], part.preprocessing, str(path))
             spectra = part.grid_spectra()
-            if anew:
-                flags = wanted.flags(spectra.snr, spectra.good_fraction, spectra.flags)
-                spectra = replace(spectra, flags=flags)
-            yield part.columns, spectra
+            yield part.columns, flagged_anew(spectra, wanted) if anew else spectra
 
     result = Prediction()
     inputs = {"data": str(path), "flux_sha256": description["flux_sha256"]}
@@ -271,6 +264,23 @@ def predict_set(
         threads=threads,
     )
     return result
+
+
+def thresholds_for(
+    path: PathLike, description: Mapping[str, Any], quality: Quality | Mapping[str, float] | None
+) -> tuple[Quality, bool]:
+    """The thresholds for a set, and whether flags are to be set by others than those that it was prepared with, which is told."""
+    recorded = Quality.recorded(description)
+    wanted = quality if isinstance(quality, Quality) else recorded.changed(quality or {})
+    anew = (wanted.snr, wanted.good_fraction) != (recorded.snr, recorded.good_fraction)
+    if anew:
+        tell(f"{path}: LOW_SNR and LOW_GOOD_FRACTION are set anew, by {wanted}; the set was prepared with {recorded}")
+    return wanted, anew
+
+
+def flagged_anew(spectra: GridSpectra, quality: Quality) -> GridSpectra:
+    """Spectra with LOW_SNR and LOW_GOOD_FRACTION by other thresholds."""
+    return replace(spectra, flags=quality.flags(spectra.snr, spectra.good_fraction, spectra.flags))
 
 
 def load_agreeing(

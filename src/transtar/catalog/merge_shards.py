@@ -19,7 +19,7 @@ from ..files import check_files
 from ..flags import Flag, count
 from ..glossary import COLUMNS, Column
 from ..seal import check_file
-from ..shards import ShardRecord, group_files, read_manifest
+from ..shards import ShardRecord, plan_tasks, read_manifest
 from ..shards.shard_folder import SHARDS, read_sources
 from ..shards.shard_record import DONE, read_record
 from ..telling import tell
@@ -99,7 +99,7 @@ def merge_shards(
     check_files([out], [folder])
     by, about = read_calibration(calibration)
     manifest = read_manifest(folder)
-    tasks = group_files(read_sources(folder, manifest))
+    tasks = plan_tasks(read_sources(folder, manifest), manifest["what"])
     records = [read_record(folder / SHARDS / f"{task.number:06d}.json") for task in tasks]
     done = [record for record in records if record is not None and record.state == DONE]
     result = Merged(n_shards=len(done), n_missing=len(tasks) - len(done))
@@ -193,7 +193,7 @@ def _about_run(manifest: Mapping[str, Any], done: list[ShardRecord], tasks: list
     """What the catalog says of the run: settings, and the list of its files by hash."""
     return {
         **manifest["what"],
-        "n_files": sum(len(task.sources) for task in tasks),
+        "n_files": len({one.path for task in tasks for one in task.sources}),
         "inputs_sha256": manifest["inputs"]["sha256"],
         "shards": len(tasks),
         "shards_done": len(done),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,48 +24,59 @@ from ..grids import get_grid
 from ..models import Estimator, check_ensemble, content_of, find_model, load_models
 from ..preprocess import GridSpectra, Preprocessing
 from ..quality import Quality
-from ..shards import Outcome, Task, plan_key, rows_by_path
+from ..shards import Outcome, Task, plan_key, rows_by_path, whole_path
 from ..surveys import Stated, Survey
 from .from_files import catalog_metadata
 from .predict import predict_batches
 from .provenance import run_record
 from .writers import CatalogWriter
 
-_OPENED: dict[str, tuple[list[Estimator], list[str], Flow]] = {}
+PathLike = str | os.PathLike
+
+_OPENED: dict[str, tuple[list[Estimator], Flow]] = {}
 """What this process has loaded: of one plan, the last."""
 
 
 @dataclass(frozen=True, eq=False)
-class SurveyPlan:
-    """What is to be done to every file of a run, in values that can be pickled.
+class ModelPlan:
+    """Models as other processes find them.
 
     Parameters
     ----------
-    models : tuple of str
+    places : tuple of str
         Names, or whole paths of folders.
     hashes : tuple of str
         SHA-256 of the content of each when the run began.
     names : tuple of str
         What the user calls them, for the catalog.
-    survey, quality, stars, velocities, columns, stated, encoders, batch_size, threads
-        As in `transtar.predict_files`; paths are whole.
+    encoders : tuple of str
+        As in `transtar.predict_files`, by whole paths.
     """
 
-    models: tuple[str, ...]
+    places: tuple[str, ...]
     hashes: tuple[str, ...]
     names: tuple[str, ...]
-    survey: Survey | str
-    quality: Quality | Mapping[str, float]
-    stars: str | None
-    velocities: str | None
-    columns: Mapping[str, str]
-    stated: Stated | None
-    encoders: tuple[str, ...]
-    batch_size: int
-    threads: int
+    encoders: tuple[str, ...] = ()
 
-    def load(self) -> tuple[list[Estimator], list[str]]:
-        """The models, which agree, and their names.
+    @classmethod
+    def of(cls, models: PathLike | Sequence[PathLike], encoders: Sequence[PathLike] = ()) -> ModelPlan:
+        """Models by their names or folders, as they are now.
+
+        Raises
+        ------
+        InputError
+            If there is no such model.
+        """
+        names = [os.fspath(one) for one in ([models] if isinstance(models, str | os.PathLike) else models)]
+        return cls(
+            tuple(str(Path(name).absolute()) if Path(name).is_dir() else name for name in names),
+            tuple(hashlib.sha256(content_of(find_model(name))).hexdigest() for name in names),
+            tuple(names),
+            tuple(whole_path(one) or "" for one in encoders),
+        )
+
+    def load(self) -> list[Estimator]:
+        """The models, which agree.
 
         Raises
         ------
@@ -73,19 +85,41 @@ class SurveyPlan:
         MismatchError
             If one is another than when the run began, they want different inputs, or those are no prepared spectra.
         """
-        for name, model, expected in zip(self.names, self.models, self.hashes, strict=True):
+        for name, model, expected in zip(self.names, self.places, self.hashes, strict=True):
             if hashlib.sha256(content_of(find_model(model))).hexdigest() != expected:
                 raise MismatchError(
                     f"{name}: was replaced by another model since the run began; put the former one back"
                 )
-        estimators, _ = load_models(list(self.models), [Path(place) for place in self.encoders])
+        estimators, _ = load_models(list(self.places), [Path(place) for place in self.encoders])
         check_ensemble(estimators, list(self.names), same_labels=False)
         if estimators[0].preprocessing is None:
             raise MismatchError(f"{self.names[0]}: has no preprocessing, so its inputs are no spectra of a survey")
         for estimator in estimators:
             for note in estimator.encoders.values():
                 find_encoder(note)
-        return estimators, list(self.names)
+        return estimators
+
+
+@dataclass(frozen=True, eq=False)
+class SurveyPlan:
+    """What is to be done to every file of a run, in values that can be pickled.
+
+    Parameters
+    ----------
+    models : ModelPlan
+    survey, quality, stars, velocities, columns, stated, batch_size, threads
+        As in `transtar.predict_files`; paths are whole.
+    """
+
+    models: ModelPlan
+    survey: Survey | str
+    quality: Quality | Mapping[str, float]
+    stars: str | None
+    velocities: str | None
+    columns: Mapping[str, str]
+    stated: Stated | None
+    batch_size: int
+    threads: int
 
     def open(self, settings: Preprocessing, paths: Sequence[Any] = (), files: Sequence[Path] | None = None) -> Flow:
         """The flow of files that are to be found, or that have been."""
@@ -116,48 +150,74 @@ def predict_task(plan: SurveyPlan, task: Task, shard: Path) -> Outcome:
     TranstarError
         If the shard cannot be written.
     """
-    estimators, names, flow = _opened(plan)
+    estimators, flow = _opened(plan)
     flow = replace(flow, files=[Path(one.path) for one in task.sources])
     if flow.stars is not None:
         flow.stars.met[:] = False
-    settings = estimators[0].preprocessing
     report = Report()
+    # Reading in a thread may leave the filters of warnings changed; they become the worker's again.
+    with warnings.catch_warnings(), closing(flow.batches(report, whole=False)) as batches:
+        rows = write_shard(shard, estimators, plan.models.names, batches, flow.quality, plan.threads, report.flags)
+    return Outcome(report.n_spectra, rows_by_path(rows, task), dict(report.skipped), about_part(flow, report))
+
+
+def write_shard(
+    shard: Path,
+    estimators: Sequence[Estimator],
+    names: Sequence[str],
+    batches: Iterable[tuple[Any, GridSpectra]],
+    quality: Quality,
+    threads: int,
+    flags: dict[str, int],
+) -> Counter[str]:
+    """Predict, and write one shard of a catalog, be it without a row.
+
+    Parameters
+    ----------
+    shard : Path
+    estimators, batches, quality, threads
+        As of `predict_batches`.
+    names : sequence of str
+        Of the models.
+    flags : dict
+        Gets the number of rows by flag.
+
+    Returns
+    -------
+    Counter
+        Rows by the file that they are from.
+    """
     rows: Counter[str] = Counter()
-
-    def predicted(batches) -> Iterator[dict[str, np.ndarray]]:
-        return predict_batches(estimators, batches, quality=flow.quality, threads=plan.threads)
-
     # When a shard was made is for the record beside it: made again, it is to be the same.
     record = {name: value for name, value in run_record(estimators).items() if name != "written"}
-    metadata = record | catalog_metadata(estimators, names, flow.quality)
-    # Reading in a thread may leave the filters of warnings changed; they become the worker's again.
+    predicted = predict_batches(estimators, batches, quality=quality, threads=threads)
+    # Closed lest its threads wait for as long as somebody keeps the traceback of an error.
     with (
-        warnings.catch_warnings(),
-        closing(flow.batches(report, whole=False)) as batches,
-        CatalogWriter(shard, metadata, ours=True) as catalog,
+        closing(predicted),
+        CatalogWriter(shard, record | catalog_metadata(estimators, names, quality), ours=True) as catalog,
     ):
-        for columns in predicted(batches):
+        for columns in predicted:
             # Which rows are of one star only the whole catalog can say: `merge_shards` does.
             columns["flags"] &= ~np.int32(Flag.DUPLICATE)
             catalog.append(columns)
             rows.update(columns["file"].tolist())
             for name, n in count(columns["flags"]).items():
-                report.flags[name] = report.flags.get(name, 0) + n
-        if not report.n_spectra:
-            for columns in predicted(
-                [({"survey": flow.survey.name, "id": np.empty(0, np.int64)}, _no_spectra(settings))]
-            ):
+                flags[name] = flags.get(name, 0) + n
+        if not rows:
+            none = {"survey": np.empty(0, "U1"), "id": np.empty(0, np.int64)}
+            batch = none, _no_spectra(estimators[0].preprocessing)
+            for columns in predict_batches(estimators, [batch], quality=quality, threads=threads):
                 catalog.append(columns)
-    return Outcome(report.n_spectra, rows_by_path(rows, task), dict(report.skipped), about_part(flow, report))
+    return rows
 
 
-def _opened(plan: SurveyPlan) -> tuple[list[Estimator], list[str], Flow]:
+def _opened(plan: SurveyPlan) -> tuple[list[Estimator], Flow]:
     key = plan_key(plan)
     if key not in _OPENED:
-        estimators, names = plan.load()
+        estimators = plan.models.load()
         assert estimators[0].preprocessing is not None
         _OPENED.clear()
-        _OPENED[key] = estimators, names, plan.open(estimators[0].preprocessing, files=[])
+        _OPENED[key] = estimators, plan.open(estimators[0].preprocessing, files=[])
     return _OPENED[key]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,16 +14,15 @@ from ..datasets import Report, given_table, tell_no_velocities
 from ..datasets.flow import Flow
 from ..datasets.parts import add_parts
 from ..errors import InputError
-from ..models import content_of, find_model
 from ..out.check import refuse_inputs
 from ..quality import Quality
 from ..seal import file_hash
-from ..shards import Job, Part, ShardFolder, list_sources, share_out, table_file, whole_path
+from ..shards import Job, Part, ShardFolder, Task, list_sources, share_out, table_file, whole_path
 from ..shards.shard_record import DONE, FAILED
 from ..shards.shard_steps import do_shards
 from ..surveys import Stated, Survey
 from ..version import __version__
-from .shard_work import SurveyPlan, predict_task
+from .shard_work import ModelPlan, SurveyPlan, predict_task
 
 PathLike = str | os.PathLike
 
@@ -120,17 +118,14 @@ def predict_survey(
     """
     start = time.monotonic()
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    names = [os.fspath(one) for one in ([models] if isinstance(models, str | os.PathLike) else models)]
     workers, threads = share_out(workers, threads)
-    refuse_inputs(Path(out), [*paths, *names, stars, given_table(velocities), *encoders])
+    of_models = ModelPlan.of(models, encoders)
+    refuse_inputs(Path(out), [*paths, *of_models.names, stars, given_table(velocities), *encoders])
     plan = SurveyPlan(
-        tuple(str(Path(name).absolute()) if Path(name).is_dir() else name for name in names),
-        tuple(hashlib.sha256(content_of(find_model(name))).hexdigest() for name in names),
-        tuple(names), survey, quality if isinstance(quality, Quality) else dict(quality or {}),
-        whole_path(stars), whole_path(velocities), columns or {}, stated, tuple(whole_path(one) or "" for one in encoders),
-        batch_size, threads,
+        of_models, survey, quality if isinstance(quality, Quality) else dict(quality or {}), whole_path(stars),
+        whole_path(velocities), columns or {}, stated, batch_size, threads,
     )  # fmt: skip
-    settings = plan.load()[0][0].preprocessing
+    settings = of_models.load()[0].preprocessing
     assert settings is not None
     flow = plan.open(settings, paths)
     folder = ShardFolder(out, _decides(plan, flow), part)
@@ -142,9 +137,9 @@ def predict_survey(
         executor=executor,
         progress=progress,
     )
-    result = _report(folder, flow)
+    result, parts = report_of(folder, tasks)
     result.seconds = time.monotonic() - start
-    result.n_new = sum(folder.records[task.number].n for task in tasks if task.number in folder.records)
+    add_parts(flow, parts, result, whole=result.n_done == result.n_shards)
     if result.n_done == result.n_shards:
         _require_rows(folder, result)
         tell_no_velocities(flow.survey, result.flags, result.n_spectra, velocities)
@@ -157,8 +152,8 @@ def _decides(plan: SurveyPlan, flow: Flow) -> dict[str, Any]:
     return {
         "verb": "predict",
         "transtar": __version__,
-        "models": list(plan.names),
-        "model_hashes": list(plan.hashes),
+        "models": list(plan.models.names),
+        "model_hashes": list(plan.models.hashes),
         "survey": flow.survey.name,
         "preprocessing": flow.settings.hash,
         "quality": flow.quality.to_dict(),
@@ -170,15 +165,15 @@ def _decides(plan: SurveyPlan, flow: Flow) -> dict[str, Any]:
     }
 
 
-def _report(folder: ShardFolder, flow: Flow) -> SurveyRun:
-    """What all shards that are there hold."""
+def report_of(folder: ShardFolder, tasks: Sequence[Task]) -> tuple[SurveyRun, list[Any]]:
+    """What all shards that are there hold, and what each says of itself; `tasks` are those of this call."""
     result, records = SurveyRun(path=folder.path, n_shards=len(folder.tasks)), folder.all_records()
     result.failed = [(record.number, record.message) for record in records if record.state == FAILED]
     result.skipped = [(one.path, one.message) for record in records for one in record.files if one.state == FAILED]
+    result.n_new = sum(folder.records[task.number].n for task in tasks if task.number in folder.records)
     parts = [record.about for record in records if record.state == DONE]
     result.n_done = len(parts)
-    add_parts(flow, parts, result, whole=result.n_done == result.n_shards)
-    return result
+    return result, parts
 
 
 def _require_rows(folder: ShardFolder, result: SurveyRun) -> None:

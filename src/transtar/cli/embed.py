@@ -1,6 +1,7 @@
 """Let an encoder make embeddings of the spectra of a prepared set, which networks take by `--input NAME`.
 
-After an interruption the same command goes on where it stopped.
+After an interruption the same command goes on where it stopped. Several processes or jobs share the work where an option of long
+runs is given.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 
 from . import arguments as values
 from .common import advance
+from .run_options import add_run, an_executor, asks_for_shards, how_to_run, run_progress
 
 HELP = "embeddings by an encoder into a prepared set, resumable"
 
@@ -28,6 +30,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replace", action="store_true", help="put the input in the place of one of that name by another encoder"
     )
+    add_run(
+        parser,
+        "which go on where they stopped; their shards lie in SET.ENCODER.shards until the set has the input",
+        False,
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,6 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ..datasets import embed_set
 
+    if asks_for_shards(arguments) or arguments.threads is not None:
+        with an_executor(arguments.scheduler) as (executor, n), run_progress("embed", "shard") as moved:
+            how = how_to_run(arguments, executor, n, moved)
+            done = embed_set(arguments.data, arguments.model, arguments.out, replace=arguments.replace, shards=how)
+        # A line of a set that lacks shards begins with its name.
+        print(done if done.startswith(f"{arguments.out}: ") else f"{arguments.out}: {done}")
+        return 0
     with tqdm(unit="spectra", desc="embed", disable=None, leave=False) as bar:
         done = embed_set(
             arguments.data, arguments.model, arguments.out, replace=arguments.replace, progress=advance(bar)

@@ -1,7 +1,7 @@
 """Predict labels for native spectra, or for a prepared set, and write a catalog.
 
-With a folder as --out a survey is worked through in shards, by several processes or jobs; the same command goes on where it was
-stopped, however that was, and `transtar merge` makes one catalog of the shards.
+With a folder as --out a survey, or a set, is worked through in shards, by several processes or jobs; the same command goes on
+where it was stopped, however that was, and `transtar merge` makes one catalog of the shards.
 """
 
 from __future__ import annotations
@@ -70,10 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise SettingsError(f"--{name} is for native spectra; of a prepared set (--data) it is decided by prepare")
     quality = parse_assignments(arguments.quality, "--quality")
     if is_folder(arguments.out):
-        if not native:
-            raise SettingsError(
-                "a folder of shards is made of native spectra; for a prepared set (--data) name a file as --out"
-            )
+        if not native and arguments.hash:
+            raise SettingsError("--hash is for native spectra; a prepared set (--data) has checksums of its own")
         if arguments.readme or arguments.calibration or arguments.style != "transtar":
             raise SettingsError(
                 "--readme, --style and --calibration are for the catalog that transtar merge makes of the shards"

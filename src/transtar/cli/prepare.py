@@ -18,7 +18,7 @@ from .common import (
     say,
     say_left_out,
 )
-from .run_options import add_run, an_executor, asks_for_shards, run_progress
+from .run_options import add_run, an_executor, asks_for_shards, how_to_run, run_progress
 
 HELP = "native spectra to a prepared set"
 
@@ -73,7 +73,6 @@ def run(arguments: argparse.Namespace) -> int:
     from ..datasets.set_files import SET
     from ..files import check_replaceable
     from ..models import read_preprocessing
-    from ..shards import Part, Shards
     from ..surveys import get_survey
     from ..tables import Choice
 
@@ -102,12 +101,9 @@ def run(arguments: argparse.Namespace) -> int:
             run_progress("prepare") as moved,
             Skipped(say) as skipped,
         ):
-            shards = Shards(
-                None if arguments.part is None else Part.parse(arguments.part), arguments.workers or n, arguments.threads,
-                executor, arguments.hash == "full", moved,
-            )  # fmt: skip
+            how = how_to_run(arguments, executor, n, moved)
             report = prepare(
-                survey, arguments.spectra, arguments.out, settings, **given, on_skip=skipped.add, shards=shards
+                survey, arguments.spectra, arguments.out, settings, **given, on_skip=skipped.add, shards=how
             )
         if not report.n_spectra:
             print(report.lines[-1])

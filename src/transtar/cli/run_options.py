@@ -17,6 +17,8 @@ from .common import read_stated, say, say_left_out
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from ..shards import Shards
+
 _OPTIONS = ("workers", "part", "scheduler", "hash")
 
 LINE_EVERY = 60.0
@@ -26,8 +28,8 @@ MOST_TOLD = 5
 """Files and shards that failed of which the end tells; status.csv has all."""
 
 
-def add_run(parser: argparse.ArgumentParser, when: str = "with a folder as --out") -> None:
-    """Add the options of long runs."""
+def add_run(parser: argparse.ArgumentParser, when: str = "with a folder as --out", files: bool = True) -> None:
+    """Add the options of long runs; `files` if they are of files."""
     group = parser.add_argument_group(f"long runs, {when}")
     group.add_argument(
         "--workers",
@@ -42,6 +44,8 @@ def add_run(parser: argparse.ArgumentParser, when: str = "with a folder as --out
         "--part", metavar="I/N", help="only one of N parts, 3/50, for arrays of jobs; all share the folder"
     )
     group.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, tcp://HOST:8786, whose workers do the work")
+    if not files:
+        return
     group.add_argument(
         "--hash", choices=("head", "full"), help="what of each file is summed for status.csv: its head, or all of it"
     )
@@ -66,30 +70,31 @@ def refuse_run(arguments: argparse.Namespace) -> None:
 
 def run_in_shards(arguments: argparse.Namespace, quality: dict[str, Any]) -> int:
     """Predict into a folder of shards."""
-    from ..catalog import predict_survey
-    from ..shards import Part
+    from ..catalog import predict_large_set, predict_survey
     from ..tables import Choice
 
-    part = None if arguments.part is None else Part.parse(arguments.part)
-    with an_executor(arguments.scheduler) as (executor, n), run_progress("predict") as progress:
-        result = predict_survey(
-            arguments.model,
-            arguments.survey,
-            arguments.spectra,
-            arguments.out,
-            quality=quality,
-            stars=arguments.stars,
-            velocities=arguments.velocities,
-            columns=Choice.parse(arguments.columns),
-            stated=read_stated(arguments),
-            encoders=arguments.encoder or (),
-            part=part,
-            workers=arguments.workers or n,
-            threads=arguments.threads,
-            executor=executor,
-            hash_inputs=arguments.hash == "full",
-            progress=progress,
-        )
+    unit = "file" if arguments.data is None else "shard"
+    with an_executor(arguments.scheduler) as (executor, n), run_progress("predict", unit) as progress:
+        how = how_to_run(arguments, executor, n, progress)
+        given: dict[str, Any] = {
+            "quality": quality, "encoders": arguments.encoder or (), "part": how.part, "workers": how.workers,
+            "threads": how.threads, "executor": executor, "progress": progress,
+        }  # fmt: skip
+        if arguments.data is not None:
+            result = predict_large_set(arguments.model, arguments.data, arguments.out, **given)
+        else:
+            result = predict_survey(
+                arguments.model,
+                arguments.survey,
+                arguments.spectra,
+                arguments.out,
+                stars=arguments.stars,
+                velocities=arguments.velocities,
+                columns=Choice.parse(arguments.columns),
+                stated=read_stated(arguments),
+                hash_inputs=how.hash_inputs,
+                **given,
+            )
     for line in result.lines:
         say(line)
     say_left_out(result.left_out)
@@ -111,9 +116,20 @@ def run_in_shards(arguments: argparse.Namespace, quality: dict[str, Any]) -> int
     return 0
 
 
+def how_to_run(arguments: argparse.Namespace, executor: Executor | None, n: int | None, progress: Any) -> Shards:
+    """The options of a long run; `n` is the number of the executor's workers."""
+    from ..shards import Part, Shards
+
+    part = None if arguments.part is None else Part.parse(arguments.part)
+    workers = arguments.workers or n
+    # Not every verb has files of which it could take sums.
+    whole = getattr(arguments, "hash", None) == "full"
+    return Shards(part, workers, arguments.threads, executor, whole, progress)
+
+
 def asks_for_shards(arguments: argparse.Namespace) -> bool:
     """Whether an option of long runs was given."""
-    return any(getattr(arguments, name) is not None for name in _OPTIONS)
+    return any(getattr(arguments, name, None) is not None for name in _OPTIONS)
 
 
 @contextmanager
@@ -129,13 +145,13 @@ def an_executor(address: str | None) -> Iterator[tuple[Executor | None, int | No
 
 
 @contextmanager
-def run_progress(description: str) -> Iterator[Any]:
-    """A bar of files, with the rate of spectra and the time that is left; lines where there is no terminal."""
+def run_progress(description: str, unit: str = "file") -> Iterator[Any]:
+    """A bar of files, or of shards, with the rate of spectra and the time that is left; lines where there is no terminal."""
     from tqdm import tqdm
 
     terminal = sys.stderr.isatty()
     start, last = time.monotonic(), time.monotonic()
-    with tqdm(unit="file", desc=description, disable=not terminal, leave=False) as bar:
+    with tqdm(unit=unit, desc=description, disable=not terminal, leave=False) as bar:
 
         def progress(spectra: int, files: int, n_files: int) -> None:
             nonlocal last
@@ -150,7 +166,7 @@ def run_progress(description: str) -> Iterator[Any]:
                 last = now
                 left = (now - start) * (n_files - files) / max(files, 1)
                 say(
-                    f"{description}: {files:,} of {n_files:,} files, {rate:,.0f} spectra/s, some {left / 60:.0f} min left"
+                    f"{description}: {files:,} of {n_files:,} {unit}s, {rate:,.0f} spectra/s, some {left / 60:.0f} min left"
                 )
 
         yield progress

@@ -17,7 +17,9 @@ from ..errors import InputError, MismatchError, SettingsError, shown
 from ..files import check_replaceable
 from ..preprocess import Preprocessing
 from ..seal import is_as_noted
+from ..shards import Shards, remove_shards, require_done
 from ..telling import tell
+from .embed_shards import make_embedding_shards, width_of, write_embedding
 from .gathering import embed, embeddable
 from .input_writer import check_takes_inputs, put_input, same_file, same_spectra
 from .inputs import Inputs
@@ -41,6 +43,7 @@ def embed_set(
     *,
     replace: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    shards: Shards | None = None,
 ) -> str:
     """Add the embeddings of all spectra to a prepared set, as the input that has the name of the encoder.
 
@@ -60,11 +63,15 @@ def embed_set(
         The set may have an input of that name of another encoder, or of none that was noted, which goes.
     progress : callable, optional
         Called with the number of spectra done, and of all.
+    shards : Shards, optional
+        Spectra are encoded in shards, by several processes or jobs, and the same call goes on where it stopped; the last part
+        puts the input into the set. The encoder is given by name or folder.
 
     Returns
     -------
     str
-        One line: what was done. A set that has the input of that encoder already is left alone.
+        One line: what was done, or which shards are left to other parts. A set that has the input of that encoder already is left
+        alone.
 
     Raises
     ------
@@ -78,7 +85,8 @@ def embed_set(
         If the disk is full.
     """
     source, target = Path(folder), Path(folder if out is None else out)
-    encoder = known_encoder(_side_of(encoder, source))
+    given = _side_of(encoder, source)
+    encoder = known_encoder(given)
     name = encoder.name
     if encoder_is_native(encoder):
         raise SettingsError(
@@ -99,6 +107,8 @@ def embed_set(
         noted["n_inputs"] = description["inputs"][name]["n_inputs"]
         put_input(source, target, description, name, noted, lambda path: same_file(file, path))
         return f"input '{name}' of encoder {wanted[:12]} as {source} has it"
+    if shards is not None:
+        return _in_shards(shards, source, target, description, given, name, noted)
     with KeptRows(target.parent, _key(description, noted["provenance"]), description["n_spectra"], BLOCK) as kept:
         n_before = kept.n_done
         try:
@@ -122,6 +132,39 @@ def embed_set(
         tell(f"{target}: {missing}")
     before = f", {n_before:,} of them made before" if n_before else ""
     return f"input '{name}' of {kept.n:,} spectra{before}: {kept.width:,} values each by encoder {wanted[:12]}"
+
+
+def _in_shards(
+    how: Shards, source: Path, target: Path, description: dict, encoder: Any, name: str, noted: dict[str, Any]
+) -> str:
+    note = noted["provenance"]["encoder"]
+    run = make_embedding_shards(how, target, source, description, encoder, note, BLOCK)
+    if line := require_done(run, target):
+        return line
+    noted["n_inputs"] = width_of(run)
+    if not noted["n_inputs"]:
+        raise InputError(_nothing(source, description["n_spectra"]))
+    lines: list[str] = []
+
+    def write(path: Path) -> None:
+        try:
+            lines.append(write_embedding(run, path, name, description["preprocessing"]["grid"]))
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from error
+
+    put_input(source, target, description, name, noted, write)
+    remove_shards(run)
+    if lines[0]:
+        tell(f"{target}: {lines[0]}")
+    n = description["n_spectra"]
+    return f"input '{name}' of {n:,} spectra: {noted['n_inputs']:,} values each by encoder {note['sha256'][:12]}"
+
+
+def _nothing(source: Path, n: int) -> str:
+    return (
+        f"{source}: none of its {n:,} spectra has a flux, of which an encoder could make anything; spectra of Gaia XP need "
+        "enough good points, too, which those without BP have not"
+    )
 
 
 def _side_of(encoder: AnyEncoder | str | os.PathLike, source: Path) -> AnyEncoder | str | os.PathLike:
@@ -249,10 +292,7 @@ def make_embeddings(
     for n in unknown if kept.width else ():
         kept.append(np.full((n, kept.width), np.nan, np.float32))
     if not kept.width:
-        raise InputError(
-            f"{source}: none of its {end:,} spectra has a flux, of which an encoder could make anything; spectra of Gaia XP need "
-            "enough good points, too, which those without BP have not"
-        )
+        raise InputError(_nothing(source, end))
     if kept.n_done != kept.n:
         raise InputError(f"{source}: {end:,} spectra where {kept.n:,} were expected; give the command again")
 

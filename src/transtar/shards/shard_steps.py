@@ -11,7 +11,7 @@ from .execution import execute
 from .shard_folder import ShardFolder
 from .shard_record import DONE, ShardRecord
 from .status import EVERY, RunLog, write_status
-from .tasks import Source, Task
+from .tasks import ROWS, Source, Task
 from .work import Job
 
 Progress = Callable[[int, int, int], None]
@@ -46,9 +46,8 @@ def do_shards(
         tasks = folder.begin(list_now)
         n_files = sum(len(task.sources) for task in folder.part.of(folder.tasks))
         n_left = sum(len(task.sources) for task in tasks)
-        log.note(
-            f"begins: {len(tasks)} shards to make, {n_left} of {n_files} files, {workers} workers of {job.threads} threads"
-        )
+        of_files = "" if ROWS in folder.what else f", {n_left} of {n_files} files"
+        log.note(f"begins: {len(tasks)} shards to make{of_files}, {workers} workers of {job.threads} threads")
         watch = _Watch(
             folder, log, progress, executor is None and (workers == 1 or len(tasks) < 2), n_files, n_files - n_left
         )
@@ -82,8 +81,9 @@ class _Watch:
         if not self.here:
             for line in record.told:
                 tell(line)
+        counted_files = "1 file" if len(record.files) == 1 else f"{len(record.files)} files"
         self.log.note(
-            f"shard {record.number}: {record.n} rows of {len(record.files)} files in {record.seconds:.1f} s"
+            f"shard {record.number}: {record.n} rows of {counted_files} in {record.seconds:.1f} s"
             if record.state == DONE
             else f"shard {record.number} failed: {record.message}"
         )
