@@ -7,10 +7,12 @@ import sys
 import time
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from transtar.catalog import read_columns
 from transtar.cli import main
+from transtar.models import export_model
 from transtar.shards import tasks as of_tasks
 
 from ..made_surveys import made_lamost
@@ -115,3 +117,42 @@ def test_a_kill(spectra, monkeypatch, tmp_path):
 def test_twenty_kills(spectra, monkeypatch, tmp_path):
     monkeypatch.setattr(of_tasks, "FEWEST_FILES", 2)
     endure(spectra, tmp_path, range(20))
+
+
+@pytest.mark.slow
+def test_a_model_replaced_at_random_moments(spectra, monkeypatch, tmp_path):
+    """Whatever the moment, the shards are of the model of the beginning, or the run says that another took its place."""
+    monkeypatch.setattr(of_tasks, "FEWEST_FILES", 2)
+    export_model("mock-feh", tmp_path / "model")
+    export_model("mock-teff", tmp_path / "other")
+    given = ["predict", "--model", str(tmp_path / "model"), "--survey", "lamost", "--spectra", str(spectra)]
+    given += ["--threads", "1"]
+    assert main([*given, "--out", str(tmp_path / "whole"), "--workers", "1"]) == 0
+    told_of = 0
+    for seed in range(20):
+        out = tmp_path / f"run-{seed}"
+        command = [sys.executable, "-c", COMMAND, *given, "--out", str(out), "--workers", "2"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        time.sleep(random.Random(seed).uniform(1, 12))
+        (tmp_path / "model").rename(tmp_path / "aside")
+        (tmp_path / "other").rename(tmp_path / "model")
+        _, told = process.communicate(timeout=120)
+        (tmp_path / "model").rename(tmp_path / "other")
+        (tmp_path / "aside").rename(tmp_path / "model")
+        assert "Traceback" not in told
+        told_of += "was replaced by another model" in told
+        begun = (out / "manifest.json").is_file()
+        if begun and not labels_of(out) <= {"feh"}:
+            # It was replaced before the run began.
+            assert labels_of(out) == {"teff"}
+            continue
+        assert main([*given, "--out", str(out), "--workers", "1"]) == 0
+        for name in sorted(path.name for path in (tmp_path / "whole/shards").glob("*.parquet")):
+            assert (out / "shards" / name).read_bytes() == (tmp_path / "whole/shards" / name).read_bytes()
+    assert told_of
+
+
+def labels_of(out):
+    """Labels of the shards that are there."""
+    shards = (out / "shards").glob("*.parquet")
+    return {name for path in shards for name in pq.read_schema(path).names if name in ("feh", "teff")}

@@ -1,5 +1,6 @@
 """Runs that are killed and disturbed at random moments: nothing is lost or doubled, and the same command goes on."""
 
+import contextlib
 import csv
 import os
 import random
@@ -99,7 +100,18 @@ def clock_set(process, files, out, moment):
             continue
 
 
-FAULTS = [killed, ended, worker_killed, file_changed, file_gone, second_run, permission_lost, clock_set]
+def disk_full(process, files, out, moment):
+    """From a moment on nothing can be written, by the run or its workers; then there is room again."""
+    time.sleep(moment)
+    processes = [process.pid, *children(process)]
+    for size in (1, resource.RLIM_INFINITY):
+        for one in processes:
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(one, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        time.sleep(0.3)
+
+
+FAULTS = [killed, ended, worker_killed, file_changed, file_gone, second_run, permission_lost, clock_set, disk_full]
 
 
 def endure(tmp_path, fault, seed):
