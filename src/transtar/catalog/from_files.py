@@ -22,12 +22,13 @@ from ..models import Estimator, check_ensemble, load_models
 from ..preprocess import GridSpectra, require_same
 from ..quality import Quality
 from ..spectra import SpectrumBatch
-from ..summary import counted, summary
+from ..summary import Summarised, Summary, counted
 from ..surveys import Stated, Survey
 from ..telling import tell
 from ..trust.star_errors import coverage_of
 from .astropy_table import to_table
 from .calibrated import read_calibration, with_calibrated
+from .catalog_columns import first_columns
 from .memory import CatalogInMemory
 from .predict import predict_batches
 from .provenance import inputs_record, run_record
@@ -42,7 +43,7 @@ PathLike = str | os.PathLike
 
 
 @dataclass(repr=False)
-class Prediction(Report):
+class Prediction(Summarised, Report):
     """A catalog, and what became of the spectra; the other fields are those of `transtar.datasets.Report`.
 
     Parameters
@@ -59,8 +60,8 @@ class Prediction(Report):
     metadata: dict[str, Any] = field(default_factory=dict)
     described: list[Column] = field(default_factory=list)
 
-    def __repr__(self) -> str:
-        return summary(
+    def _summary(self) -> Summary:
+        return Summary(
             f"Prediction: {self.n_spectra:,} spectra",
             {
                 "columns": "in a file" if self.columns is None else ", ".join(self.columns),
@@ -70,6 +71,7 @@ class Prediction(Report):
                 if not self.skipped
                 else f"{len(self.skipped):,} files; the first: {': '.join(self.skipped[0])}",
             },
+            first_columns(self.columns or {}),
         )
 
     def to_table(self) -> QTable:

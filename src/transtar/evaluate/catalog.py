@@ -13,6 +13,7 @@ from ..flags import BAD, NO_LABEL, Flag, count, has
 from ..glossary import LABELS, decimals, plain
 from ..labels import compound_key, join
 from ..quality import Quality
+from ..summary import text_html
 from .coverage import coverage
 from .metrics import CLIP, METRICS, PASSES, r2, sigma
 from .nulls import Scores, null_scores
@@ -95,6 +96,9 @@ class Evaluation:
 
     def __repr__(self) -> str:
         return format_table(self)
+
+    def _repr_html_(self) -> str:
+        return text_html(format_table(self))
 
 
 def evaluate_catalog(

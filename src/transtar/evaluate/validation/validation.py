@@ -11,6 +11,7 @@ from ...catalog import plain_columns
 from ...errors import InputError, TooFew
 from ...glossary import LABELS, plain
 from ...simulate.mocks.label_bounds import LabelBounds
+from ...summary import text_html
 from ..catalog import read_flags
 from ..regimes import regimes
 from ..three_corners import ThreeCorners, three_corners
@@ -100,6 +101,9 @@ class Validation:
         from .validation_lines import format_validation
 
         return format_validation(self)
+
+    def _repr_html_(self) -> str:
+        return text_html(repr(self))
 
 
 @dataclass(frozen=True)
