@@ -20,6 +20,7 @@ from ..flags import Flag, count, has
 from ..glossary import Column
 from ..models import Estimator, check_ensemble, load_models
 from ..preprocess import GridSpectra, require_same
+from ..progress import followed
 from ..quality import Quality
 from ..spectra import SpectrumBatch
 from ..summary import Summarised, Summary, counted
@@ -192,7 +193,8 @@ def predict_files(
     # the thread waits for as long as somebody keeps the traceback of an error or of Ctrl-C.
     with (
         warnings.catch_warnings(),
-        closing(flow.batches(result, on_skip=on_skip, progress=progress)) as batches,
+        followed(progress, "predict") as moved,
+        closing(flow.batches(result, on_skip=on_skip, progress=moved)) as batches,
     ):
         record = run_record(estimators, command, inputs_record(flow.files, survey=flow.survey.name))
         predict_into(result, estimators, names, batches, out, flow.quality, style, record, threads, calibration)
@@ -250,6 +252,7 @@ def predict_set(
         tell(f"{path}: LOW_SNR and LOW_GOOD_FRACTION are set anew, by {wanted}; the set was prepared with {recorded}")
 
     def parts() -> Iterator[tuple[Mapping[str, np.ndarray], GridSpectra]]:
+        done = 0
         for part in stream_set(path):
             require_same(estimators[0].preprocessing, names[0], part.preprocessing, str(path))
             spectra = part.grid_spectra()
@@ -257,21 +260,17 @@ def predict_set(
                 flags = wanted.flags(spectra.snr, spectra.good_fraction, spectra.flags)
                 spectra = replace(spectra, flags=flags)
             yield part.columns, spectra
+            done += len(spectra)
+            if moved is not None:
+                moved(done, description["n_spectra"])
 
     result = Prediction()
     inputs = {"data": str(path), "flux_sha256": description["flux_sha256"]}
-    predict_into(
-        result,
-        estimators,
-        names,
-        parts(),
-        out,
-        wanted,
-        style,
-        run_record(estimators, command, inputs),
-        calibration=calibration,
-        threads=threads,
-    )
+    record = run_record(estimators, command, inputs)
+    with followed(None, "predict") as moved:
+        predict_into(
+            result, estimators, names, parts(), out, wanted, style, record, calibration=calibration, threads=threads
+        )
     return result
 
 

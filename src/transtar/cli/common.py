@@ -12,6 +12,8 @@ from typing import Any
 
 from ..checks import MOST_EPOCHS
 from ..errors import InputError, SettingsError, printable, shown
+from ..progress import advance as advance
+from ..telling import note
 from . import arguments as values
 
 TRAINING_OPTIONS = {
@@ -24,8 +26,9 @@ TRAINING_OPTIONS = {
 
 
 def say(text: str) -> None:
-    """Tell the user something on standard error, so that standard output stays for results."""
+    """Tell the user something on standard error, so that standard output stays for results; a log has it, too."""
     print(printable(text), file=sys.stderr, flush=True)
+    note(text)
 
 
 def say_left_out(counts: dict[str, int]) -> None:
@@ -33,16 +36,6 @@ def say_left_out(counts: dict[str, int]) -> None:
     if counts:
         reasons = ", ".join(f"{n} {reason}" for reason, n in counts.items())
         say(f"{sum(counts.values())} rows left out, which are no spectra of targets: {reasons}")
-
-
-def advance(bar: Any) -> Callable[[int, int], None]:
-    """A callback ``(done, total)`` that moves a progress bar of spectra, of which a file may hold many."""
-
-    def progress(done: int, total: int) -> None:
-        bar.total = max(total, done)
-        bar.update(done - bar.n)
-
-    return progress
 
 
 def epoch_bar(description: str, line_every: float | None = None, unit: str = "epoch"):

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import InputError, MismatchError, SettingsError, shown
 from ..files import check_replaceable
 from ..preprocess import Preprocessing
+from ..progress import followed
 from ..seal import is_as_noted
 from ..telling import tell
 from .gathering import embed, embeddable
@@ -101,7 +102,8 @@ def embed_set(
     with KeptRows(target.parent, _key(description, noted["provenance"]), description["n_spectra"], BLOCK) as kept:
         n_before = kept.n_done
         try:
-            make_embeddings(kept, encoder, source, progress)
+            with followed(progress, "embed") as moved:
+                make_embeddings(kept, encoder, source, moved)
             missing = _told(kept, name, source, description["preprocessing"]["grid"])
             noted["n_inputs"] = kept.width
             put_input(source, target, description, name, noted, lambda path: same_file(kept.path, path))
