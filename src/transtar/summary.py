@@ -97,7 +97,7 @@ class Summarised:
 
 def text_html(text: str) -> str:
     """Text of fixed width as HTML, for what prints as a table of its own."""
-    return f"<pre>{escape(text)}</pre>"
+    return f'<pre style="font-family:monospace">{escape(text)}</pre>'
 
 
 def counted(counts: Mapping[str, int]) -> str:
