@@ -11,7 +11,7 @@ from ..errors import SettingsError, TranstarError, shown
 from ..processes import Ended, ending_cleanly
 from ..telling import logged, shown_on_stderr
 from ..version import __version__
-from .arguments import HelpWithDefaults, Parser, path, plain_output
+from .arguments import HelpWithDefaults, Parser, add_shared, plain_output
 
 VERBS = (
     "simulate", "fetch", "select", "calibrate", "join", "prepare", "embed", "search", "pretrain", "align", "finetune", "predict",
@@ -35,10 +35,7 @@ def build_parser() -> Parser:
             description=module.__doc__,
             formatter_class=HelpWithDefaults,
         )
-        verb.add_argument("--debug", action="store_true", help="show where in the code an error arose")
-        verb.add_argument(
-            "--log", type=path, metavar="FILE", help="append what is told, with times, to this file: for long runs"
-        )
+        add_shared(verb)
         module.configure(verb)
         verb.set_defaults(run=module.run)
     return parser

@@ -88,7 +88,7 @@ def add_catalog(parser: argparse.ArgumentParser, more: str = "") -> None:
         "--style",
         choices=("transtar", "desi", "vizier"),
         default="transtar",
-        help="whose names the columns have; desi is for spectra of DESI only",
+        help="naming style of the columns; desi is for DESI spectra only",
     )
     parser.add_argument(
         "--calibration",
@@ -97,7 +97,9 @@ def add_catalog(parser: argparse.ArgumentParser, more: str = "") -> None:
         "calibrate; needs feh, teff and logg",
     )
     parser.add_argument(
-        "--readme", action="store_true", help="write a page beside it, too, as stars.README.md: columns, flags, models"
+        "--readme",
+        action="store_true",
+        help="also write a page that describes the catalog, such as stars.README.md: columns, flags, models",
     )
 
 
@@ -131,7 +133,7 @@ def add_velocities(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--velocities",
         metavar="FILE[:COLUMN]|measure",
-        help="radial velocities in km/s to use instead of the survey's; measure: find them in the spectra",
+        help="radial velocities in km/s to use instead of the survey's; 'measure' measures them from the spectra",
     )
 
 
@@ -142,7 +144,7 @@ def add_encoders(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=values.path,
         metavar="FOLDER",
-        help="where an encoder is now that a model needs, if it is not where the model noted it",
+        help="where to find an encoder that a model needs, if it has moved since the training",
     )
 
 
@@ -154,8 +156,8 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="NAME=COLUMN",
-        help="which column is which, where the names do not say it or two could be meant: feh=FE_H id=recno flux=FLUX_CAL; "
-        "of tables, and of spectra of the survey generic",
+        help="which column is which, where names are unknown or ambiguous: feh=FE_H id=recno flux=FLUX_CAL; "
+        "for tables, and for spectra of the survey generic",
     )
 
 

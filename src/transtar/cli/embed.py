@@ -1,6 +1,6 @@
-"""Let an encoder make embeddings of the spectra of a prepared set, which networks take by `--input NAME`.
+"""Add an encoder's embeddings of the spectra to a prepared set, for networks to use with `--input NAME`.
 
-After an interruption the same command goes on where it stopped.
+After an interruption, the same command resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 from . import arguments as values
 from .common import advance
 
-HELP = "embeddings by an encoder into a prepared set, resumable"
+HELP = "add the embeddings of an encoder to a prepared set, resumable"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +23,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--out",
         required=True,
         type=values.path,
-        help="the same folder, or that of another set, which shares the spectra",
+        help="the same folder, or that of a new set, which shares the spectra",
     )
     parser.add_argument(
-        "--replace", action="store_true", help="put the input in the place of one of that name by another encoder"
+        "--replace", action="store_true", help="replace an input of the same name made by another encoder"
     )
 
 

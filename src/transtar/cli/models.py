@@ -1,6 +1,6 @@
-"""Models by name or folder: list them and named encoders, show a card, copy one to the store or a folder, or say where it is.
+"""Models by name or folder: list them and named encoders, show a card, copy one to the store or a folder, or print where it is.
 
-Public checkpoints of SpecCLIP become encoders.
+Public checkpoints of SpecCLIP are imported as encoders.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ..errors import SettingsError, TranstarError, printable
 from . import arguments as values
 from .common import say
 
-HELP = "list, look at, import and export models"
+HELP = "list, show, import and export models"
 
 
 MOST_CARD = 1 << 20
