@@ -66,7 +66,7 @@ def test_a_log_has_what_is_told_and_noted_with_times_and_how_it_ended(tmp_path, 
 def test_a_log_is_written_over_no_other_file(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("file,feh\na.fits,-1\n")
-    with pytest.raises(InputError, match=r"labels\.csv.* another kind .*--log"), logged(path, "transtar"):
+    with pytest.raises(InputError, match=r"labels\.csv.* not a log .*--log"), logged(path, "transtar"):
         pass
     assert path.read_text() == "file,feh\na.fits,-1\n"
     for place in (tmp_path, tmp_path / "absent" / "log"):

@@ -72,7 +72,7 @@ class SpectrumBatch(Summarised):
 
     def __post_init__(self) -> None:
         if self.frame not in FRAMES:
-            raise InputError(f"{self.survey}: frame '{self.frame}' is none of {', '.join(FRAMES)}")
+            raise InputError(f"{self.survey}: frame '{self.frame}' is not one of {', '.join(FRAMES)}")
         shape = (len(self.ids), len(self.wave))
         for name in ("flux", "mask", "ivar"):
             array = getattr(self, name)

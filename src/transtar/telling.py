@@ -98,7 +98,7 @@ def logged(path: Path | None, first: str) -> Iterator[None]:
     try:
         if path.exists() and (head := path.open("rb").readline(80)) and not _LINE.match(head):
             raise InputError(
-                f"{path}: a file of another kind stands there; name a new file, or an earlier log, as --log"
+                f"{path}: this is not a log but another file; name a new file, or an earlier log, as --log"
             )
         handler = logging.FileHandler(path, encoding="utf-8", errors="surrogateescape")
     except OSError as error:

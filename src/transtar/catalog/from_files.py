@@ -249,7 +249,9 @@ def predict_set(
     wanted = quality if isinstance(quality, Quality) else recorded.changed(quality or {})
     anew = (wanted.snr, wanted.good_fraction) != (recorded.snr, recorded.good_fraction)
     if anew:
-        tell(f"{path}: LOW_SNR and LOW_GOOD_FRACTION are set anew, by {wanted}; the set was prepared with {recorded}")
+        tell(
+            f"{path}: LOW_SNR and LOW_GOOD_FRACTION are set again, with {wanted}; the set was prepared with {recorded}"
+        )
 
     def parts() -> Iterator[tuple[Mapping[str, np.ndarray], GridSpectra]]:
         done = 0

@@ -217,6 +217,6 @@ def _rows_of(
             same = (values != "") & np.isin(values, comparable(table[key].astype(str), key))
     if not same.any():
         raise InputError(
-            f"{path}: none of its {len(next(iter(table.values()))):,} stars is in {data}; are both the right ones?"
+            f"{path}: none of its {len(next(iter(table.values()))):,} stars is in {data}; check that both are the right files"
         )
     return same

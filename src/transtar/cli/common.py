@@ -196,7 +196,7 @@ def read_stated(arguments: argparse.Namespace):
     Raises
     ------
     SettingsError
-        If the unit is none of wavelengths.
+        If the unit is not a unit of wavelength.
     """
     from ..surveys import Stated
 

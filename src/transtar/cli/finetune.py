@@ -117,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Before the training, which may take long.
     for label in noise:
         if label not in labels:
-            raise SettingsError(f"--label-noise: {label} is none of the labels learnt: {', '.join(labels)}")
+            raise SettingsError(f"--label-noise: {label} is not one of the labels learnt: {', '.join(labels)}")
     if not new_label and any(name not in prepared.labels for name in labels):
         raise InputError(
             f"{arguments.data}: has no label {' or '.join(labels)}; it has: {', '.join(prepared.labels) or 'none'}. To learn one "
@@ -195,5 +195,7 @@ def describe_choice(choice: dict[str, Any]) -> list[str]:
             lines.append(
                 f"limited: rms if an error counts up to {limit:.{digits}f}, which decides; differences are paired, star by star"
             )
-    lines.append(f"chosen: {chosen['strategy']}, the simplest that none beats by more than the error of the difference")
+    lines.append(
+        f"chosen: {chosen['strategy']}, the simplest strategy that no other beats by more than the error of the difference"
+    )
     return lines

@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..models import export_model, find_model, load_estimator, named_models, needs
 
     if arguments.action == "list" and arguments.model:
-        raise SettingsError(f"models list takes no model; models show {arguments.model[0]} tells of one")
+        raise SettingsError(f"models list takes no model; models show {arguments.model[0]} describes one")
     if arguments.action != "import" and arguments.name is not None:
         raise SettingsError("--name is for models import")
     if arguments.action == "export" and arguments.out is None:

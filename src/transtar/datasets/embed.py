@@ -110,7 +110,7 @@ def embed_set(
         except KeyboardInterrupt:
             if kept.n_done:
                 tell(
-                    f"{source}: {kept.n_done:,} of {kept.n:,} embeddings are kept; the same command goes on from there"
+                    f"{source}: {kept.n_done:,} of {kept.n:,} embeddings are kept; the same command resumes from there"
                 )
             raise
         except InputError:
@@ -251,7 +251,7 @@ def make_embeddings(
         kept.append(np.full((n, kept.width), np.nan, np.float32))
     if not kept.width:
         raise InputError(
-            f"{source}: none of its {end:,} spectra has a flux, of which an encoder could make anything; spectra of Gaia XP need "
+            f"{source}: none of its {end:,} spectra has a flux to encode; Gaia XP spectra also need "
             "enough good points, too, which those without BP have not"
         )
     if kept.n_done != kept.n:

@@ -146,7 +146,7 @@ def checked_embedding(name: str, function: Callable, *given, **named) -> np.ndar
     except TranstarError:
         raise
     except SystemExit as error:
-        raise InputError(f"input '{name}' cannot be computed (it wants to end the program: {said(error)})") from error
+        raise InputError(f"input '{name}' cannot be computed (it tried to end the program: {said(error)})") from error
     except Exception as error:
         # A foreign encoder can fail in any way at all.
         raise InputError(f"input '{name}' cannot be computed ({said(error)})") from error

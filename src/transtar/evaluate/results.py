@@ -210,7 +210,7 @@ def read_results(path: str | os.PathLike) -> Results:
                 raise InputError(f"{path}: no column {', '.join(absent)}; a study writes {', '.join(RESULT_COLUMNS)}")
             twice = [name for name in RESULT_COLUMNS if (reader.fieldnames or []).count(name) > 1]
             if twice:
-                raise InputError(f"{path}: column {', '.join(twice)} stands twice; take one of them out")
+                raise InputError(f"{path}: column {', '.join(twice)} occurs twice; remove one of them")
             rows = [
                 _typed(row | dict.fromkeys(later, ""), f"{path}, row {number}") for number, row in enumerate(reader, 1)
             ]

@@ -156,7 +156,7 @@ def _physical_test(
     """The test on stars drawn at random; an InputError says why there is none."""
     name = instrument or stars.survey
     if name not in INSTRUMENTS:
-        raise InputError(f"'{name}' is none of {', '.join(INSTRUMENTS)}; choose one of them with --instrument")
+        raise InputError(f"'{name}' is not one of {', '.join(INSTRUMENTS)}; choose one of them with --instrument")
     require_testable(name, labels_of(stars))
     if lines == "auto":
         try:

@@ -94,7 +94,7 @@ def in_lines(model: Estimator) -> Summary:
             "network": f"{type(model.network).__name__}, {weights:,} weights",
             "surveys": ", ".join(model.surveys),
             "trained on": ", then ".join(steps),
-            "remembers": f"{len(model.trained_on.get('id', ())):,} spectra that it has seen",
+            "remembers": f"{len(model.trained_on.get('id', ())):,} spectra seen in training",
             "last step": describe_last_step(model) if model.provenance else None,
         },
     )

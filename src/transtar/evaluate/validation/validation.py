@@ -299,7 +299,7 @@ def _pairs(result: Validation, name: str, rows: Counted, given, n_boot: int, see
             f"{lost - absent} one has no value that counts, or both are one star"
         )
     if known.strangers is None:
-        result.notes.append(f"pairs: {plain(name)}: too few stars to make pairs of strangers of")
+        result.notes.append(f"pairs: {plain(name)}: too few stars for pairs of unrelated stars")
     return known
 
 

@@ -94,7 +94,7 @@ def simulate_universe(
         _write_spectra(universe, wanted, folder, settings, record, workers or usable_cpus())
     except BaseException:
         discard_unfinished(folder)
-        say(f"{folder}: not complete; the same command goes on where it stopped")
+        say(f"{folder}: not complete; the same command resumes where it stopped")
         raise
     record["complete"] = "catalogs" if catalogs_only else "all"
     save_record(folder, record)
