@@ -1,5 +1,6 @@
 """What a user of a notebook meets: short prints, wavelengths, and surveys by their names."""
 
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,10 @@ def test_everything_prints_in_a_few_lines(miles, prepared):
         assert len(lines) < 12
         assert max(map(len, lines)) < 140
         assert str(value) == repr(value)
+        html = value._repr_html_()
+        assert f"<strong>{first}</strong>" in html
+        assert part.split("  ")[-1].strip() in unescape(html)
+        assert len(html) < 5000
 
 
 def test_a_study_prints_in_a_line_or_two():

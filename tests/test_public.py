@@ -35,7 +35,7 @@ def test_the_parser_of_the_command_line_loads_no_heavy_package():
 
 def test_lists_agree():
     assert sorted(transtar._MODULES) == sorted(transtar.__all__) == sorted(set(transtar.__all__))
-    assert {name for name in dir(transtar) if not name.startswith("_")} == set(transtar.__all__)
+    assert {name for name in dir(transtar) if not name.startswith("_")} == {*transtar.__all__, *transtar._PACKAGES}
     assert 15 <= len(transtar.__all__) <= 41
 
 
@@ -60,6 +60,11 @@ def test_a_public_name_is_the_same_whatever_was_imported_before(name):
 
 def test_no_public_name_hides_a_subpackage():
     assert not set(transtar.__all__) & set(transtar._MODULES.values())
+
+
+def test_plot_needs_no_import_of_its_own():
+    code = "import transtar as ts; print(ts.plot.__all__, 'matplotlib' in __import__('sys').modules)"
+    assert python(code) == "['one_to_one', 'spectrum'] True"
 
 
 def test_unknown_names_are_attribute_errors():

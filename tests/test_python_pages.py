@@ -28,7 +28,7 @@ def test_the_page_from_python_runs(folder):
     assert "Prediction: 30 spectra" in printed
     assert "PreparedSet: 30 spectra of miles" in printed
     assert "effective temperature K [['pretrain (mlp) on" in printed
-    for name in ("spectra", "saliency", "landscape", "one-to-one"):
+    for name in ("plots", "spectra", "saliency", "landscape", "one-to-one"):
         assert (folder / f"{name}.png").stat().st_size > 5000
     assert len(Table.read(folder / "good.parquet")) == 30
     assert load_estimator(folder / "adapted").label_names == ("feh",)

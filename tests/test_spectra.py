@@ -33,7 +33,7 @@ def test_select():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"frame": "galactic"}, "made: frame 'galactic' is none of observed, rest"),
+        ({"frame": "galactic"}, "made: frame 'galactic' is not one of observed, rest"),
         ({"flux": np.zeros((3, 4))}, r"flux has shape \(3, 4\), expected \(3, 5\)"),
         ({"mask": np.zeros((2, 5))}, r"mask has shape \(2, 5\)"),
         ({"ivar": np.zeros(5)}, r"ivar has shape \(5,\)"),

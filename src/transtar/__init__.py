@@ -53,7 +53,11 @@ _MODULES = {
     "run_study": "studies",
 }
 
+_PACKAGES = ("plot",)
+"""Sub-packages that are there without an import of their own: ``ts.plot.spectrum``."""
+
 if TYPE_CHECKING:
+    from . import plot as plot
     from .catalog import predict_batches, predict_files, predict_set, predict_spectra, read_catalog, write_catalog
     from .datasets import PreparedSet, Stars, add_input, embed_set, read_set
     from .datasets.gridding import preprocess_batch
@@ -121,6 +125,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return import_module(f".{name}", __name__)
     if name not in _MODULES:
         raise AttributeError(f"module 'transtar' has no attribute '{name}'")
     value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
@@ -129,4 +135,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted([*__all__, *_PACKAGES, "__version__"])

@@ -251,7 +251,7 @@ def _cards(source: Source, before: Head | None) -> bytes | None:
             check_letters(content[: end.end()], f"{source.path}: HDU at byte {source.place - len(content)}")
             if content[end.end() :].strip(b" \0"):
                 tell(
-                    f"{source.path}: something stands behind the END of a header, and is passed over; fetch it again if in doubt"
+                    f"{source.path}: something follows the END of a header, and is ignored; fetch it again if in doubt"
                 )
             return content
         if len(content) > MOST_HEADER:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .errors import InputError
-from .summary import counted, span, summary
+from .summary import Summarised, Summary, counted, span
 from .telling import tell
 
 FRAMES = ("observed", "rest")
@@ -20,7 +20,7 @@ fit into single precision, too."""
 
 
 @dataclass(frozen=True, repr=False)
-class SpectrumBatch:
+class SpectrumBatch(Summarised):
     """Spectra that share one wavelength array, as they come from a survey.
 
     Parameters
@@ -72,7 +72,7 @@ class SpectrumBatch:
 
     def __post_init__(self) -> None:
         if self.frame not in FRAMES:
-            raise InputError(f"{self.survey}: frame '{self.frame}' is none of {', '.join(FRAMES)}")
+            raise InputError(f"{self.survey}: frame '{self.frame}' is not one of {', '.join(FRAMES)}")
         shape = (len(self.ids), len(self.wave))
         for name in ("flux", "mask", "ivar"):
             array = getattr(self, name)
@@ -92,17 +92,31 @@ class SpectrumBatch:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __repr__(self) -> str:
-        return summary(
+    def _summary(self) -> Summary:
+        return Summary(
             f"SpectrumBatch: {len(self):,} spectra of {self.survey}",
             {
                 "wavelengths": f"{span(self.wave)}, {self.frame} frame; native medium {self.medium}",
                 "errors": "none" if self.ivar is None else "inverse variances",
+                "median S/N": self._median_snr(),
                 "bad pixels": f"{self.mask.mean():.1%}" if self.mask.size else None,
                 "columns": ", ".join(self.meta),
                 "left out": counted(self.left_out),
             },
         )
+
+    def _median_snr(self) -> str | None:
+        """The survey's own S/N where it has one, else that of a native pixel, of some spectra; None where nothing tells."""
+        known = self.meta.get("snr_survey", np.array([]))
+        if len(known) and np.isfinite(known).any():
+            return f"{np.nanmedian(known):.3g} (of the survey)"
+        if self.ivar is None or not len(self):
+            return None
+        some = slice(None, None, max(len(self) // 50, 1)), slice(None, None, max(len(self.wave) // 500, 1))
+        good = ~self.mask[some] & (self.ivar[some] > 0) & np.isfinite(self.flux[some])
+        if not good.any():
+            return None
+        return f"{np.median(self.flux[some][good] * np.sqrt(self.ivar[some][good])):.3g} per pixel"
 
     def select(self, rows) -> SpectrumBatch:
         """The spectra at `rows` (slice, index or bool array) as a new batch."""

@@ -1,6 +1,8 @@
-"""Telling the user what was converted, left out or doubtful: one logger, which the command line shows on standard error.
+"""Telling the user what was converted, left out or doubtful, by the logger ``transtar`` of the standard library.
 
-In a notebook Python itself prints what is told; ``logging.getLogger("transtar")`` takes handlers as any logger does.
+What matters is a warning, and what goes on in a long run is information. The command line shows warnings on standard error. In a
+script or notebook Python prints them itself as long as nothing else is set up, which is why the logger has no `NullHandler`: that
+would silence them. ``logging.getLogger("transtar")`` takes handlers and levels as any logger does.
 """
 
 from __future__ import annotations
@@ -8,17 +10,27 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from .errors import one_line, shown
+from .errors import InputError, one_line, shown
 
 LOGGER = logging.getLogger("transtar")
+
+_LINE = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (INFO|WARNING|ERROR) ")
+"""How each line of a log begins."""
 
 
 def tell(message: str) -> None:
     """Tell one line; the command line shows each line once."""
-    LOGGER.warning("%s", one_line(message))
+    LOGGER.warning("%s", one_line(message), stacklevel=2)
+
+
+def note(message: str) -> None:
+    """Note one line on what is going on, for those who listen at the level INFO."""
+    LOGGER.info("%s", one_line(message), stacklevel=2)
 
 
 class _Once(logging.Handler):
@@ -28,7 +40,7 @@ class _Once(logging.Handler):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(logging.WARNING)
         self.told: set[str] = set()
         self.more: dict[str, int] = {}
 
@@ -62,3 +74,53 @@ def shown_on_stderr() -> Iterator[None]:
         yield
     finally:
         handler.finish()
+
+
+@contextmanager
+def logged(path: Path | None, first: str) -> Iterator[None]:
+    """Append what is told and noted to a file, line by line with its time, and at the end how it ended.
+
+    Parameters
+    ----------
+    path : Path or None
+        Of a new file, or of an earlier log; None for no log.
+    first : str
+        The first line.
+
+    Raises
+    ------
+    InputError
+        If a file that is no log stands there, or it cannot be written.
+    """
+    if path is None:
+        yield
+        return
+    try:
+        if path.exists() and (head := path.open("rb").readline(80)) and not _LINE.match(head):
+            raise InputError(
+                f"{path}: this is not a log but another file; name a new file, or an earlier log, as --log"
+            )
+        handler = logging.FileHandler(path, encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise InputError(f"{path}: no log can be written there: {error.strerror or error}") from None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    level, started = LOGGER.level, time.monotonic()
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+    try:
+        note(first)
+        yield
+    except BaseException as error:
+        _into(handler, logging.ERROR, f"stopped by {type(error).__name__}: {error}".rstrip(": "))
+        raise
+    else:
+        _into(handler, logging.INFO, f"done in {time.monotonic() - started:.0f} s")
+    finally:
+        LOGGER.setLevel(level)
+        LOGGER.removeHandler(handler)
+        handler.close()
+
+
+def _into(handler: logging.Handler, level: int, message: str) -> None:
+    """A line for the log alone: the command line says an error itself."""
+    handler.handle(logging.LogRecord(LOGGER.name, level, "", 0, "%s", (one_line(message),), None))

@@ -155,7 +155,7 @@ def test_a_set_keeps_its_flags_unless_other_thresholds_are_given(target, tmp_pat
     loose = predict_set("mock-feh", target, quality={"good_fraction": 0.8})
     assert "LOW_GOOD_FRACTION" not in loose.flags
     assert np.isfinite(loose.columns["feh"]).all()
-    assert "set anew" in caplog.text
+    assert "set again" in caplog.text
     assert "good_fraction 0.8" in caplog.text
     low = predict_set("mock-feh", target, quality=Quality(snr=1e6))
     assert low.flags["LOW_SNR"] == 6

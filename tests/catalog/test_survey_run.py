@@ -219,7 +219,7 @@ def test_a_damaged_shard_is_not_merged(spectra, tmp_path):
     content = bytearray(shard.read_bytes())
     content[100] ^= 1
     shard.write_bytes(content)
-    with pytest.raises(InputError, match=r"000001.parquet: damaged.*made anew"):
+    with pytest.raises(InputError, match=r"000001.parquet: damaged.*made again"):
         merge_shards(tmp_path / "run", tmp_path / "c.csv")
     shard.unlink()
     predict_survey("mock-feh", "lamost", spectra, tmp_path / "run", workers=1)

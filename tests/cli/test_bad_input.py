@@ -120,7 +120,7 @@ def test_finetune(world, fails, tmp_path):
     plain = (*common, "--model", world.model, "--strategy", "recalibrate", "--label-noise")
     assert "--label-noise feh must be a number from 0" in fails(*plain, "feh=-1", code=2)
     assert "--label-noise does nothing with --no-errors" in fails(*plain, "feh=0.1", "--no-errors", code=2)
-    assert "--label-noise: teff is none of the labels learnt: feh" in fails(*plain, "teff=50", code=2)
+    assert "--label-noise: teff is not one of the labels learnt: feh" in fails(*plain, "teff=50", code=2)
 
 
 def test_predict(world, fails, tmp_path):

@@ -145,7 +145,7 @@ def test_a_command_that_is_ended_goes_on_where_it_stopped(world, slow, tmp_path,
     assert not out.exists()
     if number == signal.SIGTERM:
         assert process.returncode == 143
-        assert "embeddings are kept; the same command goes on from there" in told
+        assert "embeddings are kept; the same command resumes from there" in told
     (tmp_path / "go-on").touch()
     again = start(*command, cwd=tmp_path)
     done, told = again.communicate(timeout=120)

@@ -121,7 +121,7 @@ def test_a_command_that_was_ended_goes_on(sets, transtar, start, tmp_path, numbe
     assert not out.exists()
     assert process.returncode == {signal.SIGTERM: 143, signal.SIGKILL: -9}[number]
     if number != signal.SIGKILL:
-        assert "steps are kept; the same command goes on from there" in err
+        assert "steps are kept; the same command resumes from there" in err
     step = json.loads((tmp_path / "encoder.training/checkpoint.json").read_text())["step"]
     assert 0 < step < 120
     assert transtar(*given).code == 0

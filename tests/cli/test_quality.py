@@ -30,7 +30,7 @@ def test_thresholds_of_a_run(world, transtar, tmp_path):
         out = tmp_path / f"{name}.parquet"
         done = transtar("predict", "--model", world.model, *arguments, "--out", out)
         assert done.code == 0, done.err
-        assert ("set anew" in done.err) == (name == "anew")
+        assert ("set again" in done.err) == (name == "anew")
         assert has(read_columns(out)["flags"], Flag.LOW_SNR).all() == low
     kept = has(read_columns(tmp_path / "own.parquet")["flags"], Flag.LOW_GOOD_FRACTION)
     assert kept.any()

@@ -63,7 +63,7 @@ def test_interrupted(start, tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert err.splitlines()[-2].endswith("not complete; the same command goes on where it stopped")
+    assert err.splitlines()[-2].endswith("not complete; the same command resumes where it stopped")
     assert err.splitlines()[-1] == "transtar simulate: interrupted; nothing half written was left behind"
     assert (out / "universe.json").is_file()
     assert not [path for path in out.rglob(".*")]

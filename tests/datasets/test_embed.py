@@ -127,7 +127,7 @@ def test_after_a_kill_the_same_call_goes_on_and_gives_the_same_bits(folder, tmp_
 def test_an_interrupt_says_what_is_kept(folder, caplog):
     with pytest.raises(KeyboardInterrupt):
         embed_set(folder, dying(2, KeyboardInterrupt)[0])
-    assert f"{folder}: 8 of 23 embeddings are kept; the same command goes on from there" in caplog.text
+    assert f"{folder}: 8 of 23 embeddings are kept; the same command resumes from there" in caplog.text
 
 
 @pytest.mark.parametrize("moment", [0.02, 0.06, 0.1, 0.14])
@@ -457,7 +457,7 @@ def test_a_full_disk_keeps_what_was_made(folder, monkeypatch):
         return flux[:, :3]
 
     with pytest.raises(
-        TranstarError, match=r"\(no space left on device\); 8 spectra are kept, the same command goes on"
+        TranstarError, match=r"\(no space left on device\); 8 spectra are kept, the same command resumes"
     ):
         embed_set(folder, outside(fill))
     monkeypatch.undo()

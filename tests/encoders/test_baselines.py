@@ -82,5 +82,5 @@ def test_weights_that_nobody_draws_are_no_random_ones():
             return x * self.factor
 
     encoder = Encoder("odd", Scaled(), np.zeros(SIZE, np.float32), np.ones(SIZE, np.float32), SETTINGS)
-    with pytest.raises(InputError, match="'odd' has weights that cannot be drawn anew"):
+    with pytest.raises(InputError, match="'odd' has weights that cannot be drawn again"):
         untrained(encoder, 0)

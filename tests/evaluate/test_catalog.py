@@ -171,7 +171,7 @@ def test_hot_stars_that_no_flag_told_are_told():
     result = evaluate_catalog(catalog, reference, n_boot=0)
     (note,) = result.notes
     assert note.startswith(
-        "[Fe/H]: 7 scored rows are hotter than 7500 K by the label table, which no flag told; without them R2"
+        "[Fe/H]: 7 scored rows are hotter than 7500 K by the label table, and not flagged; without them R2"
     )
     catalog["flags"][np.isin(catalog["id"], reference["id"][:7])] = Flag.HOT_STAR
     catalog["survey"] = np.full(60, "miles")

@@ -67,7 +67,7 @@ def test_select():
         (",".join(RESULT_COLUMNS) + "\n", "has no rows"),
         (",".join(RESULT_COLUMNS) + "\nlamost,miles\n", "row 1: fewer values than columns"),
         (b"\xff\xfe\x00", "not a CSV table"),
-        (",".join([*RESULT_COLUMNS, "r2"]) + "\n", "column r2 stands twice"),
+        (",".join([*RESULT_COLUMNS, "r2"]) + "\n", "column r2 occurs twice"),
     ],
 )
 def test_unusable_files(tmp_path, text, message):

@@ -71,11 +71,11 @@ def test_labels_are_in_double_precision(prepared):
 
 
 def test_what_the_physical_test_cannot_be_made_of(prepared):
-    with pytest.raises(InputError, match="'hipparcos' is none of"):
+    with pytest.raises(InputError, match="'hipparcos' is not one of"):
         require_testable("hipparcos", labels_of(prepared))
     with pytest.raises(InputError, match="the set has no logg"):
         require_testable("miles", {"feh": 0, "teff": 0})
-    with pytest.raises(InputError, match="'none' is none of"):
+    with pytest.raises(InputError, match="'none' is not one of"):
         run_physical_test({}, "feh", prepared, {}, instrument="none")
 
 

@@ -55,7 +55,7 @@ def test_a_hats_catalog_by_source_id(world, hats, tmp_path):
     lamost["gaia_source_id"] = world.ids.astype(str)
     lamost["gaia_source_id"][:5] = ""
     lamost.write(tmp_path / "lamost.csv")
-    with pytest.raises(InputError, match="hats: none of our stars has a source_id to look for"):
+    with pytest.raises(InputError, match="hats: none of the stars has a source_id to look for"):
         select(selection(tmp_path, tables={"lamost": {"kind": "lamost", "cuts": [{"column": "obsid", "below": 2**62 + 5}]},
                                            "gaia": {"kind": "gaia"}}, match=[{"tables": ["gaia"]}]),
                [tmp_path / "lamost.csv", hats])  # fmt: skip

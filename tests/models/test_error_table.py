@@ -94,7 +94,7 @@ def test_errors_of_a_label_that_is_not_predicted_are_refused():
         ({"cells": [[0, 0, 1.0, 1, 2, 40]]}, "a cell has 6 values"),
         ({"cells": [[0, 0, 1.0, float("nan"), 2, 40, False]]}, "errors: cell must be a number"),
         ({"cells": [[0, 0, 1.0, 1, 2, 40, 1]]}, "pooled must be true or false"),
-        ({"told_by": "somebody"}, "'somebody' is none of mock, model"),
+        ({"told_by": "somebody"}, "'somebody' is not one of mock, model"),
         ({"label_noise": [0.1]}, "label_noise needs two numbers"),
         ({"coverage": {"x": [{"bin": "all"}]}}, "'n'"),
         ({"stars": 3}, "errors: stars must be text"),

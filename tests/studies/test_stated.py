@@ -22,8 +22,8 @@ def test_a_sample_states_medium_frame_and_unit():
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"medium": "water"}, "study: target: medium 'water' is none of"),
-        ({"unit": "km/s"}, "study: target: unit 'km/s' is none of wavelengths"),
+        ({"medium": "water"}, "study: target: medium 'water' is not one of"),
+        ({"unit": "km/s"}, "study: target: unit 'km/s' is not a unit of wavelength"),
         ({"medium": "air", "survey": "lamost"}, "lamost files state their medium themselves"),
         ({"medium": 3}, r"study: target\.medium: must be text, not 3"),
     ],

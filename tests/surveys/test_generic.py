@@ -74,8 +74,8 @@ def test_text_states_the_rest(tmp_path):
     ("text", "message"),
     [
         (lines(top=""), "does not say its medium; give --medium vacuum .*, or add a line '# medium: vacuum'"),
-        (lines(top="# medium: water\n"), "medium 'water' is none of vacuum, air"),
-        (lines(top="# medium: vacuum\n# frame: moving\n"), "frame 'moving' is none of"),
+        (lines(top="# medium: water\n"), "medium 'water' is not one of vacuum, air"),
+        (lines(top="# medium: vacuum\n# frame: moving\n"), "frame 'moving' is not one of"),
         (lines(header="a,flux,ivar"), r"needs wave \(or loglam\) and flux; columns found: a, flux, ivar"),
         (lines(header="4000,1,2"), "columns have no names"),
         (lines()[:-8], "truncated"),

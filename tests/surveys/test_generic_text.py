@@ -75,7 +75,7 @@ def test_comments_are_read_by_whole_keys_and_to_the_end(tmp_path):
         ("# medium: vacuum (I think)\nwave,flux\n", "none of vacuum, air"),
         ("# medium: vacuum\n# id: 12.5\nwave,flux\n", "id: '12.5' is not an integer"),
         ("# medium: vacuum\n# velocity: fast\nwave,flux\n", "velocity 'fast' is no number"),
-        ("# medium: vacuum\n# unit: parsnips\nwave,flux\n", "the unit 'parsnips' is none of wavelengths"),
+        ("# medium: vacuum\n# unit: parsnips\nwave,flux\n", "the unit 'parsnips' is not a unit of wavelength"),
         ("# medium: vacuum\nwave,wave\n", "wave#1 and wave#2 could each be wave"),
         ("# medium: vacuum\nwave [nm],wave_A,flux\n", "could each be wave|has .* fields"),
         (
@@ -290,7 +290,7 @@ def test_ecsv_of_astropy(tmp_path):
         assert batch.meta["star"][0] == "HD 101"
     table.meta["frame"] = "moving"
     table.write(tmp_path / "c.ecsv")
-    with pytest.raises(InputError, match="frame 'moving' is none of"):
+    with pytest.raises(InputError, match="frame 'moving' is not one of"):
         read_generic(tmp_path / "c.ecsv")
 
 

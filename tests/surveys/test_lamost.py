@@ -175,7 +175,7 @@ def test_wavelengths_in_nanometres(tmp_path):
     np.testing.assert_array_equal(read_lamost(path).flux, plain.flux)
     with fits.open(path, mode="update") as hdus:
         hdus[1].columns["WAVELENGTH"].unit = "kg"
-    with pytest.raises(InputError, match="the unit 'kg' is none of wavelengths"):
+    with pytest.raises(InputError, match="the unit 'kg' is not a unit of wavelength"):
         read_lamost(path)
 
 

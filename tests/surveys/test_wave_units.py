@@ -47,7 +47,7 @@ def test_nanometres_of_whole_angstroms_are_exact():
 @pytest.mark.parametrize("text", ["km/s", "pixel", "furlongs per night", "K", "mag", "[]"])
 def test_other_units_are_refused(text):
     assert not is_wave_unit(text)
-    with pytest.raises(InputError, match=r"a\.csv: the unit .* is none of wavelengths"):
+    with pytest.raises(InputError, match=r"a\.csv: the unit .* is not a unit of wavelength"):
         to_angstrom(WAVE, text, "a.csv")
 
 

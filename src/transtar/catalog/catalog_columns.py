@@ -10,14 +10,39 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import InputError, said
-from ..glossary import Column, describe, is_known
+from ..flags import flag_names
+from ..glossary import LABELS, Column, describe, is_known
+from ..summary import ROWS
 from .vo import without_data
 
 METADATA_KEY = b"transtar"
 """Key of a parquet file's schema metadata under which the catalog's own metadata stand, as JSON."""
 
+MOST_SHOWN = 8
+"""Columns of labels and errors that a notebook shows side by side."""
+
 ASTROPY_KEY = b"table_meta_yaml"
 """Key under which `astropy.table.Table.read` looks for units and descriptions."""
+
+
+def first_columns(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The columns by which a notebook shows a catalog: the spectrum, its labels with their errors, and its flags in words.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray, shape (n,)
+
+    Returns
+    -------
+    dict of str to ndarray
+        Few enough to be seen side by side; `flags` of as many rows as a notebook shows.
+    """
+    named = [name for name in ("file", "id") if name in columns]
+    if "id" in named and not (columns["id"] >= 0).any():
+        named.remove("id")
+    labels = [name for label in LABELS for name in (label, f"{label}_err") if name in columns]
+    shown = {name: columns[name] for name in (*named, *labels[:MOST_SHOWN])}
+    return shown | ({"flags": flag_names(columns["flags"][:ROWS])} if "flags" in columns else {})
 
 
 def column_of(name: str, array: np.ndarray) -> Column:

@@ -20,14 +20,16 @@ from ..flags import Flag, count, has
 from ..glossary import Column
 from ..models import Estimator, check_ensemble, load_models
 from ..preprocess import GridSpectra, require_same
+from ..progress import followed
 from ..quality import Quality
 from ..spectra import SpectrumBatch
-from ..summary import counted, summary
+from ..summary import Summarised, Summary, counted
 from ..surveys import Stated, Survey
 from ..telling import tell
 from ..trust.star_errors import coverage_of
 from .astropy_table import to_table
 from .calibrated import read_calibration, with_calibrated
+from .catalog_columns import first_columns
 from .memory import CatalogInMemory
 from .predict import predict_batches
 from .provenance import inputs_record, run_record
@@ -42,7 +44,7 @@ PathLike = str | os.PathLike
 
 
 @dataclass(repr=False)
-class Prediction(Report):
+class Prediction(Summarised, Report):
     """A catalog, and what became of the spectra; the other fields are those of `transtar.datasets.Report`.
 
     Parameters
@@ -59,8 +61,8 @@ class Prediction(Report):
     metadata: dict[str, Any] = field(default_factory=dict)
     described: list[Column] = field(default_factory=list)
 
-    def __repr__(self) -> str:
-        return summary(
+    def _summary(self) -> Summary:
+        return Summary(
             f"Prediction: {self.n_spectra:,} spectra",
             {
                 "columns": "in a file" if self.columns is None else ", ".join(self.columns),
@@ -70,6 +72,7 @@ class Prediction(Report):
                 if not self.skipped
                 else f"{len(self.skipped):,} files; the first: {': '.join(self.skipped[0])}",
             },
+            first_columns(self.columns or {}),
         )
 
     def to_table(self) -> QTable:
@@ -190,7 +193,8 @@ def predict_files(
     # the thread waits for as long as somebody keeps the traceback of an error or of Ctrl-C.
     with (
         warnings.catch_warnings(),
-        closing(flow.batches(result, on_skip=on_skip, progress=progress)) as batches,
+        followed(progress, "predict") as moved,
+        closing(flow.batches(result, on_skip=on_skip, progress=moved)) as batches,
     ):
         record = run_record(estimators, command, inputs_record(flow.files, survey=flow.survey.name))
         predict_into(result, estimators, names, batches, out, flow.quality, style, record, threads, calibration)
@@ -244,25 +248,22 @@ def predict_set(
     wanted, anew = thresholds_for(path, description, quality)
 
     def parts() -> Iterator[tuple[Mapping[str, np.ndarray], GridSpectra]]:
+        done = 0
         for part in stream_set(path):
             require_same(estimators[0].preprocessing, names[0], part.preprocessing, str(path))
             spectra = part.grid_spectra()
             yield part.columns, flagged_anew(spectra, wanted) if anew else spectra
+            done += len(spectra)
+            if moved is not None:
+                moved(done, description["n_spectra"])
 
     result = Prediction()
     inputs = {"data": str(path), "flux_sha256": description["flux_sha256"]}
-    predict_into(
-        result,
-        estimators,
-        names,
-        parts(),
-        out,
-        wanted,
-        style,
-        run_record(estimators, command, inputs),
-        calibration=calibration,
-        threads=threads,
-    )
+    record = run_record(estimators, command, inputs)
+    with followed(None, "predict") as moved:
+        predict_into(
+            result, estimators, names, parts(), out, wanted, style, record, calibration=calibration, threads=threads
+        )
     return result
 
 
@@ -274,7 +275,9 @@ def thresholds_for(
     wanted = quality if isinstance(quality, Quality) else recorded.changed(quality or {})
     anew = (wanted.snr, wanted.good_fraction) != (recorded.snr, recorded.good_fraction)
     if anew:
-        tell(f"{path}: LOW_SNR and LOW_GOOD_FRACTION are set anew, by {wanted}; the set was prepared with {recorded}")
+        tell(
+            f"{path}: LOW_SNR and LOW_GOOD_FRACTION are set again, with {wanted}; the set was prepared with {recorded}"
+        )
     return wanted, anew
 
 

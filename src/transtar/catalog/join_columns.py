@@ -85,7 +85,7 @@ def bring(table: Side, names: Sequence[str], rows: np.ndarray, wanted: bool) -> 
             except InputError as error:
                 if wanted:
                     raise
-                tell(f"{error}; the column is not brought")
+                tell(f"{error}; the column is not added")
                 continue
             out[name] = Brought(name, values, unit)
     return out

@@ -20,7 +20,7 @@ from ..flags import BAD, Flag, has
 from ..glossary import LABELS, PLAN_COLUMNS
 from ..labels import read_stars as read_star_list
 from ..labels.join import comparable
-from ..summary import summary
+from ..summary import Summarised, Summary
 from .astropy_table import to_table
 from .from_files import ModelLike, predict_set
 from .predict import key_columns
@@ -37,7 +37,7 @@ UNITS = {"teff": 500.0, "logg": 0.7, "feh": 0.5, "alphafe": 0.2}
 
 
 @dataclass(repr=False)
-class Plan:
+class Plan(Summarised):
     """Stars to label next.
 
     Parameters
@@ -57,10 +57,11 @@ class Plan:
     left_out: dict[str, int]
     metadata: dict[str, Any] = field(default_factory=dict)
 
-    def __repr__(self) -> str:
-        return summary(
+    def _summary(self) -> Summary:
+        return Summary(
             f"Plan: {len(self.columns['set_row']):,} of {self.n_candidates:,} stars",
             {"left out": self.reasons or "none", "columns": ", ".join(self.columns)},
+            self.columns,
         )
 
     @property
@@ -217,6 +218,6 @@ def _rows_of(
             same = (values != "") & np.isin(values, comparable(table[key].astype(str), key))
     if not same.any():
         raise InputError(
-            f"{path}: none of its {len(next(iter(table.values()))):,} stars is in {data}; are both the right ones?"
+            f"{path}: none of its {len(next(iter(table.values()))):,} stars is in {data}; check that both are the right files"
         )
     return same

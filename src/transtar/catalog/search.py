@@ -16,7 +16,7 @@ from ..datasets.set_vectors import SetVectors
 from ..datasets.sides import Sides
 from ..errors import InputError
 from ..files import check_files
-from ..summary import summary
+from ..summary import Summarised, Summary
 from ..surveys import Stated, Survey
 from ..telling import tell
 from .astropy_table import to_table
@@ -39,7 +39,7 @@ CELLS = 2**18
 
 
 @dataclass(repr=False)
-class Neighbours:
+class Neighbours(Summarised):
     """The nearest spectra, and what was compared.
 
     Parameters
@@ -62,11 +62,12 @@ class Neighbours:
     columns: dict[str, np.ndarray] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
-    def __repr__(self) -> str:
+    def _summary(self) -> Summary:
         columns = "in a file" if self.columns is None else ", ".join(self.columns)
-        return summary(
+        return Summary(
             f"Neighbours: {self.n_rows:,} of {self.n_queries:,} queries",
             {"searched": f"{self.n_searched:,} spectra", "columns": columns},
+            self.columns or {},
         )
 
     def to_table(self) -> QTable:

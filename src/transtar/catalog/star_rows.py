@@ -28,10 +28,11 @@ from ..errors import InputError
 from ..files import check_files
 from ..flags import BAD, Flag, has
 from ..glossary import LABELS
-from ..summary import summary
+from ..summary import Summarised, Summary
 from ..tables import Choice
 from ..telling import tell
 from .astropy_table import plain_columns
+from .catalog_columns import first_columns
 from .readers import read_columns, read_metadata
 from .writers import SUFFIXES, check_suffix, write_catalog
 
@@ -47,7 +48,7 @@ _ENDINGS = ("_err", "_lo", "_hi", "_noise", "_ens_std", "_std", "_chi2")
 
 
 @dataclass(frozen=True, repr=False)
-class Recommended:
+class Recommended(Summarised):
     """A catalog of one row per star.
 
     Parameters
@@ -71,8 +72,10 @@ class Recommended:
     n_bad: int
     chi2: dict[str, float] = field(default_factory=dict)
 
-    def __repr__(self) -> str:
-        return summary(f"Recommended: {len(self.columns['n_rows']):,} stars", {"": str(self)})
+    def _summary(self) -> Summary:
+        return Summary(
+            f"Recommended: {len(self.columns['n_rows']):,} stars", {"": str(self)}, first_columns(self.columns)
+        )
 
     def __str__(self) -> str:
         chi2 = ", ".join(f"{label} {value:.2f}" for label, value in self.chi2.items())

@@ -9,9 +9,9 @@ from importlib import import_module
 
 from ..errors import SettingsError, TranstarError, shown
 from ..processes import Ended, ending_cleanly
-from ..telling import shown_on_stderr
+from ..telling import logged, shown_on_stderr
 from ..version import __version__
-from .arguments import HelpWithDefaults, Parser, plain_output
+from .arguments import HelpWithDefaults, Parser, add_shared, plain_output
 
 VERBS = (
     "simulate", "fetch", "select", "calibrate", "join", "prepare", "embed", "search", "pretrain", "align", "finetune", "predict",
@@ -35,7 +35,7 @@ def build_parser() -> Parser:
             description=module.__doc__,
             formatter_class=HelpWithDefaults,
         )
-        verb.add_argument("--debug", action="store_true", help="show where in the code an error arose")
+        add_shared(verb)
         module.configure(verb)
         verb.set_defaults(run=module.run)
     return parser
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser().parse_args(arguments)
     parsed.command = shlex.join(["transtar", *map(str, sys.argv[1:] if arguments is None else arguments)])
     try:
-        with ending_cleanly(), shown_on_stderr():
+        with ending_cleanly(), shown_on_stderr(), logged(parsed.log, parsed.command):
             return parsed.run(parsed) or 0
     except Ended as ended:
         if parsed.debug:

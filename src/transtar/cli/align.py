@@ -1,7 +1,7 @@
-"""Align two encoders, of LRS and of Gaia XP spectra, on sets of the same stars: embeddings that can be compared with each other.
+"""Align two encoders, of LRS and of Gaia XP spectra, on sets of the same stars, so that their embeddings can be compared.
 
-The encoders stay as they are; heads behind them are trained, by torchrun on several devices. After an interruption the same
-command goes on where it stopped.
+The encoders stay unchanged; heads on top of them are trained, with torchrun on several devices. After an interruption, the same
+command resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .common import (
     say,
 )
 
-HELP = "two encoders to one space, where LRS and XP spectra of a star lie together"
+HELP = "align two encoders, so that LRS and XP spectra of a star have similar embeddings"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,14 +34,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=values.path,
         metavar="SET",
-        help="prepared sets of LRS and of XP spectra; of their pools the stars that are in both",
+        help="prepared sets of LRS and of XP spectra; the stars that are in both pools are used",
     )
     parser.add_argument(
         "--variant",
         choices=("base", "pr", "split"),
         default="base",
-        help="base compares embeddings; pr also gives spectra back and translates them; split does with one part of an "
-        "embedding for what both spectra tell and one for the rest",
+        help="base compares embeddings; pr also reconstructs and translates spectra; split does so with one "
+        "part of the embedding for what both spectra contain and one for the rest",
     )
     parser.add_argument("--size", choices=("small", "paper"), default="small", help="of heads, decoders and training")
     parser.add_argument(
@@ -55,8 +55,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--negatives",
         choices=("all", "process"),
         default="all",
-        help="whom the partner of a star is told from: all other stars of a batch, or, as in the public training, all other "
-        "spectra of its process",
+        help="what the partner of a star is contrasted with: all other stars of a batch, or, as in the "
+        "public training, all other spectra of its process",
     )
     parser.add_argument(
         "--set",
@@ -67,7 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="other settings of the training: precision=bf16, steps=1000, checkpoint_minutes=5; a wrong key lists them all",
     )
     parser.add_argument(
-        "--out", required=True, type=values.path, help="folder of the alignment, beside which OUT.training is"
+        "--out", required=True, type=values.path, help="folder of the alignment; OUT.training is written next to it"
     )
     add_training(
         parser,

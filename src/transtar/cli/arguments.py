@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from ..checks import MOST_SEED, MOST_STARS, MOST_WORKERS, check_real, check_whole
 from ..errors import SettingsError, shown
@@ -129,6 +130,18 @@ def text(given: str) -> str:
 def any_text(given: str) -> str:
     """Text that may be empty."""
     return text(given) if given else given
+
+
+def add_shared(parser: argparse.ArgumentParser, **settings: Any) -> None:
+    """Add what every verb takes: --debug and --log."""
+    parser.add_argument("--debug", action="store_true", help="show where in the code an error arose", **settings)
+    parser.add_argument(
+        "--log",
+        type=path,
+        metavar="FILE",
+        help="append the messages of the command to this file, with times: for long runs",
+        **settings,
+    )
 
 
 def path(given: str) -> Path:

@@ -12,6 +12,8 @@ from typing import Any
 
 from ..checks import MOST_EPOCHS
 from ..errors import InputError, SettingsError, printable, shown
+from ..progress import advance as advance
+from ..telling import note
 from . import arguments as values
 
 TRAINING_OPTIONS = {
@@ -24,8 +26,9 @@ TRAINING_OPTIONS = {
 
 
 def say(text: str) -> None:
-    """Tell the user something on standard error, so that standard output stays for results."""
+    """Tell the user something on standard error, so that standard output stays for results; a log has it, too."""
     print(printable(text), file=sys.stderr, flush=True)
+    note(text)
 
 
 def say_left_out(counts: dict[str, int]) -> None:
@@ -33,16 +36,6 @@ def say_left_out(counts: dict[str, int]) -> None:
     if counts:
         reasons = ", ".join(f"{n} {reason}" for reason, n in counts.items())
         say(f"{sum(counts.values())} rows left out, which are no spectra of targets: {reasons}")
-
-
-def advance(bar: Any) -> Callable[[int, int], None]:
-    """A callback ``(done, total)`` that moves a progress bar of spectra, of which a file may hold many."""
-
-    def progress(done: int, total: int) -> None:
-        bar.total = max(total, done)
-        bar.update(done - bar.n)
-
-    return progress
 
 
 def epoch_bar(description: str, line_every: float | None = None, unit: str = "epoch"):
@@ -95,7 +88,7 @@ def add_catalog(parser: argparse.ArgumentParser, more: str = "") -> None:
         "--style",
         choices=("transtar", "desi", "vizier"),
         default="transtar",
-        help="whose names the columns have; desi is for spectra of DESI only",
+        help="naming style of the columns; desi is for DESI spectra only",
     )
     parser.add_argument(
         "--calibration",
@@ -104,7 +97,9 @@ def add_catalog(parser: argparse.ArgumentParser, more: str = "") -> None:
         "calibrate; needs feh, teff and logg",
     )
     parser.add_argument(
-        "--readme", action="store_true", help="write a page beside it, too, as stars.README.md: columns, flags, models"
+        "--readme",
+        action="store_true",
+        help="also write a page that describes the catalog, such as stars.README.md: columns, flags, models",
     )
 
 
@@ -138,7 +133,7 @@ def add_velocities(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--velocities",
         metavar="FILE[:COLUMN]|measure",
-        help="radial velocities in km/s to use instead of the survey's; measure: find them in the spectra",
+        help="radial velocities in km/s to use instead of the survey's; 'measure' measures them from the spectra",
     )
 
 
@@ -149,7 +144,7 @@ def add_encoders(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=values.path,
         metavar="FOLDER",
-        help="where an encoder is now that a model needs, if it is not where the model noted it",
+        help="where to find an encoder that a model needs, if it has moved since the training",
     )
 
 
@@ -161,8 +156,8 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="NAME=COLUMN",
-        help="which column is which, where the names do not say it or two could be meant: feh=FE_H id=recno flux=FLUX_CAL; "
-        "of tables, and of spectra of the survey generic",
+        help="which column is which, where names are unknown or ambiguous: feh=FE_H id=recno flux=FLUX_CAL; "
+        "for tables, and for spectra of the survey generic",
     )
 
 
@@ -201,7 +196,7 @@ def read_stated(arguments: argparse.Namespace):
     Raises
     ------
     SettingsError
-        If the unit is none of wavelengths.
+        If the unit is not a unit of wavelength.
     """
     from ..surveys import Stated
 

@@ -1,6 +1,6 @@
-"""Let an encoder make embeddings of the spectra of a prepared set, which networks take by `--input NAME`.
+"""Add an encoder's embeddings of the spectra to a prepared set, for networks to use with `--input NAME`.
 
-After an interruption the same command goes on where it stopped. Several processes or jobs share the work where an option of long
+After an interruption, the same command resumes where it stopped. Several processes or jobs share the work if an option for long
 runs is given.
 """
 
@@ -12,7 +12,7 @@ from . import arguments as values
 from .common import advance
 from .run_options import add_run, an_executor, asks_for_shards, how_to_run, run_progress
 
-HELP = "embeddings by an encoder into a prepared set, resumable"
+HELP = "add the embeddings of an encoder to a prepared set, resumable"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,10 +25,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--out",
         required=True,
         type=values.path,
-        help="the same folder, or that of another set, which shares the spectra",
+        help="the same folder, or that of a new set, which shares the spectra",
     )
     parser.add_argument(
-        "--replace", action="store_true", help="put the input in the place of one of that name by another encoder"
+        "--replace", action="store_true", help="replace an input of the same name made by another encoder"
     )
     add_run(
         parser,

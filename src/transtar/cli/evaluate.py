@@ -1,4 +1,4 @@
-"""Score a catalog against reference labels, never on stars its model saw nor on rows flagged bad."""
+"""Score a catalog against reference labels, leaving out stars that its model has seen and rows flagged bad."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import argparse
 from . import arguments as values
 from .common import add_columns
 
-HELP = "R2, sigma and bias of a catalog, by regime, beside null models"
+HELP = "R2, sigma and bias of a catalog, by regime, compared with null models"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,13 +20,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--label", type=values.labels, help="labels to score; all that both tables have if not given")
     parser.add_argument(
-        "--all", action="store_true", help="score rows with a bad flag, too; they are left out otherwise"
+        "--all", action="store_true", help="also score rows with a bad flag, which are left out otherwise"
     )
     parser.add_argument(
         "--second",
         metavar="FILE[:COLUMN]",
-        help="labels of the same stars by other hands, perhaps another column of --labels: tells the noise of both catalogs and "
-        "of the prediction (three-cornered hat)",
+        help="labels of the same stars from another source, perhaps another column of --labels: separates "
+        "the noise of both catalogs and of the prediction (three-cornered hat)",
     )
     add_columns(parser)
     parser.add_argument(

@@ -1,13 +1,13 @@
-"""Look into models: what they have learnt, and what they lean on."""
+"""Look inside models: what they have learnt, and what their labels depend on."""
 
 from __future__ import annotations
 
 import argparse
 from importlib import import_module
 
-from .arguments import HelpWithDefaults
+from .arguments import HelpWithDefaults, add_shared
 
-HELP = "look into models: saliency and physical test, loss landscapes, what encoders give back, translations, misfits"
+HELP = "look inside models: saliency and physical test, loss landscapes, reconstructions, translations, misfits"
 
 KINDS = ("saliency", "landscape", "reconstruction", "translation", "misfit")
 """Each has a module of its own beside this one, ``explain_KIND``, made like a verb."""
@@ -15,7 +15,7 @@ KINDS = ("saliency", "landscape", "reconstruction", "translation", "misfit")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the kinds of explanation, each with its arguments."""
-    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True, help="what to look at")
+    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True, help="what to examine")
     for name in KINDS:
         module = import_module(f".explain_{name}", __package__)
         kind = kinds.add_parser(
@@ -24,10 +24,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
             description=module.__doc__,
             formatter_class=HelpWithDefaults,
         )
-        # The verb has it too; a default here would overwrite what was given there.
-        kind.add_argument(
-            "--debug", action="store_true", default=argparse.SUPPRESS, help="show where in the code an error arose"
-        )
+        # The verb has these too; a default here would overwrite what was given there.
+        add_shared(kind, default=argparse.SUPPRESS)
         module.configure(kind)
         kind.set_defaults(explain=module.run)
 

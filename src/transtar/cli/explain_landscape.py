@@ -18,7 +18,7 @@ MOST_POINTS = 1001
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "--model", required=True, nargs="+", type=values.path, help="models to set side by side, by folder or name"
+        "--model", required=True, nargs="+", type=values.path, help="models to compare, by folder or name"
     )
     add_encoders(parser)
     parser.add_argument("--data", required=True, type=values.path, help="prepared set with labels")
@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--regime", default="poor", choices=REGIMES, help="stars to take, by [Fe/H] of the set")
     parser.add_argument("--split", default="test", choices=("test", "pool", "all"), help="part of the set")
     parser.add_argument(
-        "--base", type=values.path, help="model before fine-tuning: its loss is shown where all weights moved"
+        "--base", type=values.path, help="model before fine-tuning, whose loss is shown where all weights have changed"
     )
     parser.add_argument(
         "--seeds", type=values.Whole(1, MOST_PLANES), default=5, help="planes, of two random directions each"

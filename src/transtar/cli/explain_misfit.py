@@ -1,4 +1,4 @@
-"""Show the spectra of a set that look least like ordinary stars with the labels that models give them, beside model spectra."""
+"""Show the spectra of a set that look least like ordinary stars with their predicted labels, next to model spectra."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 
 from . import arguments as values
 
-HELP = "spectra that do not look like what their labels call for"
+HELP = "spectra that do not look like the model spectra of their labels"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data", required=True, type=values.path, help="prepared set of the spectra")
     parser.add_argument("--out", required=True, type=values.path, help="folder for misfits.csv and figures")
-    parser.add_argument("--worst", type=values.Whole(1, 100), default=20, help="how many are drawn; the table has all")
+    parser.add_argument(
+        "--worst", type=values.Whole(1, 100), default=20, help="how many spectra are drawn; the table lists all"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

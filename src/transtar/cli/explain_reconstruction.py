@@ -1,4 +1,4 @@
-"""Set spectra beside what an encoder gives back of them: as they would be without noise and instrument."""
+"""Compare spectra with an encoder's reconstruction of them: as they would look without noise and instrument."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..checks import MOST_STARS
 from . import arguments as values
 from .common import say
 
-HELP = "what an encoder gives back of spectra"
+HELP = "how well an encoder reconstructs spectra"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

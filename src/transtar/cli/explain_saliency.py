@@ -15,10 +15,10 @@ REGIMES = ("poor", "rich", "all")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "--model", required=True, nargs="+", type=values.path, help="models, by folder or name, to set side by side"
+        "--model", required=True, nargs="+", type=values.path, help="models to compare, by folder or name"
     )
     add_encoders(parser)
-    parser.add_argument("--data", required=True, type=values.path, help="prepared set whose stars are looked at")
+    parser.add_argument("--data", required=True, type=values.path, help="prepared set of the stars to examine")
     parser.add_argument("--out", required=True, type=values.path, help="folder for tables and figures")
     parser.add_argument("--label", type=values.label, default="feh", help="label whose prediction is explained")
     parser.add_argument(
@@ -32,10 +32,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lines",
         default="auto",
-        help="correction of synthetic lines: name, file, none, or auto: that of the mock stars that the first model learnt from",
+        help="correction of synthetic lines: a name, a file, none, or auto, which takes that of the mock "
+        "stars the first model was trained on",
     )
     parser.add_argument(
-        "--stars", type=values.many, default=500, help="number of stars in the physical test, at most; drawn at random"
+        "--stars", type=values.many, default=500, help="largest number of stars in the physical test, drawn at random"
     )
     parser.add_argument("--seed", type=values.seed, default=0, help="decides which stars are drawn")
 

@@ -1,4 +1,4 @@
-"""Fetch spectra of a list of stars from SPARCL, cached; or find them in files at hand (LAMOST, Gaia) and list what is missing."""
+"""Fetch spectra of a list of stars from SPARCL, cached; or find them in local files (LAMOST, Gaia) and list what is missing."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..skipped import Skipped
 from . import arguments as values
 from .common import add_columns, say
 
-HELP = "spectra of a list of stars from an archive, cached"
+HELP = "fetch the spectra of a list of stars from an archive, cached"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
         "--service", required=True, choices=("sparcl", "lamost", "gaia"),
-        help="sparcl fetches; lamost and gaia look into the files of --have and list what is missing",
+        help="sparcl fetches; lamost and gaia search the files of --have and list what is missing",
     )  # fmt: skip
     parser.add_argument(
         "--ids", nargs="+", metavar="ID|FILE[:COLUMN]",
@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--table", type=values.path, help="label table: by its identifiers, or by ra and dec if it has none"
     )
     parser.add_argument(
-        "--position", nargs=2, type=values.anything, metavar=("RA", "DEC"), help="a place on the sky in degrees"
+        "--position", nargs=2, type=values.anything, metavar=("RA", "DEC"), help="a position on the sky in degrees"
     )
     parser.add_argument("--out", required=True, type=values.path, help="folder for spectra/, found.csv and missing.csv")
     add_columns(parser)
@@ -39,7 +39,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     sparcl.add_argument(
         "--id-field", choices=("specid", "targetid", "position"),
-        help="what the numbers are, or 'position' to search by ra and dec; if not given, what the column is called, else specid",
+        help="what the identifiers are, or 'position' to search by ra and dec; if not given, the name of the "
+             "column, else specid",
     )  # fmt: skip
     sparcl.add_argument(
         "--release",
@@ -56,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="largest number of spectra; needed where only a release or class is asked for",
     )
     sparcl.add_argument(
-        "--cache", type=values.path, help="folder that keeps what the service answered; OUT/cache if not given"
+        "--cache", type=values.path, help="folder that keeps the service's answers; OUT/cache if not given"
     )
     sparcl.add_argument(
         "--refresh", action="store_true", help="search again, also for what was missing; spectra are kept"
@@ -68,11 +69,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     sparcl.add_argument(
         "--tries", type=values.Whole(1, 1000), default=5, help="how often a request is tried before giving up"
     )
-    sparcl.add_argument("--server", help="address of another SPARCL service than NOIRLab's")
+    sparcl.add_argument("--server", help="address of a SPARCL service other than NOIRLab's")
     sparcl.add_argument(
         "--allow-pickle", action="store_true",
-        help="ask for Python pickles, as SPARCL's own client does, instead of JSON: smaller, but a pickle can carry code; "
-        "only plain values and arrays are let through",
+        help="ask for Python pickles, as SPARCL's own client does, instead of JSON: smaller, but a pickle "
+             "can carry code, so only plain values and arrays are accepted",
     )  # fmt: skip
     archives = parser.add_argument_group("lamost and gaia")
     archives.add_argument(

@@ -39,32 +39,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
     strategy = parser.add_argument(
         "--strategy",
         default="auto",
-        help="auto compares them, and leaving the model alone, by cross-validation, and takes the simplest of the best",
+        help="auto compares them, and the unadapted model, by cross-validation, and takes the simplest of the best",
     )
     # After the argument was added, which would look at them: the registry takes a second to load.
     strategy.choices = _Strategies()
     parser.add_argument(
         "--label",
         type=values.labels,
-        help="labels of the set to learn in the places of the model's, one for one in its order, such as mg_fe from a model of "
-        "alphafe; by default the model's",
+        help="labels of the set to learn in place of the model's, in the same order, such as mg_fe from a "
+        "model of alphafe; by default the model's",
     )
     parser.add_argument("--n", type=values.count, default="all", help="number of stars to use, or all")
     parser.add_argument("--out", required=True, type=values.path, help="folder of the adapted model")
     parser.add_argument(
         "--end-to-end",
         action="store_true",
-        help="train the encoder, too, of a model that takes what an encoder makes of spectra; the adapted model takes the flux",
+        help="also train the encoder of a model that takes embeddings; the adapted model takes the flux",
     )
     parser.add_argument(
         "--no-errors",
         action="store_true",
-        help="do not calibrate errors star by star, which takes as long as training the model five times more",
+        help="do not calibrate an error for every star, which takes as long as five more trainings",
     )
     parser.add_argument(
         "--label-noise", nargs="+", action="extend", default=[], metavar="LABEL=NUMBER",
-        help="1 sigma of the set's labels, such as feh=0.08: errors are those of the truth, so it is taken out; where it "
-        "is not given, it is in them",
+        help="1 sigma noise of the set's labels, such as feh=0.08: it is removed from the errors, so that "
+             "they refer to the true labels; where it is not given, it stays in them",
     )  # fmt: skip
     add_training(
         parser,
@@ -117,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Before the training, which may take long.
     for label in noise:
         if label not in labels:
-            raise SettingsError(f"--label-noise: {label} is none of the labels learnt: {', '.join(labels)}")
+            raise SettingsError(f"--label-noise: {label} is not one of the labels learnt: {', '.join(labels)}")
     if not new_label and any(name not in prepared.labels for name in labels):
         raise InputError(
             f"{arguments.data}: has no label {' or '.join(labels)}; it has: {', '.join(prepared.labels) or 'none'}. To learn one "
@@ -195,5 +195,7 @@ def describe_choice(choice: dict[str, Any]) -> list[str]:
             lines.append(
                 f"limited: rms if an error counts up to {limit:.{digits}f}, which decides; differences are paired, star by star"
             )
-    lines.append(f"chosen: {chosen['strategy']}, the simplest that none beats by more than the error of the difference")
+    lines.append(
+        f"chosen: {chosen['strategy']}, the simplest strategy that no other beats by more than the error of the difference"
+    )
     return lines

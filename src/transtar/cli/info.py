@@ -1,4 +1,4 @@
-"""Show versions, devices, surveys, studies and the data folder: paste it into a bug report. Of a prepared set, what it holds."""
+"""Show versions, devices, surveys, studies and the data folder, for a bug report; or describe a prepared set."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 from ..errors import printable
 from . import arguments as values
 
-HELP = "versions, devices, surveys, data folder"
+HELP = "show versions, devices, surveys and the data folder"
 
 PACKAGES = ("transtar", "torch", "numpy", "astropy", "pyarrow", "safetensors", "matplotlib", "specutils", "lsdb")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("set", nargs="?", type=values.path, help="folder of a prepared set, to be told of that instead")
+    parser.add_argument("set", nargs="?", type=values.path, help="folder of a prepared set, to describe that instead")
 
 
 def run(arguments: argparse.Namespace) -> int:

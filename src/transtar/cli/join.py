@@ -1,9 +1,9 @@
 """Add the columns of a table to a catalog, by identifier or by position with proper motions, with every loss counted.
 
-By identifier: the first of the survey's own (of DESI with SURVEY, PROGRAM and HEALPIX where both have them), source_id,
-star and file that both tables have and by which any row agrees; it is told which. A catalog of the DESI Milky Way Survey
-(mwsall-*.fits) brings Gaia DR3's source_id, by which tables of Gaia are joined then. All rows of the catalog stay; those
-without a row in the table have NaN, -1 or ''.
+Identifiers are tried in this order: the survey's own (for DESI with SURVEY, PROGRAM and HEALPIX where both tables have them),
+source_id, star and file. The first that both tables have and that matches any row is used, and reported. A catalog of the DESI
+Milky Way Survey (mwsall-*.fits) adds Gaia DR3's source_id, by which Gaia tables can then be joined. All rows of the catalog stay;
+those without a match get NaN, -1 or ''.
 """
 
 from __future__ import annotations
@@ -28,20 +28,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--take",
         nargs="+",
         metavar="COLUMN",
-        help="columns to bring; all if not given (of mwsall-*.fits source_id, velocities, parameters; others as "
-        "HDU.NAME)",
+        help="columns to add; all if not given (of mwsall-*.fits source_id, velocities, parameters; others "
+        "as HDU.NAME)",
     )
-    parser.add_argument("--inner", action="store_true", help="leave out rows that have none in the table")
+    parser.add_argument("--inner", action="store_true", help="leave out rows without a match in the table")
     parser.add_argument(
         "--several",
         choices=("take", "drop", "refuse"),
-        help="a row for which the table has several rows that differ: take the first, or by position the nearest; drop: it has "
-        "none; refuse the whole; if not given refuse by identifier, take by position",
+        help="when several different rows of the table match one row: take the first (by position, the "
+        "nearest), drop the match, or refuse the join; if not given, refuse by identifier, take by "
+        "position",
     )
     parser.add_argument(
         "--suffix",
-        help="of names that the catalog has, too, and of labels, which are no predictions; _2 if not given, _3 in the second "
-        "join of a catalog, and so on",
+        help="added to names that the catalog already has, and to labels, which are not predictions; _2 if "
+        "not given, _3 in the second join of a catalog, and so on",
     )
     parser.add_argument(
         "--epoch",

@@ -1,7 +1,7 @@
-"""Make one catalog of the shards that `transtar predict` has written into a folder.
+"""Join the shards that `transtar predict` has written into a folder into one catalog.
 
-Rows come in the order of the files, whoever made the shards and in whatever order; DUPLICATE is told over all of them. Each shard
-is compared with the checksum that was noted of it.
+Rows are in the order of the files, whichever process made the shards and in whatever order; DUPLICATE is set across all of them.
+Each shard is compared with its recorded checksum.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from ..skipped import Skipped
 from . import arguments as values
 from .common import add_catalog, say
 
-HELP = "one catalog of the shards of a long run"
+HELP = "join the shards of a long run into one catalog"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("folder", type=values.path, metavar="DIR", help="folder of the run")
     add_catalog(parser)
-    parser.add_argument("--partial", action="store_true", help="merge what there is, though shards are missing")
+    parser.add_argument(
+        "--partial", action="store_true", help="merge the shards that exist, although others are missing"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

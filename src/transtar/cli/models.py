@@ -1,6 +1,6 @@
-"""Models by name or folder: list them and named encoders, show a card, copy one to the store or a folder, or say where it is.
+"""Models by name or folder: list them and named encoders, show a card, copy one to the store or a folder, or print where it is.
 
-Public checkpoints of SpecCLIP become encoders.
+Public checkpoints of SpecCLIP are imported as encoders.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ..errors import SettingsError, TranstarError, printable
 from . import arguments as values
 from .common import say
 
-HELP = "list, look at, import and export models"
+HELP = "list, show, import and export models"
 
 
 MOST_CARD = 1 << 20
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..models import export_model, find_model, load_estimator, named_models, needs
 
     if arguments.action == "list" and arguments.model:
-        raise SettingsError(f"models list takes no model; models show {arguments.model[0]} tells of one")
+        raise SettingsError(f"models list takes no model; models show {arguments.model[0]} describes one")
     if arguments.action != "import" and arguments.name is not None:
         raise SettingsError("--name is for models import")
     if arguments.action == "export" and arguments.out is None:

@@ -1,4 +1,4 @@
-"""Choose the stars of a prepared set to label next: those that stand for all others, by the labels that models predict."""
+"""Choose the stars of a prepared set to label next: those that best represent all others, by the labels that models predict."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import argparse
 from . import arguments as values
 from .common import add_columns, add_encoders, say
 
-HELP = "which stars of a prepared set to label next"
+HELP = "choose which stars of a prepared set to label next"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,15 +18,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--model",
         nargs="+",
         type=values.path,
-        help="models of the labels by which stars are compared, those of the same label form an ensemble; mock-feh, mock-teff "
-        "and mock-logg if not given",
+        help="models whose labels are used to compare stars; those of the same label form an ensemble; "
+        "mock-feh, mock-teff and mock-logg if not given",
     )
     add_encoders(parser)
     parser.add_argument(
         "--known",
         type=values.path,
         metavar="FILE",
-        help="table of stars that have a label already: they are not chosen, nor is what they stand for",
+        help="table of stars that already have a label: neither they nor the stars that they represent are chosen",
     )
     add_columns(parser)
     parser.add_argument("--seed", type=values.seed, default=0, help="decides the choice among equally good ones")

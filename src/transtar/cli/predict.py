@@ -1,7 +1,7 @@
 """Predict labels for native spectra, or for a prepared set, and write a catalog.
 
-With a folder as --out a survey, or a set, is worked through in shards, by several processes or jobs; the same command goes on
-where it was stopped, however that was, and `transtar merge` makes one catalog of the shards.
+With a folder as --out, a survey or a set is processed in shards, by several processes or jobs. However it was stopped, the same
+command resumes it, and `transtar merge` joins the shards into one catalog.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .common import (
 )
 from .run_options import add_run, is_folder, refuse_run, run_in_shards
 
-HELP = "spectra to a catalog of labels"
+HELP = "turn spectra into a catalog of labels"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_encoders(parser)
     parser.add_argument("--survey", help="survey of the native spectra")
     parser.add_argument(
-        "--spectra", nargs="+", help="files, folders or quoted patterns; @LIST: those in the lines of a file"
+        "--spectra", nargs="+", help="files, folders or quoted patterns; @LIST reads them from the lines of a file"
     )
     parser.add_argument("--data", type=values.path, help="prepared set, instead of native spectra")
     add_velocities(parser)

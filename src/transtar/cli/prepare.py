@@ -20,7 +20,7 @@ from .common import (
 )
 from .run_options import add_run, an_executor, asks_for_shards, how_to_run, run_progress
 
-HELP = "native spectra to a prepared set"
+HELP = "turn native spectra into a prepared set"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--spectra",
         required=True,
         nargs="+",
-        help="files, folders or quoted patterns; @LIST: those in the lines of a file",
+        help="files, folders or quoted patterns; @LIST reads them from the lines of a file",
     )
     parser.add_argument(
         "--labels", type=values.path, help="table (CSV, FITS, VOTable, ...) with file or id, and labels"
@@ -59,9 +59,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="encoders (name or folder) and inputs by name whose values are put beside the spectra as these are read",
+        help="encoders (name or folder) and named inputs whose values are stored with the spectra as these are read",
     )
-    add_run(parser, "which go on where they stopped; their shards lie in SET.shards until the set is made")
+    add_run(parser, "which resume where they stopped; their shards are kept in SET.shards until the set is complete")
     parser.add_argument("--out", required=True, type=values.path, help="folder of the prepared set")
 
 

@@ -1,6 +1,6 @@
 """Train a network from random weights on prepared sets: one that predicts labels, or an encoder that makes embeddings.
 
-An encoder is trained without labels, by torchrun on several devices; after an interruption the same command goes on where it
+An encoder is trained without labels, with torchrun on several devices; after an interruption, the same command resumes where it
 stopped.
 """
 
@@ -14,7 +14,7 @@ from ..errors import SettingsError
 from . import arguments as values
 from .common import add_training, describe_errors, epoch_bar, given_training, say
 
-HELP = "prepared sets to a model, or to an encoder"
+HELP = "train a model, or an encoder, on prepared sets"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--out",
         required=True,
         type=values.path,
-        help="folder of the model, or of the encoder, beside which OUT.training is",
+        help="folder of the model, or of the encoder; OUT.training is written next to the latter",
     )
     add_training(
         parser,

@@ -1,8 +1,9 @@
-"""Make one recommended row per star of a catalog: repeats combined with weights from their photon noise.
+"""Combine the rows of a catalog into one recommended row per star, weighted by their photon noise.
 
-Rows of one survey with the same star, or id where star is empty, are of one star. Rows with a bad flag are left out unless
-all of a star have one: then the best stands for it, flagged. Labels are means weighted by 1/noise^2 (by S/N^2 where there is
-no noise); the noise falls with the number of spectra, what is systematic stays in the errors. The catalog keeps all its rows.
+Rows of one survey with the same star, or the same id where star is empty, belong to one star. Rows with a bad flag are left out
+unless all rows of a star have one: then the best of them is taken, with its flags. Labels are means weighted by 1/noise^2 (by
+S/N^2 where the noise is unknown); the noise decreases with the number of spectra, while systematic errors remain. The catalog
+itself keeps all its rows.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 from . import arguments as values
 from .common import add_columns
 
-HELP = "one recommended row per star of a catalog"
+HELP = "combine the rows of a catalog into one per star"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -38,16 +38,23 @@ def add_run(parser: argparse.ArgumentParser, when: str = "with a folder as --out
         help="processes, or N of a scheduler's workers; all processors if not given",
     )
     group.add_argument(
-        "--threads", type=values.workers, metavar="N", help="threads of each; processors over workers if not given"
+        "--threads",
+        type=values.workers,
+        metavar="N",
+        help="threads of each process; processors divided by workers if not given",
     )
     group.add_argument(
-        "--part", metavar="I/N", help="only one of N parts, 3/50, for arrays of jobs; all share the folder"
+        "--part", metavar="I/N", help="do only one of N parts, such as 3/50, in a job array; all jobs share the folder"
     )
-    group.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, tcp://HOST:8786, whose workers do the work")
+    group.add_argument(
+        "--scheduler", metavar="ADDRESS", help="Dask scheduler, tcp://HOST:8786, whose workers do the work"
+    )
     if not files:
         return
     group.add_argument(
-        "--hash", choices=("head", "full"), help="what of each file is summed for status.csv: its head, or all of it"
+        "--hash",
+        choices=("head", "full"),
+        help="what the checksum of each file in status.csv covers: its head, or all of it",
     )
 
 

@@ -1,7 +1,7 @@
-"""Find the spectra of a prepared set whose embeddings are nearest to those of a query, by their cosine.
+"""Find the spectra of a prepared set whose embeddings are most similar to those of a query, by their cosine.
 
-All are compared, block by block. A query that is a spectrum of the set is none of its own neighbours. By an alignment, spectra
-of one kind find those of the other.
+All are compared, block by block. A spectrum is never its own neighbour. With an alignment, spectra of one kind find those of the
+other.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 from . import arguments as values
 from .common import add_columns, add_stated, add_velocities, advance, read_stated
 
-HELP = "the nearest spectra of a prepared set, by what an encoder makes of them"
+HELP = "the most similar spectra of a prepared set, by their embeddings"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +24,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--query",
         required=True,
         metavar="SET|SET:ROW|FILE|FILE:ROW|ID",
-        help="all spectra of a prepared set, or one; that of a native file, or one of several (rows are counted from 0); or the "
-        "identifier of a spectrum of --data",
+        help="all spectra of a prepared set, or one of them; the spectrum of a native file, or one of "
+        "several (rows count from 0); or the identifier of a spectrum in --data",
     )
     parser.add_argument("--top", type=values.many, default=10, help="neighbours of each query")
     parser.add_argument("--survey", help="survey of a native file")

@@ -9,7 +9,7 @@ from pathlib import Path
 from . import arguments as values
 from .common import add_columns, parse_assignments, say
 
-HELP = "stars from catalogs by named, counted cuts"
+HELP = "select stars from catalogs by named, counted cuts"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         required=True,
         nargs="+",
         metavar="FILE",
-        help="catalogs, or folders that hold them, told apart by content (KIND=FILE says what a file is)",
+        help="catalogs, or folders that hold them, recognised by their content (KIND=FILE names the kind of a file)",
     )
     parser.add_argument(
         "--set",
@@ -40,7 +40,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_columns(parser)
     parser.add_argument(
-        "--out", required=True, type=values.path, help="table to write (.csv, .parquet or .fits); the cuts go beside it"
+        "--out",
+        required=True,
+        type=values.path,
+        help="table to write (.csv, .parquet or .fits); the counts of the cuts are written next to it",
     )
 
 

@@ -1,4 +1,4 @@
-"""Write a mock universe: simulated surveys of the same stars as native files, with the truth beside them."""
+"""Write a mock universe: simulated surveys of the same stars as native files, together with the true labels."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 from . import arguments as values
 from .common import parse_assignments, say
 
-HELP = "mock surveys as native files, with known truth"
+HELP = "write mock surveys as native files, with known truth"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--scale", default="small", choices=("small", "medium", "paper"), help="how many stars")
-    parser.add_argument("--catalogs-only", action="store_true", help="tables without spectra, which may be added later")
+    parser.add_argument(
+        "--catalogs-only", action="store_true", help="write only the tables; spectra may be added later"
+    )
     parser.add_argument(
         "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
         help="settings to override, such as lamost=2000, effects.noise=false, resolution=true; a wrong key lists them all",

@@ -7,7 +7,7 @@ import argparse
 from . import arguments as values
 from .common import parse_assignments, say
 
-HELP = "the whole chain, from a study file"
+HELP = "run the whole chain from a study file"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--redraw", action="store_true",
-        help="draw tables, figures and report again from results.csv in --out, as it is; nothing is trained",
+        help="draw tables, figures and report again from the results.csv in --out; nothing is trained",
     )  # fmt: skip
     parser.add_argument(
         "--schema", action=values.PrintSchema, make=_schema, help="print the JSON schema of study files, for editors"

@@ -10,7 +10,7 @@ from .common import add_columns
 SURVEY = "survey"
 """The instrument of the bound where none is named: that of the catalog's survey."""
 
-HELP = "how far a catalog's labels scatter, without labels to compare with"
+HELP = "check a catalog's errors without reference labels"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,13 +25,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repeats",
         action="store_true",
-        help="fail if no star has several visits; visits are compared wherever there are any",
+        help="fail if no star has repeat visits; these are compared wherever there are any",
     )
     parser.add_argument(
         "--clusters",
         type=values.path,
         metavar="FILE",
-        help="members of clusters: columns id (or star, file, position) and cluster; labels in it are the literature's",
+        help="members of clusters: columns id (or star, file, position) and cluster; labels in it are taken "
+        "as literature values",
     )
     parser.add_argument(
         "--pairs",
@@ -45,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=values.path,
         metavar="FILE",
-        help="two further catalogs of the same stars: tells the noise of all three (three-cornered hat)",
+        help="two further catalogs of the same stars: separates the noise of all three (three-cornered hat)",
     )
     parser.add_argument(
         "--bound",
@@ -61,10 +62,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="join clusters and further catalogs by position (columns ra and dec), not by file, id or star",
     )
     parser.add_argument(
-        "--all", action="store_true", help="count rows with a bad flag, too; they are left out otherwise"
+        "--all", action="store_true", help="also count rows with a bad flag, which are left out otherwise"
     )
     parser.add_argument(
-        "--seed", type=values.seed, default=0, help="decides the bootstrap and which strangers are paired"
+        "--seed", type=values.seed, default=0, help="decides the bootstrap and which unrelated stars are paired"
     )
     add_columns(parser)
     parser.add_argument(

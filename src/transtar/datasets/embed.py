@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import InputError, MismatchError, SettingsError, shown
 from ..files import check_replaceable
 from ..preprocess import Preprocessing
+from ..progress import followed
 from ..seal import is_as_noted
 from ..shards import Shards, remove_shards, require_done
 from ..telling import tell
@@ -112,14 +113,15 @@ def embed_set(
     with KeptRows(target.parent, _key(description, noted["provenance"]), description["n_spectra"], BLOCK) as kept:
         n_before = kept.n_done
         try:
-            make_embeddings(kept, encoder, source, progress)
+            with followed(progress, "embed") as moved:
+                make_embeddings(kept, encoder, source, moved)
             missing = _told(kept, name, source, description["preprocessing"]["grid"])
             noted["n_inputs"] = kept.width
             put_input(source, target, description, name, noted, lambda path: same_file(kept.path, path))
         except KeyboardInterrupt:
             if kept.n_done:
                 tell(
-                    f"{source}: {kept.n_done:,} of {kept.n:,} embeddings are kept; the same command goes on from there"
+                    f"{source}: {kept.n_done:,} of {kept.n:,} embeddings are kept; the same command resumes from there"
                 )
             raise
         except InputError:
@@ -162,8 +164,8 @@ def _in_shards(
 
 def _nothing(source: Path, n: int) -> str:
     return (
-        f"{source}: none of its {n:,} spectra has a flux, of which an encoder could make anything; spectra of Gaia XP need "
-        "enough good points, too, which those without BP have not"
+        f"{source}: none of its {n:,} spectra has a flux to encode; Gaia XP spectra also need enough good points, which those "
+        "without BP do not have"
     )
 
 

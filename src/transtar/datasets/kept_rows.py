@@ -188,5 +188,5 @@ class KeptRows:
             why = (
                 "in the way of what is kept" if error.errno == errno.EEXIST else (error.strerror or str(error)).lower()
             )
-            kept = f"; {self.n_done:,} spectra are kept, the same command goes on from there" if self.n_done else ""
+            kept = f"; {self.n_done:,} spectra are kept, the same command resumes from there" if self.n_done else ""
             raise TranstarError(f"{self.folder}: cannot be written ({why}){kept}") from error

@@ -16,6 +16,7 @@ from ..flags import Flag, count
 from ..labels import LABELS, join, look_up, match_spectra, read_labels, read_split, table_positions
 from ..labels.positions import check_radius
 from ..preprocess import Preprocessing
+from ..progress import followed
 from ..quality import Quality
 from ..seal import file_hash
 from ..shards import Shards, remove_shards, require_done, table_file, whole_path
@@ -204,10 +205,11 @@ def prepare(
 
 def _prepared(flow: Flow, made, report: Report, keys: dict[str, None], on_skip, progress) -> Iterator[Prepared]:
     """Spectra as they are read and prepared, batch by batch."""
-    for batch, spectra in flow.batches(report, on_skip=on_skip, progress=progress):
-        further = {one.name: (one.can(spectra), one.make(batch, spectra)) for one in made}
-        keys |= dict.fromkeys(batch.keys)
-        yield spectra, star_columns(batch, spectra), further
+    with followed(progress, "prepare") as moved:
+        for batch, spectra in flow.batches(report, on_skip=on_skip, progress=moved):
+            further = {one.name: (one.can(spectra), one.make(batch, spectra)) for one in made}
+            keys |= dict.fromkeys(batch.keys)
+            yield spectra, star_columns(batch, spectra), further
 
 
 def _decides(flow: Flow, provenance: Mapping[str, Any], notes: Mapping[str, Any]) -> dict[str, Any]:

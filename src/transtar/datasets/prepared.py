@@ -12,7 +12,7 @@ from ..errors import InputError, said
 from ..flags import count
 from ..grids import Grid
 from ..preprocess import GridSpectra, Preprocessing, require_same
-from ..summary import counted, span, summary
+from ..summary import Summarised, Summary, counted, span
 from ..telling import tell
 from .gathering import Gathered, gather_input
 from .input_files import inputs_text
@@ -21,7 +21,7 @@ from .stars import Stars
 
 
 @dataclass(frozen=True, repr=False)
-class PreparedSet:
+class PreparedSet(Summarised):
     """Spectra on the grid, with everything known about each star.
 
     Parameters
@@ -55,10 +55,10 @@ class PreparedSet:
     def __len__(self) -> int:
         return len(self.flux)
 
-    def __repr__(self) -> str:
+    def _summary(self) -> Summary:
         labels = {name: int(np.isfinite(self.columns[name]).sum()) for name in self.labels}
         parts, rows = np.unique(self.columns["split"], return_counts=True)
-        return summary(
+        return Summary(
             f"PreparedSet: {len(self):,} spectra of {self.survey}",
             {
                 "labels": counted(labels) or "none",

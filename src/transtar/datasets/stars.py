@@ -15,7 +15,7 @@ from ..errors import InputError, SettingsError, shown
 from ..glossary import POOR_BELOW, check_label
 from ..names import check_name, check_names
 from ..preprocess import GridSpectra, Preprocessing
-from ..summary import counted, summary
+from ..summary import Summarised, Summary, counted
 from ..tables.ids import to_int64
 from .inputs import input_parts
 from .split import validation_split
@@ -24,7 +24,7 @@ _BY_ROW = ("inputs", "labels", "names", "ids", "files", "survey", "weights", "fe
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Stars:
+class Stars(Summarised):
     """Stars to learn from, checked once; rows that cannot be used are left out.
 
     `PreparedSet.stars` makes them of a prepared set; arrays of one's own need ``Stars(inputs, labels, ("feh",))`` and no more.
@@ -155,9 +155,9 @@ class Stars:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def __repr__(self) -> str:
+    def _summary(self) -> Summary:
         known = np.isfinite(self.labels).sum(axis=0).tolist()
-        return summary(
+        return Summary(
             f"Stars: {len(self):,} spectra of {len(set(self.names.tolist())):,} stars",
             {
                 "labels": counted(dict(zip(self.label_names, known, strict=True))),

@@ -18,7 +18,7 @@ from ..networks.alignment_heads import AttentionHead, Head, LatentHead
 from ..networks.alignment_settings import AlignmentSettings
 from ..networks.crossing import SIDES, Crossings, other_side
 from ..preprocess import Preprocessing, require_same
-from ..summary import summary
+from ..summary import Summarised, Summary
 from .encoder import BLOCK, Encoder
 from .specclip import reference_pixel
 
@@ -30,7 +30,7 @@ _COSINES = 1 << 24
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Alignment:
+class Alignment(Summarised):
     """Two aligned encoders, and what translates between their spectra.
 
     Parameters
@@ -72,8 +72,8 @@ class Alignment:
         if self.crossings is not None:
             self.crossings.eval()
 
-    def __repr__(self) -> str:
-        return summary(
+    def _summary(self) -> Summary:
+        return Summary(
             f"Alignment '{self.settings.variant}'",
             {
                 "lrs": f"encoder '{self.lrs.name}', grid '{self.lrs.preprocessing.grid}'",

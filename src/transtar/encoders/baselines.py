@@ -115,7 +115,9 @@ def untrained(encoder: Encoder, seed: int, name: str = "random") -> Encoder:
     drawn = _drawn_as_one(network)
     known = {id(weight) for module in drawn for weight in module.parameters()}
     if any(id(weight) not in known for weight in network.parameters()):
-        raise InputError(f"encoder '{encoder.name}' has weights that cannot be drawn anew; take another one's layers")
+        raise InputError(
+            f"encoder '{encoder.name}' has weights that cannot be drawn again; use the layers of another encoder"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for module in drawn:

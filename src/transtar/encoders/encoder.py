@@ -11,7 +11,7 @@ from torch import nn
 
 from ..errors import InputError
 from ..preprocess import Preprocessing
-from ..summary import span, summary
+from ..summary import Summarised, Summary, span
 from ..tables.seen_stars import check_trained_on
 
 BLOCK = 4096
@@ -19,7 +19,7 @@ BLOCK = 4096
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Encoder:
+class Encoder(Summarised):
     """A network that makes an embedding of prepared spectra.
 
     Parameters
@@ -83,10 +83,10 @@ class Encoder:
             if network is not None:
                 network.eval()
 
-    def __repr__(self) -> str:
+    def _summary(self) -> Summary:
         settings = self.preprocessing
         weights = sum(p.numel() for p in self.network.parameters())
-        return summary(
+        return Summary(
             f"Encoder '{self.name}'",
             {
                 "takes": f"grid '{settings.grid}', {span(settings.wavelengths.wave)}, {settings.frame} frame",

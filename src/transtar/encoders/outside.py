@@ -14,12 +14,12 @@ from ..errors import InputError, SettingsError, TranstarError, said, shown
 from ..names import check_name
 from ..preprocess import Preprocessing
 from ..spectra import SpectrumBatch
-from ..summary import summary
+from ..summary import Summarised, Summary
 from ..tables.seen_stars import check_trained_on
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class OutsideEncoder:
+class OutsideEncoder(Summarised):
     """A function that makes an embedding of spectra.
 
     Parameters
@@ -75,10 +75,10 @@ class OutsideEncoder:
         if self.native and self.preprocessing is not None:
             raise SettingsError(f"encoder '{self.name}': takes native spectra, which no preprocessing has changed")
 
-    def __repr__(self) -> str:
+    def _summary(self) -> Summary:
         settings = self.preprocessing
         prepared = "any" if settings is None else f"'{settings.grid}', {settings.frame} frame"
-        return summary(
+        return Summary(
             f"OutsideEncoder '{self.name}'",
             {
                 "takes": "native spectra" if self.native else f"spectra on a grid: {prepared}",
@@ -146,7 +146,7 @@ def checked_embedding(name: str, function: Callable, *given, **named) -> np.ndar
     except TranstarError:
         raise
     except SystemExit as error:
-        raise InputError(f"input '{name}' cannot be computed (it wants to end the program: {said(error)})") from error
+        raise InputError(f"input '{name}' cannot be computed (it tried to end the program: {said(error)})") from error
     except Exception as error:
         # A foreign encoder can fail in any way at all.
         raise InputError(f"input '{name}' cannot be computed ({said(error)})") from error

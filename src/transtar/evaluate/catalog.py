@@ -13,6 +13,7 @@ from ..flags import BAD, NO_LABEL, Flag, count, has
 from ..glossary import LABELS, decimals, plain
 from ..labels import compound_key, join
 from ..quality import Quality
+from ..summary import text_html
 from .coverage import coverage
 from .metrics import CLIP, METRICS, PASSES, r2, sigma
 from .nulls import Scores, null_scores
@@ -95,6 +96,9 @@ class Evaluation:
 
     def __repr__(self) -> str:
         return format_table(self)
+
+    def _repr_html_(self) -> str:
+        return text_html(format_table(self))
 
 
 def evaluate_catalog(
@@ -254,7 +258,7 @@ def _hot_note(
         return []
     pair = truth[name][rest], predicted[rest]
     digits = decimals(name) or 1
-    told = f"{n_bad} of them flagged bad" if (n_bad := int((hot & bad).sum())) else "which no flag told"
+    told = f"{n_bad} of them flagged bad" if (n_bad := int((hot & bad).sum())) else "and not flagged"
     return [
         f"{plain(name)}: {hot.sum()} scored rows are hotter than {HOT:g} K by the label table, {told}; without "
         f"them R2 is {r2(*pair):.3f}, sigma {sigma(*pair):.{digits}f} (N {rest.sum()})"
@@ -349,7 +353,7 @@ def format_table(evaluation: Evaluation) -> str:
             lines += [_row(label, f"{null}, {regime}", rows[regime], metrics) for regime in ALWAYS if regime in rows]
         if label in evaluation.coverage:
             lines.append(
-                f"  within {label}_err and the 95% interval (twice {label}_err without ends); right are 68 and 95%"
+                f"  within {label}_err and the 95% interval (twice {label}_err without ends); should be 68 and 95%"
             )
             lines += [
                 f"    {regime:<{WIDTH - 4}}{n:>7}{once:>9.0%}{wide:>9.0%}"
@@ -366,7 +370,7 @@ def format_table(evaluation: Evaluation) -> str:
                 f": {', '.join(f'{some} {flag}' for flag, some in bad.items())} (--all scores them, too)" if bad else ""
             )
             lines.append(f"    left out: {n:>7}  {reason}{told}")
-        lines += [f"    scored all the same: {n} with {flag}" for flag, n in evaluation.scored_flags[label].items()]
+        lines += [f"    scored nevertheless: {n} with {flag}" for flag, n in evaluation.scored_flags[label].items()]
     lines.append(f"sigma: {SIGMA_SAID}")
     if any(evaluation.nulls.values()):
         lines.append("mean, line: null models, which know the reference labels of the stars and no spectrum")
@@ -387,7 +391,7 @@ def _row(label: str, name: str, row: Mapping[str, float], metrics: Sequence[str]
 def _noise_lines(label: str, noise: ThreeCorners) -> list[str]:
     digits = 1 if label == "teff" else 3
     lines = [
-        f"  noise by the three-cornered hat: {noise.n} stars, {noise.n_clipped} clipped; errors taken to be independent"
+        f"  noise by the three-cornered hat: {noise.n} stars, {noise.n_clipped} clipped; errors assumed to be independent"
     ]
     for name in ("reference", "second", "predicted"):
         one: Noise = getattr(noise, name)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from ..errors import InputError, SettingsError, shown
 from ..files import write_text
 from ..names import check_name
-from ..summary import summary
+from ..summary import ROWS, Summarised, Summary
 from ..telling import tell
 from .metrics import METRICS
 
@@ -42,6 +42,23 @@ RESULT_COLUMNS: dict[str, type] = {
 
 SINCE_0_1 = ("r2", "r2_err", "sigma", "bias")
 """Scores that every results.csv has; metrics that came later are NaN where an older version wrote it."""
+
+SHOWN = (
+    "source",
+    "target",
+    "label",
+    "strategy",
+    "n_finetune",
+    "seed",
+    "regime",
+    "r2",
+    "r2_err",
+    "sigma",
+    "bias",
+    "n_test",
+)
+"""Columns of which a notebook shows the first rows."""
+
 _OF_RUN = tuple(
     name for name, kind in RESULT_COLUMNS.items() if kind is not float and name not in ("n_train", "n_test")
 )
@@ -53,7 +70,7 @@ SCHEMA = pa.schema([pa.field(name, _ARROW[kind], nullable=False) for name, kind 
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Results:
+class Results(Summarised):
     """Scores of runs, one row for each run, label and regime.
 
     Iterating gives the rows as dicts, typed as in `RESULT_COLUMNS`; a missing number is NaN.
@@ -66,12 +83,14 @@ class Results:
 
     table: pa.Table
 
-    def __repr__(self) -> str:
+    def _summary(self) -> Summary:
         known = {
             name: ", ".join(map(str, self.distinct(name)))
             for name in ("label", "strategy", "n_finetune", "regime", "variant")
         }
-        return summary(f"Results: {len(self):,} rows", known)
+        first = self.table.slice(0, ROWS).select(SHOWN).to_pydict()
+        # Rows beyond the first are counted, and never read.
+        return Summary(f"Results: {len(self):,} rows", known, first, len(self))
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, Any]]) -> Results:
@@ -191,7 +210,7 @@ def read_results(path: str | os.PathLike) -> Results:
                 raise InputError(f"{path}: no column {', '.join(absent)}; a study writes {', '.join(RESULT_COLUMNS)}")
             twice = [name for name in RESULT_COLUMNS if (reader.fieldnames or []).count(name) > 1]
             if twice:
-                raise InputError(f"{path}: column {', '.join(twice)} stands twice; take one of them out")
+                raise InputError(f"{path}: column {', '.join(twice)} occurs twice; remove one of them")
             rows = [
                 _typed(row | dict.fromkeys(later, ""), f"{path}, row {number}") for number, row in enumerate(reader, 1)
             ]

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from ..datasets import PreparedSet, read_set
 from ..errors import InputError, SettingsError
 from ..files import check_files, check_writable
 from ..models import Estimator, folded, load_models, name_models
 from ..preprocess import require_same
+from ..progress import progress_bar
 from ..simulate.instruments.instrument import INSTRUMENTS
 from ..simulate.mocks.line_correction import lines_of_model, load_lines
 from ..simulate.mocks.moved import STEPS
+from ..telling import note
 from .chosen_stars import labelled_stars, labels_of, unseen_stars
 from .landscape import Landscape, check_grid, loss_landscape, save_landscapes
 from .lines import Line, Share, read_lines, resolved
@@ -62,7 +63,7 @@ def explain_saliency(
     n_stars: int = 500,
     seed: int = 0,
     encoders: Sequence[str | Path] = (),
-    say: Say = lambda line: None,
+    say: Say = note,
 ) -> Explained:
     """Compute the saliency of models side by side, run the physical test on them, and write both.
 
@@ -155,7 +156,7 @@ def _physical_test(
     """The test on stars drawn at random; an InputError says why there is none."""
     name = instrument or stars.survey
     if name not in INSTRUMENTS:
-        raise InputError(f"'{name}' is none of {', '.join(INSTRUMENTS)}; choose one of them with --instrument")
+        raise InputError(f"'{name}' is not one of {', '.join(INSTRUMENTS)}; choose one of them with --instrument")
     require_testable(name, labels_of(stars))
     if lines == "auto":
         try:
@@ -165,7 +166,7 @@ def _physical_test(
     drawn = np.random.default_rng(seed).permutation(len(stars))[:n_stars]
     drawn.sort()
     n_spectra = len(drawn) * (2 * len(STEPS) + 1)
-    with tqdm(total=n_spectra, unit="spectra", desc="physical test", disable=None, leave=False) as bar:
+    with progress_bar(total=n_spectra, unit="spectra", desc="physical test") as bar:
         test, spectra = run_physical_test(
             models,
             label,
@@ -197,7 +198,7 @@ def explain_landscape(
     n_points: int = 21,
     extent: float = 3.0,
     encoders: Sequence[str | Path] = (),
-    say: Say = lambda line: None,
+    say: Say = note,
 ) -> tuple[dict[str, Landscape], list[Path]]:
     """Compute the loss around the weights of models over planes along random directions, and write it.
 
@@ -238,7 +239,7 @@ def explain_landscape(
     before = estimators.pop() if base else None
     names = name_models(models)
     landscapes = {}
-    with tqdm(total=len(names) * n_seeds, unit="plane", desc="landscape", disable=None, leave=False) as bar:
+    with progress_bar(total=len(names) * n_seeds, unit="plane", desc="landscape") as bar:
         for name, path, model in zip(names, models, estimators, strict=True):
             try:
                 landscapes[name] = loss_landscape(

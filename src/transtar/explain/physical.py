@@ -82,6 +82,6 @@ def require_testable(instrument: str, labels: Mapping[str, np.ndarray]) -> None:
         If the instrument cannot be simulated, or a label that it needs is missing.
     """
     if instrument not in INSTRUMENTS:
-        raise InputError(f"'{instrument}' is none of {', '.join(INSTRUMENTS)}")
+        raise InputError(f"'{instrument}' is not one of {', '.join(INSTRUMENTS)}")
     if absent := [label for label in NEEDED if label not in labels]:
         raise InputError(f"the set has no {', '.join(absent)}")

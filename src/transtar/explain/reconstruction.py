@@ -16,6 +16,7 @@ from ..encoders import Encoder, load_encoder
 from ..errors import InputError, shown
 from ..files import check_files, check_writable, write_text
 from ..preprocess import require_same
+from ..telling import note
 from .chosen_stars import unseen_rows
 
 TABLE = "reconstruction.csv"
@@ -78,7 +79,7 @@ def explain_reconstruction(
     split: str = "test",
     rows: Sequence[int] = (),
     ids: Sequence[str] = (),
-    say: Say = lambda line: None,
+    say: Say = note,
 ) -> Reconstruction:
     """Give the spectra of a set to an encoder, and write how far what it gives back is from them.
 

@@ -19,6 +19,7 @@ from ..encoders.alignment import reference_of
 from ..errors import InputError
 from ..files import check_files, check_writable, write_text
 from ..networks.crossing import SIDES, other_side
+from ..telling import note
 from .chosen_stars import unseen_rows
 
 TABLE = "translation.csv"
@@ -135,7 +136,7 @@ def explain_translation(
     split: str = "test",
     pairs: str | os.PathLike | None = None,
     columns: Mapping[str, str] | None = None,
-    say: Say = lambda line: None,
+    say: Say = note,
 ) -> list[Translation]:
     """Predict the spectra of stars that two sets share, each from the other, and write how far they are from the true ones.
 

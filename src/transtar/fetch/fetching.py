@@ -152,7 +152,7 @@ def fetch_sparcl(
         except (Unreachable, TooMuch, Refused) as error:
             kept = sum(name in pages[other] for other, names in ids.items() for name in names)
             raise TranstarError(
-                f"{error}; {kept} of {total} spectra are in the cache, and the same command goes on from there"
+                f"{error}; {kept} of {total} spectra are in the cache, and the same command resumes from there"
             ) from error
     failed |= {name: why for some in pages.values() for name, why in some.absent.items()}
     report = _write(ask, matches, pages, before, failed, out, search)

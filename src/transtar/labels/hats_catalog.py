@@ -66,7 +66,7 @@ def open_catalog(path: Path, wanted: Iterable[str]) -> Catalog:
         else:
             some, what = (stars >= 0).any(), "source_id"
         if not some:
-            raise InputError(f"{path}: none of our stars has a {what} to look for")
+            raise InputError(f"{path}: none of the stars has a {what} to look for")
         if isinstance(stars, Positions):
             area, near = _area_of_positions(stars, radius, epoch, place), _near(stars.at(epoch), radius, epoch, place)
         else:

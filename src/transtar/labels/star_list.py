@@ -92,9 +92,7 @@ class StarList:
         InputError
         """
         if not self.met.any():
-            raise InputError(
-                f"{self.source}: none of its {len(self)} stars has a spectrum here; are list and folder right?"
-            )
+            raise InputError(f"{self.source}: none of its {len(self)} stars has a spectrum here; check list and folder")
 
     def __str__(self) -> str:
         missing = len(self) - int(self.met.sum())

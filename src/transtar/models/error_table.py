@@ -155,7 +155,7 @@ class ErrorTable:
         if len(cells) != len(wanted) or {(cell.kind, cell.snr) for cell in cells} != wanted:
             raise SettingsError(f"errors: {len(cells)} cells are not one for each of {len(wanted)} kinds and S/N bins")
         if content["told_by"] not in TOLD_BY:
-            raise SettingsError(f"errors: told_by '{shown(content['told_by'])}' is none of {', '.join(TOLD_BY)}")
+            raise SettingsError(f"errors: told_by '{shown(content['told_by'])}' is not one of {', '.join(TOLD_BY)}")
         noise = [
             check_real(one, "errors: label_noise", 0.0) for one in check_list(content["label_noise"], "label_noise")
         ]

@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..networks.building import network_sizes
 from ..networks.lora import keep_factor_outputs
 from ..networks.outputs import keep_outputs
+from ..summary import Summarised, Summary
 from .error_table import ErrorTable
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _BLOCK = 128
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Estimator:
+class Estimator(Summarised):
     """A trained model of stellar labels.
 
     Parameters
@@ -112,7 +113,7 @@ class Estimator:
             raise InputError(f"model: has errors of {', '.join(sorted(strange))}, which it does not predict")
         self.network.eval()
 
-    def __repr__(self) -> str:
+    def _summary(self) -> Summary:
         from .naming import in_lines
 
         return in_lines(self)

@@ -10,7 +10,7 @@ import numpy as np
 from ..encoder_notes import Note, of_note
 from ..errors import InputError, shown
 from ..glossary import COLUMNS
-from ..summary import span, summary
+from ..summary import Summary, span
 from .estimator import Estimator
 
 
@@ -56,7 +56,7 @@ def describe_last_step(model: Estimator) -> str:
     return text
 
 
-def in_lines(model: Estimator) -> str:
+def in_lines(model: Estimator) -> Summary:
     """What a model is in a few lines: labels, input, network, the stars it learnt from, and its last step.
 
     Parameters
@@ -65,7 +65,7 @@ def in_lines(model: Estimator) -> str:
 
     Returns
     -------
-    str
+    Summary
     """
     labels = {}
     for index, name in enumerate(model.label_names):
@@ -85,7 +85,7 @@ def in_lines(model: Estimator) -> str:
         for step in model.provenance
     ]
     weights = sum(parameter.numel() for parameter in model.network.parameters())
-    return summary(
+    return Summary(
         f"Estimator of {', '.join(model.label_names)}",
         {
             **labels,
@@ -94,7 +94,7 @@ def in_lines(model: Estimator) -> str:
             "network": f"{type(model.network).__name__}, {weights:,} weights",
             "surveys": ", ".join(model.surveys),
             "trained on": ", then ".join(steps),
-            "remembers": f"{len(model.trained_on.get('id', ())):,} spectra that it has seen",
+            "remembers": f"{len(model.trained_on.get('id', ())):,} spectra seen in training",
             "last step": describe_last_step(model) if model.provenance else None,
         },
     )

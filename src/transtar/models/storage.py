@@ -370,7 +370,7 @@ def _error_tables(errors, labels: list[dict]) -> dict[str, ErrorTable]:
     names = [label["name"] for label in labels]
     for name in check_mapping(errors, "errors"):
         if name not in names:
-            raise SettingsError(f"errors: of {shown(name)}, which is none of its labels")
+            raise SettingsError(f"errors: of {shown(name)}, which is not one of its labels")
     return {name: ErrorTable.from_dict(table) for name, table in errors.items()}
 
 

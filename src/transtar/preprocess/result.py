@@ -10,11 +10,11 @@ import numpy as np
 from ..errors import InputError
 from ..flags import NO_LABEL, count, has
 from ..grids import Grid
-from ..summary import counted, span, summary
+from ..summary import Summarised, Summary, counted, span
 
 
 @dataclass(frozen=True, repr=False)
-class GridSpectra:
+class GridSpectra(Summarised):
     """Spectra on the wavelength grid, ready for a network.
 
     Parameters
@@ -50,9 +50,9 @@ class GridSpectra:
     def __len__(self) -> int:
         return len(self.flux)
 
-    def __repr__(self) -> str:
+    def _summary(self) -> Summary:
         grid = self.grid
-        return summary(
+        return Summary(
             f"GridSpectra: {len(self):,} spectra",
             {
                 "grid": f"{self.flux.shape[1]:,} points" if grid is None else f"'{grid.name}', {span(grid.wave)}",

@@ -81,9 +81,11 @@ class Preprocessing:
             object.__setattr__(self, name, float(value))
         self._check_grid()
         if self.frame not in FRAMES:
-            raise SettingsError(f"preprocessing: frame '{shown(self.frame)}' is none of {', '.join(FRAMES)}")
+            raise SettingsError(f"preprocessing: frame '{shown(self.frame)}' is not one of {', '.join(FRAMES)}")
         if self.continuum not in CONTINUA:
-            raise SettingsError(f"preprocessing: continuum '{shown(self.continuum)}' is none of {', '.join(CONTINUA)}")
+            raise SettingsError(
+                f"preprocessing: continuum '{shown(self.continuum)}' is not one of {', '.join(CONTINUA)}"
+            )
         if self.version != VERSION:
             raise SettingsError(
                 f"preprocessing: version {shown(self.version)} was made by another transtar; this one makes version {VERSION}"

@@ -166,7 +166,7 @@ def scores_latex(evaluation: Evaluation) -> str:
 
 NOISE_CAPTION = (
     "Noise of the reference labels, of a second catalog and of the prediction by the three-cornered hat, with bootstrap errors. "
-    "The errors of the three are taken to be independent; N is the number of stars left by a clip at 3 sigma in all three "
+    "The errors of the three are assumed to be independent; N is the number of stars left by a clip at 3 sigma in all three "
     "differences."
 )
 
@@ -176,7 +176,7 @@ def _scores_caption(label: str, nulls: Iterable[str]) -> str:
     beside = f", beside null models (the {names} of the reference labels)" if names else ""
     return (
         f"Predicted against reference {plain(label)}{beside}. R2 has bootstrap errors; sigma is the standard deviation of "
-        "predicted minus reference after a clip at 3 sigma about the median, which took the stars counted as clipped; bias is "
+        "predicted minus reference after a clip at 3 sigma about the median, which removed the stars counted as clipped; bias is "
         "the mean of predicted minus reference, of all stars."
     )
 

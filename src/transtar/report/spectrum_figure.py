@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import InputError
@@ -78,12 +79,10 @@ def plot_spectrum(
         figure = new_figure(PAGE_WIDTH, 3.0)
         axes = figure.subplots()
         for row, name, color in zip(chosen.tolist(), names, (BLACK, *PALETTE[1:]), strict=False):
-            flux = spectra.flux[row][inside]
-            if spectra.ivar is not None:
-                known = spectra.ivar[row][inside] > 0
-                error = np.where(known, 1 / np.sqrt(np.where(known, spectra.ivar[row][inside], 1)), np.nan)
-                axes.fill_between(wave[inside], flux - error, flux + error, color=color, alpha=0.25, lw=0)
-            axes.plot(wave[inside], flux, color=color, lw=0.8, label=as_text(str(name)))
+            ivar = None if spectra.ivar is None else spectra.ivar[row][inside]
+            draw_curve(
+                axes, wave[inside], spectra.flux[row][inside], ivar, color=color, lw=0.8, label=as_text(str(name))
+            )
         axes.set(
             xlim=(wave[inside][0], wave[inside][-1]),
             xlabel=r"vacuum wavelength ($\mathrm{\AA}$)",
@@ -92,8 +91,17 @@ def plot_spectrum(
         if any(str(name) for name in names):
             axes.legend(loc="lower right", ncols=len(names))
         listed = resolved(read_lines() if lines is None else lines, wave)
-        mark_lines(axes, _strongest(listed, wave, spectra.flux[chosen[0]], inside, marked))
+        mark_lines(axes, strongest(listed, wave, spectra.flux[chosen[0]], inside, marked))
     return figure
+
+
+def draw_curve(axes: Axes, wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray | None, **style: Any) -> None:
+    """Draw a spectrum, and a band of one sigma in its colour where the inverse variance is positive."""
+    (curve,) = axes.plot(wave, flux, **style)
+    if ivar is not None:
+        known = ivar > 0
+        error = np.where(known, 1 / np.sqrt(np.where(known, ivar, 1)), np.nan)
+        axes.fill_between(wave, flux - error, flux + error, color=curve.get_color(), alpha=0.25, lw=0)
 
 
 def _names(spectra: Any, rows: np.ndarray) -> list[str]:
@@ -101,9 +109,7 @@ def _names(spectra: Any, rows: np.ndarray) -> list[str]:
     return [str(columns["star"][row] or columns["file"][row]) if columns else "" for row in rows]
 
 
-def _strongest(
-    lines: Sequence[Line], wave: np.ndarray, flux: np.ndarray, inside: np.ndarray, marked: int
-) -> list[Line]:
+def strongest(lines: Sequence[Line], wave: np.ndarray, flux: np.ndarray, inside: np.ndarray, marked: int) -> list[Line]:
     """The lines within the figure at which the flux is lowest, in the order of wavelength; one of several in the same pixels."""
     within = [line for line in lines if wave[inside][0] < line.wavelength < wave[inside][-1]]
     depth = {line: float(np.interp(line.wavelength, wave, np.nan_to_num(flux, nan=1.0))) for line in within}

@@ -30,14 +30,15 @@ LIMIT = 5.0
 
 REPEATS = (
     "Scatter from visit to visit (1.48 median absolute deviations of single visits, bars: bootstrap by star) by S/N per pixel, "
-    "beside the median stated error and, where known, the median Cramer-Rao bound of spectra of this S/N."
+    "with the median stated error and, where known, the median Cramer-Rao bound of spectra of this S/N."
 )
 CLUSTERS = (
     "Members of clusters minus the mean of their cluster along Teff, with the slope of all together (line); and means of "
     "clusters minus the value of the literature, where there is one."
 )
 PAIRS = (
-    "Differences within wide pairs over the square root of 2, beside those of strangers alike in Teff and log g; and the "
+    "Differences within wide pairs over the square root of 2, compared with those of unrelated stars of "
+    "similar Teff and log g; and the "
     "difference, hotter minus cooler star, against that of Teff."
 )
 BOUND = (

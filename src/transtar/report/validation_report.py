@@ -42,7 +42,7 @@ CAPTIONS = {
     "clusters": "Scatter of {label} among members of clusters about the mean of their cluster (all), and in each cluster. ",
     "pairs": "Differences of {label} within wide pairs over the square root of 2, and (strangers) of pairs of other stars "
     "that are alike in Teff and log g. ",
-    "noise": "Noise of {label} of three catalogs of the same stars by the three-cornered hat; errors taken to be independent. ",
+    "noise": "Noise of {label} of three catalogs of the same stars by the three-cornered hat; errors assumed to be independent. ",
     "bound": "Cramer-Rao bound of {label} at the S/N of the stars, and the scatter of repeats over it. ",
 }
 CLIPPED = (

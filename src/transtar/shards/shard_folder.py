@@ -132,13 +132,13 @@ class ShardFolder:
         except OSError:
             size = -1
         if size != record.size:
-            tell(f"{self.shard(task.number)}: not the shard that its record is of; it is made anew")
+            tell(f"{self.shard(task.number)}: not the shard that its record is of; it is made again")
             return False
         for state in record.files:
             # Of a file that is gone the rows are kept.
             source = now.get(state.path)
             if source is not None and (state.size, state.time) != (source.size, source.time):
-                tell(f"{state.path}: changed since its shard was made; shard {task.number} is made anew")
+                tell(f"{state.path}: changed since its shard was made; shard {task.number} is made again")
                 return False
         return True
 
@@ -149,7 +149,7 @@ class ShardFolder:
             try:
                 record = read_record(self.record_path(task.number))
             except InputError as error:
-                tell(f"{error}; it is made anew")
+                tell(f"{error}; it is made again")
                 continue
             if record is not None and [one.path for one in record.files] == [one.path for one in task.sources]:
                 self.records[task.number] = record

@@ -59,7 +59,7 @@ class RunLog(logging.Handler):
     """
 
     def __init__(self, folder: Path, part: str) -> None:
-        super().__init__()
+        super().__init__(logging.WARNING)
         self._part = part
         self._told: set[str] = set()
         # Lines are appended whole, so that those of several processes do not mix.

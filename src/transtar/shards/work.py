@@ -176,7 +176,7 @@ def _whole(path: str) -> str:
 
 class _Listener(logging.Handler):
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(logging.WARNING)
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:

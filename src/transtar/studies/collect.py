@@ -18,6 +18,7 @@ from ..evaluate import evaluate, regimes, write_results
 from ..files import write_text
 from ..glossary import LABELS, POOR_BELOW
 from ..labels import read_labels
+from ..telling import note
 from .by_input import FLUX
 from .element_check import compare_element
 from .experiments import MATCHED, SIZES, experiment_studies
@@ -41,7 +42,7 @@ ENSEMBLE_SEED = -1
 Say = Callable[[str], None]
 
 
-def collect(studies: Mapping[str, Study], jobs: list[Job], out: Path, say: Say = lambda text: None) -> None:
+def collect(studies: Mapping[str, Study], jobs: list[Job], out: Path, say: Say = note) -> None:
     """Write everything that tables, figures and the report are drawn from.
 
     Parameters

@@ -13,6 +13,7 @@ from ..evaluate import read_results
 from ..files import atomic_path, write_text
 from ..report import Section, write_report
 from ..report.page import check_sections
+from ..telling import note
 from ..version import __version__
 from .closing import closing_lines
 from .context import Context
@@ -27,7 +28,7 @@ DECISIVE = tuple(
 """Settings of a study that decide its results, and not only how they are shown."""
 
 
-def draw(studies: Mapping[str, Study], out: Path, say: Callable[[str], None] = lambda text: None) -> Path:
+def draw(studies: Mapping[str, Study], out: Path, say: Callable[[str], None] = note) -> Path:
     """Draw tables and figures from what is on disk, and write report.html.
 
     Parameters
@@ -97,7 +98,7 @@ def _sections(name: str, reporter: Draw, context: Context, failed: list[Transtar
 def redraw(
     folder: str | Path,
     studies: Mapping[str, Study] | None = None,
-    say: Callable[[str], None] = lambda text: None,
+    say: Callable[[str], None] = note,
 ) -> Path:
     """Draw the tables and figures of a study again from its ``results.csv``, which may have been edited or come from elsewhere.
 

@@ -20,6 +20,7 @@ from ..preprocess import Preprocessing
 from ..processes import usable_cpus
 from ..quality import FORMER, Quality
 from ..surveys import get_survey
+from ..telling import note
 from ..train import Pretrain, get_strategy, make_strategy, settings_from_dict
 from .by_input import FLUX
 from .collect import collect
@@ -40,9 +41,7 @@ from .table_checks import check_tables
 from .workers import train_jobs
 
 
-def run_study(
-    studies: dict[str, Study], out, workers: int | None = None, say: Callable[[str], None] = lambda text: None
-) -> Path:
+def run_study(studies: dict[str, Study], out, workers: int | None = None, say: Callable[[str], None] = note) -> Path:
     """Run a study with all its variants; what an earlier, interrupted run completed is not done again.
 
     Parameters

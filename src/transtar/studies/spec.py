@@ -25,7 +25,7 @@ from ..schema import (
     stands_as,
     whole,
 )  # fmt: skip
-from ..summary import summary
+from ..summary import Summarised, Summary
 from .by_input import FLUX, InputName, Part, PretrainSettings, Size, StrategySettings, of_input
 from .sample import Label, PlaneSample, Sample
 from .study_encoder import StudyEncoder
@@ -185,7 +185,7 @@ class Explain(Section):
 
 
 @dataclass(frozen=True, repr=False)
-class Study(Section):
+class Study(Summarised, Section):
     """One study: a source, a target, and the grid of runs between them.
 
     Parameters
@@ -300,8 +300,8 @@ class Study(Section):
     variants: dict[Variant, Settings | None] = field(default_factory=dict)
     scales: ByName = field(default_factory=dict)
 
-    def __repr__(self) -> str:
-        return summary(
+    def _summary(self) -> Summary:
+        return Summary(
             f"Study: {self.title}",
             {
                 "source": self.source.survey,

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from ..datasets import SetWriter, given_table, prepare, star_columns
 from ..errors import InputError, SettingsError
 from ..files import atomic_folder, content_hash, read_json
 from ..preprocess import Preprocessing
+from ..progress import progress_bar
 from ..quality import MOVED, Quality
 from ..simulate.mocks.line_correction import load_lines
 from ..simulate.mocks.mock_sets import MockSettings, mock_batches, mock_settings
@@ -227,7 +227,7 @@ def prepared_set(sample: Sample, study: Study, out: Path, say: Say) -> Path:
     table = given_table(sample.velocities)
     with (
         Skipped(say) as skipped,
-        tqdm(unit="spectra", desc=f"prepare {sample.survey}", disable=None, leave=False) as bar,
+        progress_bar(unit="spectra", desc=f"prepare {sample.survey}") as bar,
     ):
 
         def progress(done: int, total: int) -> None:
@@ -277,7 +277,7 @@ def _mock_set(settings: MockSettings, folder: Path, study: Study, say: Say) -> N
     names: tuple[str, ...] = ()
     with (
         SetWriter(folder, preprocessing, provenance) as writer,
-        tqdm(total=settings.stars, unit="star", desc="observe", disable=None, leave=False) as bar,
+        progress_bar(total=settings.stars, unit="star", desc="observe") as bar,
     ):
         for batch, spectra, labels in mock_batches(settings, load_emulator(), preprocessing, quality):
             names = tuple(labels)

@@ -11,6 +11,7 @@ from typing import Any
 from ..datasets.defaults import default_quality
 from ..encoders.specclip import PREPARED
 from ..errors import SettingsError, shown
+from ..progress import progress_bar
 from .encoder_recipe import Making, Recipe, Say, encoder_of
 from .sample import Sample
 from .spec import Study
@@ -213,9 +214,7 @@ class _Bar:
     """Progress of a training, step by step."""
 
     def __init__(self, part: str):
-        from tqdm import tqdm
-
-        self.bar = tqdm(unit="step", desc=f"encoder {part}", disable=None, leave=False)
+        self.bar = progress_bar(unit="step", desc=f"encoder {part}")
 
     def __enter__(self) -> _Bar:
         return self

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..datasets import PreparedSet, read_set, star_names, usable
 from ..encoders import Encoder
+from ..progress import progress_bar
 from .study_encoder import StudyEncoder
 
 VIEW_SEED = 11
@@ -57,8 +58,6 @@ def encoder_with_real(given: StudyEncoder, part: str, sets: Sequence[Path], say:
     TranstarError
         If the training diverges.
     """
-    from tqdm import tqdm
-
     from ..simulate.emulator.emulator_storage import load_emulator
     from ..simulate.mocks.views import ViewSettings, make_views
     from ..train.see_through import SeeThrough
@@ -70,10 +69,10 @@ def encoder_with_real(given: StudyEncoder, part: str, sets: Sequence[Path], say:
     n_real = 0 if real is None else len(real)
     say(f"training the encoder '{part}': {given.stars:,} mock stars and {n_real:,} spectra without labels")
     settings = ViewSettings(stars=given.stars, seed=VIEW_SEED + given.seed)
-    with tqdm(total=given.stars, unit="star", desc="views", disable=None, leave=False) as bar:
+    with progress_bar(total=given.stars, unit="star", desc="views") as bar:
         views = make_views(settings, load_emulator(), preprocessing, progress=bar.update)
     training = SeeThrough(epochs=given.epochs, seed=given.seed, unlabelled_share=given.share)
-    with tqdm(total=given.epochs, unit="epoch", desc="train", disable=None, leave=False) as bar:
+    with progress_bar(total=given.epochs, unit="epoch", desc="train") as bar:
 
         def advance(*_: float) -> None:
             bar.update()

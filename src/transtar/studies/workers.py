@@ -8,11 +8,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from ..datasets import read_set
 from ..files import discard_temporaries
 from ..processes import start_worker, stop
+from ..progress import progress_bar
 from ..train import Strategy, TrainSettings, group_members, make_strategy
 from .job import Job
 from .jobs import run_jobs
@@ -47,7 +46,7 @@ def train_jobs(jobs: list[Job], runs: Path, workers: int) -> dict[str, str]:
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=start_worker)
     try:
-        with tqdm(total=len(jobs), unit="run", desc="train", disable=None, leave=False) as bar:
+        with progress_bar(total=len(jobs), unit="run", desc="train") as bar:
             pending: dict[Future, list[Job]] = {pool.submit(run_jobs, fleet, str(runs)): fleet for fleet in ready}
             while pending:
                 done, _ = wait(pending, return_when=FIRST_COMPLETED)

@@ -33,7 +33,7 @@ def agreed(content: Content, what: str, known: Sequence[str], also: Sequence[tup
     for value, place in statements:
         spelt = _MEDIUM_SPELLINGS.get(value.strip().lower(), value.strip().lower())
         if spelt not in known:
-            raise InputError(f"{content.where}: {what} '{shown(value)}' is none of {', '.join(known)} ({place})")
+            raise InputError(f"{content.where}: {what} '{shown(value)}' is not one of {', '.join(known)} ({place})")
         values.append((spelt, place))
     for value, place in values[1:]:
         if value != values[0][0]:

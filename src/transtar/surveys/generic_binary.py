@@ -79,7 +79,7 @@ def _members(path: Path) -> Iterator[tuple[str, np.ndarray]]:
         for one in archive.infolist():
             name = one.filename.removesuffix(".npy")
             if name in seen:
-                raise InputError(f"{path}: holds two arrays called {shown(name)}; save it anew")
+                raise InputError(f"{path}: holds two arrays called {shown(name)}; save it again")
             seen.add(name)
             # What a header claims is compared with what is there before any memory is taken.
             with archive.open(one) as member:

@@ -40,7 +40,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
 _ROLES = {spelling: role for role, spellings in SPELLINGS.items() for spelling in spellings}
 
 FREQUENCY = {"frequency": "Hz", "freq": "Hz"}
-"""Names that say that a spectral axis is none of wavelengths, and the unit that is meant where there is none."""
+"""Names that say that a spectral axis is not a unit of wavelength, and the unit that is meant where there is none."""
 
 PER_FREQUENCY = ("f_nu", "fnu", "flux_nu")
 """Names of fluxes that say what they are per, where no unit does."""

@@ -81,8 +81,8 @@ def counted(header: Mapping[str, Any], n: int, where: str) -> tuple[np.ndarray, 
         unit = match[1] if match else ""
     if name not in _TYPES or way not in ("", "LOG"):
         raise InputError(
-            f"{where}: CTYPE1 '{shown(kind, 20)}' is none of WAVE, AWAV, LINEAR, WAVE-LOG, AWAV-LOG, FREQ, WAVN, ENER; write the "
-            "wavelengths as a column or image"
+            f"{where}: CTYPE1 '{shown(kind, 20)}' is not one of WAVE, AWAV, LINEAR, WAVE-LOG, AWAV-LOG, FREQ, WAVN, ENER; write "
+            "the wavelengths as a column or image"
         )
     values = start * np.exp(_small(offset * step / start, where)) if way else start + offset * step
     return values, unit if states(unit) else _TYPES[name], "air" if name == "AWAV" else ""

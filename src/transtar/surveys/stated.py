@@ -49,9 +49,11 @@ class Stated:
         for name, known in (("medium", MEDIA), ("frame", FRAMES)):
             value = getattr(self, name)
             if value and value not in known:
-                raise SettingsError(f"{name} '{shown(value)}' is none of {', '.join(known)}")
+                raise SettingsError(f"{name} '{shown(value)}' is not one of {', '.join(known)}")
         if self.unit and not is_wave_unit(self.unit):
-            raise SettingsError(f"unit '{shown(self.unit)}' is none of wavelengths; say A, nm, um, m, Hz, 1/cm or eV")
+            raise SettingsError(
+                f"unit '{shown(self.unit)}' is not a unit of wavelength; say A, nm, um, m, Hz, 1/cm or eV"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """What was said, for a provenance: only what is not empty, and no columns."""

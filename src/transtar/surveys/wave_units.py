@@ -135,7 +135,8 @@ def to_angstrom(values: np.ndarray, unit: str, where: str) -> tuple[np.ndarray, 
     spectral = _spectral(bare_unit(unit))
     if spectral is None:
         raise InputError(
-            f"{where}: the unit '{shown(unit, 40)}' is none of wavelengths; correct it in the file (A, nm, um, m, Hz, 1/cm, eV)"
+            f"{where}: the unit '{shown(unit, 40)}' is not a unit of wavelength; correct it in the file "
+            "(A, nm, um, m, Hz, 1/cm, eV)"
         )
     kind, factor = spectral
     if kind == "length":

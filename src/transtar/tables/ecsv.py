@@ -74,7 +74,7 @@ def read_layout(path: Path) -> Layout:
     if line_names != names:
         raise InputError(
             f"{path}: the line of names of this ECSV file ({', '.join(line_names)[:80]}) is not what its header announces "
-            f"({', '.join(names)[:80]}); write it anew"
+            f"({', '.join(names)[:80]}); write it again"
         )
     units = {column["name"]: unit_of(column) for column in header["datatype"]}
     numeric = {
@@ -104,7 +104,7 @@ def parse_header(content: bytes, where: str) -> dict[str, Any]:
         if not columns or any(not isinstance(column["name"], str) for column in columns):
             raise ValueError("no columns")
     except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not an ECSV header ({said(error, 200)}); write it anew") from None
+        raise InputError(f"{where}: not an ECSV header ({said(error, 200)}); write it again") from None
     return header
 
 

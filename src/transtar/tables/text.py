@@ -79,7 +79,7 @@ def read_layout(path: Path, nameless: bool = False, plain: bool = False) -> Layo
         raise InputError(f"{path}: the table has no rows; columns found: none")
     if not plain and any("%ECSV" in comment for comment in comments):
         raise InputError(
-            f"{path}: an ECSV header that does not begin the file; units would be lost: write the file anew"
+            f"{path}: an ECSV header that does not begin the file; units would be lost: write the file again"
         )
     text, encoding = _decode(lines)
     header, rows = text[0], text[1:]

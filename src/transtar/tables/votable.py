@@ -48,7 +48,7 @@ def parse_votable(path: Path) -> tuple[bytes, Any]:
     if _START.match(content[: 1 << 20]) is None and b"VOTABLE" not in content[: 1 << 16].upper():
         raise InputError(f"{path}: an XML file, but no VOTable; write the table as VOTable, CSV or FITS")
     if b"<!ENTITY" in content or b"\0" in content[:64]:
-        raise InputError(f"{path}: a VOTable that defines entities of its own, or is not UTF-8; write it anew")
+        raise InputError(f"{path}: a VOTable that defines entities of its own, or is not UTF-8; write it again")
     if _OUTSIDE.search(content):
         raise InputError(
             f"{path}: a VOTable whose data lie at another address (href); fetch them, and write the table as one file"

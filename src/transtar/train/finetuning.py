@@ -11,6 +11,7 @@ from ..errors import InputError, MismatchError, SettingsError, shown
 from ..models.estimator import Estimator
 from ..networks.mlp import MLPSettings, build_mlp
 from ..preprocess import require_same
+from ..progress import epochs_followed
 from .end_to_end import begin_with_encoder
 from .fit import Fit, begin_fresh, carry_out
 from .loop import Progress
@@ -56,12 +57,13 @@ def pretrain(
     if not isinstance(settings, TrainSettings):
         raise SettingsError(f"not settings of a training: {shown(repr(settings))}; give transtar.TrainSettings(...)")
     shape = mlp or getattr(settings, "mlp", MLPSettings())
-    model = carry_out(
-        begin_fresh(
-            stars, settings, lambda n_inputs, n_labels: build_mlp(n_inputs, n_labels, shape), stars.preprocessing, progress,
-            step="pretrain", strategy="mlp",
-        )
-    )  # fmt: skip
+    with epochs_followed(progress, "pretrain") as moved:
+        model = carry_out(
+            begin_fresh(
+                stars, settings, lambda n_inputs, n_labels: build_mlp(n_inputs, n_labels, shape), stars.preprocessing, moved,
+                step="pretrain", strategy="mlp",
+            )
+        )  # fmt: skip
     model.provenance[-1]["settings"]["mlp"] = plain(shape)
     return model
 
@@ -116,8 +118,9 @@ def finetune(
     TranstarError
         If the training diverges.
     """
-    begun = begin_finetuning(model, stars, strategy, seed, progress, new_label=new_label)
-    adapted = carry_out(begun) if isinstance(begun, Fit) else begun
+    with epochs_followed(progress, "finetune") as moved:
+        begun = begin_finetuning(model, stars, strategy, seed, moved, new_label=new_label)
+        adapted = carry_out(begun) if isinstance(begun, Fit) else begun
     if errors is None:
         return adapted
     return errors(

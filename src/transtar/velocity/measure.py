@@ -13,7 +13,7 @@ from ..errors import SettingsError
 from ..grids import SPEED_OF_LIGHT
 from ..processes import usable_threads
 from ..spectra import SpectrumBatch
-from ..summary import summary
+from ..summary import Summarised, Summary
 from .correlate import LAGS, Peaks, Search
 from .pixels import native
 from .templates import load_templates
@@ -55,8 +55,8 @@ FLOOR = 0.4
 whose lines are those of real stars are within their error; 81 % are where the emulator of the templates has made the spectra."""
 
 
-@dataclass(frozen=True, eq=False)
-class MeasuredVelocities:
+@dataclass(frozen=True, eq=False, repr=False)
+class MeasuredVelocities(Summarised):
     """Velocities of n spectra.
 
     Parameters
@@ -84,9 +84,9 @@ class MeasuredVelocities:
     def __len__(self) -> int:
         return len(self.velocity)
 
-    def __repr__(self) -> str:
+    def _summary(self) -> Summary:
         known = np.isfinite(self.velocity)
-        return summary(
+        return Summary(
             f"MeasuredVelocities: {len(self):,} spectra, {known.sum():,} with a velocity, {self.good.sum():,} of them good",
             {
                 "median error": f"{np.median(self.error[self.good]):.1f} km/s" if self.good.any() else None,

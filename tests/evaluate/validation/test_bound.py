@@ -66,5 +66,5 @@ def test_instrument_is_that_of_the_survey_unless_named():
     assert instrument_of(catalog, "lamost") == "lamost"
     with pytest.raises(InputError, match=r"is of several surveys \(desi, lamost\)"):
         instrument_of({"survey": np.array(["desi", "lamost"])})
-    with pytest.raises(InputError, match="'sdss' is none of the instruments"):
+    with pytest.raises(InputError, match="'sdss' is not one of the instruments"):
         instrument_of({"survey": np.array(["sdss"])})

@@ -81,7 +81,7 @@ def test_further_catalogs_are_joined_by_position(folder):
         ({"pairs": "members.csv"}, InputError, "members.csv: no two columns that tell the stars of a pair"),
         ({"labels": ["teff"]}, InputError, "the catalog has no column 'teff'"),
         ({"bound": ""}, InputError, "does not tell its survey; name the instrument, as with --bound lamost"),
-        ({"bound": "hubble"}, InputError, "'hubble' is none of the instruments"),
+        ({"bound": "hubble"}, InputError, "'hubble' is not one of the instruments"),
         ({"bound": "desi"}, InputError, "the catalog has no teff, logg"),
     ],
 )

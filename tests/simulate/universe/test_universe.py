@@ -237,7 +237,7 @@ def test_interrupted_and_taken_up_by_other_workers_it_is_the_same(world, plan, t
         patch.setattr(universe, "write_group", interrupted)
         with pytest.raises(KeyboardInterrupt):
             simulate_universe(folder, SETTINGS, say=said.append)
-    assert "goes on where it stopped" in said[-1]
+    assert "the same command resumes" in said[-1]
     assert not list(folder.rglob(".*"))
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     (folder / "lamost" / ".transtar-tmp-12345678").mkdir()

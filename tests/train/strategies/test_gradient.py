@@ -78,7 +78,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Wide(Scratch):
-    """A network from scratch that is none of ours."""
+    """A network from scratch that is not one of ours."""
 
     name: ClassVar[str] = "wide"
     shape: Shape = field(default_factory=Shape)

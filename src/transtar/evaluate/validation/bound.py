@@ -83,7 +83,7 @@ def instrument_of(catalog: Mapping[str, np.ndarray], name: str = "") -> str:
             )
         name = surveys[0]
     if name not in INSTRUMENTS:
-        raise InputError(f"the Cramer-Rao bound: '{name}' is none of the instruments {', '.join(INSTRUMENTS)}")
+        raise InputError(f"the Cramer-Rao bound: '{name}' is not one of the instruments {', '.join(INSTRUMENTS)}")
     return name
 
 

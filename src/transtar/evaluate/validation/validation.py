@@ -11,6 +11,7 @@ from ...catalog import plain_columns
 from ...errors import InputError, TooFew
 from ...glossary import LABELS, plain
 from ...simulate.mocks.label_bounds import LabelBounds
+from ...summary import text_html
 from ..catalog import read_flags
 from ..regimes import regimes
 from ..three_corners import ThreeCorners, three_corners
@@ -100,6 +101,9 @@ class Validation:
         from .validation_lines import format_validation
 
         return format_validation(self)
+
+    def _repr_html_(self) -> str:
+        return text_html(repr(self))
 
 
 @dataclass(frozen=True)
@@ -295,7 +299,7 @@ def _pairs(result: Validation, name: str, rows: Counted, given, n_boot: int, see
             f"{lost - absent} one has no value that counts, or both are one star"
         )
     if known.strangers is None:
-        result.notes.append(f"pairs: {plain(name)}: too few stars to make pairs of strangers of")
+        result.notes.append(f"pairs: {plain(name)}: too few stars for pairs of unrelated stars")
     return known
 
 

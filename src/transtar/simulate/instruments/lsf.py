@@ -48,7 +48,7 @@ class LineSpread:
         if len(self.wave) != len(self.value) or not self.wave or min(self.value) <= 0 or min(self.wave) <= 0:
             raise SettingsError("line spread: needs as many positive values as wavelengths")
         if self.unit not in ("resolution", "angstrom"):
-            raise SettingsError(f"line spread: unit '{self.unit}' is none of resolution, angstrom")
+            raise SettingsError(f"line spread: unit '{self.unit}' is not one of resolution, angstrom")
 
     def fwhm(self, wave) -> np.ndarray:
         """FWHM in Angstrom at `wave` (Angstrom)."""

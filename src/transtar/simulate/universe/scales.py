@@ -122,7 +122,7 @@ class Scale:
             f"{self.wide_pairs} wide pairs": self.wide_pairs,
         }
         if told := [what for what, number in related.items() if number]:
-            lines.append(f"beside these samples: {' and '.join(told)}, observed by DESI")
+            lines.append(f"in addition to these samples: {' and '.join(told)}, observed by DESI")
         if self.oversampled:
             share = f"{self.test_poor} of {self.test} test stars lie below [Fe/H] = -1"
             lines.append(f"poor stars are oversampled: {share}; in the paper 79 of 5539")

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from ...errors import TranstarError
 from ...files import check_writable
 from ...processes import start_worker, stop, usable_cpus
+from ...progress import progress_bar
+from ...telling import note
 from .disk_space import check_disk
 from .mock_catalogs import catalogs
 from .samples import Plan, plan
@@ -36,7 +37,7 @@ def simulate_universe(
     settings: UniverseSettings,
     catalogs_only: bool = False,
     workers: int | None = None,
-    say: Say = lambda text: None,
+    say: Say = note,
 ) -> dict[str, Any]:
     """Write a mock universe as native files; what an earlier, interrupted run completed is not made again.
 
@@ -93,7 +94,7 @@ def simulate_universe(
         _write_spectra(universe, wanted, folder, settings, record, workers or usable_cpus())
     except BaseException:
         discard_unfinished(folder)
-        say(f"{folder}: not complete; the same command goes on where it stopped")
+        say(f"{folder}: not complete; the same command resumes where it stopped")
         raise
     record["complete"] = "catalogs" if catalogs_only else "all"
     save_record(folder, record)
@@ -101,7 +102,7 @@ def simulate_universe(
 
 
 def _plan(settings: UniverseSettings) -> Plan:
-    with tqdm(unit="star", desc="choose stars", disable=None, leave=False) as bar:
+    with progress_bar(unit="star", desc="choose stars") as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
@@ -112,7 +113,7 @@ def _plan(settings: UniverseSettings) -> Plan:
 
 def _write_catalogs(universe: Plan, folder: Path, settings: UniverseSettings, record: dict[str, Any]) -> None:
     makers = catalogs(universe, settings)
-    for name, (rows, write) in tqdm(makers.items(), unit="table", desc="catalogs", disable=None, leave=False):
+    for name, (rows, write) in progress_bar(iterable=makers.items(), unit="table", desc="catalogs"):
         if is_done(record, name, 0):
             continue
         begin_part(folder, record, name)
@@ -140,7 +141,7 @@ def _write_spectra(
     workers = 1 if left < FEW else min(workers, len(missing))
     # Tables of stars are cut out when their turn has come.
     todo = (group_of(universe, *group, folder, settings) for group in missing)
-    bar = tqdm(total=total, initial=total - left, unit="spectra", desc="spectra", disable=None, leave=False)
+    bar = progress_bar(total=total, initial=total - left, unit="spectra", desc="spectra")
     # Closed at once when interrupted, so that no worker writes on while the unfinished is tidied up.
     with bar, closing(_made(todo, workers)) as made:
         for group, written in made:

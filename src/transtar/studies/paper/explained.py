@@ -82,8 +82,8 @@ def landscape(results: Results, context: Context) -> list[Section]:
         "by two random directions whose filters have the length of those of the weights (Li et al. 2018): alpha = 1 adds to each "
         "filter a random vector as long as itself. The paper's text centres on the pre-trained weights; around an adapter that "
         "is zero at its start the surface is flat, and so the centre here is the fine-tuned network.",
-        "A minimum away from the centre means that other weights than those that the fine-tuning stars chose would have served "
-        "these stars better. All networks are those of one seed.",
+        "A minimum away from the centre means that weights other than those found with the fine-tuning stars "
+        "would have been better for these stars. All networks are those of one seed.",
     ]
     table = rows_html(header, body, f"Losses in {rows[0]['unit']}^2; distances in units of alpha and beta.")
     return [Section("Loss landscapes", paragraphs, [table], [figure])]
@@ -116,8 +116,8 @@ def gradients(results: Results, context: Context) -> list[Section]:
     figures = [context.figure(saliency_maps(saliency, read_lines(), weights=weights), "figure-b6", caption)]
     tables = [_shares_html(saliency)]
     paragraphs = [
-        "The gradient says what would move the network, not what moved it: where stars do not differ it may be anything. "
-        "'Effect' weighs it with how much the flux of these stars varies."
+        "The gradient shows what would change the label, not what did change it: where stars do not differ "
+        "it is arbitrary. 'Effect' weights it by how much the flux of these stars varies."
     ]
     if test is not None and test.responses:
         figures.append(
@@ -130,9 +130,9 @@ def gradients(results: Results, context: Context) -> list[Section]:
             )
         )
         paragraphs.append(
-            "The physical test moves one label of synthetic spectra at a time, passes them through the same preprocessing, and "
-            "asks what the network answers: one that answers to Teff or [alpha/Fe] infers its label from what usually goes with "
-            "it."
+            "The physical test changes one label of synthetic spectra at a time, passes them through the "
+            "same preprocessing, and measures the response of the network: one that responds to Teff or "
+            "[alpha/Fe] infers its label from quantities that usually correlate with it."
         )
     return [Section("What the networks look at", paragraphs, tables, figures), *label_responses(context)]
 

@@ -258,6 +258,6 @@ def findings_section(results: Results, context: Context) -> list[Section]:
     table = rows_html(
         ["the paper finds", "here", ""],
         findings(context.study, of_study, every),
-        "The findings of Zhao et al. (2026), Section 7, beside those of these runs.",
+        "The findings of Zhao et al. (2026), Section 7, compared with those of these runs.",
     )
     return [Section(heading, paragraphs, [table])]

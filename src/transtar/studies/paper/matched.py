@@ -81,7 +81,7 @@ def _figure(context: Context, both: Sequence[Split]) -> tuple[list[str], list[Fi
     if not all((split.feh < POOR_BELOW).any() for split in both):
         return context.too_few("teff-matched", "a split has no star with [Fe/H] < -1"), []
     cut = FINE_TUNING_FROM if "desi-finetuning" in context.study.selections else None
-    caption = "Effective temperatures of stars with [Fe/H] < -1 to learn from and to be judged on, on both splits."
+    caption = "Effective temperatures of the training and test stars with [Fe/H] < -1, for both splits."
     return context.drawn(lambda: poor_temperatures(both, cut=cut), "teff-matched", caption)
 
 

@@ -107,7 +107,7 @@ def _paragraphs(context: Context) -> list[str]:
         "A small MMD^2 does not say that each star's labels are right: labels shuffled among the stars have the same value."
     )
     if study.simulate is not None and set(AXES) <= set(study.pipeline):
-        paragraphs.append("The simulated pipeline errs as it was made to err; nothing is concluded from beating it.")
+        paragraphs.append("The simulated pipeline has the errors that it was given; nothing follows from beating it.")
     return paragraphs
 
 

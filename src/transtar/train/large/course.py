@@ -271,7 +271,7 @@ class Course:
             raise OtherProcessFailed("another process was interrupted")
         if self.run is not None:
             tell(
-                f"{self.run.path}: {self.history.step:,} of {self.n_steps:,} steps are kept; the same command goes on from there"
+                f"{self.run.path}: {self.history.step:,} of {self.n_steps:,} steps are kept; the same command resumes from there"
             )
 
     def _save(self) -> None:
