@@ -38,8 +38,8 @@ STUDIES = ROOT / "src" / "transtar" / "studies"
 
 HEAD = """# All keys of a study file
 
-Written by `python -m tools.study_keys` from the classes by which study files are checked; [settings files](settings-files.md) says how
-files extend each other, and how an editor can check them. *Used in* names studies that ship and say something of a key, to look at;
+Written by `python -m tools.study_keys` from the classes that check study files. [Settings files](settings-files.md) says
+how files extend each other, and how an editor can check them. *Used in* names studies that ship and say something of a key.
 `transtar study --help` and [studies on disk](study-results.md) say how a study is run and what it writes.
 """
 
