@@ -189,6 +189,7 @@ def draw(graph: Graph, path: Path) -> None:
 
 
 ACROSS = {
+    "citing": -4.0,
     "cli": -1.5, "studies": 0.0, "report": 0.0, "explain": 0.0, "evaluate": -1.8, "catalog": -0.9, "simulate": 2.7, "train": 1.8,
     "fetch": -5.0, "models": 0.9, "selections": -3.2, "datasets": 0.9, "labels": -1.5, "surveys": 0.5, "preprocess": 2.6,
     "tables": -0.5, "ground": 0.9, "plot": 1.8,

@@ -181,16 +181,26 @@ def read_yaml(path: str | Path, where: str | None = None, not_yaml: str = "not Y
 
 
 def merge(content: dict, changes: dict, whole: Collection[str] = ()) -> dict:
-    """`content` with `changes` laid over it, key by key; what stands under the keys `whole` is replaced as a whole."""
+    """`content` with `changes` laid over it, key by key.
+
+    What stands under the keys `whole` is replaced as a whole, and so is what an empty mapping is laid over: it stands for
+    none of the names that were there.
+    """
     merged = dict(content)
     for key, value in changes.items():
         under: Any = merged.get(key)
-        deeper = isinstance(under, dict) and isinstance(value, dict) and key not in whole
+        deeper = isinstance(under, dict) and isinstance(value, dict) and bool(value) and key not in whole
         merged[key] = merge(under, value, whole) if deeper else value
     return merged
 
 
-def read_extending(name: str, find: Callable[[str], Path], merge: Callable[[dict, dict], dict], what: str) -> dict:
+def read_extending(
+    name: str,
+    find: Callable[[str], Path],
+    merge: Callable[[dict, dict], dict],
+    what: str,
+    not_inherited: Collection[str] = (),
+) -> dict:
     """Read a YAML file on top of the file that it names by ``extends``, and so on.
 
     Parameters
@@ -202,6 +212,8 @@ def read_extending(name: str, find: Callable[[str], Path], merge: Callable[[dict
         Lays the second mapping over the first.
     what : str
         What such a file is, for messages, such as 'study'.
+    not_inherited : collection of str
+        Keys that hold for the file in which they stand, and for none that extends it.
 
     Returns
     -------
@@ -230,6 +242,8 @@ def read_extending(name: str, find: Callable[[str], Path], merge: Callable[[dict
         base = content.pop("extends", None)
         if base is not None and not isinstance(base, str):
             raise SettingsError(f"{following}: extends names one other {what}, not '{shown(base)}'")
+        if contents:
+            content = {key: value for key, value in content.items() if key not in not_inherited}
         contents.append(content)
         following = base
     merged = contents.pop()

@@ -10,7 +10,8 @@ from tools.house import PICTURE, SOURCE, circle, described, draw, floors, read_i
 
 ORDER = (
     "ground", "shards", "tables", "surveys", "preprocess", "velocity", "labels", "selections", "networks", "encoders", "datasets",
-    "models", "train", "simulate", "trust", "catalog", "evaluate", "fetch", "explain", "report", "plot", "studies", "cli",
+    "models", "train", "simulate", "trust", "catalog", "evaluate", "fetch", "explain", "report", "plot", "studies", "citing",
+    "cli",
 )  # fmt: skip
 """From the ground up: a room imports only from rooms before it."""
 

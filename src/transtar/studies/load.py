@@ -27,6 +27,9 @@ MOST_RUNS = 100_000
 WHOLE = ("models", "sources", "prior", "shipped")
 """Keys that are replaced as a whole by a file that extends another, by a scale and by a variant."""
 
+NOT_INHERITED = ("description", "notes")
+"""Keys that say of one study what need not be true of another that extends it."""
+
 merge = partial(merge_all, whole=WHOLE)
 
 
@@ -37,7 +40,8 @@ def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | No
     ----------
     name : str
         Name of a study that ships with transtar, or path of a YAML file. A file may hold only what differs from another
-        study, which it names by ``extends``.
+        study, which it names by ``extends``: mappings are laid over each other key by key, an empty one stands for none of
+        the names that were there, and description and notes are not inherited.
     scale : str, optional
         One of the study's scales.
     changes : dict, optional
@@ -55,7 +59,7 @@ def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | No
     SettingsError
         On an unknown key, scale or value.
     """
-    content = read_extending(name, _find, merge, "study")
+    content = read_extending(name, _find, merge, "study", NOT_INHERITED)
     if scale is not None:
         scales = parse(ByName, content.get("scales") or {}, f"study {name}: scales")
         check_keys([scale], scales, f"study {name}: scales")

@@ -38,6 +38,7 @@ from .spec import Study, adapters, pretraining_for, settings_for
 from .stored import is_done
 from .study_files import SELECTIONS, SETS, check_inputs, make_inputs, prepared_set, samples_of, set_folder
 from .table_checks import check_tables
+from .table_contents import check_contents
 from .workers import train_jobs
 
 
@@ -82,6 +83,7 @@ def run_study(studies: dict[str, Study], out, workers: int | None = None, say: C
             raise SettingsError(f"study, variant {variant}: {error}") from error
         check_inputs(study, out)
         check_encoder_spectra(study, out)
+        check_contents(study, out, "study" if variant == "default" else f"study, variant {variant}")
     made: list[tuple] = []
     for variant, study in studies.items():
         inputs = (

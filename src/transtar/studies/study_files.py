@@ -164,7 +164,7 @@ def _select(study: Study, name: str, folder: Path, out: Path, say: Say) -> None:
     selection = _selection(study, name)
     earlier = list(study.selections)[: list(study.selections).index(name)]
     tables = [locate(f"{SELECTIONS}/{other}", study, out) for other in earlier]
-    with_split = [table for table, other in zip(tables, earlier, strict=True) if _has_split(study, other)]
+    with_split = [table for table, other in zip(tables, earlier, strict=True) if has_split(study, other)]
     catalogs = [*(_catalog(path, study, out) for path in study.catalogs), *with_split]
     selected = select(selection, catalogs)
     split = selected.columns.get("split")
@@ -180,7 +180,8 @@ def _catalog(name: str, study: Study, out: Path) -> str:
     return f"{kind}{equals}{locate(path, study, out)}"
 
 
-def _has_split(study: Study, name: str) -> bool:
+def has_split(study: Study, name: str) -> bool:
+    """Whether a selection of the study tells pool from test stars."""
     return bool(_selection(study, name).split)
 
 

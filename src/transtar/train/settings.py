@@ -36,6 +36,7 @@ class TrainSettings:
     weight_decay : float
         Of AdamW (decoupled), on all weights that train.
     batch_size : int
+        Stars of one step.
     seed : int
         Decides split, initialisation, order, dropout and augmentation.
     device : str
@@ -153,6 +154,11 @@ class Pretrain(TrainSettings):
     The defaults are those that cross-validation on 926 LAMOST stars preferred: spectra augmented anew in each epoch, a learning
     rate that falls to zero, and the mean weights of the last epochs. The paper's are those of `TrainSettings`, at a
     learning rate of 1e-5.
+
+    Parameters
+    ----------
+    mlp : MLPSettings
+        Shape of the network.
     """
 
     name: ClassVar[str] = "pretrain"

@@ -64,6 +64,7 @@ class MockSettings:
     stars : int
         Number drawn; a few per cent lie too far outside the emulator's range and are left out.
     seed : int
+        Decides stars and noise.
     line_spreads : tuple of str
         Names in `LINE_SPREADS`; each has an equal share of the stars. A network that has seen several is at home at every
         resolution between them.

@@ -30,7 +30,9 @@ class UniverseSettings:
     Parameters
     ----------
     scale : Scale
+        Numbers of stars.
     seed : int
+        Decides stars, noise and faults.
     effects : Effects
         Of the instruments.
     resolution : bool

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoRA(FineTuning):
-    """Train low-rank updates of the frozen layers, merged into them at the end."""
+    """Train low-rank updates of the frozen layers, merged into them at the end.
+
+    Parameters
+    ----------
+    adapter : LoRASettings
+        Rank and scale of the updates.
+    """
 
     name: ClassVar[str] = "lora"
     colour: ClassVar[str] = "#E69F00"

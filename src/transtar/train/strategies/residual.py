@@ -21,6 +21,11 @@ class Residual(FineTuning):
     """Train a small network whose output is added to that of the frozen model.
 
     It starts from zero and has far to go, hence its higher learning rate.
+
+    Parameters
+    ----------
+    head : ResidualSettings
+        Shape of the small network.
     """
 
     name: ClassVar[str] = "residual"

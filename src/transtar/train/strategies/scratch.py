@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scratch(FineTuning):
-    """Train a fresh network with its own scalers, using nothing of the model but its labels and preprocessing."""
+    """Train a fresh network with its own scalers, using nothing of the model but its labels and preprocessing.
+
+    Parameters
+    ----------
+    mlp : MLPSettings
+        Shape of the network.
+    """
 
     name: ClassVar[str] = "scratch"
     colour: ClassVar[str] = "#D55E00"
