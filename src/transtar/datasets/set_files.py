@@ -131,7 +131,7 @@ class SetWriter:
             )
         self._writer.write_table(table)
         for name, array in arrays.items():
-            self._sums[name].update(array)
+            self._sums[name].update(array.data)
         for name, rows in self._rows.items():
             rows.append((inputs or {})[name])
         self._batches.append(columns)
@@ -255,7 +255,7 @@ def stream_set(path, batch_size: int = 8192) -> Iterator[PreparedSet]:
             for batch in file.iter_batches(min(batch_size, stars.num_rows)):
                 arrays = {name: _from_fixed_list(batch.column(name)) for name in ("flux", "ivar")}
                 for name, running in sums.items():
-                    running.update(arrays[name])
+                    running.update(arrays[name].data)
                 rows, start = stars.slice(start, len(batch)), start + len(batch)
                 if start == stars.num_rows:
                     _check_sums(path, sums, description)
