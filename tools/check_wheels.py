@@ -2,13 +2,14 @@
 
     python -m tools.check_wheels [--python 3.12 3.13 3.14] [--extra hats ...]
 
-asks the package index, and installs nothing: for the base dependencies, and for these with each extra. One line says what can be had; what
-cannot is named, one requirement a line, with the reason. The exit status is 1 where a base dependency lacks a wheel; an extra
-that lacks one is told, for most of such packages can still be built.
+asks the package index, and installs nothing: for the base dependencies, and for these with each extra. One line says what can be
+had; what cannot is named, one requirement a line, with the reason. The exit status is 1 where a base dependency lacks a wheel; an
+extra that lacks one is told, for most of such packages can still be built.
 
-Wheels are looked for that suit this machine, in the latest versions and not those of constraints.txt. ``uv pip compile --only-binary :all:`` answers what
-``pip install --dry-run --only-binary=:all: --python-version`` would: pip fetches whole wheels where the index has no metadata beside them (torch and
-its CUDA libraries have gigabytes), and judges conditions such as ``python_version < "3.12"`` by the Python that runs it.
+Wheels are looked for that suit this machine, in the latest versions and not those of constraints.txt. ``uv pip compile
+--only-binary :all:`` answers what ``pip install --dry-run --only-binary=:all: --python-version`` would: pip fetches whole wheels where
+the index has no metadata beside them (torch and its CUDA libraries have gigabytes), and judges conditions such as
+``python_version < "3.12"`` by the Python that runs it.
 """
 
 from __future__ import annotations
@@ -89,7 +90,9 @@ def check(versions: Sequence[str], extras: Sequence[str] | None = None) -> int:
     """
     wanted, status = requirements(), 0
     if unknown := set(extras or ()) - set(wanted):
-        raise SystemExit(f"check_wheels: no extra {', '.join(sorted(unknown))}; there are {', '.join(list(wanted)[1:])}")
+        raise SystemExit(
+            f"check_wheels: no extra {', '.join(sorted(unknown))}; there are {', '.join(list(wanted)[1:])}"
+        )
     names = ["", *(list(wanted)[1:] if extras is None else extras)]
     for version in versions:
         for name in names:

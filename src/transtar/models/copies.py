@@ -1,4 +1,4 @@
-"""Whole copies of models: into the user's store under a name, or into a folder."""
+"""Whole copies of models: into the user's store under a name, into a folder, or into one to share."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import os
 import re
 import shutil
 import stat
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import InputError
 from ..files import atomic_folder
+from .estimator import Estimator
+from .hub_card import LICENCE, UNKNOWN, Scores, hub_card, is_shared
 from .named import SHIPPED, find_model, joint_network, store_folder
-from .storage import CARD, FILES, MODEL, check_replaceable, load_estimator, save_estimator
+from .storage import CARD, FILES, MODEL, check_replaceable, load_estimator, read_config, save_estimator
 
 
 def import_model(folder: str | Path, name: str) -> Path:
@@ -71,6 +75,60 @@ def export_model(model: str | Path, out: str | Path) -> Path:
         # What was loaded above may have been changed since.
         load_estimator(temporary)
     return target
+
+
+def share_model(
+    model: str | Path,
+    out: str | Path,
+    scores: Sequence[Scores] = (),
+    licence: str | None = None,
+    terms: Mapping[str, str] | None = None,
+) -> Path:
+    """Copy a model into a folder as model hubs expect it: `export_model` with the card of `transtar.models.hub_card`.
+
+    Parameters
+    ----------
+    model, out : str or path
+    scores : sequence of Scores
+        As from `transtar.evaluate.score_model`.
+    licence : str, optional
+        Identifier of the licence of the weights; that of transtar for models that ship with it, and unknown for others.
+    terms : mapping of str to str, optional
+        By survey that it learnt from, whose labels they were and under which terms.
+
+    Returns
+    -------
+    Path
+        `out`. A card that was made for sharing before is kept as it is if nothing new is said.
+
+    Raises
+    ------
+    InputError, SettingsError, TranstarError
+        As `export_model` and `hub_card`.
+    """
+    source, target = find_model(model), Path(out)
+    check_replaceable(target, [source])
+    estimator = load_estimator(source)
+    shipped = source.resolve().parent == SHIPPED.resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = export_model(source, Path(folder) / "model")
+        old = (copy / CARD).read_text(encoding="utf-8", errors="replace") if (copy / CARD).is_file() else ""
+        if not is_shared(old) or scores or licence or terms:
+            (copy / CARD).write_text(
+                hub_card(
+                    read_config(copy), old, Path(model).name, learnt_from_surveys(estimator), scores,
+                    licence or (LICENCE if shipped else UNKNOWN), terms,
+                ),
+                encoding="utf-8",
+            )  # fmt: skip
+        return export_model(copy, target)
+
+
+def learnt_from_surveys(model: Estimator) -> list[str]:
+    """Names of all surveys whose stars took part in a model's training, or in that of its lines or encoder."""
+    steps = [str(step["survey"]) for step in model.provenance if step.get("survey")]
+    seen = sorted({str(survey) for survey in model.trained_on.get("survey", ())} - {""})
+    return list(dict.fromkeys([*(part for step in steps for part in step.split("+")), *seen]))
 
 
 def _open_regular(path: Path) -> BinaryIO:
