@@ -56,11 +56,13 @@ $(EXTRAS:%=test-extra-%): test-extra-%: $(VENV)/.base
 	OMP_NUM_THREADS=1 $(VENV)/extras/$*/bin/python -m pytest $(ARGS) tests/extras/test_$*.py
 	rm -rf $(VENV)/extras/$*
 
-# The newest versions that pyproject.toml allows, in an environment of its own, which is kept for a look where a test fails.
+# The newest versions that pyproject.toml allows, in an environment of its own, which is kept for a look where a test fails. LATEST_TORCH
+# may name a build, for the newest torch of an index may be one for CUDA.
+LATEST_TORCH ?= torch
 test-latest: $(VENV)/.base  ## the fast tests with the latest dependencies, without constraints.txt (ARGS="tests/models" for some)
 	rm -rf $(VENV)/latest
 	$(BIN)/python -m venv $(VENV)/latest
-	$(VENV)/latest/bin/python -m pip install --quiet --disable-pip-version-check --no-compile torch
+	$(VENV)/latest/bin/python -m pip install --quiet --disable-pip-version-check --no-compile $(LATEST_TORCH)
 	$(VENV)/latest/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[all,test]'
 	OMP_NUM_THREADS=1 $(VENV)/latest/bin/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(ARGS)
 	rm -rf $(VENV)/latest

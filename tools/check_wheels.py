@@ -7,8 +7,8 @@ had; what cannot is named, one requirement a line, with the reason. The exit sta
 extra that lacks one is told, for most of such packages can still be built.
 
 Wheels are looked for that suit this machine, in the latest versions and not those of constraints.txt. ``uv pip compile
---only-binary :all:`` answers what ``pip install --dry-run --only-binary=:all: --python-version`` would: pip fetches whole wheels where
-the index has no metadata beside them (torch and its CUDA libraries have gigabytes), and judges conditions such as
+--only-binary :all:`` answers what ``pip install --dry-run --only-binary=:all: --python-version`` would: pip fetches whole wheels
+where the index has no metadata beside them (torch and its CUDA libraries have gigabytes), and judges conditions such as
 ``python_version < "3.12"`` by the Python that runs it.
 """
 

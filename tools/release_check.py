@@ -6,8 +6,8 @@
 2. Wheel and source distribution are built from a copy of what git tracks, so that nothing else can get into them: the source
    distribution first, the wheel from it, as a packager would.
 3. ``twine check --strict`` reads their metadata, ``check-wheel-contents`` the wheel.
-4. The wheel holds every tracked file of ``src/transtar`` and nothing else; the source distribution what builds the wheel; both are
-   within their sizes.
+4. The wheel holds every tracked file of ``src/transtar`` and nothing else; the source distribution what builds the wheel; both
+   are within their sizes.
 5. The wheel is installed in a new environment with constraints.txt, and the tiny demo is run there, outside the checkout.
 
 Each step prints a line; the first fault ends it with one line and exit status 1.

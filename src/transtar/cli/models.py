@@ -126,7 +126,7 @@ def _export(given: Path, arguments: argparse.Namespace) -> int:
         terms[survey] = text.strip()
     model, columns = load_estimator(given), Choice.parse(arguments.columns)
     scores = [one for catalog, labels in arguments.scores or () for one in score_model(model, catalog, labels, columns)]
-    if columns is not None:
+    if arguments.scores:
         columns.require_used([path for pair in arguments.scores for path in pair])
     copy = share_model(given, arguments.out, scores, arguments.license, terms)
     needed = [needs(note) for note in load_estimator(copy).encoders.values()]

@@ -42,7 +42,8 @@ def score_model(
     Raises
     ------
     InputError
-        If the catalog does not say that this model made it, or others of the same label did so with it, or no label can be scored.
+        If the catalog does not say that this model made it, others of the same label had a part in it, or no label can be
+        scored.
     """
     record = read_metadata(catalog)
     hashes = record.get("model_hashes")
@@ -67,6 +68,10 @@ def score_model(
     if not wanted:
         raise InputError(f"{labels}: has none of the labels of the model ({', '.join(model.label_names)})")
     evaluation = evaluate_catalog(table, reference, wanted)
+    for name in wanted:
+        if not evaluation.metrics[name]["all"]["n"]:
+            left = ", ".join(f"{n} {reason}" for reason, n in evaluation.left_out[name].items())
+            raise InputError(f"{catalog}: none of its rows can be scored for {name}: {left}")
     surveys = sorted(set(np.asarray(table.get("survey", ())).astype(str).tolist()))
     stars = f"{shown(Path(catalog).name, 100)} against {shown(Path(labels).name, 100)}"
     return [

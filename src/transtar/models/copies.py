@@ -8,11 +8,15 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from ..errors import InputError
 from ..files import atomic_folder
+from .card import model_card
 from .estimator import Estimator
 from .hub_card import LICENCE, UNKNOWN, Scores, hub_card, is_shared
 from .named import SHIPPED, find_model, joint_network, store_folder
@@ -108,27 +112,46 @@ def share_model(
     """
     source, target = find_model(model), Path(out)
     check_replaceable(target, [source])
-    estimator = load_estimator(source)
     shipped = source.resolve().parent == SHIPPED.resolve()
     with tempfile.TemporaryDirectory() as folder:
-        copy = export_model(source, Path(folder) / "model")
+        copy = _without_folders(export_model(source, Path(folder) / "model"))
+        estimator = load_estimator(copy)
         old = (copy / CARD).read_text(encoding="utf-8", errors="replace") if (copy / CARD).is_file() else ""
         if not is_shared(old) or scores or licence or terms:
-            (copy / CARD).write_text(
-                hub_card(
-                    read_config(copy), old, Path(model).name, learnt_from_surveys(estimator), scores,
-                    licence or (LICENCE if shipped else UNKNOWN), terms,
-                ),
-                encoding="utf-8",
+            card = hub_card(
+                read_config(copy), old, Path(model).name, _seen(estimator), scores,
+                licence or (LICENCE if shipped else UNKNOWN), terms,
             )  # fmt: skip
+            (copy / CARD).write_text(card, encoding="utf-8")
         return export_model(copy, target)
 
 
-def learnt_from_surveys(model: Estimator) -> list[str]:
-    """Names of all surveys whose stars took part in a model's training, or in that of its lines or encoder."""
+def _without_folders(folder: Path) -> Path:
+    """Take the folders where encoders lay out of the description of a model: they are nobody else's business."""
+    estimator = load_estimator(folder)
+    if not any(Path(note["place"]).is_absolute() for note in estimator.encoders.values()):
+        return folder
+    notes = {
+        part: note | {"place": ""} if Path(note["place"]).is_absolute() else note
+        for part, note in estimator.encoders.items()
+    }
+    card = (folder / CARD).read_text(encoding="utf-8", errors="replace")
+    save_estimator(
+        replace(estimator, encoders=notes), folder, card=None if card == model_card(read_config(folder)) else card
+    )
+    return folder
+
+
+def _seen(model: Estimator) -> dict[str, dict[str, int]]:
+    """By each survey that took part in a model's training, or in that of its lines or encoder, its spectra by role."""
     steps = [str(step["survey"]) for step in model.provenance if step.get("survey")]
-    seen = sorted({str(survey) for survey in model.trained_on.get("survey", ())} - {""})
-    return list(dict.fromkeys([*(part for step in steps for part in step.split("+")), *seen]))
+    names = model.trained_on.get("survey", np.array([], str)).astype(str)
+    roles = model.trained_on.get("role", np.full(len(names), "train")).astype(str)
+    seen: dict[str, dict[str, int]] = {part: {} for step in steps for part in step.split("+")}
+    for survey in np.unique(names[names != ""]).tolist():
+        kinds, counts = np.unique(roles[names == survey], return_counts=True)
+        seen[survey] = dict(zip(kinds.tolist(), counts.tolist(), strict=True))
+    return seen
 
 
 def _open_regular(path: Path) -> BinaryIO:

@@ -1,4 +1,4 @@
-"""The card of a model that is shared: front matter in YAML, as model hubs read it, its own card, and what a stranger must know."""
+"""The card of a model that is shared: front matter in YAML for model hubs, its own card, and what a stranger must know."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ POOR_R2 = 0.5
 FEW_WITHIN = 0.60
 """Share of stars within their 68 % interval below which errors are told to be too small."""
 
+_METRICS = {"r2": "R2", "r2_err": "error of R2", "sigma": "sigma", "bias": "bias", "n": "stars"}
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -74,7 +76,7 @@ def hub_card(
     config: Mapping[str, Any],
     card: str,
     name: str,
-    surveys: Sequence[str],
+    seen: Mapping[str, Mapping[str, int]],
     scores: Sequence[Scores] = (),
     licence: str = UNKNOWN,
     terms: Mapping[str, str] | None = None,
@@ -89,8 +91,8 @@ def hub_card(
         Its own card, Markdown; front matter and sections of an earlier export are replaced.
     name : str
         That it is called by.
-    surveys : sequence of str
-        Of all stars that took part in its training.
+    seen : mapping of str to mapping of str to int
+        By each survey that took part in its training, how many spectra of it are in trained_on.parquet, by their role.
     scores : sequence of Scores
     licence : str
         Identifier such as 'bsd-3-clause' or 'cc-by-4.0'.
@@ -111,14 +113,14 @@ def hub_card(
         raise SettingsError(
             f"'{shown(licence)}' is no identifier of a licence, such as bsd-3-clause or cc-by-4.0 (--license)"
         )
-    terms = dict(terms or {})
+    terms, surveys = dict(terms or {}), list(seen)
     if strange := sorted(set(terms) - set(surveys)):
         raise SettingsError(
             f"terms of {shown(', '.join(strange), 200)}: it learnt from {', '.join(surveys) or 'no survey'} alone (--terms)"
         )
     front = yaml.safe_dump(_front_matter(config, name, surveys, scores, licence), sort_keys=False, allow_unicode=True)
     sections = [
-        *_score_lines(scores), "", *_failures(config, scores), "", *_terms(surveys, terms, licence),
+        *_seen_lines(seen), "", *_score_lines(scores), "", *_failures(config, scores), "", *_terms(surveys, terms, licence),
     ]  # fmt: skip
     return "\n".join(["---", front.rstrip(), "---", "", own_card(card).strip(), "", BEGIN, *sections, END, ""])
 
@@ -153,16 +155,38 @@ def _results(one: Scores) -> Iterable[dict[str, Any]]:
     """Entries of a model index: one for each regime."""
     for regime, row in one.regimes.items():
         metrics = [
-            {"type": kind, "value": float(f"{row[kind]:.6g}"), "name": f"{said} of {one.label}, {regime}"}
-            for kind, said in (("r2", "R2"), ("r2_err", "error of R2"), ("sigma", "sigma"), ("bias", "bias"), ("n", "stars"))
+            {
+                "type": kind,
+                "value": int(row[kind]) if kind == "n" else float(f"{row[kind]:.6g}"),
+                "name": f"{said} of {one.label}, {regime}",
+            }
+            for kind, said in _METRICS.items()
             if np.isfinite(row.get(kind, np.nan))
-        ]  # fmt: skip
+        ]
         if metrics:
             yield {
                 "task": {"type": TASK, "name": f"{one.label} from spectra"},
                 "dataset": {"type": one.survey or "spectra", "name": one.stars, "config": f"{one.label}, {regime}"},
                 "metrics": metrics,
             }
+
+
+def _seen_lines(seen: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Which stars a model has seen, and that these cannot judge it."""
+    lines = [
+        "## Stars that it has seen",
+        "",
+        "Spectra in trained_on.parquet, by survey and role. transtar flags them TRAINED_ON, and leaves them out of all scores.",
+        "",
+        "| survey | spectra |",
+        "|---|---|",
+    ]
+    for survey, roles in seen.items():
+        none = "none: made for the training" if survey == MADE_HERE else "none"
+        lines.append(
+            f"| {shown(survey, 60)} | {', '.join(f'{n:,} {shown(role, 40)}' for role, n in roles.items()) or none} |"
+        )
+    return lines
 
 
 def _score_lines(scores: Sequence[Scores]) -> list[str]:
@@ -213,7 +237,8 @@ def _failures(config: Mapping[str, Any], scores: Sequence[Scores]) -> list[str]:
         )
     for one in scores:
         for regime, row in one.regimes.items():
-            stars = f"of {row['n']:.0f} {regime} stars ({shown(one.stars, 200)})"
+            kind = "" if regime == "all" else f" {regime}"
+            stars = f"of {row['n']:.0f}{kind} stars ({shown(one.stars, 200)})"
             if np.isfinite(row["r2"]) and row["r2"] < POOR_R2:
                 lines.append(f"- {one.label} {stars} has R2 {row['r2']:.2f}.")
             if np.isfinite(row["bias"]) and abs(row["bias"]) > row["sigma"] / 2:
@@ -228,8 +253,8 @@ def _failures(config: Mapping[str, Any], scores: Sequence[Scores]) -> list[str]:
             lines.append(f"- Errors of {name} are not calibrated star by star: catalogs have none.")
     for part, note in sorted(config["encoders"].items()):
         lines.append(
-            f"- It takes the input '{part}' of the encoder {needs({**note, 'place': _public(note)})}, which is not in this folder. "
-            "Without that encoder transtar refuses to predict."
+            f"- It takes the input '{part}' of the encoder {needs({**note, 'place': _public(note)})}, which is not in this "
+            "folder. Without that encoder transtar refuses to predict."
         )
     if not scores:
         lines.append("- How it does on stars that it has not seen is not known here.")
