@@ -67,7 +67,7 @@ test-latest: $(VENV)/.base  ## the fast tests with the latest dependencies, with
 	OMP_NUM_THREADS=1 $(VENV)/latest/bin/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(ARGS)
 	rm -rf $(VENV)/latest
 
-check-wheels: $(VENV)/.base  ## whether wheels of all dependencies exist for Python 3.12 to 3.14 (ARGS="--python 3.13 --extra hats")
+check-wheels: $(VENV)/.dev  ## whether wheels of all dependencies exist for Python 3.12 to 3.14 (ARGS="--python 3.13 --extra hats")
 	$(BIN)/python -m tools.check_wheels $(ARGS)
 
 release-check: $(VENV)/.dev  ## a dry run of a release: build, check, install elsewhere, run the tiny demo; uploads nothing

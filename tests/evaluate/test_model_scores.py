@@ -31,7 +31,7 @@ def made(tmp_path):
 
 def write(columns, path, models):
     write_catalog(
-        columns, path, {"models": ["m"] * len(models), "model_hashes": [model_hash(model) for model in models]}
+        path, columns, {"models": ["m"] * len(models), "model_hashes": [model_hash(model) for model in models]}
     )
     return path
 
