@@ -55,17 +55,17 @@ def look(version: str, wanted: Sequence[str]) -> str | None:
     """
     command = [
         sys.executable, "-m", "uv", "pip", "compile", "-", "--only-binary", ":all:", "--python-version", version,
-        "--no-config", "--quiet", "--no-header",
+        "--no-config", "--no-python-downloads", "--quiet", "--no-header",
     ]  # fmt: skip
     done = subprocess.run(command, input="\n".join(wanted), capture_output=True, text=True, check=False, timeout=WAIT)
     return None if done.returncode == 0 else reason(done.stderr)
 
 
 def reason(text: str) -> str:
-    """What uv says of a failure, on one line and without its drawing of branches and the hint below."""
-    _, _, rest = text.partition("╰─▶ ")
-    words = re.split(r"\n\s*\n|\bhint:", rest or text)[0]
-    return " ".join(words.split()) or "uv failed without a word"
+    """What uv says of a failure, on one line: the last cause, or the error where it gives none, without warnings and hints."""
+    error = text[text.rfind("error:") :]
+    words = re.split(r"\n\s*\n|\bhint:", error)[0].removeprefix("error:")
+    return " ".join(words.rpartition("cause:")[2].split()) or "uv failed without a word"
 
 
 def missing(version: str, wanted: Iterable[str]) -> list[str]:

@@ -8,12 +8,11 @@ import pytest
 from tools import check_wheels
 from tools.check_wheels import check, reason, requirements
 
-FAULT = """  × No solution found when resolving dependencies:
-  ╰─▶ Because hdfs==2.7.3 has no usable wheels and you require hdfs, we can
-      conclude that your requirements are unsatisfiable.
+FAULT = """warning: The requested Python version 3.14 is not available; 3.11.7 will be used to build dependencies instead.
+error: No solution found when resolving dependencies
+  cause: Because hdfs==2.7.3 has no usable wheels and you require hdfs, we can conclude that your requirements are unsatisfiable.
 
-      hint: Wheels are required for `hdfs` because building from source is
-      disabled for all packages (i.e., with `--only-binary :all:`)
+hint: Wheels are required for `hdfs` because building from source is disabled for all packages (i.e., with `--no-build`)
 """
 
 
@@ -38,7 +37,7 @@ def index(monkeypatch):
 def test_the_reason_is_one_line():
     line = "Because hdfs==2.7.3 has no usable wheels and you require hdfs, we can conclude that your requirements are "
     assert reason(FAULT) == line + "unsatisfiable."
-    assert reason("error: Failed to fetch: `https://x/simple/`\n") == "error: Failed to fetch: `https://x/simple/`"
+    assert reason("error: Failed to fetch: `https://x/simple/`\n") == "Failed to fetch: `https://x/simple/`"
     assert reason("") == "uv failed without a word"
 
 
