@@ -28,7 +28,7 @@ export MPLBACKEND := Agg
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.base  ## mock surveys from nothing to a report, in minutes: runs/demo/report.html
 	$(BIN)/transtar study quickstart $(SCALE:%=--scale %) --out $(DEMO)

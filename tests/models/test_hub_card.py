@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from transtar.errors import SettingsError
+from transtar.errors import InputError, SettingsError
 from transtar.models import Scores, load_estimator, read_config, save_estimator, share_model
 from transtar.models.card import model_card
 from transtar.models.hub_card import BEGIN, hub_card, own_card
@@ -87,7 +87,7 @@ def test_without_scores_and_licence_nothing_is_made_up(model, tmp_path):
     assert "Nobody has stated a licence" in rest
     assert "| desi | whose labels they were, and their licence, was not stated |" in rest
     assert "http://www.lamost.org/policies/data_policy.html; whose labels they were" in rest
-    assert "| lamost | 1 train, 1 validation |" in rest
+    assert "| lamost | train: 1, validation: 1 |" in rest
 
 
 def test_terms_of_the_labels_are_the_users_words(model, tmp_path):
@@ -112,6 +112,26 @@ def test_shared_again_a_card_is_kept_or_replaced_but_never_doubled(model, tmp_pa
     assert own_card(third).strip() == own_card(card).strip() == model_card(read_config(model)).strip()
     # In the place of an earlier one.
     assert share_model(model, first, licence="mit") == first
+
+
+def test_front_matter_of_the_maker_is_not_lost(model, tmp_path):
+    mine = "---\nlicense: mit\nbase_model: x\n---\n# Mine\n---\nas I wrote it\n"
+    (model / "README.md").write_text(mine)
+    assert (share_model(model, tmp_path / "out") / "README.md").read_text() == mine
+    with pytest.raises(InputError, match=r"README\.md: has front matter of its own, which would be lost"):
+        share_model(model, tmp_path / "other", [SCORES])
+    # Two rules across the page are no front matter, once there is text before them.
+    (model / "README.md").write_text("# Mine\n---\na\n---\nb\n")
+    assert "# Mine\n---\na\n---\nb\n" in (share_model(model, tmp_path / "third") / "README.md").read_text()
+
+
+def test_a_card_without_end_is_not_read(model, tmp_path):
+    with (model / "README.md").open("wb") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(InputError, match="larger than any card"):
+        share_model(model, tmp_path / "out")
+    (model / "README.md").unlink()
+    assert "## Known failures" in (share_model(model, tmp_path / "out") / "README.md").read_text()
 
 
 def test_the_folder_of_an_encoder_stays_at_home(tmp_path):

@@ -18,9 +18,12 @@ from ..errors import InputError
 from ..files import atomic_folder
 from .card import model_card
 from .estimator import Estimator
-from .hub_card import LICENCE, UNKNOWN, Scores, hub_card, is_shared
+from .hub_card import LICENCE, RULE, UNKNOWN, Scores, hub_card, is_shared
 from .named import SHIPPED, find_model, joint_network, store_folder
 from .storage import CARD, FILES, MODEL, check_replaceable, load_estimator, read_config, save_estimator
+
+LARGEST_CARD = 1 << 20
+"""Bytes of a card that is read."""
 
 
 def import_model(folder: str | Path, name: str) -> Path:
@@ -113,33 +116,45 @@ def share_model(
     source, target = find_model(model), Path(out)
     check_replaceable(target, [source])
     shipped = source.resolve().parent == SHIPPED.resolve()
+    given = licence if licence is not None else LICENCE if shipped else UNKNOWN
     with tempfile.TemporaryDirectory() as folder:
-        copy = _without_folders(export_model(source, Path(folder) / "model"))
-        estimator = load_estimator(copy)
-        old = (copy / CARD).read_text(encoding="utf-8", errors="replace") if (copy / CARD).is_file() else ""
-        if not is_shared(old) or scores or licence or terms:
+        copy = export_model(source, Path(folder) / "model")
+        old = _read_card(copy / CARD, source / CARD)
+        said = bool(scores or terms) or licence is not None
+        if said and old.startswith(RULE) and not is_shared(old):
+            raise InputError(
+                f"{source / CARD}: has front matter of its own, which would be lost; take it out, or write licence and scores "
+                "into it"
+            )
+        _without_folders(copy, old)
+        if said or not old.startswith(RULE):
             card = hub_card(
-                read_config(copy), old, Path(model).name, _seen(estimator), scores,
-                licence or (LICENCE if shipped else UNKNOWN), terms,
+                read_config(copy), _read_card(copy / CARD, source / CARD), source.resolve().name, _seen(load_estimator(copy)),
+                scores, given, terms,
             )  # fmt: skip
             (copy / CARD).write_text(card, encoding="utf-8")
         return export_model(copy, target)
 
 
-def _without_folders(folder: Path) -> Path:
+def _read_card(path: Path, where: Path) -> str:
+    """The text of a card; '' if there is none."""
+    if not path.is_file():
+        return ""
+    if path.stat().st_size > LARGEST_CARD:
+        raise InputError(f"{where}: has {path.stat().st_size:,} bytes and is larger than any card; make it shorter")
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _without_folders(folder: Path, card: str) -> None:
     """Take the folders where encoders lay out of the description of a model: they are nobody else's business."""
     estimator = load_estimator(folder)
-    if not any(Path(note["place"]).is_absolute() for note in estimator.encoders.values()):
-        return folder
     notes = {
         part: note | {"place": ""} if Path(note["place"]).is_absolute() else note
         for part, note in estimator.encoders.items()
     }
-    card = (folder / CARD).read_text(encoding="utf-8", errors="replace")
-    save_estimator(
-        replace(estimator, encoders=notes), folder, card=None if card == model_card(read_config(folder)) else card
-    )
-    return folder
+    if notes != estimator.encoders:
+        made = card == model_card(read_config(folder))
+        save_estimator(replace(estimator, encoders=notes), folder, card=None if made else card)
 
 
 def _seen(model: Estimator) -> dict[str, dict[str, int]]:

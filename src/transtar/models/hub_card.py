@@ -17,6 +17,9 @@ from .naming import needs
 BEGIN, END = "<!-- sharing: written by transtar models export -->", "<!-- end of sharing -->"
 """Around what is added to the model's own card."""
 
+RULE = "---\n"
+"""What a card with front matter begins with."""
+
 LIBRARY = "transtar"
 TASK = "tabular-regression"
 UNKNOWN = "unknown"
@@ -126,14 +129,16 @@ def hub_card(
 
 
 def own_card(card: str) -> str:
-    """A card without what `hub_card` has added."""
+    """A card without what `hub_card` has added, if it is one of those."""
+    if not is_shared(card):
+        return card
     card = re.sub(r"\A---\n.*?\n---\n", "", card, flags=re.DOTALL)
     return re.sub(re.escape(BEGIN) + ".*?" + re.escape(END) + "\n?", "", card, flags=re.DOTALL)
 
 
 def is_shared(card: str) -> bool:
     """Whether a card is one of `hub_card`."""
-    return card.startswith("---\n") and BEGIN in card
+    return card.startswith(RULE) and BEGIN in card
 
 
 def _front_matter(config, name, surveys, scores, licence) -> dict[str, Any]:
@@ -184,7 +189,7 @@ def _seen_lines(seen: Mapping[str, Mapping[str, int]]) -> list[str]:
     for survey, roles in seen.items():
         none = "none: made for the training" if survey == MADE_HERE else "none"
         lines.append(
-            f"| {shown(survey, 60)} | {', '.join(f'{n:,} {shown(role, 40)}' for role, n in roles.items()) or none} |"
+            f"| {shown(survey, 60)} | {', '.join(f'{shown(role, 40)}: {n:,}' for role, n in roles.items()) or none} |"
         )
     return lines
 
