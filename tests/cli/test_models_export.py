@@ -128,7 +128,7 @@ def test_what_is_not_said_is_told(world, transtar, tmp_path):
         (("export", "mock-feh", "--terms", "lamost", "--out", "o"), "--terms takes SURVEY=TEXT, not 'lamost'"),
         (("export", "mock-feh", "--terms", "desi=x", "--out", "o"), "it learnt from mock, lamost alone"),
         (("export", "mock-feh", "--license", "My Own!", "--out", "o"), "no identifier of a licence"),
-        (("export", "mock-feh", "--license", "", "--out", "o"), "no identifier of a licence"),
+        (("export", "mock-feh", "--license", "", "--out", "o"), "it is empty"),
     ],
 )
 def test_wrong_use(fails, tmp_path, monkeypatch, arguments, says):
