@@ -12,6 +12,7 @@ from transtar.models.card import model_card
 from transtar.models.hub_card import BEGIN, hub_card, own_card
 
 from .examples import flux, small_estimator
+from .stored import same_model
 
 ROW = {"r2": 0.9, "r2_err": 0.01, "sigma": 0.1, "bias": 0.01, "n": 50, "n_clipped": 1}
 SCORES = Scores(
@@ -112,6 +113,13 @@ def test_shared_again_a_card_is_kept_or_replaced_but_never_doubled(model, tmp_pa
     assert own_card(third).strip() == own_card(card).strip() == model_card(read_config(model)).strip()
     # In the place of an earlier one.
     assert share_model(model, first, licence="mit") == first
+
+
+def test_the_weights_are_the_same_with_and_without_an_adapter(adapted, model, tmp_path):
+    for number, source in enumerate((adapted, model, "mock-teff")):
+        out = share_model(source, tmp_path / str(number))
+        assert same_model(load_estimator(source), load_estimator(out))
+        assert (out / "adapter.safetensors").exists() == (source == adapted)
 
 
 def test_front_matter_of_the_maker_is_not_lost(model, tmp_path):
