@@ -117,9 +117,11 @@ def share_model(
     check_replaceable(target, [source])
     shipped = source.resolve().parent == SHIPPED.resolve()
     given = licence if licence is not None else LICENCE if shipped else UNKNOWN
+    # Before a card without end is copied.
+    _read_card(source / CARD)
     with tempfile.TemporaryDirectory() as folder:
         copy = export_model(source, Path(folder) / "model")
-        old = _read_card(copy / CARD, source / CARD)
+        old = _read_card(copy / CARD)
         said = bool(scores or terms) or licence is not None
         if said and old.startswith(RULE) and not is_shared(old):
             raise InputError(
@@ -129,19 +131,19 @@ def share_model(
         _without_folders(copy, old)
         if said or not old.startswith(RULE):
             card = hub_card(
-                read_config(copy), _read_card(copy / CARD, source / CARD), source.resolve().name, _seen(load_estimator(copy)),
+                read_config(copy), _read_card(copy / CARD), source.resolve().name, _seen(load_estimator(copy)),
                 scores, given, terms,
             )  # fmt: skip
             (copy / CARD).write_text(card, encoding="utf-8")
         return export_model(copy, target)
 
 
-def _read_card(path: Path, where: Path) -> str:
+def _read_card(path: Path) -> str:
     """The text of a card; '' if there is none."""
     if not path.is_file():
         return ""
     if path.stat().st_size > LARGEST_CARD:
-        raise InputError(f"{where}: has {path.stat().st_size:,} bytes and is larger than any card; make it shorter")
+        raise InputError(f"{path}: has {path.stat().st_size:,} bytes and is larger than any card; make it shorter")
     return path.read_text(encoding="utf-8", errors="replace")
 
 
