@@ -24,11 +24,11 @@ export TRANSTAR_DATA ?= $(abspath $(DATA))
 endif
 export MPLBACKEND := Agg
 
-.PHONY: help demo test test-slow fuzz test-base test-extras $(EXTRAS:%=test-extra-%) lint bench clean
+.PHONY: help demo test test-slow test-latest fuzz test-base test-extras $(EXTRAS:%=test-extra-%) check-wheels release-check lint bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.base  ## mock surveys from nothing to a report, in minutes: runs/demo/report.html
 	$(BIN)/transtar study quickstart $(SCALE:%=--scale %) --out $(DEMO)
@@ -55,6 +55,24 @@ $(EXTRAS:%=test-extra-%): test-extra-%: $(VENV)/.base
 	$(VENV)/extras/$*/bin/python -m $(INSTALL) --no-compile -e '.[$*]' pytest
 	OMP_NUM_THREADS=1 $(VENV)/extras/$*/bin/python -m pytest $(ARGS) tests/extras/test_$*.py
 	rm -rf $(VENV)/extras/$*
+
+# The newest versions that pyproject.toml allows, in an environment of its own, which is kept for a look where a test fails. LATEST_TORCH
+# may name a build, for the newest torch of an index may be one for CUDA.
+LATEST_TORCH ?= torch
+test-latest: $(VENV)/.base  ## the fast tests with the latest dependencies, without constraints.txt (ARGS="tests/models" for some)
+	rm -rf $(VENV)/latest
+	$(BIN)/python -m venv $(VENV)/latest
+	$(VENV)/latest/bin/python -m pip install --quiet --disable-pip-version-check --no-compile $(LATEST_TORCH)
+	$(VENV)/latest/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[all,test]'
+	OMP_NUM_THREADS=1 $(VENV)/latest/bin/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(ARGS)
+	rm -rf $(VENV)/latest
+
+check-wheels: $(VENV)/.dev  ## whether wheels of all dependencies exist for Python 3.12 to 3.14 (ARGS="--python 3.13 --extra hats")
+	$(BIN)/python -m tools.check_wheels $(ARGS)
+
+release-check: $(VENV)/.dev  ## a dry run of a release: build, check, install elsewhere, run the tiny demo; uploads nothing
+	rm -rf dist
+	$(BIN)/python -m tools.release_check $(ARGS)
 
 lint: $(VENV)/.dev  ## check style, format and types
 	$(BIN)/ruff check .

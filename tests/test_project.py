@@ -129,9 +129,14 @@ def test_every_extra_is_tried_alone():
 
 
 def test_versions_agree():
+    """One place sets it, src/transtar/version.py; the build reads it there, and files that must repeat it say the same."""
+    assert "version" not in PROJECT["project"]
+    assert PROJECT["project"]["dynamic"] == ["version"]
+    assert PROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "transtar.version.__version__"}
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    recipe = yaml.safe_load((ROOT / "packaging/conda/recipe.yaml").read_text(encoding="utf-8"))
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert PROJECT["project"]["version"] == transtar.__version__ == citation["version"]
+    assert transtar.__version__ == citation["version"] == recipe["context"]["version"]
     assert re.search(r"^## \[([\d.]+)\]", changes, re.MULTILINE)[1] == transtar.__version__
 
 

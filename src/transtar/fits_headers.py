@@ -87,7 +87,7 @@ class Source:
         InputError
             If the file ends before.
         """
-        if array.size and self.file.readinto(memoryview(array).cast("B")) != array.nbytes:  # type: ignore[attr-defined]
+        if array.size and self.file.readinto(array.data.cast("B")) != array.nbytes:  # type: ignore[attr-defined]
             raise truncated(self.path)
         self.place += array.nbytes
 

@@ -1,6 +1,6 @@
 """Models by name or folder: list them and named encoders, show a card, copy one to the store or a folder, or print where it is.
 
-Public checkpoints of SpecCLIP are imported as encoders.
+Public checkpoints of SpecCLIP are imported as encoders. `export` writes a folder as model hubs expect it, which `import` takes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import SettingsError, TranstarError, printable
 from . import arguments as values
-from .common import say
+from .common import add_columns, say
 
 HELP = "list, show, import and export models"
 
@@ -37,11 +37,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=values.path,
         help="with export: folder of the copy; with import of a checkpoint: of the encoder; of several: of their folders",
     )
+    parser.add_argument(
+        "--scores",
+        nargs=2,
+        action="append",
+        type=values.path,
+        metavar=("CATALOG", "LABELS"),
+        help="with export: a catalog that predict wrote with this model, and reference labels of its stars, for the scores on "
+        "its card; may be given several times",
+    )
+    parser.add_argument(
+        "--license",
+        metavar="ID",
+        help="with export: licence of the weights, such as bsd-3-clause or cc-by-4.0; if not given unknown, or that of transtar "
+        "for a model that ships with it",
+    )
+    parser.add_argument(
+        "--terms",
+        nargs="+",
+        metavar="SURVEY=TEXT",
+        help="with export: whose labels of a survey it learnt from, and under which terms, for the card",
+    )
+    add_columns(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from ..models import export_model, find_model, load_estimator, named_models, needs
+    from ..models import find_model, load_estimator, named_models
 
     if arguments.action == "list" and arguments.model:
         raise SettingsError(f"models list takes no model; models show {arguments.model[0]} describes one")
@@ -51,6 +73,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError("models export needs --out FOLDER")
     if arguments.action not in ("export", "import") and arguments.out is not None:
         raise SettingsError("--out is for models export and import")
+    if arguments.action != "export":
+        for option in ("scores", "license", "terms"):
+            if getattr(arguments, option) is not None:
+                raise SettingsError(f"--{option} is for models export")
+    if arguments.columns and not arguments.scores:
+        raise SettingsError("--columns is for the tables of --scores")
     if arguments.action == "list":
         for name, folder in named_models().items():
             try:
@@ -70,10 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError(f"models {arguments.action} takes one model, not {len(arguments.model)}")
     (given,) = arguments.model
     if arguments.action == "export":
-        copy = export_model(given, arguments.out)
-        needed = [needs(note) for note in load_estimator(copy).encoders.values()]
-        say(f"{copy}: a copy of {given} that needs {' and '.join(needed) or 'nothing else'}")
-        return 0
+        return _export(given, arguments)
     folder = find_model(given)
     if arguments.action == "path":
         print(folder)
@@ -84,6 +109,35 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n".join(printable(line) for line in file.read(MOST_CARD).splitlines()))
     for note in model.encoders.values():
         say(_whether_here(note))
+    return 0
+
+
+def _export(given: Path, arguments: argparse.Namespace) -> int:
+    """Write a folder to share, and say what its card does not tell."""
+    from ..evaluate import score_model
+    from ..models import load_estimator, needs, share_model
+    from ..tables import Choice
+
+    terms = {}
+    for one in arguments.terms or ():
+        survey, equals, text = one.partition("=")
+        if not equals or not text.strip():
+            raise SettingsError(f"--terms takes SURVEY=TEXT, not '{printable(one)}'")
+        terms[survey] = text.strip()
+    model, columns = load_estimator(given), Choice.parse(arguments.columns)
+    scores = [one for catalog, labels in arguments.scores or () for one in score_model(model, catalog, labels, columns)]
+    if arguments.scores:
+        columns.require_used([path for pair in arguments.scores for path in pair])
+    copy = share_model(given, arguments.out, scores, arguments.license, terms)
+    needed = [needs(note) for note in load_estimator(copy).encoders.values()]
+    say(f"{copy}: a copy of {given} that needs {' and '.join(needed) or 'nothing else'}")
+    if needed:
+        say(f"{copy}: the encoder is not in it; share that too, or nobody can use the model")
+    card = (copy / "README.md").read_text(encoding="utf-8")
+    if "\nmodel-index:\n" not in card:
+        say(f"{copy}: the front matter of its card has no scores; --scores CATALOG LABELS measures them")
+    if card.startswith("---\nlicense: unknown\n"):
+        say(f"{copy}: its card says that nobody has stated a licence; --license ID does")
     return 0
 
 

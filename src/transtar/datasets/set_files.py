@@ -126,7 +126,7 @@ class SetWriter:
             )
         self._writer.write_table(table)
         for name, array in arrays.items():
-            self._sums[name].update(array)
+            self._sums[name].update(array.data)
         for name, rows in self._rows.items():
             rows.append((inputs or {})[name])
         self._batches.append(columns)

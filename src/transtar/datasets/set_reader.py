@@ -127,7 +127,7 @@ class SetReader:
                     n = high - low
                     arrays = {one: _from_fixed_list(batch.column(one).slice(low, n)) for one in ("flux", "ivar")}
                     for one, running in sums.items():
-                        running.update(arrays[one])
+                        running.update(arrays[one].data)
                     if start == stars.num_rows:
                         _check_sums(path, sums, description)
                     part = _to_set(path, arrays, stars.slice(here, n), description)

@@ -4,6 +4,7 @@ from .bootstrap import bootstrap, bootstrap_errors
 from .catalog import Evaluation, evaluate_catalog, format_table
 from .metrics import bias, r2, sigma
 from .mmd import GAMMA, GAMMAS, Discrepancy, halves_floor, squared_mmd, squared_mmds
+from .model_scores import score_model
 from .regimes import evaluate, regimes
 from .results import RESULT_COLUMNS, Results, read_results, write_results
 from .score_files import evaluate_files, write_metrics
@@ -30,6 +31,7 @@ __all__ = [
     "r2",
     "read_results",
     "regimes",
+    "score_model",
     "select",
     "sigma",
     "squared_mmd",

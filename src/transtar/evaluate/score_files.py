@@ -58,19 +58,49 @@ def evaluate_files(
         If a column is named for the labels of the second table and several labels are scored.
     """
     table = read_columns(catalog, columns)
-    surveys = set(np.asarray(table.get("survey", ())).astype(str).tolist())
-    name = surveys.pop() if len(surveys) == 1 else ""
-    id_columns = get_survey(name).id_columns if name in survey_names() else None
-    reference = read_labels(labels, columns=columns, ids=id_columns)
-    other = None
-    if second is not None:
-        scored = label or [name for name in LABELS if name in table and name in reference]
-        other = read_second(second, scored, columns, id_columns)
+    reference, other = read_references(table, labels, label, columns, second)
     if isinstance(columns, Choice):
         columns.require_used([catalog, labels])
     evaluation = evaluate_catalog(table, reference, label, keep_bad=keep_bad, second=other)
     write_metrics(Path(out) / "metrics.json", evaluation.metrics)
     return evaluation
+
+
+def read_references(
+    table: Mapping[str, np.ndarray],
+    labels: PathLike,
+    label: Sequence[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    second: PathLike | None = None,
+) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray] | None]:
+    """Read what a catalog is scored against, with the identifiers of its survey.
+
+    Parameters
+    ----------
+    table : mapping of str to ndarray
+        The catalog, as from `transtar.catalog.read_columns`.
+    labels, label, columns, second
+        As in `evaluate_files`.
+
+    Returns
+    -------
+    reference : mapping of str to ndarray
+    other : mapping of str to ndarray, or None
+        The labels of the second table, if there is one.
+
+    Raises
+    ------
+    InputError, SettingsError
+        As `evaluate_files`.
+    """
+    surveys = set(np.asarray(table.get("survey", ())).astype(str).tolist())
+    name = surveys.pop() if len(surveys) == 1 else ""
+    id_columns = get_survey(name).id_columns if name in survey_names() else None
+    reference = read_labels(labels, columns=columns, ids=id_columns)
+    if second is None:
+        return reference, None
+    scored = label or [name for name in LABELS if name in table and name in reference]
+    return reference, read_second(second, scored, columns, id_columns)
 
 
 def read_second(

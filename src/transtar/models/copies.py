@@ -1,4 +1,4 @@
-"""Whole copies of models: into the user's store under a name, or into a folder."""
+"""Whole copies of models: into the user's store under a name, into a folder, or into one to share."""
 
 from __future__ import annotations
 
@@ -6,13 +6,24 @@ import os
 import re
 import shutil
 import stat
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from ..errors import InputError
 from ..files import atomic_folder
+from .card import model_card
+from .estimator import Estimator
+from .hub_card import LICENCE, RULE, UNKNOWN, Scores, hub_card, is_shared
 from .named import SHIPPED, find_model, joint_network, store_folder
-from .storage import CARD, FILES, MODEL, check_replaceable, load_estimator, save_estimator
+from .storage import CARD, FILES, MODEL, check_replaceable, load_estimator, read_config, save_estimator
+
+LARGEST_CARD = 1 << 20
+"""Bytes of a card that is read."""
 
 
 def import_model(folder: str | Path, name: str) -> Path:
@@ -71,6 +82,93 @@ def export_model(model: str | Path, out: str | Path) -> Path:
         # What was loaded above may have been changed since.
         load_estimator(temporary)
     return target
+
+
+def share_model(
+    model: str | Path,
+    out: str | Path,
+    scores: Sequence[Scores] = (),
+    licence: str | None = None,
+    terms: Mapping[str, str] | None = None,
+) -> Path:
+    """Copy a model into a folder as model hubs expect it: `export_model` with the card of `transtar.models.hub_card`.
+
+    Parameters
+    ----------
+    model, out : str or path
+    scores : sequence of Scores
+        As from `transtar.evaluate.score_model`.
+    licence : str, optional
+        Identifier of the licence of the weights; that of transtar for models that ship with it, and unknown for others.
+    terms : mapping of str to str, optional
+        By survey that it learnt from, whose labels they were and under which terms.
+
+    Returns
+    -------
+    Path
+        `out`. A card that was made for sharing before is kept as it is if nothing new is said.
+
+    Raises
+    ------
+    InputError, SettingsError, TranstarError
+        As `export_model` and `hub_card`.
+    """
+    source, target = find_model(model), Path(out)
+    check_replaceable(target, [source])
+    shipped = source.resolve().parent == SHIPPED.resolve()
+    given = licence if licence is not None else LICENCE if shipped else UNKNOWN
+    # Before a card without end is copied.
+    _read_card(source / CARD)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = export_model(source, Path(folder) / "model")
+        old = _read_card(copy / CARD)
+        said = bool(scores or terms) or licence is not None
+        if said and old.startswith(RULE) and not is_shared(old):
+            raise InputError(
+                f"{source / CARD}: has front matter of its own, which would be lost; take it out, or write licence and scores "
+                "into it"
+            )
+        _without_folders(copy, old)
+        if said or not old.startswith(RULE):
+            card = hub_card(
+                read_config(copy), _read_card(copy / CARD), source.resolve().name, _seen(load_estimator(copy)),
+                scores, given, terms,
+            )  # fmt: skip
+            (copy / CARD).write_text(card, encoding="utf-8")
+        return export_model(copy, target)
+
+
+def _read_card(path: Path) -> str:
+    """The text of a card; '' if there is none."""
+    if not path.is_file():
+        return ""
+    if path.stat().st_size > LARGEST_CARD:
+        raise InputError(f"{path}: has {path.stat().st_size:,} bytes and is larger than any card; make it shorter")
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def _without_folders(folder: Path, card: str) -> None:
+    """Take the folders where encoders lay out of the description of a model: they are nobody else's business."""
+    estimator = load_estimator(folder)
+    notes = {
+        part: note | {"place": ""} if Path(note["place"]).is_absolute() else note
+        for part, note in estimator.encoders.items()
+    }
+    if notes != estimator.encoders:
+        made = card == model_card(read_config(folder))
+        save_estimator(replace(estimator, encoders=notes), folder, card=None if made else card)
+
+
+def _seen(model: Estimator) -> dict[str, dict[str, int]]:
+    """By each survey that took part in a model's training, or in that of its lines or encoder, its spectra by role."""
+    steps = [str(step["survey"]) for step in model.provenance if step.get("survey")]
+    names = model.trained_on.get("survey", np.array([], str)).astype(str)
+    roles = model.trained_on.get("role", np.full(len(names), "train")).astype(str)
+    seen: dict[str, dict[str, int]] = {part: {} for step in steps for part in step.split("+")}
+    for survey in np.unique(names[names != ""]).tolist():
+        kinds, counts = np.unique(roles[names == survey], return_counts=True)
+        seen[survey] = dict(zip(kinds.tolist(), counts.tolist(), strict=True))
+    return seen
 
 
 def _open_regular(path: Path) -> BinaryIO:
