@@ -15,7 +15,7 @@ ARGS ?=
 SCALE ?=
 DEMO := runs/demo$(SCALE:%=-%)
 # Those that a user installs one by one; tests/test_project.py compares them with pyproject.toml.
-EXTRAS := aion archives dask gaia hats specutils
+EXTRAS := aion archives dask gaia hats report specutils
 
 # Real spectra and labels are not part of the project; they are used where they lie beside it.
 DATA := $(wildcard ../shared/data)
