@@ -28,6 +28,7 @@ from .packed import (
     pack_stars,
     packed,
     packed_json,
+    packed_text,
     relative,
 )
 from .page_words import axis_text, digits, label_text, of_plane, of_scores, outside
@@ -70,7 +71,7 @@ def write_page(inspected: Inspected, path: str | os.PathLike, title: str, summar
         n_rows=inspected.n_rows,
         made_with=f"transtar {__version__}",
         style=Markup(_file("page.css")),
-        bokeh=Markup(bokeh_script().replace("</script", "<\\/script")),
+        bokeh=packed_text(bokeh_script()),
         script=Markup(_file("page.js")),
         content=_json(content),
         items=_json(items),

@@ -30,7 +30,12 @@ def packed(values: np.ndarray) -> str:
 
 def packed_json(content: Any) -> str:
     """Texts, as JSON, compressed, as base64: nothing in them can be taken for a part of the page."""
-    return base64.b64encode(zlib.compress(json.dumps(content, allow_nan=False).encode(), 9)).decode("ascii")
+    return packed_text(json.dumps(content, allow_nan=False))
+
+
+def packed_text(text: str) -> str:
+    """A text in UTF-8, compressed, as base64."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode("ascii")
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ const transtar = (() => {
   // Cividis (Nunez et al. 2018) at eleven places, and a map from blue to orange by way of grey: both for any colour vision.
   const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#d5c45e", "#e1cc55", "#e9d14c"];
   const BOTHWAYS = ["#08519c", "#2f79b9", "#6ba3cd", "#9db9cc", "#b9bcbd", "#cfae8f", "#dd8f4f", "#cf6a12", "#a34b00"];
-  const MOST_TABLE = 200, MOST_TEXT = 20000, NEAR_PIXELS = 14;
+  const MOST_TABLE = 100, MOST_LISTED = 100, NEAR_PIXELS = 14;
   const data = {}, planes = {}, state = { focus: -1, selected: null, list: [], colour: "flags", compared: null, gradient: "" };
   let texts, bits, kinds, spectrum, wave, near, placeOf = new Map(), colours, order;
 
@@ -237,7 +237,8 @@ const transtar = (() => {
     get("count").textContent = n
       ? `${n.toLocaleString("en")} of ${content.n.toLocaleString("en")} stars selected${n > MOST_TABLE ? `; the first ${MOST_TABLE} are in the table` : ""}.`
       : nothing ? "No star is there; nothing is selected." : "Nothing is selected.";
-    get("ids").value = n > MOST_TEXT ? `${n} identifiers: \u201cCopy ids\u201d takes them all` : state.list.map(idOf).join("\n");
+    // Thousands of lines take a second to lay out: they are listed when somebody goes there.
+    get("ids").value = n > MOST_LISTED ? `${n.toLocaleString("en")} identifiers: \u201cCopy ids\u201d takes them all, or go here to list them` : state.list.map(idOf).join("\n");
     table.replaceChildren();
     if (!n) return;
     const head = element("tr");
@@ -520,6 +521,10 @@ const transtar = (() => {
       state.gradient = event.target.value;
       if (state.curves) draw(state.focus, state.curves, placeOf.get(state.focus));
     });
+    get("ids").addEventListener("focus", (event) => {
+      if (state.list.length > MOST_LISTED) event.target.value = state.list.map(idOf).join("\n");
+      event.target.select();
+    });
     get("controls").addEventListener("submit", (event) => event.preventDefault());
     for (const id of ["low", "high"]) get(id).addEventListener("keydown", (event) => { if (event.key === "Enter") selectBy(); });
     get("find").addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); lookUp(); } });
@@ -540,6 +545,9 @@ const transtar = (() => {
 
   async function start() {
     if (typeof DecompressionStream === "undefined") throw new Error("this browser is too old: take Chromium 80, Firefox 113, Safari 16.4 or later");
+    // The library that draws is packed, too: it would be a quarter of the page.
+    const library = element("script", new TextDecoder().decode(await bytes(get("bokeh").textContent)));
+    document.head.append(library);
     texts = await json(content.texts);
     bits = new Int32Array((await bytes(content.bits)).buffer);
     for (const [name, text] of Object.entries(content.columns)) data[name] = await floats(text);
