@@ -30,7 +30,7 @@ export MPLBACKEND := Agg
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.base  ## mock surveys from nothing to a report, in minutes: runs/demo/report.html
+demo: $(VENV)/.demo  ## mock surveys from nothing to a report, in minutes: runs/demo/report.html
 	$(BIN)/transtar study quickstart $(SCALE:%=--scale %) --out $(DEMO)
 
 test: $(VENV)/.test  ## run the tests, but for the slow ones (ARGS="-k name" goes to pytest)
@@ -73,6 +73,7 @@ bench: $(VENV)/.test  ## compare speed with what a user would write otherwise
 	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.landscape
 	$(BIN)/python -m benchmarks.velocity
+	$(BIN)/python -m benchmarks.interactive_report
 
 clean:  ## remove caches and build products; .venv and runs/ stay
 	rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -84,6 +85,11 @@ $(VENV)/.base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) $(TORCH)
 	$(PIP) -e .
+	@touch $@
+
+# With the page to look into.
+$(VENV)/.demo: $(VENV)/.base
+	$(PIP) -e '.[report]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base

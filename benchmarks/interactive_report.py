@@ -29,7 +29,12 @@ FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(
 
 def timed(page: Page, work: str) -> float:
     """Seconds until what an expression does is drawn."""
-    return page.value(f"(async () => {{ const t = performance.now(); await ({work}); await {FRAMES}; return performance.now() - t; }})()") / 1e3
+    return (
+        page.value(
+            f"(async () => {{ const t = performance.now(); await ({work}); await {FRAMES}; return performance.now() - t; }})()"
+        )
+        / 1e3
+    )
 
 
 def measure(n: int, folder: Path, bars: tuple[int, float, float]) -> None:

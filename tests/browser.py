@@ -62,7 +62,9 @@ class Page:
             details = parameters["exceptionDetails"]
             self.complaints.append(details.get("exception", {}).get("description") or details["text"])
         elif event.get("method") == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "assert"):
-            self.complaints.append(" ".join(str(one.get("value", one.get("description"))) for one in parameters["args"]))
+            self.complaints.append(
+                " ".join(str(one.get("value", one.get("description"))) for one in parameters["args"])
+            )
 
     def open(self, path: Path, ready: str = "document.readyState === 'complete'", within: float = 120) -> float:
         """Open a file and wait until an expression holds; returns the seconds this took."""
@@ -87,9 +89,22 @@ class Page:
     def key(self, name: str, text: str = "") -> None:
         """Press a key, such as 'ArrowRight', or 'c' with the text that it types."""
         text = text or (name if len(name) == 1 else "\r" if name == "Enter" else "")
-        codes = {"Enter": 13, "Tab": 9, "Escape": 27, "ArrowRight": 39, "ArrowLeft": 37, "ArrowDown": 40, "Home": 36, "End": 35}
+        codes = {
+            "Enter": 13,
+            "Tab": 9,
+            "Escape": 27,
+            "ArrowRight": 39,
+            "ArrowLeft": 37,
+            "ArrowDown": 40,
+            "Home": 36,
+            "End": 35,
+        }
         code = codes.get(name, ord(name.upper()) if len(name) == 1 else 0)
-        shared = {"key": name, "windowsVirtualKeyCode": code, "code": f"Key{name.upper()}" if name.isalpha() and len(name) == 1 else name}
+        shared = {
+            "key": name,
+            "windowsVirtualKeyCode": code,
+            "code": f"Key{name.upper()}" if name.isalpha() and len(name) == 1 else name,
+        }
         self.send("Input.dispatchKeyEvent", type="keyDown", **shared, **({"text": text} if text else {}))
         self.send("Input.dispatchKeyEvent", type="keyUp", **shared)
 
@@ -151,7 +166,9 @@ def browser(width: int = 1400, height: int = 1000) -> Iterator[Page]:
             page = Page(loop.run_until_complete(connected()), loop)
             for domain in ("Page", "Runtime", "Network"):
                 page.send(f"{domain}.enable")
-            page.send("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
+            page.send(
+                "Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0
+            )
             page.window(width, height)
             yield page
         finally:

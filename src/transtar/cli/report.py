@@ -21,7 +21,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data", type=values.path, help="prepared set that has the spectra")
     parser.add_argument(
-        "--labels", type=values.path, help="reference labels: CSV, FITS, VOTable or parquet; those of the set if not given"
+        "--labels",
+        type=values.path,
+        help="reference labels: CSV, FITS, VOTable or parquet; those of the set if not given",
     )
     parser.add_argument(
         "--model",
@@ -32,7 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="models, by name or folder, whose gradients are shown; of several for one label the mean",
     )
     parser.add_argument(
-        "--labelled", type=values.path, help="prepared set whose labelled stars stand beside each star; --data if not given"
+        "--labelled",
+        type=values.path,
+        help="prepared set whose labelled stars stand beside each star; --data if not given",
     )
     parser.add_argument(
         "--stars",
@@ -49,10 +53,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="stars with spectra at most: those of --stars, flagged ones, the worst, and some at random",
     )
     parser.add_argument(
-        "--rows", type=values.many, default=100_000, help="rows of the catalog shown at most; of more a sample at random"
+        "--rows",
+        type=values.many,
+        default=100_000,
+        help="rows of the catalog shown at most; of more a sample at random",
     )
     parser.add_argument("--seed", type=values.seed, default=0, help="decides what is drawn at random")
-    parser.add_argument("--title", default="", type=values.any_text, help="title of the page; the catalog's name if not given")
+    parser.add_argument(
+        "--title", default="", type=values.any_text, help="title of the page; the catalog's name if not given"
+    )
     add_columns(parser)
     add_encoders(parser)
     parser.add_argument("--out", required=True, type=values.path, help="page: .html")
@@ -60,6 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
+    from ..explain.inspected import PARTS
     from ..report.interactive import report_catalog
     from ..tables import Choice
     from .common import say
@@ -79,8 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
         columns=Choice.parse(arguments.columns) or None,
         encoders=arguments.encoder or (),
     )
-    for what, why in inspected.absent.items():
-        say(f"left out: {what}; {why}")
+    for part, why in inspected.absent.items():
+        say(f"left out: {PARTS[part]}; {why}")
     for note in inspected.notes:
         say(note)
     spectra = 0 if inspected.spectra is None else len(inspected.spectra.rows)

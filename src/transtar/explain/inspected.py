@@ -23,6 +23,17 @@ MOST_SPECTRA, MOST_ROWS = 500, 100_000
 CHOSEN, FLAGGED, WORST, RANDOM = "chosen", "flagged", "worst", "random"
 """Why the spectrum of a star is shown."""
 
+PARTS = {
+    "flags": "flags",
+    "one-to-one": "the one-to-one plot",
+    "spectra": "spectra",
+    "error": "errors of the flux",
+    "twin": "spectra of the emulator",
+    "gradients": "gradients",
+    "neighbours": "labelled stars beside each star",
+}
+"""What a page may lack, in words."""
+
 N_BOOT = 200
 """Bootstrap samples of the errors of R2."""
 
@@ -49,7 +60,7 @@ class Inspected:
     why : ndarray, shape (n_shown,), str
         Why each spectrum is shown: 'chosen', 'flagged', 'worst' or 'random'.
     absent : dict of str to str
-        What is left out, and why.
+        What of `PARTS` is left out, and why.
     notes : list of str
         What a reader should know.
     """
@@ -128,7 +139,9 @@ def inspect(
     if source is None:
         absent["spectra"] = "no prepared set was given (--data)"
         if len(stars):
-            raise InputError("spectra of stars are wanted (--stars), and no prepared set is given that has them (--data)")
+            raise InputError(
+                "spectra of stars are wanted (--stars), and no prepared set is given that has them (--data)"
+            )
     else:
         without = wanted[where[wanted] < 0]
         if len(without):
@@ -198,15 +211,13 @@ def _compared(
         absent["one-to-one"] = "no labels to compare with were given (--labels, or a set that has labels)"
         return {}, None
     known = [
-        name
-        for name in LABELS
-        if name in reference and np.isfinite(np.asarray(reference[name], np.float64)).any()
+        name for name in LABELS if name in reference and np.isfinite(np.asarray(reference[name], np.float64)).any()
     ]
     both = [name for name in known if name in labels]
-    places = match(catalog, {name: values for name, values in reference.items() if name not in LABELS or name in known}, known)
-    of_others = {
-        name: np.where(places >= 0, np.asarray(reference[name], np.float64)[places], np.nan) for name in known
-    }
+    places = match(
+        catalog, {name: values for name, values in reference.items() if name not in LABELS or name in known}, known
+    )
+    of_others = {name: np.where(places >= 0, np.asarray(reference[name], np.float64)[places], np.nan) for name in known}
     if not both:
         absent["one-to-one"] = "catalog and reference labels have no label in common"
         return of_others, None

@@ -67,7 +67,9 @@ def inspect_files(
         If a number is impossible, or models or another set are given without a set of the spectra.
     """
     if data is None and (len(models) or labelled is not None):
-        raise SettingsError("gradients and labelled stars (--model, --labelled) are shown beside spectra: give --data, too")
+        raise SettingsError(
+            "gradients and labelled stars (--model, --labelled) are shown beside spectra: give --data, too"
+        )
     table = read_columns(catalog, columns)
     reference = None
     if labels is not None:

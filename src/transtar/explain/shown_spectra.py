@@ -159,6 +159,25 @@ class SpectraOfSet:
             raise InputError(f"{self.folder}: has no spectrum of the catalog; {error}") from None
         return rows
 
+    def misfits(self, places: np.ndarray, predicted: Mapping[str, np.ndarray]) -> np.ndarray | None:
+        """How far spectra are from what their labels call for (see `transtar.trust`), shape (n,), float64.
+
+        Parameters
+        ----------
+        places : ndarray, shape (n,), int64
+            Rows in the set.
+        predicted : mapping of str to ndarray, shape (n,)
+            Their labels.
+
+        Returns
+        -------
+        ndarray or None
+            None where the spectra are prepared otherwise than the second opinion wants them.
+        """
+        part = _rows_of_set(self.folder, places)
+        second = witnesses_for(part.preprocessing).second
+        return None if second is None else second.look(part.flux, part.ivar, predicted).misfit
+
     def read(self, places: np.ndarray, rows: np.ndarray, predicted: Mapping[str, np.ndarray]) -> ShownSpectra:
         """Read spectra, and compute what is shown with them.
 
@@ -192,7 +211,9 @@ class SpectraOfSet:
         slopes: dict[str, np.ndarray] = {}
         for label, models in self._models.items():
             with np.errstate(invalid="ignore"):
-                slopes[label] = np.mean([gradients(model, part.flux, label) for model in models], axis=0, dtype=np.float32)
+                slopes[label] = np.mean(
+                    [gradients(model, part.flux, label) for model in models], axis=0, dtype=np.float32
+                )
         if not slopes:
             absent["gradients"] = "no model was given (--model)"
         near = _neighbours(part, self.labelled, absent)
@@ -273,7 +294,9 @@ def _vectors(part: PreparedSet, folder: Path):
             with_label |= np.isfinite(batch.columns[name])
         rows = np.flatnonzero(usable(batch) & with_label)
         blocks.append(make(batch.flux[rows]))
-        columns.append({name: batch.columns[name][rows] for name in ("file", "id", "star", *labels) if name in batch.columns})
+        columns.append(
+            {name: batch.columns[name][rows] for name in ("file", "id", "star", *labels) if name in batch.columns}
+        )
     candidates = np.concatenate(blocks)
     stars = {name: np.concatenate([one[name] for one in columns]) for name in columns[0]}
     queries = make(part.flux)

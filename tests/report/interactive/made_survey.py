@@ -26,7 +26,9 @@ def made_labels(n: int, random: np.random.Generator) -> dict[str, np.ndarray]:
     return {"teff": teff, "logg": logg, "feh": feh, "alphafe": alphafe}
 
 
-def made_survey(folder: Path, n: int, n_spectra: int = 0, seed: int = 0, **changed: np.ndarray) -> tuple[Path, Path, Path]:
+def made_survey(
+    folder: Path, n: int, n_spectra: int = 0, seed: int = 0, **changed: np.ndarray
+) -> tuple[Path, Path, Path]:
     """Write a catalog of n rows, a set of the first ones, and a table of labels; returns the three paths."""
     random = np.random.default_rng(seed)
     truth = made_labels(n, random)
@@ -38,7 +40,12 @@ def made_survey(folder: Path, n: int, n_spectra: int = 0, seed: int = 0, **chang
     flags |= np.where(random.random(n) < 0.02, int(Flag.DOUBTFUL), 0)
     predicted = {name: truth[name] + random.normal(0, error, n) for name, error in ERRORS.items()}
     errors = {f"{name}_err": np.full(n, error) for name, error in ERRORS.items()}
-    more = {"snr": snr, "good_fraction": np.ones(n), "misfit": random.chisquare(8, n) / 8, "flags": flags.astype(np.int32)}
+    more = {
+        "snr": snr,
+        "good_fraction": np.ones(n),
+        "misfit": random.chisquare(8, n) / 8,
+        "flags": flags.astype(np.int32),
+    }
     write_catalog(folder / "catalog.parquet", {**keys, **more, **predicted, **errors, **changed})
     write_catalog(folder / "labels.parquet", {"id": ids, **truth})
     if n_spectra:

@@ -67,6 +67,7 @@ def plane_item(name: str, x: str, y: str, x_range: tuple[float, float], y_range:
         tools="lasso_select,box_select,box_zoom,pan,wheel_zoom,save",
         active_drag="lasso_select",
         toolbar_location="above",
+        min_border_right=22,
     )
     blank = ColumnDataSource({"image": [np.zeros((1, 1), np.uint32)], "x": [0.0], "y": [0.0], "dw": [1.0], "dh": [1.0]})
     blank.name = f"{name}-stars"
@@ -74,8 +75,28 @@ def plane_item(name: str, x: str, y: str, x_range: tuple[float, float], y_range:
     if name == "one":
         plot.add_layout(Slope(gradient=1, y_intercept=0, line_color=BLACK, line_width=1, line_dash="dashed"))
     near = ColumnDataSource({"x": [], "y": []}, name=f"{name}-near")
-    plot.scatter("x", "y", source=near, marker="diamond", size=13, fill_color=None, line_color="white", line_width=4, level="overlay")
-    plot.scatter("x", "y", source=near, marker="diamond", size=13, fill_color=None, line_color=GREEN, line_width=2, level="overlay")
+    plot.scatter(
+        "x",
+        "y",
+        source=near,
+        marker="diamond",
+        size=13,
+        fill_color=None,
+        line_color="white",
+        line_width=4,
+        level="overlay",
+    )
+    plot.scatter(
+        "x",
+        "y",
+        source=near,
+        marker="diamond",
+        size=13,
+        fill_color=None,
+        line_color=GREEN,
+        line_width=2,
+        level="overlay",
+    )
     focus = ColumnDataSource({"x": [], "y": []}, name=f"{name}-focus")
     plot.scatter("x", "y", source=focus, size=17, fill_color=None, line_color="white", line_width=5, level="overlay")
     plot.scatter("x", "y", source=focus, size=17, fill_color=None, line_color=BLACK, line_width=2.5, level="overlay")
@@ -101,13 +122,23 @@ def spectrum_item(wave: np.ndarray, lines: list[tuple[float, str]]) -> dict[str,
             toolbar_location="above" if name == "flux" else None,
         )  # fmt: skip
         for place, _ in lines:
-            plot.add_layout(Span(location=place, dimension="height", line_color=GREY, line_width=0.6, line_dash="dotted"))
+            plot.add_layout(
+                Span(location=place, dimension="height", line_color=GREY, line_width=0.6, line_dash="dotted")
+            )
         _plain(plot)
         plots.append(plot)
     flux, residual, gradient = plots
     for number, (place, title) in enumerate(lines):
         flux.add_layout(
-            Label(x=place, y=4 + 13 * (number % 2), y_units="screen", text=title, text_font_size="11px", text_color="#444444", x_offset=3)
+            Label(
+                x=place,
+                y=4 + 13 * (number % 2),
+                y_units="screen",
+                text=title,
+                text_font_size="11px",
+                text_color="#444444",
+                x_offset=3,
+            )
         )
     flux.line("wave", "flux", source=source, color=BLACK, line_width=1)
     flux.line("wave", "twin", source=source, color=VERMILION, line_width=1.4)

@@ -92,7 +92,9 @@ def _json(content: Any) -> Markup:
 def _content(inspected: Inspected) -> tuple[dict[str, Any], dict[str, Any]]:
     """Everything that `page.js` is given: what it shows, and the figures."""
     columns = inspected.columns
-    compared = [] if inspected.evaluation is None else sorted(inspected.evaluation.metrics, key=lambda name: name != "feh")
+    compared = (
+        [] if inspected.evaluation is None else sorted(inspected.evaluation.metrics, key=lambda name: name != "feh")
+    )
     arrays = {name: values for name, values in columns.items() if values.dtype == np.float32}
     arrays |= {f"reference_{name}": values.astype(np.float32) for name, values in inspected.reference.items()}
     spectra, order = inspected.spectra, np.zeros(0, int)
@@ -198,7 +200,13 @@ def _plane(inspected: Inspected, name: str, x: str, y: str, turned: bool) -> tup
 def _flags(flags: np.ndarray) -> list[dict[str, Any]]:
     """Flags that occur, and what they mean."""
     return [
-        {"bit": int(flag), "name": flag.name, "text": DESCRIPTIONS[flag], "bad": bool(flag & BAD), "n": int(has(flags, flag).sum())}
+        {
+            "bit": int(flag),
+            "name": flag.name,
+            "text": DESCRIPTIONS[flag],
+            "bad": bool(flag & BAD),
+            "n": int(has(flags, flag).sum()),
+        }
         for flag in Flag
         if has(flags, flag).any()
     ]
@@ -244,7 +252,8 @@ def _spectra(spectra: ShownSpectra, why: np.ndarray) -> dict[str, Any]:
         "wave": packed(spectra.wave.astype(np.float32)),
         "pixels": len(spectra.wave),
         "channels": [
-            {"name": one.name, "fromLast": one.from_last, "steps": [float(f"{step:.6g}") for step in one.steps]} for one in channels
+            {"name": one.name, "fromLast": one.from_last, "steps": [float(f"{step:.6g}") for step in one.steps]}
+            for one in channels
         ],
         "stars": pack_stars(channels),
         "gradients": {name: _unit(name) for name in spectra.gradients},
@@ -260,7 +269,8 @@ def _near(near) -> dict[str, Any]:
     labels = [name for name in near.columns if name != "name"]
     columns: dict[str, list] = {"name": near.columns["name"].tolist()}
     columns |= {
-        name: [round(value, 4) if np.isfinite(value) else None for value in near.columns[name].tolist()] for name in labels
+        name: [round(value, 4) if np.isfinite(value) else None for value in near.columns[name].tolist()]
+        for name in labels
     }
     return {
         "by": near.by,

@@ -8,7 +8,7 @@ const transtar = (() => {
   const SHAPES = ["circle", "triangle", "cross"];
   // Cividis (Nunez et al. 2018) at eleven places, and a map from blue to orange by way of grey: both for any colour vision.
   const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#d5c45e", "#e1cc55", "#e9d14c"];
-  const BOTHWAYS = ["#08519c", "#2f79b9", "#6ba3cd", "#9db9cc", "#b9bcbd", "#cfae8f", "#dd8f4f", "#cf6a12", "#a34b00"];
+  const BOTHWAYS = ["#08519c", "#2f79b9", "#6ba3cd", "#86a3b8", "#7d8083", "#b08d6a", "#dd8f4f", "#cf6a12", "#a34b00"];
   const MOST_TABLE = 100, MOST_LISTED = 100, NEAR_PIXELS = 14;
   const data = {}, planes = {}, state = { focus: -1, selected: null, list: [], colour: "flags", compared: null, gradient: "" };
   let texts, bits, kinds, spectrum, wave, near, placeOf = new Map(), colours, order;
@@ -126,6 +126,7 @@ const transtar = (() => {
     const { figure, source } = plane, ratio = window.devicePixelRatio || 1;
     const width = Math.round(figure.inner_width * ratio), height = Math.round(figure.inner_height * ratio);
     if (!(width > 1 && height > 1)) return;
+    plane.painted = `${width} ${height}`;
     const [xs, ys] = [data[plane.x], data[plane.y]], image = new Uint32Array(width * height).fill(0xffffffff);
     // The image begins at the lower value of either axis, and Bokeh turns it where the axis is turned.
     const x0 = Math.min(figure.x_range.start, figure.x_range.end), x1 = Math.max(figure.x_range.start, figure.x_range.end);
@@ -148,12 +149,18 @@ const transtar = (() => {
     for (let k = 0; k < n; k++) if (!chosen || chosen[order[k]]) dot(order[k], colours[order[k]]);
     const packedImage = Bokeh.require("core/util/ndarray").ndarray(image, { shape: [height, width], dtype: "uint32" });
     source.data = { image: [packedImage], x: [x0], y: [y0], dw: [x1 - x0], dh: [y1 - y0] };
+    rings(plane);
+  }
+  function resized() {
+    // Bokeh tells nobody when the inner size of a figure changes.
+    const ratio = window.devicePixelRatio || 1;
+    repaint(Object.values(planes).filter(({ figure, painted }) => painted !== `${Math.round(figure.inner_width * ratio)} ${Math.round(figure.inner_height * ratio)}`));
   }
   const waiting = new Set();
   let asked = false;
   function repaint(some) {
     (some || Object.values(planes)).forEach((plane) => waiting.add(plane));
-    if (asked) return;
+    if (asked || !waiting.size) return;
     asked = true;
     requestAnimationFrame(() => {
       asked = false;
@@ -174,7 +181,7 @@ const transtar = (() => {
     const figure = model(name), plane = { name, figure, x, y, source: model(`${name}-stars`), focus: model(`${name}-focus`), near: model(`${name}-near`) };
     planes[name] = plane;
     for (const part of [figure.x_range.properties.start, figure.x_range.properties.end, figure.y_range.properties.start,
-      figure.y_range.properties.end, figure.properties.inner_width, figure.properties.inner_height]) part.change.connect(() => repaint([plane]));
+      figure.y_range.properties.end]) part.change.connect(() => repaint([plane]));
     figure.on_event("tap", (event) => tapped(plane, event));
     figure.on_event("selectiongeometry", (event) => { if (event.final) drawn(plane, event.geometry); });
   }
@@ -244,7 +251,7 @@ const transtar = (() => {
     const head = element("tr");
     const more = [["snr", "S/N", 1], ["misfit", "misfit", 1]].filter(([name]) => data[name]);
     ["star", ...(texts.id ? ["id"] : []), ...shown.flatMap((label) => [label.text, ...(label.reference ? [`${label.text} ref.`] : [])]),
-      ...more.map((one) => one[1]), "flags"].forEach((text) => head.append(element("th", text, { scope: "col" })));
+      ...more.map((one) => one[1]), "flags"].forEach((text) => head.append(element("th", text, { scope: "col", ...(text === "flags" ? { class: "text" } : {}) })));
     const body = element("tbody");
     for (const row of state.list.slice(0, MOST_TABLE)) {
       const line = element("tr"), cell = element("td"), button = element("button", texts.name[row], { type: "button" });
@@ -307,16 +314,23 @@ const transtar = (() => {
   async function focus(row) {
     state.focus = row;
     const number = placeOf.has(row) ? placeOf.get(row) : -1, mine = ++turn;
-    for (const plane of Object.values(planes)) {
-      const [x, y] = [data[plane.x][row], data[plane.y][row]], there = Number.isFinite(x) && Number.isFinite(y);
-      plane.focus.data = { x: there ? [x] : [], y: there ? [y] : [] };
-      plane.near.data = nearOn(plane, number);
-    }
+    Object.values(planes).forEach(rings);
     facts(row, number);
     place();
     const curves = number >= 0 ? await unpack(number) : null;
     // Another star may have been asked for meanwhile.
     if (mine === turn) draw(row, curves, number);
+  }
+  function rings(plane) {
+    const row = state.focus, { x_range, y_range } = plane.figure, between = (value, { start, end }) => value >= Math.min(start, end) && value <= Math.max(start, end);
+    // What is drawn above the stars is not cut off at the frame.
+    const inside = ([xs, ys]) => {
+      const kept = xs.map((x, k) => [x, ys[k]]).filter(([x, y]) => between(x, x_range) && between(y, y_range));
+      return { x: kept.map((one) => one[0]), y: kept.map((one) => one[1]) };
+    };
+    const near = nearOn(plane, placeOf.has(row) ? placeOf.get(row) : -1);
+    plane.near.data = inside([near.x, near.y]);
+    plane.focus.data = inside(row < 0 ? [[], []] : [[data[plane.x][row]], [data[plane.y][row]]]);
   }
   function nearOn(plane, number) {
     const labels = plane.name === "one" ? null : content.planes[plane.name].labels;
@@ -345,7 +359,8 @@ const transtar = (() => {
     setRange(model("residual").y_range, -wide, wide);
     const [, steep] = extent(slope.map(Math.abs), 0.5, 1), tall = (steep || 1) * 1.1;
     setRange(model("gradient").y_range, -tall, tall);
-    model("gradient").left[0].axis_label = content.spectra.gradients[state.gradient] || "gradient";
+    const axis = model("gradient").left[0], title = content.spectra.gradients[state.gradient] || "gradient";
+    if (axis.axis_label !== title) axis.axis_label = title;
     let total = 0, count = 0;
     for (const value of residual) if (Number.isFinite(value)) { total += value * value; count++; }
     const parts = ["Black: the spectrum."];
@@ -393,7 +408,7 @@ const transtar = (() => {
     const { labels, places, cosines, by } = content.spectra.near;
     const used = labels.filter((label) => places[number].some((one) => one >= 0 && near[label.name][one] !== null));
     const table = element("table"), head = element("tr");
-    table.append(element("caption", `Labelled stars with the most similar spectra (cosine of ${by})`));
+    box.append(element("p", `Labelled stars with the most similar spectra (cosine of ${by}):`));
     ["star", "cosine", ...used.map((label) => label.text)].forEach((text) => head.append(element("th", text, { scope: "col" })));
     table.append(head);
     places[number].forEach((one, k) => {
@@ -473,7 +488,6 @@ const transtar = (() => {
     setRange(plane.figure.y_range, ...one.limits);
     get("one-summary").textContent = one.summary;
     repaint([plane]);
-    if (state.focus >= 0) plane.focus.data = { x: [data[plane.x][state.focus]], y: [data[plane.y][state.focus]] };
   }
   function options(select, pairs, disabled) {
     for (const [value, text] of pairs) {
@@ -578,6 +592,7 @@ const transtar = (() => {
       spectrum = model("spectrum");
     }
     repaint();
+    setInterval(resized, 200);
     fillTable(false);
     await step("first");
     transtar.ready = true;

@@ -43,14 +43,14 @@ def of_scores(inspected: Inspected, label: str) -> str:
     assert evaluation is not None
     scores = evaluation.metrics[label].get("all")
     left = ", ".join(f"{n:,} {reason}" for reason, n in evaluation.left_out[label].items())
-    left = f" Not scored: {left}." if left else ""
+    left = f" Not scored, though drawn where both are known: {left}." if left else ""
     if scores is None or not np.isfinite(scores["sigma"]):
         return f"{label_text(label)} of the catalog against the reference: too few stars for scores.{left}"
     error = f" ± {scores['r2_err']:.3f}" if np.isfinite(scores["r2_err"]) else ""
     return (
         f"{label_text(label)} of the catalog against the reference: {scores['n']:,} stars scored; "
         f"R2 {scores['r2']:.3f}{error}, bias {_finer(scores['bias'], label, True)}, scatter {_finer(scores['sigma'], label)} "
-        f"(standard deviation, clipped at 3 sigma).{left} Stars that are not scored are drawn, too."
+        f"(standard deviation, clipped at 3 sigma).{left}"
     )
 
 
