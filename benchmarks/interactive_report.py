@@ -1,9 +1,9 @@
 """Pages to look into: size, and the time that the first selection takes in a browser without window or network.
 
-Run from the project root: ``python -m benchmarks.interactive_report [FOLDER]``; the pages stay in the folder, if one is given. Needs
-Chromium. Stars and spectra are made up (spectra of the emulator with noise). A selection is timed from the call to the second
-frame after it, when everything is drawn: a star looked at, and a third of all stars selected. Of each page the first of either is
-given, in a browser that has just opened it.
+Run from the project root: ``python -m benchmarks.interactive_report [FOLDER]``; the pages stay in the folder, if one is given.
+Needs Chromium. Stars and spectra are made up (spectra of the emulator with noise). A selection is timed from the call to the
+second frame after it, when everything is drawn: a star looked at, and a third of all stars selected. Of each page the first of
+either is given, in a browser that has just opened it.
 """
 
 from __future__ import annotations

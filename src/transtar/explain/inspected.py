@@ -99,8 +99,8 @@ def inspect(
     stars : sequence of str
         Identifiers, names or files of stars whose spectra are wanted in any case.
     most : int
-        Stars with spectra at most: those of `stars`, then two fifths flagged bad, two fifths with the greatest difference from the
-        reference or the greatest misfit, and the others at random.
+        Stars with spectra at most: those of `stars`, then two fifths flagged bad, two fifths with the greatest difference from
+        the reference or the greatest misfit, and the others at random.
     most_rows : int
         Rows shown at most; of more a sample, drawn at random, with all that have a spectrum.
     seed : int

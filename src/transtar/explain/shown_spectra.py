@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -208,7 +208,7 @@ class SpectraOfSet:
             absent["twin"] = f"the emulator's spectra are prepared otherwise than those of the set ({second_wants()})"
         else:
             twin = second.look(part.flux, part.ivar, predicted, want_twins=True).twin
-        slopes: dict[str, np.ndarray] = {}
+        slopes: dict[str, Any] = {}
         for label, models in self._models.items():
             with np.errstate(invalid="ignore"):
                 slopes[label] = np.mean(
@@ -285,7 +285,9 @@ def _vectors(part: PreparedSet, folder: Path):
     encoder = load_encoder(THROUGH)
     encoded = encoder.preprocessing == part.preprocessing
     make = encoder.encode if encoded else np.asarray
-    blocks, columns, labels = [], [], ()
+    blocks: list[np.ndarray] = []
+    columns: list[dict[str, np.ndarray]] = []
+    labels: tuple[str, ...] = ()
     for batch in stream_set(folder):
         require_same(part.preprocessing, "the spectra shown", batch.preprocessing, str(folder))
         labels = tuple(batch.labels)

@@ -77,7 +77,8 @@ def test_the_keyboard_suffices(page, survey):
     page.key("s")
     assert page.value("document.activeElement.id") == "by"
     page.value(
-        "(() => { const by = document.activeElement; by.value = [...by.options].find(one => one.text.startsWith('flag MISFIT')).value; })()"
+        "(() => { const by = document.activeElement;"
+        " by.value = [...by.options].find(one => one.text.startsWith('flag MISFIT')).value; })()"
     )
     page.key("Tab")
     assert page.value("document.activeElement.id") == "select"
@@ -128,7 +129,8 @@ def test_bad_pixels_have_no_noise(page):
 def place_of(page, name: str, row: int) -> tuple[float, float]:
     """Where a star is drawn, in pixels of the window."""
     script = f"""(() => {{
-      const plane = transtar.planes['{name}'], f = plane.figure, {{ start: a, end: b }} = f.x_range, {{ start: c, end: d }} = f.y_range;
+      const plane = transtar.planes['{name}'], f = plane.figure;
+      const {{ start: a, end: b }} = f.x_range, {{ start: c, end: d }} = f.y_range;
       const box = Bokeh.index.find_one(f).frame.bbox, el = Bokeh.index.find_one(f).el.getBoundingClientRect();
       const x = (transtar.data[plane.x][{row}] - a) / (b - a), y = (transtar.data[plane.y][{row}] - c) / (d - c);
       return [el.x + box.left + x * box.width, el.y + box.bottom - y * box.height];
@@ -185,7 +187,8 @@ def test_what_is_not_selected_is_grey_in_every_plane(page):
             if (Math.max(r, g, b) - Math.min(r, g, b) > 30) out.push([at % width, Math.floor(at / width)]);
           }}
           const plane = transtar.planes['{name}'], f = plane.figure, x = f.x_range, y = f.y_range;
-          const low = [Math.min(x.start, x.end), Math.min(y.start, y.end)], high = [Math.max(x.start, x.end), Math.max(y.start, y.end)];
+          const low = [Math.min(x.start, x.end), Math.min(y.start, y.end)];
+          const high = [Math.max(x.start, x.end), Math.max(y.start, y.end)];
           const star = [transtar.data[plane.x][0], transtar.data[plane.y][0]];
           return [out, star.map((one, k) => (one - low[k]) / (high[k] - low[k]) * [width, height][k])];
         }})()""")

@@ -53,15 +53,16 @@ def plane_item(name: str, x: str, y: str, x_range: tuple[float, float], y_range:
     x_range, y_range : tuple of float
         As they are shown; the first may be the greater.
     """
-    from bokeh.models import ColumnDataSource, Range1d, Slope
     from bokeh.plotting import figure
+
+    models = _models()
 
     plot = figure(
         name=name,
         height=HEIGHT,
         sizing_mode="stretch_width",
-        x_range=Range1d(*x_range),
-        y_range=Range1d(*y_range),
+        x_range=models.Range1d(start=x_range[0], end=x_range[1]),
+        y_range=models.Range1d(start=y_range[0], end=y_range[1]),
         x_axis_label=x,
         y_axis_label=y,
         tools="lasso_select,box_select,box_zoom,pan,wheel_zoom,save",
@@ -69,12 +70,14 @@ def plane_item(name: str, x: str, y: str, x_range: tuple[float, float], y_range:
         toolbar_location="above",
         min_border_right=22,
     )
-    blank = ColumnDataSource({"image": [np.zeros((1, 1), np.uint32)], "x": [0.0], "y": [0.0], "dw": [1.0], "dh": [1.0]})
+    blank = models.ColumnDataSource(
+        {"image": [np.zeros((1, 1), np.uint32)], "x": [0.0], "y": [0.0], "dw": [1.0], "dh": [1.0]}
+    )
     blank.name = f"{name}-stars"
     plot.image_rgba("image", x="x", y="y", dw="dw", dh="dh", source=blank)
     if name == "one":
-        plot.add_layout(Slope(gradient=1, y_intercept=0, line_color=BLACK, line_width=1, line_dash="dashed"))
-    near = ColumnDataSource({"x": [], "y": []}, name=f"{name}-near")
+        plot.add_layout(models.Slope(gradient=1, y_intercept=0, line_color=BLACK, line_width=1, line_dash="dashed"))
+    near = models.ColumnDataSource({"x": [], "y": []}, name=f"{name}-near")
     plot.scatter(
         "x",
         "y",
@@ -97,7 +100,7 @@ def plane_item(name: str, x: str, y: str, x_range: tuple[float, float], y_range:
         line_width=2,
         level="overlay",
     )
-    focus = ColumnDataSource({"x": [], "y": []}, name=f"{name}-focus")
+    focus = models.ColumnDataSource({"x": [], "y": []}, name=f"{name}-focus")
     plot.scatter("x", "y", source=focus, size=17, fill_color=None, line_color="white", line_width=5, level="overlay")
     plot.scatter("x", "y", source=focus, size=17, fill_color=None, line_color=BLACK, line_width=2.5, level="overlay")
     _plain(plot)
@@ -107,30 +110,31 @@ def plane_item(name: str, x: str, y: str, x_range: tuple[float, float], y_range:
 def spectrum_item(wave: np.ndarray, lines: list[tuple[float, str]]) -> dict[str, Any]:
     """Flux and twin, residual, and gradient of one star below each other, on one axis of wavelengths."""
     from bokeh.layouts import column
-    from bokeh.models import ColumnDataSource, Label, Range1d, Span
     from bokeh.plotting import figure
 
+    models = _models()
+
     empty = ("wave", "flux", "twin", "residual", "low", "high", "gradient")
-    source = ColumnDataSource({name: [] for name in empty}, name="spectrum")
-    across = Range1d(float(wave[0]), float(wave[-1]))
+    source = models.ColumnDataSource({name: [] for name in empty}, name="spectrum")
+    across = models.Range1d(start=float(wave[0]), end=float(wave[-1]))
     titles = {"flux": "flux / continuum", "residual": "residual", "gradient": "gradient"}
     plots = []
     for name, height in SPECTRUM_HEIGHTS.items():
         plot = figure(
-            name=name, height=height, sizing_mode="stretch_width", x_range=across, y_range=Range1d(0, 1),
+            name=name, height=height, sizing_mode="stretch_width", x_range=across, y_range=models.Range1d(start=0, end=1),
             y_axis_label=titles[name], tools="box_zoom,pan,wheel_zoom,reset,save", active_drag="box_zoom", min_border_left=70,
             toolbar_location="above" if name == "flux" else None,
         )  # fmt: skip
         for place, _ in lines:
             plot.add_layout(
-                Span(location=place, dimension="height", line_color=GREY, line_width=0.6, line_dash="dotted")
+                models.Span(location=place, dimension="height", line_color=GREY, line_width=0.6, line_dash="dotted")
             )
         _plain(plot)
         plots.append(plot)
     flux, residual, gradient = plots
     for number, (place, title) in enumerate(lines):
         flux.add_layout(
-            Label(
+            models.Label(
                 x=place,
                 y=4 + 13 * (number % 2),
                 y_units="screen",
@@ -145,13 +149,20 @@ def spectrum_item(wave: np.ndarray, lines: list[tuple[float, str]]) -> dict[str,
     residual.varea("wave", "low", "high", source=source, fill_color=SKY, fill_alpha=0.45)
     residual.line("wave", "residual", source=source, color=BLACK, line_width=1)
     for plot in (residual, gradient):
-        plot.add_layout(Span(location=0, dimension="width", line_color=GREY, line_width=1))
+        plot.add_layout(models.Span(location=0, dimension="width", line_color=GREY, line_width=1))
     gradient.line("wave", "gradient", source=source, color=BLUE, line_width=1)
     gradient.xaxis.axis_label = "vacuum wavelength (Å)"
     for plot in (flux, residual):
         plot.xaxis.major_label_text_font_size = "0px"
         plot.xaxis.minor_tick_line_color = None
     return _item(column(*plots, sizing_mode="stretch_width"))
+
+
+def _models() -> Any:
+    """Bokeh's models, of which type checkers know too little."""
+    import bokeh.models
+
+    return bokeh.models
 
 
 def _plain(plot: Any) -> None:

@@ -92,4 +92,6 @@ def outside(n: int) -> str:
     """That stars lie outside of the axes, if any do."""
     if not n:
         return ""
-    return f"{n:,} {'star lies' if n == 1 else 'stars lie'} outside of the axes; “Whole range” shows {'it' if n == 1 else 'them'}."
+    if n == 1:
+        return "1 star lies outside of the axes; “Whole range” shows it."
+    return f"{n:,} stars lie outside of the axes; “Whole range” shows them."
