@@ -15,7 +15,7 @@ ARGS ?=
 SCALE ?=
 DEMO := runs/demo$(SCALE:%=-%)
 # Those that a user installs one by one; tests/test_project.py compares them with pyproject.toml.
-EXTRAS := aion archives dask gaia hats specutils
+EXTRAS := aion archives dask gaia hats report specutils
 
 # Real spectra and labels are not part of the project; they are used where they lie beside it.
 DATA := $(wildcard ../shared/data)
@@ -30,7 +30,7 @@ export MPLBACKEND := Agg
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.base  ## mock surveys from nothing to a report, in minutes: runs/demo/report.html
+demo: $(VENV)/.demo  ## mock surveys from nothing to a report, in minutes: runs/demo/report.html
 	$(BIN)/transtar study quickstart $(SCALE:%=--scale %) --out $(DEMO)
 
 test: $(VENV)/.test  ## run the tests, but for the slow ones (ARGS="-k name" goes to pytest)
@@ -91,6 +91,7 @@ bench: $(VENV)/.test  ## compare speed with what a user would write otherwise
 	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.landscape
 	$(BIN)/python -m benchmarks.velocity
+	$(BIN)/python -m benchmarks.interactive_report
 
 clean:  ## remove caches and build products; .venv and runs/ stay
 	rm -rf build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -102,6 +103,11 @@ $(VENV)/.base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) $(TORCH)
 	$(PIP) -e .
+	@touch $@
+
+# With the page to look into.
+$(VENV)/.demo: $(VENV)/.base
+	$(PIP) -e '.[report]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base

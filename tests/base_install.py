@@ -83,6 +83,12 @@ def archives(folder: Path) -> str:
     return failure("fetch", "--service", "lamost", "--ids", 5, "--query", "--out", folder / "fetched")
 
 
+def report(folder: Path) -> str:
+    """A page to look into a catalog."""
+    (folder / "catalog.csv").write_text("id,feh\n1,0.0\n")
+    return failure("report", "--catalog", folder / "catalog.csv", "--out", folder / "page.html")
+
+
 def specutils(folder: Path) -> str:
     """A spectrum of specutils."""
     try:
@@ -93,7 +99,7 @@ def specutils(folder: Path) -> str:
 
 
 NEEDS: dict[str, Callable[[Path], str]] = {
-    "aion": aion, "archives": archives, "dask": dask, "gaia": gaia, "hats": hats, "specutils": specutils
+    "aion": aion, "archives": archives, "dask": dask, "gaia": gaia, "hats": hats, "report": report, "specutils": specutils
 }  # fmt: skip
 """For each extra, what needs it; returns the message."""
 

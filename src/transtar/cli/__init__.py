@@ -15,7 +15,7 @@ from .arguments import HelpWithDefaults, Parser, add_shared, plain_output
 
 VERBS = (
     "simulate", "fetch", "select", "calibrate", "join", "prepare", "embed", "search", "pretrain", "align", "finetune", "predict",
-    "merge", "recommend", "evaluate", "validate", "plan", "explain", "study", "models", "cite", "info",
+    "merge", "recommend", "evaluate", "validate", "plan", "explain", "report", "study", "models", "cite", "info",
 )  # fmt: skip
 
 LONGEST_LINE = 2000

@@ -27,10 +27,10 @@ TYPED_RESULTS = "results.parquet"
 CHOSEN = "chosen"
 """Variant of rows of results that repeat, for each size, the adapter that was chosen beforehand."""
 
-CLOSING, REPORT = "summary.txt", "report.html"
-"""What was done and learnt in a few lines, and the report."""
+CLOSING, REPORT, INTERACTIVE = "summary.txt", "report.html", "interactive.html"
+"""What was done and learnt in a few lines, the report, and the page to look into."""
 
-DRAWN = (TYPED_RESULTS, REPORT, CLOSING, "tables", "figures")
+DRAWN = (TYPED_RESULTS, REPORT, CLOSING, INTERACTIVE, "tables", "figures")
 """Files and folders that are drawn from results."""
 
 WRITTEN = (RESULTS, PREDICTIONS, MMD, RECORD, STARS, SETTINGS, *DRAWN)

@@ -45,6 +45,7 @@ SHIPPED = {
     "plane": "transtar.studies.reporters.plane:plane",
     "element": "transtar.studies.reporters.element:element",
     "selections": "transtar.studies.reporters.selections:selections",
+    "interactive": "transtar.studies.reporters.interactive:interactive",
     "settings": "transtar.studies.reporters.settings:settings",
     "findings": "transtar.studies.paper.findings:findings_section",
     "table-1": "transtar.studies.paper.tables:table_1",
@@ -58,7 +59,7 @@ SHIPPED = {
 }
 """Where the functions of the reporters that ship with transtar are; a module is loaded when one of its reporters is used."""
 
-DEFAULT = ("summary", "labels", "variants", "plane", "element", "selections", "settings")
+DEFAULT = ("summary", "labels", "variants", "plane", "element", "selections", "interactive", "settings")
 """Reporters of a study that names none."""
 
 OF_EXPERIMENTS = ("findings", "table-1", "compared", "sizes", "weights", "rates", "matched")
