@@ -1,0 +1,45 @@
+"""The mock universe that tutorials and gallery of the site are run on, simulated once and shared by all.
+
+``python -m tools.site_data build/site-data`` makes it, in a minute; where it is complete, the command has nothing to do.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+COMMAND = (
+    "transtar simulate --scale small --set lamost=150 common=120 edr=80 miles=60 cluster_members=5 wide_pairs=20 "
+    "--out universe --seed 0"
+)
+"""As the first tutorial shows it."""
+
+
+def make(folder: Path) -> Path:
+    """Simulate the universe, unless it is there.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets a folder `universe`; tutorials write beside it.
+
+    Returns
+    -------
+    Path
+        `folder`.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        If the simulation fails.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments = COMMAND.split()[1:]
+    subprocess.run([sys.executable, "-m", "transtar", *arguments], cwd=folder, env=dict(os.environ), check=True)
+    return folder
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]).resolve())
