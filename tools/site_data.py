@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,29 @@ def make(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     arguments = COMMAND.split()[1:]
     subprocess.run([sys.executable, "-m", "transtar", *arguments], cwd=folder, env=dict(os.environ), check=True)
+    return folder
+
+
+def enter(name: str) -> Path:
+    """Go to an empty folder with a link to the universe, where a tutorial begins.
+
+    Parameters
+    ----------
+    name : str
+        Of the tutorial. What an earlier build of it left is removed.
+
+    Returns
+    -------
+    Path
+        The folder, now the working directory.
+    """
+    site = Path(os.environ["TRANSTAR_SITE"])
+    folder = site / "tutorials" / name
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / "universe").symlink_to(site / "universe", target_is_directory=True)
+    os.chdir(folder)
     return folder
 
 
