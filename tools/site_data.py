@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
+
 COMMAND = (
     "transtar simulate --scale small --set lamost=150 common=120 edr=80 miles=60 cluster_members=5 wide_pairs=20 "
     "--out universe --seed 0"
