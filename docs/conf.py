@@ -1,7 +1,7 @@
 """Settings of the site: ``make docs``, or ``python -m sphinx -W docs build/docs`` where the extra `docs` is installed.
 
-Pages that follow from the code (columns, flags, commands, the Python reference) are written into docs/generated before Sphinx reads
-the others. Tutorials and gallery are executed, on a mock universe that is simulated once: see `tools.site_data`.
+Pages that follow from the code (columns, flags, commands, the Python reference) are written into docs/generated before
+Sphinx reads the others. Tutorials and gallery are executed, on a mock universe that is simulated once: see `tools.site_data`.
 """
 
 import os
@@ -25,7 +25,9 @@ author = ", ".join(
     one.get("name") or f"{one.get('given-names', '')} {one.get('family-names', '')}".strip()
     for one in citation["authors"]
 )
-copyright = f"{date.fromisoformat(str(citation['date-released'])).year}, {author}" if "date-released" in citation else author
+copyright = (
+    f"{date.fromisoformat(str(citation['date-released'])).year}, {author}" if "date-released" in citation else author
+)
 version = release = transtar.__version__
 
 extensions = [
@@ -38,7 +40,7 @@ extensions = [
     "sphinx_design",
 ]
 exclude_patterns = ["emulator/README.md", "results/*", "schemas/*"]
-# A single pair of backticks in a docstring names a thing of Python where there is one of that name, and is code where there is none.
+# A single pair of backticks in a docstring names a thing of Python where there is one of that name, and is code elsewhere.
 default_role = "py:obj"
 add_module_names = False
 autodoc_member_order = "bysource"

@@ -1,6 +1,7 @@
 """Tables of results in the pages, written from stored results: ``python -m tools.doc_tables`` brings all pages up to date.
 
-A page has a table between ``<!-- table: NAME, written by python -m tools.doc_tables from docs/results/NAME.csv -->`` and ``<!-- end -->``.
+A page has a table between ``<!-- end -->`` and, before it,
+``<!-- table: NAME, written by python -m tools.doc_tables from docs/results/NAME.csv -->``.
 `docs/results/tables.yaml` says how the rows of the CSV become cells:
 
 rows, columns

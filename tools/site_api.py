@@ -1,7 +1,7 @@
 """The Python reference: a page for `transtar`, one for each of its packages, from `__all__` and docstrings.
 
-What `transtar` itself offers is described on its page alone; a package that offers it, too, links there. What several packages offer is
-described with the one that it comes from.
+What `transtar` itself offers is described on its page alone; a package that offers it, too, links there. What several
+packages offer is described with the one that it comes from.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,7 +35,9 @@ def api_pages() -> dict[str, str]:
     names = {name: public_names(module) for name, module in modules.items()}
     homes = _homes(modules, names)
     pages = {f"api/{name}.rst": _page(name, module, names[name], homes) for name, module in modules.items()}
-    rows = "\n".join(f"   * - :doc:`{name} <api/{name}>`\n     - {_first_line(module)}" for name, module in modules.items())
+    rows = "\n".join(
+        f"   * - :doc:`{name} <api/{name}>`\n     - {_first_line(module)}" for name, module in modules.items()
+    )
     listed = "\n".join(f"   api/{name}" for name in modules)
     pages["api.rst"] = (
         "Python\n======\n\nWhat most sessions need is in ``transtar`` itself; its packages hold the rest.\n\n"
@@ -106,7 +109,7 @@ def constants(module: str) -> dict[str, str]:
 
 def _told(body: list[ast.stmt]) -> list[tuple[str, str]]:
     pairs = []
-    for statement, after in zip(body, body[1:], strict=False):
+    for statement, after in pairwise(body):
         text = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else None
         if isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(text, str):
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]

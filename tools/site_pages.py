@@ -51,13 +51,15 @@ def write(folder: Path) -> list[Path]:
 
 def columns_page() -> str:
     """Every column that transtar writes, from the glossary."""
-    derived = [describe(f"feh{ending}") for ending in ("_cal", "_err", "_lo", "_hi", "_noise", "_ens_std", "_std", "_chi2")]
+    derived = [
+        describe(f"feh{ending}") for ending in ("_cal", "_err", "_lo", "_hi", "_noise", "_ens_std", "_std", "_chi2")
+    ]
     columns = [*COLUMNS.values(), *derived]
     lines = [
         "# Columns",
         "",
-        "All columns that transtar writes into tables, with the unit and the UCD that FITS headers and VOTables carry. The last rows show",
-        "for [Fe/H] the columns that exist for every label.",
+        "All columns that transtar writes into tables, with the unit and the UCD that FITS headers and VOTables carry.",
+        "The last rows show for [Fe/H] the columns that exist for every label.",
         "",
         "| column | type | unit | description | UCD |",
         "|---|---|---|---|---|",
@@ -71,8 +73,9 @@ def flags_page() -> str:
     lines = [
         "# Flags",
         "",
-        "`flags` is one integer; each bit says one thing, and none is ever renumbered. A *bad* flag speaks against using the label, with",
-        "*no label* there is none, and a warning says what to keep in mind. `transtar.flag_names` puts a number into words.",
+        "`flags` is one integer; each bit says one thing, and none is ever renumbered. A *bad* flag speaks against using",
+        "the label, with *no label* there is none, and a warning says what to keep in mind. `transtar.flag_names` puts a number",
+        "into words.",
         "",
         "| bit | value | flag | weight | meaning |",
         "|---|---|---|---|---|",
@@ -105,7 +108,14 @@ def command_pages() -> dict[str, str]:
     parser = build_parser()
     verbs = _subcommands(parser)
     pages = {}
-    table = ["# Commands", "", "Every verb explains itself with `--help`, too.", "", "| verb | what it does |", "|---|---|"]
+    table = [
+        "# Commands",
+        "",
+        "Every verb explains itself with `--help`, too.",
+        "",
+        "| verb | what it does |",
+        "|---|---|",
+    ]
     for verb in VERBS:
         pages[f"commands/{verb}.md"] = "\n".join(_command(verbs[verb], 1))
         table.append(f"| [`transtar {verb}`](commands/{verb}.md) | {_plain(_help_of(parser, verb))} |")

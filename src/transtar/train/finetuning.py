@@ -50,6 +50,13 @@ def pretrain(
         If too few stars are given, or none has one of the labels.
     TranstarError
         If the training diverges.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> stars = ts.read_set("sets/miles").stars("feh")
+    >>> model = ts.pretrain(stars, settings=ts.TrainSettings(epochs=1))
+    >>> model.save("models/miles")
     """
     settings = settings or Pretrain()
     _check_stars(stars)
@@ -115,6 +122,14 @@ def finetune(
         If the strategy cannot be applied to the model's network.
     TranstarError
         If the training diverges.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> stars = ts.read_set("sets/miles").stars("feh")
+    >>> adapted = ts.finetune(ts.Estimator.load("mock-feh"), stars, strategy=ts.make_strategy("recalibrate"))
+    >>> len(adapted.provenance)
+    2
     """
     begun = begin_finetuning(model, stars, strategy, seed, progress, new_label=new_label)
     adapted = carry_out(begun) if isinstance(begun, Fit) else begun
