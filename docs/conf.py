@@ -43,6 +43,7 @@ exclude_patterns = ["emulator/README.md", "results/*", "schemas/*"]
 # A single pair of backticks in a docstring names a thing of Python where there is one of that name, and is code elsewhere.
 default_role = "py:obj"
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autosummary_generate = False

@@ -76,7 +76,7 @@ def _homes(modules: dict[str, ModuleType], names: dict[str, list[str]]) -> dict[
 
 def _page(name: str, module: ModuleType, offered: list[str], homes: dict[tuple[str, str], str]) -> str:
     lines = [name, "=" * len(name), "", f".. automodule:: {name}", "   :no-members:", ""]
-    lines += [".. autosummary::", ""]
+    lines += [".. autosummary::", "   :nosignatures:", ""]
     lines += [f"   {one}" if homes[name, one] == name else f"   ~{homes[name, one]}.{one}" for one in offered]
     lines += ["", f".. currentmodule:: {name}", ""]
     for one in offered:

@@ -64,7 +64,28 @@ def enter(name: str) -> Path:
     folder.mkdir(parents=True)
     (folder / "universe").symlink_to(site / "universe", target_is_directory=True)
     os.chdir(folder)
+    _bash_in_one_piece(folder)
     return folder
+
+
+def _bash_in_one_piece(folder: Path) -> None:
+    """Have cells of %%bash print all at the end: IPython's own cuts lines in pieces that pages show one below another."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if shell is None:
+        return
+
+    def bash(line: str, cell: str) -> None:
+        done = subprocess.run(
+            ["bash", "-c", cell], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        # Readers have no use for the place of this checkout.
+        print(done.stdout.replace(f"{folder}/", ""), end="")
+        if done.returncode:
+            raise RuntimeError(f"exit status {done.returncode}: {cell.strip()}")
+
+    shell.register_magic_function(bash, "cell", "bash")
 
 
 if __name__ == "__main__":
