@@ -64,13 +64,14 @@ def enter(name: str) -> Path:
     folder.mkdir(parents=True)
     (folder / "universe").symlink_to(site / "universe", target_is_directory=True)
     os.chdir(folder)
-    _bash_in_one_piece(folder)
+    _set_up_shell(folder)
     return folder
 
 
-def _bash_in_one_piece(folder: Path) -> None:
-    """Have cells of %%bash print all at the end: IPython's own cuts lines in pieces that pages show one below another."""
+def _set_up_shell(folder: Path) -> None:
+    """Sharp figures, and cells of %%bash that print all at the end: IPython's own cuts lines in pieces, shown apart."""
     from IPython import get_ipython
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     shell = get_ipython()
     if shell is None:
@@ -86,6 +87,7 @@ def _bash_in_one_piece(folder: Path) -> None:
             raise RuntimeError(f"exit status {done.returncode}: {cell.strip()}")
 
     shell.register_magic_function(bash, "cell", "bash")
+    set_matplotlib_formats("retina")
 
 
 if __name__ == "__main__":
