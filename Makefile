@@ -24,7 +24,7 @@ export TRANSTAR_DATA ?= $(abspath $(DATA))
 endif
 export MPLBACKEND := Agg
 
-.PHONY: help demo test test-slow test-latest fuzz test-base test-extras $(EXTRAS:%=test-extra-%) check-wheels release-check lint bench clean
+.PHONY: help demo test test-slow test-latest fuzz test-base test-extras $(EXTRAS:%=test-extra-%) check-wheels release-check lint docs bench clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -79,6 +79,9 @@ lint: $(VENV)/.dev  ## check style, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.docs  ## the site, with tutorials that are run on mock surveys: build/docs/index.html
+	$(BIN)/python -m sphinx -W --keep-going -j $(WORKERS) $(ARGS) -b html docs build/docs
+
 bench: $(VENV)/.test  ## compare speed with what a user would write otherwise
 	$(BIN)/python -m benchmarks.preprocessing
 	$(BIN)/python -m benchmarks.desi
@@ -112,6 +115,10 @@ $(VENV)/.demo: $(VENV)/.base
 
 $(VENV)/.test: $(VENV)/.base
 	$(PIP) -e '.[all,test]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.base
+	$(PIP) -e '.[docs]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.test

@@ -20,7 +20,7 @@ from transtar.encoders.aion import aion_encoder
 from transtar.errors import TranstarError
 from transtar.surveys.specutils_bridge import from_spectrum
 
-NOT_OF_USERS = {"all", "test", "dev"}
+NOT_OF_USERS = {"all", "test", "docs", "dev"}
 """Extras that no code path needs."""
 
 

@@ -19,7 +19,7 @@ from transtar.cli import VERBS, build_parser
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-OF_USERS = sorted(set(EXTRAS) - {"all", "test", "dev"})
+OF_USERS = sorted(set(EXTRAS) - {"all", "test", "docs", "dev"})
 
 
 @pytest.fixture(scope="module")

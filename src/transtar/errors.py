@@ -13,7 +13,17 @@ def one_line(message: object) -> str:
 
 
 class TranstarError(Exception):
-    """Base of every error whose message says, in one line, what is wrong, where, and what to do."""
+    """Base of every error whose message says, in one line, what is wrong, where, and what to do.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> try:
+    ...     ts.read_set("sets/nothing")
+    ... except ts.TranstarError as error:
+    ...     print(str(error).split(":")[0])
+    sets/nothing
+    """
 
     def __init__(self, message: object = "") -> None:
         super().__init__(one_line(message))

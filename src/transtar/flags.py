@@ -11,7 +11,17 @@ from .errors import InputError
 
 
 class Flag(IntFlag):
-    """Quality bits; see `DESCRIPTIONS` for their meaning and `BAD` / `NO_LABEL` for their weight."""
+    """Quality bits; see `DESCRIPTIONS` for their meaning and `BAD` / `NO_LABEL` for their weight.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> ts.Flag.NO_IVAR.value, ts.flag_names(6)
+    (4, 'LOW_SNR NO_IVAR')
+    >>> flags = ts.read_catalog("catalog.parquet")["flags"]
+    >>> int((flags & ts.Flag.NO_IVAR != 0).sum())
+    30
+    """
 
     LOW_GOOD_FRACTION = 1 << 0
     LOW_SNR = 1 << 1

@@ -43,6 +43,13 @@ class Quality:
     ------
     SettingsError
         If one is no number or out of range.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> strict = ts.Quality(snr=20, good_fraction=0.8)
+    >>> len(ts.predict_set("mock-feh", "sets/miles", quality=strict).columns["flags"])
+    30
     """
 
     snr: float = 10.0

@@ -56,6 +56,16 @@ class SpectrumBatch(Summarised):
     ------
     InputError
         If shapes, frame or wavelengths are inconsistent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import transtar as ts
+    >>> wave = np.arange(3900.0, 5700.0)
+    >>> flux = np.ones((2, len(wave)), np.float32)
+    >>> batch = ts.SpectrumBatch(wave, flux, None, np.zeros(flux.shape, bool), np.array([7, 2**62 + 1]), "generic")
+    >>> len(batch), batch.ids.tolist()
+    (2, [7, 4611686018427387905])
     """
 
     wave: np.ndarray

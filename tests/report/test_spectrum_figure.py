@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,28 @@ def test_part_of_several_without_errors_and_lines():
     assert not axes.collections
     assert 5100 <= axes.get_xlim()[0] < axes.get_xlim()[1] <= 5200
     assert len({line.get_color() for line in axes.lines}) == 2
+
+
+@dataclass
+class NamedSpectra:
+    """As much of a prepared set as is drawn."""
+
+    flux: np.ndarray
+    ivar: np.ndarray | None
+    wave: np.ndarray
+    columns: dict[str, np.ndarray]
+
+    def __len__(self):
+        return len(self.flux)
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"), [({}, "a.fits"), ({"star": np.array([""])}, "a.fits"), ({"star": np.array(["HD 1"])}, "HD 1")]
+)
+def test_a_set_names_stars_and_where_it_has_none_files(columns, name):
+    spectra = NamedSpectra(made(1).flux, None, WAVE, {"file": np.array(["a.fits"]), **columns})
+    (axes,) = plot_spectrum(spectra).axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [name]
 
 
 def test_lines_of_the_part_shown_alone_are_marked():

@@ -169,8 +169,9 @@ def predict_files(
     Examples
     --------
     >>> import transtar as ts
-    >>> catalog = ts.predict_files("mock-feh", "lamost", "spectra")  # doctest: +SKIP
-    >>> catalog.columns["feh"]  # doctest: +SKIP
+    >>> catalog = ts.predict_files("mock-feh", "miles", "miles/spectra")
+    >>> catalog.columns["feh"].shape
+    (30,)
     """
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     estimators, names = load_agreeing(models, out, [*paths, stars, given_table(velocities)], encoders)
@@ -242,6 +243,13 @@ def predict_set(
         If the set was preprocessed otherwise than the models want it, or has an input from another encoder.
     SettingsError
         If a threshold is impossible.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> prediction = ts.predict_set(["mock-feh", "mock-teff"], "sets/miles")
+    >>> prediction.to_table()["teff"].unit
+    Unit("K")
     """
     estimators, names = load_agreeing(models, out, [path], encoders)
     description = describe_set(path)

@@ -63,6 +63,13 @@ def predict_spectra(
         If the models want different inputs, or those are no prepared spectra.
     SettingsError
         If the survey is unknown, a threshold is impossible, or `velocities` is something else.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> batch = next(ts.stream("miles", "miles/spectra"))
+    >>> ts.predict_spectra("mock-feh", batch).columns["feh"].shape
+    (30,)
     """
     if velocities not in (None, MEASURE):
         raise SettingsError(

@@ -183,6 +183,15 @@ def predict_batches(
         If there is no estimator, a column is missing, or an input is not to be had.
     MismatchError
         If an input was made by another encoder than that of a model, or an encoder is another.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> settings = ts.Preprocessing()
+    >>> pairs = ((batch, ts.preprocess_batch(batch, "miles", settings)) for batch in ts.stream("miles", "miles/spectra"))
+    >>> for columns in ts.predict_batches([ts.Estimator.load("mock-feh")], pairs):
+    ...     print(columns["feh"].shape)
+    (30,)
     """
     if not estimators:
         raise InputError("predicting needs at least one model")

@@ -320,6 +320,12 @@ def write_catalog(
         On an unknown suffix or style.
     TranstarError
         If the disk is full; what stood there before is untouched.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> catalog = ts.read_catalog("catalog.parquet")
+    >>> ts.write_catalog("poor.fits", catalog[catalog["feh"].to_value("dex") < -1])
     """
     if metadata is None:
         metadata = getattr(columns, "meta", None)

@@ -84,6 +84,14 @@ def embed_set(
         If the encoder is none, or takes native spectra.
     TranstarError
         If the disk is full.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> ts.embed_set("sets/miles", "through")
+    "input 'through' of 30 spectra: 128 values each by encoder 12565ab659e8"
+    >>> ts.read_set("sets/miles").stars("feh", input="through").inputs.shape
+    (30, 128)
     """
     source, target = Path(folder), Path(folder if out is None else out)
     given = _side_of(encoder, source)

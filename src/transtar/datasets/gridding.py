@@ -47,6 +47,14 @@ def preprocess_batch(
     ------
     InputError
         If the batch does not overlap the wavelength grid, or a resolution is needed and unknown.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> batch = next(ts.stream("miles", "miles/spectra"))
+    >>> spectra = ts.preprocess_batch(batch, "miles", ts.Preprocessing())
+    >>> spectra.flux.shape, spectra.grid.name
+    ((30, 1462), 'blue')
     """
     survey = get_survey(survey)
     if velocity_table is not None:

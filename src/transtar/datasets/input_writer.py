@@ -43,6 +43,14 @@ def add_input(folder, name: str, array: np.ndarray, provenance: Mapping | None =
         If the name cannot be one of an input.
     TranstarError
         If the disk is full.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> prepared = ts.read_set("sets/miles")
+    >>> ts.add_input("sets/miles", "blue-half", prepared.flux[:, :731])
+    >>> ts.read_set("sets/miles").stars("feh", input="blue-half").inputs.shape
+    (30, 731)
     """
     folder = Path(folder)
     check_new_input(name)

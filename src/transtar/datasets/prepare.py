@@ -127,6 +127,13 @@ def prepare(
         If an encoder takes spectra that are prepared otherwise.
     SettingsError
         If the radius is none, or the survey's spectra are too coarse for the grid.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> report = ts.prepare("miles", "miles/spectra", "sets/again", labels="miles/labels.csv")
+    >>> report.n_spectra
+    30
     """
     survey = get_survey(survey)
     # Tables are read first: a misspelt column should not cost an hour of reading spectra.

@@ -41,6 +41,13 @@ class PreparedSet(Summarised):
         SHA-256 of the flux.
     further : Inputs
         What `add_input` has put beside the flux, each of shape (n_spectra, n), float32; read when it is asked for.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> prepared = ts.read_set("sets/miles")
+    >>> len(prepared), prepared.flux.shape, prepared.labels
+    (30, (30, 1462), ('teff', 'feh'))
     """
 
     flux: np.ndarray

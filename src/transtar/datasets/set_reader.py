@@ -43,6 +43,13 @@ def read_set(path) -> PreparedSet:
         If there is none at `path`, or it is damaged.
     MismatchError
         If it was written by a newer transtar.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> prepared = ts.read_set("sets/miles")
+    >>> prepared.survey, prepared.preprocessing.frame
+    ('miles', 'rest')
     """
     batches = list(stream_set(path, batch_size=1 << 30))
     return batches[0] if len(batches) == 1 else join_sets(batches)

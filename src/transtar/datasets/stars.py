@@ -70,6 +70,13 @@ class Stars(Summarised):
         If shapes disagree, numbers are none, weights are negative, identifiers are not whole, or no row is left.
     SettingsError
         If a label, survey or input cannot have its name.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> stars = ts.read_set("sets/miles").stars("feh")
+    >>> stars.inputs.shape, stars.label_names
+    ((30, 1462), ('feh',))
     """
 
     inputs: np.ndarray

@@ -51,6 +51,13 @@ class Encoder(Summarised):
         If a scaler does not fit the grid, is not finite, or divides by zero.
     SettingsError
         If `trained_on` does not say which stars those were.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> encoder = ts.load_encoder("through")
+    >>> encoder.encode(ts.read_set("sets/miles").flux).shape
+    (30, 128)
     """
 
     name: str

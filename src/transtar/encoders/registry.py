@@ -126,6 +126,12 @@ def load_encoder(name_or_folder: str | Path) -> AnyEncoder:
         If there is neither, or it cannot be read.
     SettingsError
         If a package that offers one is broken.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> ts.load_encoder("through").name
+    'through'
     """
     folder, is_folder = Path(name_or_folder), False
     # A name that no folder can have is one that there is not.

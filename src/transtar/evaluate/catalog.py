@@ -137,6 +137,13 @@ def evaluate_catalog(
     InputError
         If a label is missing in either table, no label is in both, the tables cannot be joined (see `match`), or the second
         table has none of the labels, or the very same ones for all labels.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> scores = ts.evaluate_catalog(ts.read_catalog("catalog.parquet"), ts.read_labels("miles/labels.csv"), ["feh"])
+    >>> scores.metrics["feh"]["all"]["r2"] > 0.9
+    True
     """
     catalog, reference = plain_columns(catalog), plain_columns(reference)
     second = None if second is None else plain_columns(second)

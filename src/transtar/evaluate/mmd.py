@@ -16,7 +16,7 @@ from ..errors import InputError, TooFew
 from ..processes import usable_threads
 
 GAMMA = 2.0
-"""Of the kernel exp(-gamma |x - y|^2), in dex^-2 for abundances (the paper's)."""
+"""Of the kernel ``exp(-gamma |x - y|^2)``, in dex^-2 for abundances (the paper's)."""
 
 GAMMAS = (GAMMA, 20.0, 200.0)
 """A scan over kernels whose standard deviation, (2 gamma)^-1/2, is 0.5, 0.16 and 0.05 dex. The first compares means and

@@ -84,6 +84,13 @@ def read_labels(
     InputError
         If the file cannot be read, has no rows, no key or no label column (the message lists those found), two columns
         for the same label, a unit that cannot be converted, or values that are no numbers.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> labels = ts.read_labels("miles/labels.csv")
+    >>> len(labels["feh"])
+    30
     """
     table, table_columns = read_table(path, columns)
     out, used = read_keys(table, table_columns, ids, keyless)

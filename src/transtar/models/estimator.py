@@ -77,6 +77,15 @@ class Estimator(Summarised):
     error_tables : dict of str to ErrorTable
         By label, the errors of its predictions by kinds of stars, as calibrated on stars that the model has not seen
         (`transtar.trust`). A fine-tuned model has none of its base's.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> model = ts.Estimator.load("mock-feh")
+    >>> model.label_names, model.n_inputs
+    (('feh',), 1462)
+    >>> model.predict(ts.read_set("sets/miles").flux).shape
+    (30, 1)
     """
 
     network: nn.Module

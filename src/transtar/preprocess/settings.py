@@ -52,6 +52,13 @@ class Preprocessing:
     grid_hash : str
         Filled in for a grid of another package, '' for transtar's own: a model must not meet spectra on a grid of the same
         name and other wavelengths.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> settings = ts.Preprocessing(frame="observed")
+    >>> settings.grid, settings.frame, settings.continuum
+    ('blue', 'observed', 'envelope')
     """
 
     grid: str = "blue"

@@ -56,6 +56,12 @@ def plot_spectrum(
     ------
     InputError
         If a row is not there or has no flux, there are too many, or the limits lie outside of the grid.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> figure = ts.plot_spectrum(ts.read_set("sets/miles"), [0, 1], limits=(4800, 5300))
+    >>> figure.savefig("spectra.png")
     """
     chosen = np.atleast_1d(np.asarray(rows))
     if chosen.dtype.kind not in "iu" or not 0 < len(chosen) <= MOST_ROWS:
@@ -106,7 +112,10 @@ def draw_curve(axes: Axes, wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray 
 
 def _names(spectra: Any, rows: np.ndarray) -> list[str]:
     columns = getattr(spectra, "columns", {})
-    return [str(columns["star"][row] or columns["file"][row]) if columns else "" for row in rows]
+    if not columns:
+        return [""] * len(rows)
+    stars = columns.get("star", columns["file"])
+    return [str(stars[row] or columns["file"][row]) for row in rows]
 
 
 def strongest(lines: Sequence[Line], wave: np.ndarray, flux: np.ndarray, inside: np.ndarray, marked: int) -> list[Line]:

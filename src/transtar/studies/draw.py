@@ -123,6 +123,12 @@ def redraw(
     ------
     TranstarError
         If ``results.csv`` or the settings are missing or damaged, or somebody else's file is in the way.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> ts.redraw("runs/lamost-to-miles")  # doctest: +SKIP
+    PosixPath('runs/lamost-to-miles/report.html')
     """
     out = Path(folder)
     check_out(out, [out / RESULTS], DRAWN)

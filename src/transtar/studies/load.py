@@ -58,6 +58,13 @@ def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | No
         If there is no such study, or it is not YAML.
     SettingsError
         On an unknown key, scale or value.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> studies = ts.load_study("lamost-to-miles", scale="small")
+    >>> next(iter(studies.values())).sizes
+    [50, 200]
     """
     content = read_extending(name, _find, merge, "study", NOT_INHERITED)
     if scale is not None:

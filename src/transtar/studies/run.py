@@ -65,6 +65,12 @@ def run_study(studies: dict[str, Study], out, workers: int | None = None, say: C
     ------
     TranstarError
         If data are missing, settings are impossible, or a run fails that is not an experiment's; all others are done first.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> ts.run_study(ts.load_study("quickstart", scale="tiny"), "runs/quickstart")  # doctest: +SKIP
+    PosixPath('runs/quickstart/report.html')
     """
     out = Path(out)
     check_out(out)

@@ -59,6 +59,13 @@ class Survey:
     judge_unweighted : bool
         Whether pixels of inverse variance 0 are judged by the flux they hold (`transtar.surveys.unweighted`), because the survey
         takes the weight of many that are good. As a rule an inverse variance of 0 means a bad pixel, and this is False.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> miles = ts.get_survey("miles")
+    >>> miles.name, miles.frame
+    ('miles', 'rest')
     """
 
     name: str
@@ -129,6 +136,14 @@ def register(survey: Survey) -> Survey:
     ------
     SettingsError
         If another survey already has that name.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import transtar as ts
+    >>> mine = ts.register(replace(ts.get_survey("miles"), name="my-library"))
+    >>> ts.get_survey("my-library").name
+    'my-library'
     """
     if _REGISTERED.get(survey.name, survey) is not survey:
         raise SettingsError(f"a survey named '{survey.name}' is registered already; choose another name")
@@ -159,6 +174,12 @@ def get_survey(name: Survey | str) -> Survey:
     ------
     SettingsError
         If no survey has that name (the message lists those that exist), or the package that offers it is broken.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> ts.get_survey("desi").name
+    'desi'
     """
     if isinstance(name, Survey):
         return name

@@ -61,6 +61,16 @@ def from_spectrum(
         medium: `from_spectra` takes those, too, and `transtar.predict_spectra` gives their labels.
     TranstarError
         If specutils is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import transtar as ts
+    >>> import astropy.units as u
+    >>> import specutils
+    >>> spectrum = specutils.Spectrum(spectral_axis=np.linspace(390, 570, 2000) * u.nm, flux=np.ones(2000) * u.Jy)
+    >>> ts.from_spectrum(spectrum, medium="air", velocity=12.0).flux.shape
+    (1, 2000)
     """
     if not isinstance(spectrum, list | tuple):
         return _batch(spectrum, survey, medium, frame, ids, velocity, file)

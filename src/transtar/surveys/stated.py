@@ -38,6 +38,12 @@ class Stated:
     ------
     SettingsError
         If a medium, frame or unit is not known.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> ts.Stated(medium="air", unit="nm").medium
+    'air'
     """
 
     medium: str = ""

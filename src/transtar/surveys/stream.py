@@ -183,6 +183,12 @@ def stream(
     ------
     InputError
         If a path does not exist; if a file is unusable and there is no `on_error`.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> [len(batch) for batch in ts.stream("miles", "miles/spectra", batch_size=20)]
+    [20, 10]
     """
     if batch_size < 1:
         raise InputError(f"batch size must be at least 1, not {batch_size}")

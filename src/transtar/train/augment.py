@@ -42,6 +42,13 @@ class Augmentation:
     ------
     SettingsError
         If a value is out of range.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> noisy = ts.Augmentation(noise=(40, 300), shift_kms=15)
+    >>> ts.TrainSettings(epochs=20, augmentation=noisy).augmentation.shift_kms
+    15
     """
 
     noise: tuple[float, float] | None = None

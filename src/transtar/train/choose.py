@@ -91,6 +91,15 @@ def choose(
         If there is no candidate.
     TranstarError
         If no candidate could be trained.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> stars = ts.read_set("sets/miles").stars("feh")
+    >>> candidates = [ts.make_strategy("zero-shot"), ts.make_strategy("recalibrate")]
+    >>> chosen, scores = ts.choose(ts.Estimator.load("mock-feh"), stars, candidates=candidates, n_folds=3)
+    >>> sorted(row["strategy"] for row in scores)
+    ['recalibrate', 'zero-shot']
     """
     candidates = (candidates,) if isinstance(candidates, Strategy | str) else candidates
     if candidates is None:

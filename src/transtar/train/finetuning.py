@@ -51,6 +51,13 @@ def pretrain(
         If too few stars are given, or none has one of the labels.
     TranstarError
         If the training diverges.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> stars = ts.read_set("sets/miles").stars("feh")
+    >>> model = ts.pretrain(stars, settings=ts.TrainSettings(epochs=1))
+    >>> model.save("models/miles")
     """
     settings = settings or Pretrain()
     _check_stars(stars)
@@ -117,6 +124,14 @@ def finetune(
         If the strategy cannot be applied to the model's network.
     TranstarError
         If the training diverges.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> stars = ts.read_set("sets/miles").stars("feh")
+    >>> adapted = ts.finetune(ts.Estimator.load("mock-feh"), stars, strategy=ts.make_strategy("recalibrate"))
+    >>> len(adapted.provenance)
+    2
     """
     with epochs_followed(progress, "finetune") as moved:
         begun = begin_finetuning(model, stars, strategy, seed, moved, new_label=new_label)

@@ -66,6 +66,13 @@ class TrainSettings:
     ------
     SettingsError
         If a value is out of range.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> settings = ts.TrainSettings(epochs=20, schedule="cosine")
+    >>> settings.epochs, settings.batch_size
+    (20, 32)
     """
 
     epochs: int | None = 100

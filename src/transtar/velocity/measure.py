@@ -131,6 +131,14 @@ def measure_velocities(
         If the templates that ship with transtar are damaged.
     SettingsError
         If the batch is something else, or a number is impossible.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> batch = next(ts.stream("miles", "miles/spectra", batch_size=2))
+    >>> measured = ts.measure_velocities(batch)
+    >>> measured.velocity.shape
+    (2,)
     """
     if not isinstance(batch, SpectrumBatch):
         raise SettingsError(

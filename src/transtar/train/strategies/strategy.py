@@ -271,5 +271,11 @@ def make_strategy(name: str, **settings: Any) -> Any:
     ------
     SettingsError
         If there is no such strategy, or it has no such setting.
+
+    Examples
+    --------
+    >>> import transtar as ts
+    >>> ts.make_strategy("lora", epochs=50).epochs
+    50
     """
     return settings_from_dict(get_strategy(name), settings)
