@@ -11,7 +11,8 @@ import numpy as np
 
 from ..datasets.nearest import top_k
 from ..datasets.prepared import PreparedSet, star_names, usable
-from ..datasets.set_files import columns_of, describe_set, read_stars, stream_set
+from ..datasets.set_files import describe_set
+from ..datasets.set_reader import columns_of, read_stars, stream_set
 from ..encoders import load_encoder
 from ..errors import InputError, TranstarError, shown
 from ..labels import compound_key, join
