@@ -1,4 +1,5 @@
 import logging
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,10 +67,11 @@ def test_a_log_has_what_is_told_and_noted_with_times_and_how_it_ended(tmp_path, 
 def test_a_log_is_written_over_no_other_file(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("file,feh\na.fits,-1\n")
-    with pytest.raises(InputError, match=r"labels\.csv.* not a log .*--log"), logged(path, "transtar"):
+    with pytest.raises(InputError, match=r"labels\.csv.* another file.*--log"), logged(path, "transtar"):
         pass
     assert path.read_text() == "file,feh\na.fits,-1\n"
-    for place in (tmp_path, tmp_path / "absent" / "log"):
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path, tmp_path / "absent" / "log", tmp_path / "pipe"):
         with pytest.raises(InputError, match=f"{place}: no log"), logged(place, "transtar"):
             pass
 

@@ -95,11 +95,15 @@ def logged(path: Path | None, first: str) -> Iterator[None]:
     if path is None:
         yield
         return
+    # A pipe would wait for somebody to write into it.
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: no log can be written there: not a file")
     try:
-        if path.exists() and (head := path.open("rb").readline(80)) and not _LINE.match(head):
-            raise InputError(
-                f"{path}: this is not a log but another file; name a new file, or an earlier log, as --log"
-            )
+        if path.exists():
+            with path.open("rb") as file:
+                head = file.readline(80)
+            if head and not _LINE.match(head):
+                raise InputError(f"{path}: another file, and not a log; name a new file, or an earlier log, as --log")
         handler = logging.FileHandler(path, encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise InputError(f"{path}: no log can be written there: {error.strerror or error}") from None

@@ -109,7 +109,7 @@ def test_surveys_that_know_it_and_sets_are_not_told(tmp_path, world, fails):
         "predict", "--model", world.model, "--data", world.source, "--unit", "nm", "--out", tmp_path / "a.csv", code=2
     )
     assert "--unit is for native spectra" in last
-    assert "none of wavelengths" in fails("prepare", "--survey", "generic", *given, "--unit", "km/s", code=2)
+    assert "not a unit of wavelength" in fails("prepare", "--survey", "generic", *given, "--unit", "km/s", code=2)
 
 
 @pytest.mark.parametrize("verb", ["prepare", "predict"])

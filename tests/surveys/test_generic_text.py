@@ -72,7 +72,7 @@ def test_comments_are_read_by_whole_keys_and_to_the_end(tmp_path):
     [
         ("# medium: air\n# medium: vacuum\nwave,flux\n", "medium is air by .*, and vacuum by"),
         ("# medium: vacuum\n# star: a\n# star: b\nwave,flux\n", "says two things of star: 'a' .* and 'b'"),
-        ("# medium: vacuum (I think)\nwave,flux\n", "none of vacuum, air"),
+        ("# medium: vacuum (I think)\nwave,flux\n", "not one of vacuum, air"),
         ("# medium: vacuum\n# id: 12.5\nwave,flux\n", "id: '12.5' is not an integer"),
         ("# medium: vacuum\n# velocity: fast\nwave,flux\n", "velocity 'fast' is no number"),
         ("# medium: vacuum\n# unit: parsnips\nwave,flux\n", "the unit 'parsnips' is not a unit of wavelength"),

@@ -29,7 +29,7 @@ from .writers import CatalogWriter, check_suffix
 
 BATCH = 65536
 
-REMEDY = "delete it, and give the command of the run again: it is made anew"
+REMEDY = "delete it, and give the command of the run again: it is made again"
 
 
 @dataclass

@@ -113,7 +113,7 @@ def _one(
     if name in given:
         note = given.encoders.get(name) if isinstance(given, Inputs) else None
         if wanted is not None:
-            remedy = f"make it anew with the one wanted: transtar embed --model {shown(wanted['place'] or name, 300)}"
+            remedy = f"make it again with the one wanted: transtar embed --model {shown(wanted['place'] or name, 300)}"
             require_same_encoder(wanted, "the model", note, "the spectra", remedy)
         return given[name], note
     # Here, as encoders need torch, which takes a second.

@@ -194,7 +194,7 @@ def _kept(folder: Path, description: Mapping, side: Side) -> Callable[[int, int]
         return None
     noted = inputs[name]
     note = noted_encoders(inputs, folder, REMEDY).get(name)
-    remedy = f"make it anew with the one wanted: transtar embed --replace --model {wanted['place'] or name}"
+    remedy = f"make it again with the one wanted: transtar embed --replace --model {wanted['place'] or name}"
     require_same_encoder(wanted, "the search", note, str(folder), remedy)
     path = folder / noted["file"]
     InputFile(path, noted["sha256"], (description["n_spectra"], noted["n_inputs"]))()

@@ -203,7 +203,7 @@ def find_encoder(note: Note) -> AnyEncoder:
     raise kind(
         f"the encoder {of_note(note)} is needed and not here: {'; '.join([*others, *absent])}; install what offers it, or say "
         "where its folder is: --encoder FOLDER of predict and finetune, in Python transtar.encoders.load_encoder(FOLDER); the "
-        "input of a set can also be made anew (transtar embed)"
+        "input of a set can also be made again (transtar embed)"
     )
 
 

@@ -36,7 +36,7 @@ RUN = Marker(
 )  # fmt: skip
 """How such a folder is known."""
 
-REMEDY = "give another --out, or delete the folder to begin anew"
+REMEDY = "give another --out, or delete the folder to start again"
 
 
 class ShardFolder:

@@ -14,7 +14,7 @@ from ..seal import check_seal, sealed
 
 DONE, FAILED = "done", "failed"
 
-REMEDY = "delete it, and give the command again: the shard is made anew"
+REMEDY = "delete it, and give the command again: the shard is made again"
 
 
 @dataclass(frozen=True)

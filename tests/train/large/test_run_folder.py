@@ -79,7 +79,7 @@ def test_what_is_not_a_training_is_left_alone(tmp_path):
     with pytest.raises(InputError, match="of another version"), RunFolder(folder, WHAT, EXECUTION):
         pass
     (folder / RECORD).write_text("")
-    with pytest.raises(InputError, match=r"not a JSON file.*; delete the folder, and the training begins anew"):
+    with pytest.raises(InputError, match=r"not a JSON file.*; delete the folder"):
         read_record(folder)
 
 

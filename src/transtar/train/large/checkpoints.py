@@ -23,7 +23,7 @@ STATE = "checkpoint.json"
 
 TENSORS = "checkpoint-*.safetensors"
 
-REMEDY = "delete the folder, and the training begins anew"
+REMEDY = "delete the folder, and the training starts again"
 
 _NAME = re.compile(r"checkpoint-[0-9]{1,12}\.safetensors")
 

@@ -106,7 +106,7 @@ class RunFolder:
                 more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
                 raise MismatchError(
                     f"{self.path}: a training stopped here that was of other settings: {'; '.join(changed[:3])}{more}; give the "
-                    f"command as it was to go on, or delete the folder to begin anew"
+                    f"command as it was to go on, or delete the folder to start again"
                 )
             if moved := differences(before["execution"], self.execution):
                 tell(f"{self.path}: goes on elsewhere, so that losses agree up to rounding: {'; '.join(moved)}")
