@@ -89,7 +89,9 @@ def abundance_plane(reference: Plane, panels: Sequence[Plane], columns: int = 3)
     with paper_style():
         # Where the last row is not full, the row above it has labels below, too.
         partly = 0.36 if rows > 1 and len(everyone) % columns else 0.0
-        figure = new_figure(PAGE_WIDTH * columns / max(columns, 3), 1.8 * rows + 0.6 + partly)
+        # Below a single panel there is no room for the entries of the legend side by side.
+        across = 3 if columns > 1 else 1
+        figure = new_figure(PAGE_WIDTH * columns / max(columns, 3), 1.8 * rows + 0.6 + partly + 0.16 * (3 - across))
         grid = figure.subplots(rows, columns, squeeze=False)
         for unused in grid.flat[len(everyone) :]:
             unused.set_axis_off()
@@ -107,7 +109,7 @@ def abundance_plane(reference: Plane, panels: Sequence[Plane], columns: int = 3)
             Line2D([], [], color=VERMILION, lw=1.2, label=f"{inner} of the reference"),
             Line2D([], [], color=VERMILION, lw=0.8, ls="--", label=f"{outer} of the reference"),
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=3, columnspacing=1.4, handletextpad=0.5)
+        figure.legend(handles=handles, loc="outside lower center", ncols=across, columnspacing=1.4, handletextpad=0.5)
     return figure
 
 
