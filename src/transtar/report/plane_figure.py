@@ -95,14 +95,14 @@ def abundance_plane(reference: Plane, panels: Sequence[Plane], columns: int = 3)
         grid = figure.subplots(rows, columns, squeeze=False)
         for unused in grid.flat[len(everyone) :]:
             unused.set_axis_off()
-        # Drawn anew with wider limits until what is written covers no star.
+        # Drawn anew with room below until what is written covers no star.
         for _ in range(ROUNDS):
             notes = _draw_all(grid, everyone, points, limits)
             clear_of_points(figure, notes, corners=IN_A_PLANE)
             if not any(map(covered, notes)):
                 break
-            room = STEP * (limits[1] - limits[0]) / 2
-            limits = limits + np.array([-room, room])
+            limits = limits.copy()
+            limits[0, 1] -= STEP * (limits[1, 1] - limits[0, 1])
         inner, outer = (f"{100 * share:.0f} %" for share in ENCLOSED)
         handles = [
             Line2D([], [], marker="s", ls="", color="#6BAED6", ms=5, label="stars per cell, logarithmic"),
