@@ -25,7 +25,7 @@ def test_unknown_columns_are_refused(name):
 
 
 def test_display_names():
-    assert glossary.display("teff") == r"$T_\mathrm{eff}$ [K]"
+    assert glossary.display("teff") == r"$T_\mathrm{eff}$ (K)"
     assert glossary.display("feh") == "[Fe/H]"
     assert glossary.display("mg_fe") == "[Mg/Fe]"
     assert glossary.display("custom") == "custom"

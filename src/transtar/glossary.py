@@ -258,13 +258,14 @@ def is_known(name: str) -> bool:
 def display(name: str, unit: bool = True) -> str:
     """Name for axes and headings, in matplotlib's math notation; the name itself if the glossary lacks it.
 
-    Abundances and log g go without their 'dex', as papers print them.
+    The one rule for units in figures: in parentheses; abundances and log g go without their 'dex', as papers print them, and what
+    is derived from them (sigma, bias) has it.
     """
     if not is_known(name):
         return name
     column = describe(name)
     shown = column.display or column.name
-    return f"{shown} [{column.unit}]" if unit and column.unit not in ("", "dex") else shown
+    return f"{shown} ({column.unit})" if unit and column.unit not in ("", "dex") else shown
 
 
 def plain(name: str) -> str:

@@ -64,7 +64,7 @@ def test_metal_poor_stars_have_their_own_marker():
 
 def test_tolerance_and_unit_of_teff():
     axes = one_to_one([panel(label="teff")]).axes[0]
-    assert axes.get_xlabel() == r"reference $T_\mathrm{eff}$ [K]"
+    assert axes.get_xlabel() == r"reference $T_\mathrm{eff}$ (K)"
     dotted = next(line for line in axes.lines if line.get_linestyle() == ":")
     assert abs(dotted.get_ydata()[0] - dotted.get_xdata()[0]) == pytest.approx(200)
 
@@ -144,7 +144,7 @@ def test_axes_rise_where_all_r2_lie_below_them():
 
 def test_sample_size_panels():
     figure = against_sample_size(summary(), "feh")
-    assert [axes.get_ylabel() for axes in figure.axes] == ["$R^2$ of [Fe/H]"] * 3 + [r"$\sigma$ of [Fe/H] [dex]"]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["$R^2$ of [Fe/H]"] * 3 + [r"$\sigma$ of [Fe/H] (dex)"]
     assert figure.axes[0].get_xscale() == "log"
     assert figure.axes[0].get_xlabel() == "fine-tuning stars $n$"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["residual", "lora", "scratch", "zero-shot"]
@@ -166,7 +166,7 @@ def test_regimes_that_have_results_are_shown_with_their_stars():
     figure = regime_dots(summary(), "feh", 50)
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert names == ["dwarf ($N$ = 323)", "giant ($N$ = 323)"]
-    assert [axes.get_xlabel() for axes in figure.axes] == ["$R^2$", r"$\sigma$ [dex]", "bias [dex]"]
+    assert [axes.get_xlabel() for axes in figure.axes] == ["$R^2$", r"$\sigma$ (dex)", "bias (dex)"]
 
 
 def test_saved_as_pdf_and_png_without_touching_the_callers_settings(tmp_path):

@@ -29,8 +29,8 @@ def test_panels_say_what_they_show():
         ["$N$ = 400", "MMD$^2$ = 0.0123 ± 0.0020"],
         ["$N$ = 400", "MMD$^2$ = 0.0000", "3 outside"],
     ]
-    assert {axes.get_xlabel() for axes in figure.axes} == {"[Fe/H] (dex)"}
-    assert figure.axes[0].get_ylabel().endswith("(dex)")
+    assert {axes.get_xlabel() for axes in figure.axes} == {"[Fe/H]"}
+    assert figure.axes[0].get_ylabel() == r"[$\alpha$/Fe]"
     assert len({axes.get_ylim() for axes in figure.axes}) == 1
     assert figure.axes[0].get_ylim()[1] < 1
 

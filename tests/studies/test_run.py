@@ -347,7 +347,7 @@ def test_a_folder_with_results_of_another_origin(folder, study, tmp_path):
 
 def test_a_set_that_somebody_else_has_put_there(folder, study, tmp_path):
     """Its provenance would have a file read that the study does not name."""
-    study(tmp_path / "out", "--set", "sizes=[5000]", code=2)
+    study(tmp_path / "out", "--set", "seeds=[0]", "strategies={recalibrate: {}}", "adapter={}")
     for path in (tmp_path / "out/sets").glob("lamost-*/set.json"):
         content = read_json(path)
         content["provenance"]["mock"] = {"lines": str(tmp_path / "any.npz")}
@@ -434,4 +434,4 @@ def test_a_study_of_few_stars_ends_with_a_report(study, tmp_path, monkeypatch):
     assert "models.both: no usable star in the pool of miles has feh or teff to learn from" in said
     split.write_text(split.read_text().replace(",test", ",pool"))
     said = study(tmp_path / "no-test", *more, name=tmp_path / "study.yaml", code=1)
-    assert "no usable test star of miles has feh or teff to be judged by; does its split table name test stars?" in said
+    assert "target.split: miles/split.csv names no test star of miles" in said

@@ -54,7 +54,7 @@ def refused(tmp_path, monkeypatch, capsys):
         (1, {"target": STUDY["target"] | {"labels": "other.csv"}}, "no star of other.csv has teff, by which teff is judged"),
         (1, {"sources": {"teff": {"labels": "other.csv"}}}, "sources.teff.labels: no star of other.csv has teff"),
         (2, {"sizes": [2, 5]}, "sizes: 5 stars to learn from, but the pool of miles has 4; give smaller sizes"),
-        (2, {"target": STUDY["target"] | {"split": "untested.csv"}}, "target.split: untested.csv names no test star"),
+        (1, {"target": STUDY["target"] | {"split": "untested.csv"}}, "target.split: untested.csv names no test star"),
         (1, {"target": STUDY["target"] | {"split": "no-split.csv"}}, "no-split.csv"),
         (2, {"target": {k: v for k, v in STUDY["target"].items() if k != "split"}}, "target: needs 'split'"),
         (1, {"pipeline": {"feh": "feh_sp"}}, "no column feh_sp, which pipeline.feh names"),

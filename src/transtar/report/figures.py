@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 
 from ..errors import InputError, TooFew
 from ..glossary import COLUMNS, decimals, display
+from .corners import CORNERS, Note, clear_of_points
 from .style import BLUE, GREY, PAGE_WIDTH, VERMILION, new_figure, paper_style
 
 TOLERANCES = {"teff": 200.0, "logg": 0.3}
@@ -60,9 +61,10 @@ class Panel:
 def one_to_one(panels: Sequence[Panel | None], columns: int = 4) -> Figure:
     """Draw predicted against reference labels.
 
-    The dashed black line is 1:1, the dotted grey lines are `TOLERANCES` off it. Panels of one label share their
-    limits; stars beyond them are drawn as small triangles on the edge. Panels that stand under one of the same title go
-    without theirs: the rows may be labels, and the columns models, as in the paper's Figure 2.
+    The dashed black line is 1:1, the dotted grey lines are `TOLERANCES` off it. Panels of one label share their limits; stars
+    beyond them are small triangles on the edge, whose number and furthest value stand among the scores. The scores cover no star:
+    they stand in a free corner, and where none is, the limits are wider. Panels that stand under one of the same title go without
+    theirs: the rows may be labels, and the columns models, as in the paper's Figure 2.
 
     Parameters
     ----------
@@ -103,11 +105,11 @@ def one_to_one(panels: Sequence[Panel | None], columns: int = 4) -> Figure:
         axes = figure.subplots(rows, columns, squeeze=False)
         of_label = {label: [p for p in drawn if p.label == label] for label in {p.label for p in drawn}}
         limits = {label: _limits(members) for label, members in of_label.items()}
-        corners = {label: _free_corner(members, limits[label]) for label, members in of_label.items()}
+        notes: list[Note] = []
         for number, panel in enumerate(panels):
             if panel is None:
                 continue
-            _draw(axes.flat[number], panel, limits[panel.label], corners[panel.label], columns)
+            notes.append(_draw(axes.flat[number], panel, limits[panel.label], columns))
             # Titles and labels once per row and column, unless the neighbour shows something else.
             beside = panels[number - 1] if number % columns else None
             above = panels[number - columns] if number >= columns else None
@@ -125,6 +127,20 @@ def one_to_one(panels: Sequence[Panel | None], columns: int = 4) -> Figure:
                 place.set_axis_off()
         tight = {"handlelength": 1.6, "columnspacing": 1.0} if width < NARROW else {"columnspacing": 1.4}
         figure.legend(handles=handles, loc="outside lower center", ncols=across, handletextpad=0.4, **tight)
+
+        def widen(label: str, part: float) -> None:
+            low, high = limits[label]
+            limits[label] = low - part * (high - low) / 2, high + part * (high - low) / 2
+            for note in notes:
+                if note.group == label:
+                    note.axes.set(xlim=limits[label], ylim=limits[label])
+                    note.text.set_text(_scores(of_note[id(note)], limits[label], columns))
+
+        shown = [panel for panel in panels if panel is not None]
+        of_note = {id(note): panel for note, panel in zip(notes, shown, strict=True)}
+        clear_of_points(figure, notes, widen, _corners(shown))
+        for note, panel in zip(notes, shown, strict=True):
+            _mark_beyond(note.axes, panel, limits[panel.label])
     return figure
 
 
@@ -140,15 +156,6 @@ def _differ(panels: Sequence[Panel | None], start: int, columns: int, what: str)
 def _differ_beside(panels: Sequence[Panel | None], column: int, columns: int) -> bool:
     pairs = zip(panels[column - 1 :: columns], panels[column::columns], strict=False)
     return any(b is not None and (a is None or a.label != b.label) for a, b in pairs)
-
-
-def _free_corner(panels: Sequence[Panel], limits: tuple[float, float]) -> str:
-    """Which of the corners off the diagonal has fewer stars where the scores will be printed."""
-    hidden = np.zeros(2)
-    for panel in panels:
-        x, y = ((values - limits[0]) / (limits[1] - limits[0]) for values in (panel.reference, panel.predicted))
-        hidden += np.sum((x < 0.6) & (y > 0.62)), np.sum((x > 0.4) & (y < 0.38))
-    return "lower right" if hidden[1] < hidden[0] else "upper left"
 
 
 def _limits(panels: Sequence[Panel]) -> tuple[float, float]:
@@ -170,32 +177,38 @@ def _limits(panels: Sequence[Panel]) -> tuple[float, float]:
     return low - 0.05 * room, high + 0.05 * room
 
 
-def _draw(axes: Axes, panel: Panel, limits: tuple[float, float], corner: str, columns: int) -> None:
+def _corners(panels: Sequence[Panel]) -> tuple[str, ...]:
+    """Corners in the order in which they are tried: those off the diagonal, first where fewer stars are."""
+    above = sum(np.sum(panel.predicted > panel.reference) for panel in panels)
+    below = sum(np.sum(panel.predicted < panel.reference) for panel in panels)
+    return CORNERS if above <= below else (CORNERS[1], CORNERS[0], *CORNERS[2:])
+
+
+def _draw(axes: Axes, panel: Panel, limits: tuple[float, float], columns: int) -> Note:
+    """Draw a panel, but for the stars beyond its limits, which may still be widened; returns its scores."""
     small = columns > 4
     x, y = panel.reference, panel.predicted
     inside = (y >= limits[0]) & (y <= limits[1])
     poor = np.zeros(len(x), bool) if panel.poor is None else np.asarray(panel.poor, bool)
     dense = len(x) > DENSE
     for stars, colours, marker in ((~poor, _DENSITY, "o"), (poor, _POOR_DENSITY, "^")):
-        drawn = inside & stars
-        if dense and drawn.sum() > DENSE / 10:
+        drawn = stars
+        if dense and (inside & stars).sum() > DENSE / 10:
+            drawn = inside & stars
             axes.hexbin(
                 x[drawn], y[drawn], gridsize=36 if small else 45, extent=(*limits, *limits), mincnt=1, norm=LogNorm(vmin=1),
                 cmap=colours, linewidths=0.1, rasterized=True,
             )  # fmt: skip
-        elif marker == "^":
-            axes.plot(
-                x[drawn], y[drawn], "^", ms=2.4 if small else 3.2, mew=0.5, mfc="none", color=VERMILION, alpha=0.9
-            )
+            # Those that come into view if the limits are widened.
+            drawn = stars & ~inside
+        if marker == "^":
+            look = {"ms": 2.4 if small else 3.2, "mew": 0.5, "mfc": "none", "color": VERMILION, "alpha": 0.9}
         else:
-            axes.plot(x[drawn], y[drawn], "o", ms=2.6, mew=0, color=BLUE, alpha=0.5, rasterized=len(x) > 500)
-    for beyond, edge, marker in ((y > limits[1], limits[1], "^"), (y < limits[0], limits[0], "v")):
-        if beyond.any():
-            # A little inside, clear of the ticks.
-            at = np.full(beyond.sum(), edge + 0.02 * (np.mean(limits) - edge))
-            axes.plot(x[beyond], at, marker, ms=4, mew=0, color=GREY, zorder=5)
+            look = {"ms": 2.6, "mew": 0, "color": BLUE, "alpha": 0.5, "rasterized": len(x) > 500}
+        axes.plot(x[drawn], y[drawn], marker, **look)
     tolerance = TOLERANCES.get(panel.label, 0.2)
-    ends = np.array(limits)
+    # Longer than the panel, which may still grow.
+    ends = np.array(limits) + np.array([-3.0, 3.0]) * (limits[1] - limits[0])
     axes.plot(ends, ends, "--", color="black", lw=1, zorder=4)
     for shift in (-tolerance, tolerance):
         axes.plot(ends, ends + shift, ":", color="#555555", lw=1, zorder=4)
@@ -204,21 +217,41 @@ def _draw(axes: Axes, panel: Panel, limits: tuple[float, float], corner: str, co
     axes.locator_params(nbins=4 if small else 5 if columns > 2 else 7)
     axes.set_xlabel(f"reference {display(panel.label)}")
     axes.set_ylabel(f"predicted {display(panel.label)}")
-    unit = COLUMNS[panel.label].unit if panel.label in COLUMNS else ""
-    digits = decimals(panel.label)
+    box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "boxstyle": "square,pad=0.15"}
+    text = axes.text(
+        0, 0, _scores(panel, limits, columns), transform=axes.transAxes, fontsize=6 if small else 7.2, bbox=box, zorder=6,
+        linespacing=1.3,
+    )  # fmt: skip
+    text.set_in_layout(False)
+    seen = np.isfinite(x) & np.isfinite(y)
+    return Note(text, lambda: np.stack([x[seen], np.clip(y[seen], *axes.get_ylim())], axis=1), panel.label)
+
+
+def _scores(panel: Panel, limits: tuple[float, float], columns: int) -> str:
+    """What the panel says: numbers and scores, and how far stars lie beyond its limits."""
+    small = columns > 4
     # Small panels have no room for the unit, which the legend below them shows. What is no number is not said.
+    unit, digits = "" if small else _unit(panel.label), decimals(panel.label)
     lines = [f"$N$ = {panel.scores['n']:.0f}"]
     if np.isfinite(panel.scores["r2"]):
         lines.append(f"$R^2$ = {panel.scores['r2']:.3f}".replace("-", "−"))
     if np.isfinite(panel.scores["sigma"]):
-        lines.append(rf"$\sigma$ = {panel.scores['sigma']:.{digits}f} {'' if small else unit}".rstrip())
-    box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "boxstyle": "square,pad=0.15"}
-    upper = corner == "upper left"
-    axes.text(
-        0.05 if upper else 0.96, 0.955 if upper else 0.045, "\n".join(lines), transform=axes.transAxes,
-        ha="left" if upper else "right", va="top" if upper else "bottom", multialignment="left",
-        fontsize=6 if small else 7.2, bbox=box, zorder=6, linespacing=1.3,
-    )  # fmt: skip
+        lines.append(rf"$\sigma$ = {panel.scores['sigma']:.{digits}f} {unit}".rstrip())
+    for beyond, mark, end in ((panel.predicted > limits[1], "▲", np.max), (panel.predicted < limits[0], "▼", np.min)):
+        if beyond.any():
+            furthest = f"{end(panel.predicted[beyond]):.{min(digits, 2)}f}".replace("-", "−")
+            lines.append(f"{mark} {beyond.sum()} {'at' if beyond.sum() == 1 else 'to'} {furthest}")
+    return "\n".join(lines)
+
+
+def _mark_beyond(axes: Axes, panel: Panel, limits: tuple[float, float]) -> None:
+    """Stars beyond the limits, as triangles a little inside the edge, clear of the ticks."""
+    for beyond, edge, marker in (
+        (panel.predicted > limits[1], limits[1], "^"), (panel.predicted < limits[0], limits[0], "v"),
+    ):  # fmt: skip
+        if beyond.any():
+            at = np.full(beyond.sum(), edge + 0.02 * (np.mean(limits) - edge))
+            axes.plot(panel.reference[beyond], at, marker, ms=4, mew=0, color=GREY, zorder=5)
 
 
 def _handles(panels: Sequence[Panel]) -> list[Line2D]:

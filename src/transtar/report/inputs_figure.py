@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from ..errors import TooFew
 from ..evaluate.summaries import select
 from ..glossary import display
-from .sample_size import REGIME_NAMES, ZERO_SHOT, spread, value_range, with_room
+from .sample_size import REGIME_NAMES, ZERO_SHOT, mark_below, spread, value_range, with_room
 from .style import (
     BLACK,
     BLUE,
@@ -54,7 +54,7 @@ def against_inputs(
     """Draw R2 of each input against the number of fine-tuning stars, a row of panels by regime and a column by strategy.
 
     Points are means and bars standard deviations over seeds; n = 0 is zero-shot, where a strategy starts from it. What lies below
-    the axis is an arrow on its edge.
+    the axis is an arrow on its edge with its value.
 
     Parameters
     ----------
@@ -92,13 +92,11 @@ def against_inputs(
             drawn = [row for row in of_regime if row["strategy"] in (*names, ZERO_SHOT)]
             low, high = with_room(*value_range(drawn, "r2"))
             line[0].set_ylim(low, high)
-            line[0].set_ylabel(rf"$R^2$ of {display(label, False)}")
+            # Of which stars stands beside the axis: inside, it would cover what is marked on the edge.
+            line[0].set_ylabel(f"{REGIME_NAMES.get(regime, regime)}\n$R^2$ of {display(label, False)}", fontsize=7.5)
             for name, axes in zip(names, line, strict=True):
                 of_panel = [row for row in of_regime if row["strategy"] in (name, *start_of(name))]
                 _draw(axes, of_panel, inputs, sizes, low)
-                axes.text(
-                    0.97, 0.04, REGIME_NAMES.get(regime, regime), transform=axes.transAxes, ha="right", fontsize=7
-                )
         for name, axes in zip(names, grid[0], strict=True):
             axes.set_title(strategy_title(name))
         for axes in grid[-1]:
@@ -123,6 +121,7 @@ def start_of(strategy: str) -> tuple[str, ...]:
 
 
 def _draw(axes: Axes, rows: Sequence[Mapping], inputs: Sequence[str], sizes: Sequence[int], low: float) -> None:
+    below: dict[int, int] = {}
     for position, name in enumerate(inputs):
         chosen = sorted(select(rows, input=name), key=lambda row: row["n_finetune"])
         # Beside each other, so that their bars do not hide one another.
@@ -131,7 +130,10 @@ def _draw(axes: Axes, rows: Sequence[Mapping], inputs: Sequence[str], sizes: Seq
         x = np.array([sizes.index(row["n_finetune"]) + shift for row in chosen])
         y = np.array([row["r2"] for row in chosen], float)
         axes.errorbar(x, y, [spread(row, "r2") for row in chosen], ms=4, elinewidth=0.9, **_look(position))
-        for at in x[y < low]:
-            axes.plot([at], [low], marker="v", ms=5, color=_look(position)["color"], clip_on=False, zorder=5)
+        for row, at, value in zip(chosen, x, y, strict=True):
+            if value < low:
+                level = below.setdefault(row["n_finetune"], 0)
+                below[row["n_finetune"]] += 1
+                mark_below(axes, at, value, _look(position)["color"], level)
     axes.grid(axis="y", color="#DDDDDD", lw=0.5)
     axes.set_axisbelow(True)

@@ -193,7 +193,7 @@ def _draw_contours(axes: Axes, landscape: Landscape, plane: int, height: np.ndar
 def _draw_bar(figure: Figure, axes: Axes, norm: Normalize, label: str) -> None:
     figure.colorbar(ScalarMappable(norm, COLOURS), cax=axes)
     unit = COLUMNS[label].unit if label in COLUMNS else ""
-    power = f" [{unit}$^2$]" if unit else ""
+    power = f" ({unit}$^2$)" if unit else ""
     axes.set_ylabel(rf"$\log_{{10}}$ MSE of {display(label, False)}{power}", labelpad=2, fontsize=8)
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 from scipy.ndimage import gaussian_filter
 
 from ..errors import TooFew
 from ..glossary import display
+from .corners import ROUNDS, STEP, Note, clear_of_points, covered
 from .style import BLUE, PAGE_WIDTH, VERMILION, new_figure, paper_style
 
 LABELS = ("feh", "alphafe")
@@ -29,6 +32,10 @@ MOST_EXTRA = 0.35
 """A panel may widen the axes by this part of the span of the reference; stars further out are counted instead."""
 
 DENSITY = LinearSegmentedColormap.from_list("density", ["#C6DBEF", "#6BAED6", BLUE, "#08306B"])
+
+
+IN_A_PLANE = ("lower left", "upper right", "lower right", "upper left")
+"""Corners in the order in which they are tried: metal-poor stars poor in alpha elements are the rarest."""
 
 
 @dataclass(frozen=True)
@@ -80,29 +87,55 @@ def abundance_plane(reference: Plane, panels: Sequence[Plane], columns: int = 3)
     columns = min(columns, len(everyone))
     rows = -(-len(everyone) // columns)
     with paper_style():
-        figure = new_figure(PAGE_WIDTH * columns / max(columns, 3), 1.8 * rows + 0.6)
-        grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-        contours = _contours(points[0], limits)
-        most = max(_most_in_a_cell(stars, limits) for stars in points)
-        for axes, panel, stars in zip(grid.flat, everyone, points, strict=False):
-            _draw(axes, panel, stars, limits, most)
-            if contours is not None:
-                axes.contour(*contours, colors=VERMILION, linewidths=(0.8, 1.2), linestyles=("--", "-"), zorder=4)
+        # Where the last row is not full, the row above it has labels below, too.
+        partly = 0.36 if rows > 1 and len(everyone) % columns else 0.0
+        # Below a single panel there is no room for the entries of the legend side by side.
+        across = 3 if columns > 1 else 1
+        figure = new_figure(PAGE_WIDTH * columns / max(columns, 3), 1.8 * rows + 0.6 + partly + 0.16 * (3 - across))
+        grid = figure.subplots(rows, columns, squeeze=False)
         for unused in grid.flat[len(everyone) :]:
             unused.set_axis_off()
-        # Only the last row: a label above an empty place would push the rows apart.
-        for axes in grid[-1, : len(everyone) - columns * (rows - 1)]:
-            axes.set_xlabel(f"{display(LABELS[0])} (dex)")
-        for axes in grid[:, 0]:
-            axes.set_ylabel(f"{display(LABELS[1])} (dex)")
+        # Drawn anew with room below until what is written covers no star.
+        for _ in range(ROUNDS):
+            notes = _draw_all(grid, everyone, points, limits)
+            clear_of_points(figure, notes, corners=IN_A_PLANE)
+            if not any(map(covered, notes)):
+                break
+            limits = limits.copy()
+            limits[0, 1] -= STEP * (limits[1, 1] - limits[0, 1])
         inner, outer = (f"{100 * share:.0f} %" for share in ENCLOSED)
         handles = [
             Line2D([], [], marker="s", ls="", color="#6BAED6", ms=5, label="stars per cell, logarithmic"),
             Line2D([], [], color=VERMILION, lw=1.2, label=f"{inner} of the reference"),
             Line2D([], [], color=VERMILION, lw=0.8, ls="--", label=f"{outer} of the reference"),
         ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=3, columnspacing=1.4, handletextpad=0.5)
+        figure.legend(handles=handles, loc="outside lower center", ncols=across, columnspacing=1.4, handletextpad=0.5)
     return figure
+
+
+def _draw_all(
+    grid: np.ndarray, everyone: Sequence[Plane], points: Sequence[np.ndarray], limits: np.ndarray
+) -> list[Note]:
+    """Draw every panel; returns what is written in each."""
+    columns = grid.shape[1]
+    contours = _contours(points[0], limits)
+    most = max(_most_in_a_cell(stars, limits) for stars in points)
+    notes = []
+    for number, (axes, panel, stars) in enumerate(zip(grid.flat, everyone, points, strict=False)):
+        axes.clear()
+        note = _draw(axes, panel, stars, limits, most)
+        if contours is not None:
+            drawn = axes.contour(*contours, colors=VERMILION, linewidths=(0.8, 1.2), linestyles=("--", "-"), zorder=4)
+            kept = np.concatenate([stars, *(path.vertices for path in drawn.get_paths())])
+            note = replace(note, points=lambda kept=kept: kept)
+        notes.append(note)
+        below = number + columns < len(everyone)
+        axes.tick_params(labelleft=number % columns == 0, labelbottom=not below)
+        if number % columns == 0:
+            axes.set_ylabel(display(LABELS[1]))
+        if not below:
+            axes.set_xlabel(display(LABELS[0]))
+    return notes
 
 
 def finite_stars(panel: Plane) -> np.ndarray:
@@ -144,7 +177,7 @@ def _contours(stars: np.ndarray, limits: np.ndarray):
     return (x[1:] + x[:-1]) / 2, (y[1:] + y[:-1]) / 2, density.T, levels
 
 
-def _draw(axes: Axes, panel: Plane, stars: np.ndarray, limits: np.ndarray, most: float) -> None:
+def _draw(axes: Axes, panel: Plane, stars: np.ndarray, limits: np.ndarray, most: float) -> Note:
     inside = ((stars >= limits[0]) & (stars <= limits[1])).all(axis=1)
     if inside.any():
         counts, x, y = count_in_cells(stars[inside], limits)
@@ -156,11 +189,11 @@ def _draw(axes: Axes, panel: Plane, stars: np.ndarray, limits: np.ndarray, most:
     lines += [" ".join(discrepancy_lines(panel))] if panel.mmd is not None else []
     if not inside.all():
         lines.append(f"{(~inside).sum()} outside")
-    write_lines(axes, lines)
+    return write_lines(axes, lines, stars)
 
 
-def write_lines(axes: Axes, lines: Sequence[str], size: float = 6.8) -> None:
-    """Print lines in the lower left corner, where no stars are."""
+def write_lines(axes: Axes, lines: Sequence[str], stars: np.ndarray, size: float = 6.8) -> Note:
+    """Print lines inside a panel of stars, shape (n, 2); `clear_of_points` finds the corner."""
     box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "boxstyle": "square,pad=0.15"}
     text = axes.text(
         0.04, 0.05, "\n".join(lines), transform=axes.transAxes, va="bottom", fontsize=size, bbox=box, zorder=6,
@@ -168,6 +201,16 @@ def write_lines(axes: Axes, lines: Sequence[str], size: float = 6.8) -> None:
     )  # fmt: skip
     # A long line must not push the panels apart.
     text.set_in_layout(False)
+    return Note(text, lambda: stars, "plane")
+
+
+def plain_counts(bar: Colorbar) -> None:
+    """Whole numbers at 1, 2 and 5 on the logarithmic bar of counts, and no powers between them, which would overlap."""
+    bar.locator = LogLocator(subs=(1, 2, 5))
+    bar.formatter = FuncFormatter(lambda value, _: f"{value:g}")
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+    bar.update_ticks()
 
 
 def discrepancy_lines(panel: Plane) -> list[str]:

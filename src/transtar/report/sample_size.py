@@ -17,7 +17,7 @@ from ..glossary import COLUMNS, display
 from .style import GREY, PAGE_WIDTH, in_order, new_figure, paper_style, strategy_style
 
 LOWEST_R2 = -1.0
-"""R2 axes go no lower; what lies below is drawn as an arrow on the edge with its value."""
+"""R2 axes go no lower unless all lies below; what lies below is drawn as an arrow on the edge with its value."""
 
 ZERO_SHOT = "zero-shot"
 
@@ -29,7 +29,7 @@ def _metric_name(metric: str, label: str, of: str = "") -> str:
         return rf"$R^2${of}"
     unit = COLUMNS[label].unit if label in COLUMNS else ""
     symbol = r"$\sigma$" if metric == "sigma" else metric
-    return f"{symbol}{of} [{unit}]" if unit else f"{symbol}{of}"
+    return f"{symbol}{of} ({unit})" if unit else f"{symbol}{of}"
 
 
 def _in_a_row(entries: int) -> int:
@@ -50,13 +50,12 @@ def spread(row: Mapping, metric: str) -> float:
 
 
 def value_range(rows: Iterable[Mapping], metric: str) -> tuple[float, float]:
-    """Lowest and highest end of the error bars of a metric; R2 not below `LOWEST_R2`."""
+    """Lowest and highest end of the error bars of a metric; R2 not below `LOWEST_R2`, unless all is."""
     shown = [(row[metric], spread(row, metric)) for row in rows if np.isfinite(row[metric])]
     low, high = min((v - e for v, e in shown), default=0.0), max((v + e for v, e in shown), default=1.0)
     if metric == "r2":
-        low = max(low, LOWEST_R2)
-        # Where all lies below, an axis is still one that rises.
-        high = high if high > low else low + 1.0
+        # Where all lies below, as of five metal-poor stars it may, the axis goes there.
+        low = max(low, LOWEST_R2) if high > LOWEST_R2 else low
     return low, high
 
 
@@ -142,7 +141,7 @@ def _draw_sizes(axes: Axes, rows: list[dict], metric: str, strategies: list[str]
             if value < low:
                 level = below.setdefault(row["n_finetune"], 0)
                 below[row["n_finetune"]] += 1
-                _mark_below(axes, at, value, style["color"], level)
+                mark_below(axes, at, value, style["color"], level)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(sizes))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
@@ -152,7 +151,8 @@ def _draw_sizes(axes: Axes, rows: list[dict], metric: str, strategies: list[str]
         axes.set_xlim(sizes[0] / 1.35, sizes[-1] * 1.35)
 
 
-def _mark_below(axes: Axes, x: float, value: float, color: str, level: int) -> None:
+def mark_below(axes: Axes, x: float, value: float, color: str, level: int) -> None:
+    """An arrow on the lower edge with the value that lies below, the `level`-th at its place."""
     bottom = axes.get_ylim()[0]
     axes.plot([x], [bottom], marker="v", ms=5, color=color, clip_on=False, zorder=5)
     axes.annotate(

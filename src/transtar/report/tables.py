@@ -86,17 +86,22 @@ def to_csv(tables: Table | Sequence[Table]) -> str:
     return out.getvalue()
 
 
-def to_latex(tables: Table | Sequence[Table], caption: str = "", in_a_row: int | None = None) -> str:
+def to_latex(tables: Table | Sequence[Table], caption: str = "", in_a_row: int | None = None, label: str = "") -> str:
     """Print tables for a paper; it needs the packages booktabs and xcolor.
+
+    Columns that would make it wider than a page of LaTeX's own classes follow below, under heads of their own, and blocks that
+    would make it longer follow in another float.
 
     Parameters
     ----------
     tables : Table or sequence of Table
         Several become one, block by block.
     caption : str
-        Plain text; with one, the whole is a float over both columns of a page.
+        Plain text; with one, the whole is a float over both columns of a page, or several.
     in_a_row : int, optional
-        Columns side by side; further ones follow below, under heads of their own.
+        Columns side by side at most.
+    label : str
+        Name by which LaTeX refers to the table; with a caption.
 
     Returns
     -------
@@ -108,17 +113,41 @@ def to_latex(tables: Table | Sequence[Table], caption: str = "", in_a_row: int |
         If the tables do not fit together.
     """
     tables = _blocks(tables)
-    width = min(max(len(table.columns) for table in tables), in_a_row or 99)
-    lines: list[str] = []
+    width = min(max(len(table.columns) for table in tables), in_a_row or 99, *map(_side_by_side, tables))
+    floats: list[list[str]] = [[]]
+    height = 0
     for table in tables:
         for start in range(0, len(table.columns), width):
-            lines += ["\\midrule"] if lines else []
-            lines += _latex_block(table, table.columns[start : start + width], width)
-    tabular = [f"\\begin{{tabular}}{{l{'c' * width}}}", "\\toprule", *lines, "\\bottomrule", "\\end{tabular}"]
-    if caption:
-        front = ["\\begin{table*}", "\\centering", f"\\caption{{{latex.sentence(caption)}}}"]
-        tabular = [*front, "\\setlength{\\fboxsep}{1.5pt}", *tabular, "\\end{table*}"]
-    return "\n".join(["% needs \\usepackage{booktabs} and \\usepackage{xcolor}", *tabular, ""])
+            lines = _latex_block(table, table.columns[start : start + width], width)
+            if caption and height and height + _height(table) > latex.PAGE_LINES:
+                floats.append([])
+                height = 0
+            floats[-1] += ["\\midrule", *lines] if floats[-1] else lines
+            height += _height(table)
+    out = ["% needs \\usepackage{booktabs} and \\usepackage{xcolor}"]
+    for number, lines in enumerate(floats):
+        tabular = [f"\\begin{{tabular}}{{l{'c' * width}}}", "\\toprule", *lines, "\\bottomrule", "\\end{tabular}"]
+        out += latex.floating(tabular, caption, label, continued=number > 0) if caption else tabular
+    return "\n".join([*out, ""])
+
+
+def _side_by_side(table: Table) -> int:
+    """How many columns fit across a page."""
+    named = max(latex.width(_name(table, row)) for row in (*table.rows, plain(table.label), table.notes_name))
+    columns = [latex.width(_heading(table, column)) for column in table.columns]
+    columns += [latex.width(str(note)) for note in table.notes.values()]
+    values = [
+        [_number(cell[regime]["r2"]) for regime in table.regimes if regime in cell] for cell in table.cells.values()
+    ]
+    # Each value may be in a coloured box.
+    columns += [latex.width(" / ".join(row)) + latex.BOX * len(row) for row in values]
+    columns += [latex.width(f"sigma = {_scatter(table, cell)}") for cell in table.cells.values() if table.scatter]
+    return max(1, int((latex.PAGE_WIDTH - named - latex.GAP) // (max(columns) + latex.GAP)))
+
+
+def _height(table: Table) -> int:
+    """Lines of a block, heads and rules included."""
+    return len(table.rows) * (2 + table.scatter) + 4
 
 
 def _latex_block(table: Table, columns: Sequence, width: int) -> list[str]:
@@ -126,7 +155,7 @@ def _latex_block(table: Table, columns: Sequence, width: int) -> list[str]:
     empty = " &" * (width - len(columns))
     lines = [
         " & ".join([_tex(plain(table.label)), *(_tex(_heading(table, c)) for c in columns)]) + empty + r" \\",
-        f"({' / '.join(table.regimes)})" + " &" * width + r" \\",
+        f"\\multicolumn{{{width + 1}}}{{l}}{{({' / '.join(table.regimes)})}} \\\\",
     ]
     if table.notes:
         notes = (_tex(str(table.notes.get(c, ""))) for c in columns)
@@ -241,7 +270,7 @@ def rows_html(header: Sequence[str], rows: Iterable[Sequence[object]], caption: 
 
 
 def write_table(table: Table, folder: str | Path, name: str, caption: str = "") -> dict[str, Path]:
-    """Write ``name.csv``, ``name.tex`` (without the caption) and ``name.html`` (a fragment) into a folder.
+    """Write ``name.csv``, ``name.tex`` (with caption and label, if there is a caption) and ``name.html`` (a fragment).
 
     Returns
     -------
@@ -253,7 +282,7 @@ def write_table(table: Table, folder: str | Path, name: str, caption: str = "") 
     TranstarError
         If the disk is full; older files stay.
     """
-    return _write({"csv": to_csv(table), "tex": to_latex(table), "html": to_html(table, caption)}, folder, name)
+    return write_tables([table], folder, name, caption)
 
 
 def write_tables(
@@ -285,7 +314,11 @@ def write_tables(
     TranstarError
         If the disk is full; older files stay.
     """
-    texts = {"csv": to_csv(tables), "tex": to_latex(tables, caption, in_a_row), "html": to_html(tables, caption)}
+    texts = {
+        "csv": to_csv(tables),
+        "tex": to_latex(tables, caption, in_a_row, f"tab:{name}"),
+        "html": to_html(tables, caption),
+    }
     return _write(texts, folder, name)
 
 

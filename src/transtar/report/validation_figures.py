@@ -111,7 +111,7 @@ def _symbol(label: str) -> str:
 
 
 def _unit(label: str) -> str:
-    return f" [{COLUMNS[label].unit}]"
+    return f" ({COLUMNS[label].unit})"
 
 
 def _bins(checks: LabelChecks) -> list:

@@ -68,13 +68,13 @@ def compare_element(study: Study, out: Path) -> tuple[list[Row], int]:
             partial_rank_correlation(predicted, truth, feh),
             *partial,
         ),
-        ("sigma of the model, recalibrated [dex]", cross_validated_sigma(predicted, truth), None, None),
-        ("sigma of a line in [Fe/H] [dex]", cross_validated_sigma(feh, truth), None, None),
+        ("sigma of the model, recalibrated (dex)", cross_validated_sigma(predicted, truth), None, None),
+        ("sigma of a line in [Fe/H] (dex)", cross_validated_sigma(feh, truth), None, None),
     ]
     for degree, word in ((1, "plane"), (2, "quadratic"), (3, "cubic")):
         value = cross_validated_sigma(polynomial(feh, teff, degree=degree), truth)
-        table.append((f"sigma of a {word} in [Fe/H] and Teff [dex]", value, None, None))
+        table.append((f"sigma of a {word} in [Fe/H] and Teff (dex)", value, None, None))
     value = cross_validated_sigma(np.column_stack([predicted, polynomial(feh, teff)]), truth)
-    table.append(("sigma of a quadratic in [Fe/H] and Teff and a line in the model [dex]", value, None, None))
-    table.append(("scatter of the truth [dex]", float(np.std(truth)), None, None))
+    table.append(("sigma of a quadratic in [Fe/H] and Teff and a line in the model (dex)", value, None, None))
+    table.append(("scatter of the truth (dex)", float(np.std(truth)), None, None))
     return table, len(rows)

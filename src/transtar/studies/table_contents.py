@@ -104,7 +104,7 @@ def _check_split(study: Study, out: Path, where: str) -> None:
     table = read_split(path, columns=target.columns or None, ids=get_survey(target.survey).id_columns)
     pool, test = (int(np.sum(np.asarray(table["split"]) == part)) for part in ("pool", "test"))
     if study.split == "test" and not test:
-        raise SettingsError(f"{where}: target.split: {target.split} names no test star")
+        raise InputError(f"{where}: target.split: {target.split} names no test star of {target.survey}")
     if study.sizes and max(study.sizes) > pool:
         raise SettingsError(
             f"{where}: sizes: {max(study.sizes)} stars to learn from, but the pool of {target.survey} has {pool}; "

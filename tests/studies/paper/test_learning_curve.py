@@ -31,7 +31,7 @@ def test_points_bars_and_names(summary):
     upper, lower = figure.axes
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert texts == ["[Fe/H], residual", r"[$\alpha$/Fe], lora"]
-    assert (upper.get_ylabel(), lower.get_ylabel()) == ("$R^2$", r"$\sigma$ [dex]")
+    assert (upper.get_ylabel(), lower.get_ylabel()) == ("$R^2$", r"$\sigma$ (dex)")
     for axes, metric in ((upper, "r2"), (lower, "sigma")):
         for label, drawn in zip(("feh", "alphafe"), axes.containers, strict=True):
             line, _, (bars,) = drawn.lines

@@ -27,7 +27,7 @@ def test_counts_and_the_same_divided_by_the_maximum_of_each_column():
     assert [axes.get_title() for axes in lower] == ["", "", ""]
     assert {axes.get_xlim() for axes in figure.axes[:6]} == {(-1.5, 0.4)}
     assert {axes.get_ylim() for axes in figure.axes[:6]} == {(-0.2, 0.45)}
-    assert {axes.get_xlabel() for axes in lower} == {"[Fe/H] (dex)"}
+    assert {axes.get_xlabel() for axes in lower} == {"[Fe/H]"}
     model = models[1]
     inside = (model.feh > -1.5) & (model.feh < 0.4) & (model.alphafe > -0.2) & (model.alphafe < 0.45)
     counts = upper[1].collections[0].get_array()

@@ -21,7 +21,7 @@ def test_metal_poor_stars_of_both_parts_are_counted_by_temperature():
     figure = poor_temperatures([before, after], cut=4500)
     upper, lower = figure.axes[:2], figure.axes[2:]
     assert [axes.get_title() for axes in upper] == ["before", "after"]
-    assert {axes.get_xlabel() for axes in lower} == {r"$T_\mathrm{eff}$ [K]"}
+    assert {axes.get_xlabel() for axes in lower} == {r"$T_\mathrm{eff}$ (K)"}
     assert upper[0].get_ylabel() == "stars per 100 K"
     # The star of exactly -1 is not metal-poor, that without Teff cannot be placed, and 'neither' is neither.
     names = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in upper]

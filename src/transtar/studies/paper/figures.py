@@ -20,6 +20,7 @@ from ...train import Pretrain, settings_from_dict
 from ..context import Context
 from ..experiments import SIZES, hidden_name, rank_name, rate_name
 from ..layout import PREDICTIONS, REST, STARS
+from ..reporters.formatting import which_seed
 from ..spec import Study, adapters, of_subset_plane, pretraining_for
 from . import panels
 from .learning_curve import learning_curve
@@ -30,7 +31,7 @@ from .trainable_weights import against_trainable_weights
 PLANE_FILE = f"{STARS}/plane.parquet"
 
 _COMPARED = (
-    "Predicted against reference labels of the same test stars, one seed; dashed 1:1, dotted 0.2 dex off it (200 K, 0.3 in log "
+    "Predicted against reference labels of the same test stars, {seed}; dashed 1:1, dotted 0.2 dex off it (200 K, 0.3 in log "
     "g). N: stars, R2, and sigma after clipping at 3 sigma."
 )
 _BY_SIZE = (
@@ -39,7 +40,7 @@ _BY_SIZE = (
 )
 _BY_RATE = "Figure A4. As Figure 2: networks from scratch by learning rate."
 _PLANES = (
-    "[alpha/Fe] against [Fe/H], one seed: counts, and below each column of [Fe/H] divided by its maximum; last the reference "
+    "[alpha/Fe] against [Fe/H], {seed}: counts, and below each column of [Fe/H] divided by its maximum; last the reference "
     "stars, from which MMD^2 (gamma = 2) is taken."
 )
 _PLANES_BY_INPUT = "As Figure 3: fine-tuned networks, each label by its adapter, of the same stars by each input."
@@ -53,6 +54,7 @@ _PLANES_BY_RATE = "Figure A5. As Figure 3: networks from scratch by learning rat
 def compared(results: Results, context: Context) -> list[Section]:
     """Figures 2 and 3, and D7 and D8 of the subset: networks, and what they make of the plane."""
     study, subset = context.study, context.study.subset
+    seed = which_seed(study)
     section = _Figures(context, "Networks compared")
     variants = {"figure-2": ("default", "")}
     if subset is not None:
@@ -62,7 +64,7 @@ def compared(results: Results, context: Context) -> list[Section]:
             section.left_out(PREDICTIONS, name)
         else:
             rows = panels.comparison(context, context.predictions, variant)
-            section.one_to_one(rows, name, f"{_COMPARED}{words}")
+            section.one_to_one(rows, name, f"{_COMPARED.format(seed=seed)}{words}")
     stricter = of_subset_plane(study) is not None and subset is not None
     planes = {"figure-3": ("", "")} if study.plane is not None else {}
     if stricter and subset is not None:
@@ -74,7 +76,9 @@ def compared(results: Results, context: Context) -> list[Section]:
             section.left_out(PLANE_FILE.replace("plane", f"plane-{ending}") if ending else PLANE_FILE, name, *also)
         else:
             default = labels["default"]
-            section.planes(panels.planes(context, default), default.reference, name, f"{_PLANES}{words}")
+            section.planes(
+                panels.planes(context, default), default.reference, name, f"{_PLANES.format(seed=seed)}{words}"
+            )
     if len(study.inputs) > 1 and study.plane is not None and (labels := context.planes()) is not None:
         section.planes(
             panels.planes_by_input(context), labels["default"].reference, "figure-3-inputs", _PLANES_BY_INPUT

@@ -64,7 +64,7 @@ def learning_curve(summary: Iterable[Mapping], strategies: Mapping[str, str], re
             axes.grid(axis="y", color="#DDDDDD", lw=0.5)
             axes.set_axisbelow(True)
         upper.set(ylabel="$R^2$", title=REGIME_NAMES.get(regime, regime))
-        lower.set(ylabel=rf"$\sigma$ [{unit}]" if unit else r"$\sigma$", xlabel="fine-tuning stars $n$")
+        lower.set(ylabel=rf"$\sigma$ ({unit})" if unit else r"$\sigma$", xlabel="fine-tuning stars $n$")
         _stars_axis(lower, sizes)
         figure.legend(
             *upper.get_legend_handles_labels(), loc="outside lower center", ncols=min(len(curves), 2), columnspacing=1.2

@@ -12,7 +12,17 @@ from matplotlib.figure import Figure
 from ...errors import InputError, TooFew
 from ...glossary import display
 from ...report import Plane
-from ...report.plane_figure import DENSITY, LABELS, count_in_cells, discrepancy_lines, finite_stars, write_lines
+from ...report.corners import Note, clear_of_points
+from ...report.plane_figure import (
+    DENSITY,
+    IN_A_PLANE,
+    LABELS,
+    count_in_cells,
+    discrepancy_lines,
+    finite_stars,
+    plain_counts,
+    write_lines,
+)
 from ...report.style import PAGE_WIDTH, new_figure, paper_style
 
 PAPER_LIMITS = ((-1.5, 0.4), (-0.2, 0.45))
@@ -61,23 +71,28 @@ def normalised_plane(
     with paper_style():
         figure = new_figure(width, 2 * max(0.95 * side, 1.1) + 0.65)
         grid = figure.subplots(2, len(everyone), squeeze=False, sharex=True, sharey=True)
+        notes: list[Note] = []
         for (upper, lower), panel, stars, (counts, x, y) in zip(grid.T, everyone, points, counted, strict=True):
             shares = counts / np.maximum(counts.max(axis=1, keepdims=True), 1)
             above = _mesh(upper, counts, x, y, LogNorm(1, max(most, 2)))
             below = _mesh(lower, shares, x, y, Normalize(0, 1))
             upper.set(title=panel.title, xlim=box[:, 0], ylim=box[:, 1])
             outside = len(stars) - int(counts.sum())
-            write_lines(upper, [f"$N$ = {len(stars)}", *([f"{outside} outside"] if outside else [])], size)
+            lines = [f"$N$ = {len(stars)}", *([f"{outside} outside"] if outside else [])]
+            notes.append(write_lines(upper, lines, stars, size))
             # The error goes into a line of its own, or would leave a narrow panel.
             if panel.mmd is not None:
-                write_lines(lower, discrepancy_lines(panel), size)
-            lower.set_xlabel(f"{display(LABELS[0])} (dex)")
+                notes.append(write_lines(lower, discrepancy_lines(panel), stars, size))
+            lower.set_xlabel(display(LABELS[0]))
             lower.locator_params(axis="x", nbins=4 if len(everyone) < 5 else 3)
         for axes, mesh, name in ((grid[0], above, "stars per cell"), (grid[1], below, "column-normalised")):
-            axes[0].set_ylabel(f"{display(LABELS[1])} (dex)")
+            axes[0].set_ylabel(display(LABELS[1]))
             bar = figure.colorbar(mesh, ax=list(axes), pad=0.01, aspect=18)
             bar.set_label(name, fontsize=7.5)
             bar.ax.tick_params(labelsize=6.5)
+            if name == "stars per cell":
+                plain_counts(bar)
+        clear_of_points(figure, notes, corners=IN_A_PLANE)
     return figure
 
 

@@ -90,7 +90,7 @@ def poor_temperatures(splits: Sequence[Split], poor_below: float = POOR_BELOW, c
         # Room for the legends above the highest bin.
         grid[0, 0].set_ylim(0, 1.45 * grid[0, 0].get_ylim()[1])
         grid[0, 0].set_ylabel(f"stars per {BIN:.0f} K")
-        grid[1, 0].set_ylabel(f"{display('feh')} (dex)")
+        grid[1, 0].set_ylabel(display("feh"))
     return figure
 
 

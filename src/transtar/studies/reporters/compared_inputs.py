@@ -167,10 +167,7 @@ def _write(rows: list[dict[str, Any]], context: Context, label: str, first: str)
         blocks.setdefault(title, []).append([row["input"], *cells])
     columns = ["", *(rf"$R^2_\mathrm{{{regime}}}$" for regime in REGIMES)]
     columns += [rf"$\Delta R^2_\mathrm{{{regime}}}$" for regime in REGIMES]
-    # Across both columns of a page.
-    lines = [
-        line.replace("{table}", "{table*}") for line in latex_table(columns, blocks.items(), caption, f"tab:{name}")
-    ]
+    lines = latex_table(columns, blocks.items(), caption, f"tab:{name}")
     write_text(context.out / "tables" / f"{name}.tex", "\n".join(lines) + "\n")
     return rows_html(heads, body, caption)
 

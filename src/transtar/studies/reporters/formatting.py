@@ -7,6 +7,7 @@ import numpy as np
 from ...evaluate import evaluate
 from ...report import Panel
 from ..predictions import Predicted
+from ..spec import Study
 
 
 def panel(title: str, one: Predicted) -> Panel:
@@ -16,6 +17,12 @@ def panel(title: str, one: Predicted) -> Panel:
     scores = evaluate(one.predicted, reference, everyone, n_boot=0)["all"]
     poor = one.reference["feh"] < -1 if "feh" in one.reference else None
     return Panel(title, one.label, reference, one.predicted, scores, poor)
+
+
+def which_seed(study: Study) -> str:
+    """Of which seed a figure of single stars is, where tables have means."""
+    of_tables = f" (the tables have means over {len(study.seeds)} seeds)" if len(study.seeds) > 1 else ""
+    return f"seed {study.seeds[0]}{of_tables}"
 
 
 def with_error(value: float, error: float) -> str:

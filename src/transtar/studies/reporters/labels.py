@@ -26,7 +26,7 @@ from ..paired import score_strategies
 from ..pipeline import PIPELINE
 from ..shipped import SHIPPED
 from ..spec import Study, adapters
-from .formatting import panel, with_error
+from .formatting import panel, which_seed, with_error
 
 KINDS = ("dwarf", "giant", "cool", "warm", "poor-dwarf", "poor-giant")
 """Regimes of the table by kind of star, as far as there are enough stars of them."""
@@ -165,7 +165,7 @@ def _one_to_one(context: Context, label: str, variant: str) -> tuple[list[str], 
             panels.append(panel(title, shown[0]))
     if not panels:
         return [], []
-    caption = f"Predicted against reference {plain(label)} of the same stars, one seed ({seed})."
+    caption = f"Predicted against reference {plain(label)} of the same stars, {which_seed(study)}."
     return [], [context.figure(one_to_one(panels), name, caption)]
 
 

@@ -1,0 +1,126 @@
+"""By geometry, at every number of panels: nothing is cropped, no text overlaps another, and no box covers a star."""
+
+import numpy as np
+import pytest
+
+from transtar.report import Panel, Plane, abundance_plane, against_inputs, one_to_one
+from transtar.report.corners import Note, covered
+
+from .results import summary
+
+
+def panel(number, n=60, label="feh", spread=0.15, beyond=0):
+    rng = np.random.default_rng(number)
+    reference = rng.uniform(-2, 0.4, n)
+    predicted = reference + spread * rng.normal(size=n)
+    predicted[:beyond] = 9.0
+    return Panel(f"adapted {number}", label, reference, predicted, {"n": n, "r2": 0.9, "sigma": 0.12}, reference < -1)
+
+
+def labels_of(axes):
+    """Texts of a panel that are drawn: title, axis labels, tick labels inside the view, and what is written in it."""
+    ticks = [
+        tick.label1
+        for axis in (axes.xaxis, axes.yaxis)
+        for tick in axis.get_major_ticks()
+        if tick.label1.get_visible() and axis.get_view_interval()[0] <= tick.get_loc() <= axis.get_view_interval()[1]
+    ]
+    inside = [axes.title, axes.xaxis.label, axes.yaxis.label, *ticks, *axes.texts]
+    return [text for text in inside if text.get_text() and text.get_visible()] if axes.axison else []
+
+
+def check(figure):
+    """Every text lies in the figure, and none upon another."""
+    figure.canvas.draw()
+    texts = [text for axes in figure.axes for text in labels_of(axes)]
+    boxes = [text.get_window_extent() for text in texts] + [one.get_window_extent() for one in figure.legends]
+    names = [text.get_text() for text in texts] + ["legend"] * len(figure.legends)
+    for box, name in zip(boxes, names, strict=True):
+        assert min(box.x0, box.y0, figure.bbox.x1 - box.x1, figure.bbox.y1 - box.y1) > -0.5, name
+    corners = np.array([[box.x0, box.y0, box.x1, box.y1] for box in boxes])
+    for number, (x0, y0, x1, y1) in enumerate(corners):
+        others = np.delete(corners, number, axis=0)
+        deep = (
+            np.minimum(x1, others[:, 2]) - np.maximum(x0, others[:, 0]),
+            np.minimum(y1, others[:, 3]) - np.maximum(y0, others[:, 1]),
+        )
+        # Boxes of texts are a little larger than their ink.
+        upon = (deep[0] > 2) & (deep[1] > 2)
+        assert not upon.any(), (
+            names[number],
+            [name for name, one in zip(np.delete(names, number), upon, strict=True) if one],
+        )
+
+
+def stars_of(axes):
+    """Where markers are drawn, in the coordinates of the data."""
+    lines = [line for line in axes.lines if line.get_marker() not in ("None", "", None)]
+    return np.concatenate([np.stack(line.get_data(), axis=1) for line in lines]) if lines else np.empty((0, 2))
+
+
+@pytest.mark.parametrize("columns", [4])
+@pytest.mark.parametrize("n", range(1, 10))
+def test_one_to_one(n, columns):
+    figure = one_to_one([panel(number, beyond=number % 3) for number in range(n)], columns)
+    check(figure)
+    for axes in figure.axes[:n]:
+        (text,) = axes.texts
+        assert covered(Note(text, lambda axes=axes: stars_of(axes))) == 0, axes.get_title()
+
+
+def test_stars_everywhere_make_the_limits_wider():
+    rng = np.random.default_rng(5)
+    reference, predicted = rng.uniform(-2, 0.4, (2, 300))
+    figure = one_to_one([Panel("", "feh", reference, predicted, {"n": 300, "r2": -1.0, "sigma": 0.9})])
+    check(figure)
+    (axes,) = figure.axes
+    assert np.ptp(axes.get_xlim()) > 1.1 * np.ptp(reference)
+    assert axes.get_xlim() == axes.get_ylim()
+    assert covered(Note(axes.texts[0], lambda: stars_of(axes))) == 0
+
+
+def test_how_far_stars_lie_beyond_the_axes_is_said():
+    figure = one_to_one([panel(1, beyond=1), panel(2, beyond=3)])
+    first, second = (axes.texts[0].get_text() for axes in figure.axes)
+    assert first.endswith("▲ 1 at 9.00")
+    assert second.endswith("▲ 3 to 9.00")
+    for axes, n in zip(figure.axes, (1, 3), strict=True):
+        triangles = [line for line in axes.lines if line.get_marker() == "^" and line.get_color() == "#777777"]
+        (edge,) = triangles
+        assert len(edge.get_xdata()) == n
+        assert (edge.get_ydata() < axes.get_ylim()[1]).all()
+
+
+@pytest.mark.parametrize("columns", [4])
+@pytest.mark.parametrize("n", range(1, 10))
+def test_planes(n, columns):
+    def plane(number, mmd=None):
+        rng = np.random.default_rng(number)
+        feh = rng.uniform(-2.2, 0.4, 90)
+        return Plane(f"adapted {number}", feh, 0.1 - 0.15 * feh + 0.05 * rng.normal(size=90), mmd, mmd and 0.01)
+
+    figure = abundance_plane(plane(0), [plane(number, 0.02) for number in range(1, n)], columns)
+    check(figure)
+    for number, axes in enumerate(figure.axes[:n]):
+        # Below the lowest panel of each column stands what the axis is.
+        lowest = number + min(columns, n) >= n
+        assert (axes.get_xlabel() != "") == lowest
+        assert any(tick.label1.get_visible() for tick in axes.xaxis.get_major_ticks()) == lowest
+        stars = plane(number)
+        assert covered(Note(axes.texts[0], lambda stars=stars: np.stack([stars.feh, stars.alphafe], axis=1))) == 0
+
+
+def test_r2_below_the_axis_has_its_value_on_the_edge():
+    rows = [row | ({"r2": -7.25} if row["strategy"] == "lora" else {}) | {"input": "flux"} for row in summary()]
+    figure = against_inputs(rows, "feh", ["flux"])
+    figure.canvas.draw()
+    column = next(axes for axes in figure.axes if axes.get_title().lower() == "lora")
+    assert "−7.2" in [text.get_text() for text in column.texts]
+
+
+def test_where_all_r2_lie_below_the_axis_goes_there():
+    rows = [row | {"r2": -20.0 - row["n_finetune"] / 1000, "input": "flux"} for row in summary()]
+    for axes in against_inputs(rows, "feh", ["flux"]).axes:
+        low, high = axes.get_ylim()
+        assert low < min(row["r2"] for row in rows) < max(row["r2"] for row in rows) < high
+        assert not axes.texts
