@@ -103,11 +103,13 @@ def test_terms_of_the_labels_are_the_users_words(model, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_shared_again_a_card_is_kept_or_replaced_but_never_doubled(model, tmp_path):
+def test_shared_again_a_card_is_kept_or_replaced_but_never_doubled(model, tmp_path, caplog):
     first = share_model(model, tmp_path / "first", [SCORES], "cc-by-4.0")
     card = (first / "README.md").read_text()
     assert (share_model(first, tmp_path / "second") / "README.md").read_text() == card
+    caplog.clear()
     third = (share_model(first, tmp_path / "third", licence="mit") / "README.md").read_text()
+    assert "its scores are not on the new card" in caplog.text
     assert (third.count(BEGIN), third.count("library_name")) == (1, 1)
     assert split(third)[0]["license"] == "mit"
     assert own_card(third).strip() == own_card(card).strip() == model_card(read_config(model)).strip()

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..files import atomic_folder
+from ..telling import tell
 from .card import model_card
 from .estimator import Estimator
 from .hub_card import LICENCE, RULE, UNKNOWN, Scores, hub_card, is_shared
@@ -127,6 +128,10 @@ def share_model(
             raise InputError(
                 f"{source / CARD}: has front matter of its own, which would be lost; take it out, or write licence and scores "
                 "into it"
+            )
+        if said and not scores and is_shared(old) and "\nmodel-index:\n" in old:
+            tell(
+                f"{source / CARD}: its scores are not on the new card; measure them again with --scores CATALOG LABELS"
             )
         _without_folders(copy, old)
         if said or not old.startswith(RULE):
