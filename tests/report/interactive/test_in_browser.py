@@ -126,53 +126,44 @@ def test_bad_pixels_have_no_noise(page):
     assert all(one is not None for one in high[1::10])
 
 
-def place_of(page, name: str, row: int) -> tuple[float, float]:
-    """Where a star is drawn, in pixels of the window."""
+def places_of(page, name: str) -> np.ndarray:
+    """Where stars are drawn, in pixels of the window, shape (n, 2); the last row is the middle of the frame."""
     script = f"""(() => {{
-      const plane = transtar.planes['{name}'], f = plane.figure;
-      const {{ start: a, end: b }} = f.x_range, {{ start: c, end: d }} = f.y_range;
-      const box = Bokeh.index.find_one(f).frame.bbox, el = Bokeh.index.find_one(f).el.getBoundingClientRect();
-      const x = (transtar.data[plane.x][{row}] - a) / (b - a), y = (transtar.data[plane.y][{row}] - c) / (d - c);
-      return [el.x + box.left + x * box.width, el.y + box.bottom - y * box.height];
+      const plane = transtar.planes['{name}'], f = plane.figure, view = Bokeh.index.find_one(f), box = view.frame.bbox;
+      const {{ start: a, end: b }} = f.x_range, {{ start: c, end: d }} = f.y_range, el = view.el.getBoundingClientRect();
+      const [xs, ys] = [Array.from(transtar.data[plane.x]), Array.from(transtar.data[plane.y])];
+      xs.push((a + b) / 2);
+      ys.push((c + d) / 2);
+      return xs.map((x, i) => [
+        el.x + box.left + (x - a) / (b - a) * box.width, el.y + box.bottom - (ys[i] - c) / (d - c) * box.height]);
     }})()"""
-    return tuple(page.value(script))
+    return np.array(page.value(script), float)
 
 
 def test_a_click_looks_at_the_nearest_star_whichever_way_axes_run(page):
     for name, row in (("kiel", 17), ("alpha", 44), ("one", 5)):
-        x, y = place_of(page, name, row)
-        page.click(x, y)
-        page.wait("true")
-        page.wait("transtar.state.focus >= 0")
-        looked_at = page.wait(f"document.getElementById('facts').firstChild.textContent === 'J{row:06d}'", 10)
-        assert looked_at < 10
+        page.click(*places_of(page, name)[row].tolist())
+        page.wait(f"document.getElementById('facts').firstChild.textContent === 'J{row:06d}'")
 
 
-def test_a_line_around_stars_selects_them_in_all_planes(page, survey):
-    x0, y0 = place_of(page, "kiel", 0)
+def test_a_line_around_stars_selects_them(page):
+    places = places_of(page, "kiel")
+    x0, y0 = places[-1].tolist()
     corners = [(x0 - 60, y0 - 60), (x0 + 60, y0 - 60), (x0 + 60, y0 + 60), (x0 - 60, y0 + 60)]
-    page.send("Input.dispatchMouseEvent", type="mouseMoved", x=corners[0][0], y=corners[0][1])
-    page.send(
-        "Input.dispatchMouseEvent",
-        type="mousePressed",
-        x=corners[0][0],
-        y=corners[0][1],
-        button="left",
-        buttons=1,
-        clickCount=1,
-    )
-    for x, y in [*corners[1:], corners[0]]:
-        page.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y, button="left", buttons=1)
-    page.send(
-        "Input.dispatchMouseEvent", type="mouseReleased", x=corners[0][0], y=corners[0][1], button="left", clickCount=1
-    )
+
+    def mouse(kind: str, place: tuple[float, float], **more) -> None:
+        page.send("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], **more)
+
+    mouse("mouseMoved", corners[0])
+    mouse("mousePressed", corners[0], button="left", buttons=1, clickCount=1)
+    for corner in [*corners[1:], corners[0]]:
+        mouse("mouseMoved", corner, button="left", buttons=1)
+    mouse("mouseReleased", corners[0], button="left", clickCount=1)
     page.wait("transtar.state.selected !== null")
-    chosen = page.value("transtar.state.list")
-    places = np.array([place_of(page, "kiel", row) for row in range(400)])
-    inside = (np.abs(places - [x0, y0]) < 58).all(axis=1)
-    near = (np.abs(places - [x0, y0]) < 62).all(axis=1)
-    assert set(np.flatnonzero(inside).tolist()) <= set(chosen) <= set(np.flatnonzero(near).tolist())
-    assert 0 in chosen
+    chosen = set(page.value("transtar.state.list"))
+    far = np.abs(places[:-1] - places[-1]).max(axis=1)
+    assert 5 < len(chosen) < 395
+    assert set(np.flatnonzero(far < 57).tolist()) <= chosen <= set(np.flatnonzero(far < 63).tolist())
 
 
 def test_what_is_not_selected_is_grey_in_every_plane(page):

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from ...explain.in_numbers import count_outside, limits
 from ...explain.inspected import CHOSEN, FLAGGED, RANDOM, WORST, Inspected
@@ -70,9 +69,9 @@ def write_page(inspected: Inspected, path: str | os.PathLike, title: str, summar
         notes=inspected.notes,
         n_rows=inspected.n_rows,
         made_with=f"transtar {__version__}",
-        style=Markup(_file("page.css")),
+        style=_file("page.css"),
         bokeh=packed_text(bokeh_script()),
-        script=Markup(_file("page.js")),
+        script=_file("page.js"),
         content=_json(content),
         items=_json(items),
     )
@@ -83,10 +82,10 @@ def _file(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _json(content: Any) -> Markup:
+def _json(content: Any) -> str:
     """JSON that can stand in a script of a page, whatever texts are in it."""
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _content(inspected: Inspected) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,8 +9,8 @@ const transtar = (() => {
   // Cividis (Nunez et al. 2018) at eleven places, and a map from blue to orange by way of grey: both for any colour vision.
   const CIVIDIS = ["#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#d5c45e", "#e1cc55", "#e9d14c"];
   const BOTHWAYS = ["#08519c", "#2f79b9", "#6ba3cd", "#86a3b8", "#7d8083", "#b08d6a", "#dd8f4f", "#cf6a12", "#a34b00"];
-  const MOST_TABLE = 100, MOST_LISTED = 100, NEAR_PIXELS = 14;
-  const data = {}, planes = {}, state = { focus: -1, selected: null, list: [], colour: "flags", compared: null, gradient: "" };
+  const ROWS = 50, MORE_ROWS = 200, MOST_LISTED = 100, NEAR_PIXELS = 14;
+  const data = {}, planes = {}, state = { focus: -1, selected: null, list: [], colour: "flags", compared: null, gradient: "", rows: ROWS };
   let texts, bits, kinds, spectrum, wave, near, placeOf = new Map(), colours, order;
 
   async function bytes(text) {
@@ -226,6 +226,7 @@ const transtar = (() => {
     if (add && state.selected) for (let i = 0; i < content.n; i++) chosen[i] |= state.selected[i];
     state.selected = chosen && chosen.some((one) => one) ? chosen : null;
     if (chosen && !state.selected) get("copied").textContent = "";
+    state.rows = ROWS;
     fillTable(chosen !== null && !state.selected);
     repaint();
     place();
@@ -242,18 +243,19 @@ const transtar = (() => {
     if (state.selected) for (let i = 0; i < content.n; i++) if (state.selected[i]) state.list.push(i);
     const n = state.list.length, table = get("table"), shown = content.labels.filter((label) => label.predicted);
     get("count").textContent = n
-      ? `${n.toLocaleString("en")} of ${content.n.toLocaleString("en")} stars selected${n > MOST_TABLE ? `; the first ${MOST_TABLE} are in the table` : ""}.`
+      ? `${n.toLocaleString("en")} of ${content.n.toLocaleString("en")} stars selected${n > state.rows ? `; the first ${state.rows} are in the table` : ""}.`
       : nothing ? "No star is there; nothing is selected." : "Nothing is selected.";
     // Thousands of lines take a second to lay out: they are listed when somebody goes there.
     get("ids").value = n > MOST_LISTED ? `${n.toLocaleString("en")} identifiers: \u201cCopy ids\u201d takes them all, or go here to list them` : state.list.map(idOf).join("\n");
     table.replaceChildren();
+    get("more").hidden = n <= state.rows;
     if (!n) return;
     const head = element("tr");
     const more = [["snr", "S/N", 1], ["misfit", "misfit", 1]].filter(([name]) => data[name]);
     ["star", ...(texts.id ? ["id"] : []), ...shown.flatMap((label) => [label.text, ...(label.reference ? [`${label.text} ref.`] : [])]),
       ...more.map((one) => one[1]), "flags"].forEach((text) => head.append(element("th", text, { scope: "col", ...(text === "flags" ? { class: "text" } : {}) })));
     const body = element("tbody");
-    for (const row of state.list.slice(0, MOST_TABLE)) {
+    for (const row of state.list.slice(0, state.rows)) {
       const line = element("tr"), cell = element("td"), button = element("button", texts.name[row], { type: "button" });
       button.addEventListener("click", () => focus(row));
       cell.append(button);
@@ -543,7 +545,7 @@ const transtar = (() => {
     for (const id of ["low", "high"]) get(id).addEventListener("keydown", (event) => { if (event.key === "Enter") selectBy(); });
     get("find").addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); lookUp(); } });
     const actions = { look: lookUp, select: selectBy, clear: () => choose(null), zoom: () => range("zoom"), whole: () => range("whole"),
-      first: () => range("first"), back: () => step(-1), next: () => step(1), copy };
+      first: () => range("first"), more: () => { state.rows += MORE_ROWS; fillTable(false); }, back: () => step(-1), next: () => step(1), copy };
     for (const [id, action] of Object.entries(actions)) get(id).addEventListener("click", action);
     const keys = { ArrowRight: () => step(1), j: () => step(1), ArrowLeft: () => step(-1), k: () => step(-1), Home: () => step("first"),
       End: () => step("last"), "/": () => get("find").focus(), s: () => get("by").focus(), Escape: () => choose(null),
