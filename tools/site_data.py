@@ -79,7 +79,7 @@ def _set_up_shell(folder: Path) -> None:
 
     def bash(line: str, cell: str) -> None:
         done = subprocess.run(
-            ["bash", "-c", cell], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+            ["bash", "-ec", cell], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
         # Readers have no use for the place of this checkout.
         print(done.stdout.replace(f"{folder}/", ""), end="")
