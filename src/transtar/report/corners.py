@@ -40,7 +40,7 @@ class Note:
     @property
     def axes(self) -> Axes:
         """The panel."""
-        assert self.text.axes is not None
+        assert isinstance(self.text.axes, Axes)
         return self.text.axes
 
 
