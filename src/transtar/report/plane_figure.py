@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -127,7 +128,7 @@ def _draw_all(
         if contours is not None:
             drawn = axes.contour(*contours, colors=VERMILION, linewidths=(0.8, 1.2), linestyles=("--", "-"), zorder=4)
             kept = np.concatenate([stars, *(path.vertices for path in drawn.get_paths())])
-            note = replace(note, points=lambda kept=kept: kept)
+            note = replace(note, points=partial(np.asarray, kept))
         notes.append(note)
         below = number + columns < len(everyone)
         axes.tick_params(labelleft=number % columns == 0, labelbottom=not below)
