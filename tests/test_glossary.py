@@ -42,7 +42,7 @@ def test_a_label_that_is_shown_by_a_symbol_goes_by_its_name_in_text(monkeypatch)
     monkeypatch.setitem(glossary.COLUMNS, "vmic", vmic)
     monkeypatch.setattr(glossary, "LABELS", (*glossary.LABELS, "vmic"))
     assert glossary.plain("vmic") == "vmic"
-    assert glossary.display("vmic") == r"$v_\mathrm{mic}$ [km/s]"
+    assert glossary.display("vmic") == r"$v_\mathrm{mic}$ (km/s)"
 
 
 def test_markdown_table_holds_every_key_column_and_its_unit():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -40,8 +41,7 @@ class Note:
     @property
     def axes(self) -> Axes:
         """The panel."""
-        assert isinstance(self.text.axes, Axes)
-        return self.text.axes
+        return cast(Axes, self.text.axes)
 
 
 def put(text: Text, corner: str) -> None:

@@ -202,7 +202,13 @@ def _draw(axes: Axes, panel: Panel, limits: tuple[float, float], columns: int) -
             # Those that come into view if the limits are widened.
             drawn = stars & ~inside
         if marker == "^":
-            look: dict[str, Any] = {"ms": 2.4 if small else 3.2, "mew": 0.5, "mfc": "none", "color": VERMILION, "alpha": 0.9}
+            look: dict[str, Any] = {
+                "ms": 2.4 if small else 3.2,
+                "mew": 0.5,
+                "mfc": "none",
+                "color": VERMILION,
+                "alpha": 0.9,
+            }
         else:
             look = {"ms": 2.6, "mew": 0, "color": BLUE, "alpha": 0.5, "rasterized": len(x) > 500}
         axes.plot(x[drawn], y[drawn], marker, **look)
