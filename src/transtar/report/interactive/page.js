@@ -171,8 +171,8 @@ const transtar = (() => {
   }
   function model(name) {
     for (const one of Bokeh.documents) {
-      const found = one.get_model_by_name(name);
-      if (found) return found;
+      const same = one.get_model_by_name(name);
+      if (same) return same;
     }
     return null;
   }
