@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -113,27 +113,39 @@ def to_latex(tables: Table | Sequence[Table], caption: str = "", in_a_row: int |
         If the tables do not fit together.
     """
     tables = _blocks(tables)
-    width = min(max(len(table.columns) for table in tables), in_a_row or 99, *map(_side_by_side, tables))
+    names = [_name(table, row) for table in tables for row in (*table.rows, plain(table.label), table.notes_name)]
+    widest = max(map(_column_width, tables))
+    named, beside = latex.first_column(names, widest + latex.GAP)
+    side_by_side = max(1, int((latex.PAGE_WIDTH - beside - latex.GAP) // (widest + latex.GAP)))
+    width = min(max(len(table.columns) for table in tables), in_a_row or 99, side_by_side)
+    most = latex.room(caption)
     floats: list[list[str]] = [[]]
-    height = 0
+    left = most
     for table in tables:
         for start in range(0, len(table.columns), width):
-            lines = _latex_block(table, table.columns[start : start + width], width)
-            if caption and height and height + _height(table) > latex.PAGE_LINES:
-                floats.append([])
-                height = 0
-            floats[-1] += ["\\midrule", *lines] if floats[-1] else lines
-            height += _height(table)
+            for rows in _pages(table, most if caption else math.inf, beside):
+                lines = _latex_block(table, table.columns[start : start + width], width, rows, named)
+                height = _height(table, rows, beside)
+                if floats[-1] and height > left and caption:
+                    floats.append([])
+                    left = most
+                floats[-1] += ["\\midrule", *lines] if floats[-1] else lines
+                left -= height
     out = ["% needs \\usepackage{booktabs} and \\usepackage{xcolor}"]
     for number, lines in enumerate(floats):
-        tabular = [f"\\begin{{tabular}}{{l{'c' * width}}}", "\\toprule", *lines, "\\bottomrule", "\\end{tabular}"]
+        tabular = [
+            f"\\begin{{tabular}}{{{named}{'c' * width}}}",
+            "\\toprule",
+            *lines,
+            "\\bottomrule",
+            "\\end{tabular}",
+        ]
         out += latex.floating(tabular, caption, label, continued=number > 0) if caption else tabular
     return "\n".join([*out, ""])
 
 
-def _side_by_side(table: Table) -> int:
-    """How many columns fit across a page."""
-    named = max(latex.width(_name(table, row)) for row in (*table.rows, plain(table.label), table.notes_name))
+def _column_width(table: Table) -> float:
+    """Points of the widest column but the first."""
     columns = [latex.width(_heading(table, column)) for column in table.columns]
     columns += [latex.width(str(note)) for note in table.notes.values()]
     values = [
@@ -141,17 +153,31 @@ def _side_by_side(table: Table) -> int:
     ]
     # Each value may be in a coloured box.
     columns += [latex.width(" / ".join(row)) + latex.BOX * len(row) for row in values]
-    columns += [latex.width(f"sigma = {_scatter(table, cell)}") for cell in table.cells.values() if table.scatter]
-    return max(1, int((latex.PAGE_WIDTH - named - latex.GAP) // (max(columns) + latex.GAP)))
+    scatters = (_scatter(table, cell).replace(" ", "") for cell in table.cells.values() if table.scatter)
+    columns += [latex.SMALL * latex.width(f"s={scatter}") for scatter in scatters]
+    return max(columns)
 
 
-def _height(table: Table) -> int:
-    """Lines of a block, heads and rules included."""
-    return len(table.rows) * (2 + table.scatter) + 4
+def _height(table: Table, rows: Sequence, beside: float) -> float:
+    """Points of a block, heads and rules included; a row has a line in small type below the first, and space below both."""
+    lines = (max(latex.lines_of(_name(table, row), beside), 1.7 + 0.85 * table.scatter) + 0.75 for row in rows)
+    return latex.LINE * (2 + bool(table.notes) + sum(lines)) + 2 * latex.RULE
 
 
-def _latex_block(table: Table, columns: Sequence, width: int) -> list[str]:
+def _pages(table: Table, most: float, beside: float) -> Iterator[list]:
+    """Rows of a block, of which those go on in another that would make it longer than a page."""
+    rows: list = []
+    for row in table.rows:
+        if rows and _height(table, [*rows, row], beside) > most:
+            yield rows
+            rows = []
+        rows.append(row)
+    yield rows
+
+
+def _latex_block(table: Table, columns: Sequence, width: int, rows: Sequence, named: str) -> list[str]:
     """Heads, rule and rows of some columns, filled up to the width of the whole."""
+    start = r"\raggedright " if named != "l" else ""
     empty = " &" * (width - len(columns))
     lines = [
         " & ".join([_tex(plain(table.label)), *(_tex(_heading(table, c)) for c in columns)]) + empty + r" \\",
@@ -161,8 +187,8 @@ def _latex_block(table: Table, columns: Sequence, width: int) -> list[str]:
         notes = (_tex(str(table.notes.get(c, ""))) for c in columns)
         lines.append(" & ".join([_tex(table.notes_name), *notes]) + empty + r" \\")
     lines.append("\\midrule")
-    for row in table.rows:
-        cells = [_tex(_name(table, row))]
+    for row in rows:
+        cells = [start + _tex(_name(table, row))]
         for column in columns:
             cell = table.cells.get((row, column))
             cells.append("--" if cell is None else _latex_cell(table, (row, column), cell))
