@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from ..catalog.catalog_columns import column_unit, plain_array
 from ..errors import InputError
@@ -20,6 +19,8 @@ from ..report.style import GREY, as_text
 from ..spectra import SpectrumBatch
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from ..datasets import PreparedSet
     from ..preprocess import GridSpectra
 

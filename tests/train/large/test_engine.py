@@ -87,7 +87,12 @@ def test_a_step_is_that_of_torch(folder):
         optimiser.step()
         losses.append(loss.item())
     np.testing.assert_allclose(history.losses()[1:], losses, rtol=1e-6)
-    for weight, same in zip(one.parameters(), plain.parameters(), strict=True):
+    for (name, weight), same in zip(one.named_parameters(), plain.parameters(), strict=True):
+        if name.endswith("key_value.bias"):
+            # A bias of the keys shifts all scores alike, which softmax ignores: its gradient is rounding, of which AdamW makes a step.
+            assert same.grad[:16].abs().max() < 1e-8
+            assert same.grad[16:].abs().max() > 1e-4
+            weight, same = weight[16:], same[16:]
         torch.testing.assert_close(weight, same, rtol=1e-5, atol=1e-7)
 
 
