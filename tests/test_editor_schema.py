@@ -71,7 +71,11 @@ def test_the_selection_of_the_page_is_without_fault():
 
 def test_the_study_of_the_page_is_read_and_without_fault(tmp_path):
     page = (ROOT / "docs" / "settings-files.md").read_text(encoding="utf-8")
-    (text,) = (part.partition("```")[0] for part in page.split("```yaml\n")[1:])
+    text, small = (part.partition("```")[0] for part in page.split("```yaml\n")[1:])
+    (tmp_path / "small.yaml").write_text(small)
+    ((_, only),) = studies.load_study(str(tmp_path / "small.yaml")).items()
+    assert (only.seeds, only.sizes, list(only.models)) == ([0], [50, 120], ["feh"])
+    assert faults("study", yaml.safe_load(small)) == []
     (tmp_path / "own.yaml").write_text(text)
     assert studies.load_study(str(tmp_path / "own.yaml"))["default"].seeds == [0, 1, 2]
     assert faults("study", yaml.safe_load(text)) == []

@@ -283,3 +283,11 @@ def test_rows_of_a_catalog_without_flags_have_none(tmp_path):
     assert columns["flags"].tolist() == [4, 0]
     np.testing.assert_array_equal(columns["feh"], np.float32([0.5, np.nan]))
     assert columns["a"].tolist() == [-1, 3]
+
+
+def test_no_row_with_a_position_is_told_as_such(tmp_path):
+    nowhere = {"id": np.arange(3), "ra": np.full(3, np.nan), "dec": np.full(3, np.nan), "flags": np.zeros(3, np.int32)}
+    write_catalog(tmp_path / "c.parquet", nowhere)
+    (tmp_path / "t.csv").write_text("ra,dec,g\n1,2,3\n")
+    with pytest.raises(InputError, match=r"c.parquet: no row has a position"):
+        join_catalog(tmp_path / "c.parquet", tmp_path / "t.csv", tmp_path / "out.parquet", by="position")

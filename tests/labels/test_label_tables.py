@@ -184,3 +184,24 @@ def test_real_tables_of_desi(data):
     redrock = read_velocities(data / "desi/redrock-special-dark-27247.fits")
     assert redrock["id"].tolist() == [39089837499744649]
     assert np.isnan(redrock["velocity"]).all()
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        ("id,teff,metallicity", "--columns feh=metallicity"),
+        ("id,teff,Metallicity_gspphot", "--columns feh=Metallicity_gspphot"),
+        ("id,Temperature,feh", "--columns teff=Temperature"),
+        ("id,teff,alphafe_flag", None),
+        ("id,feh,metallicity", None),
+        ("id,teff,mean_height", None),
+    ],
+)
+def test_a_column_that_looks_like_a_label_is_asked_about(tmp_path, caplog, head, told):
+    (tmp_path / "t.csv").write_text(f"{head}\n1,5000,0.1\n2,5100,0.2\n")
+    labels = read_labels(tmp_path / "t.csv")
+    assert ("looks like it" in caplog.text) == (told is not None)
+    if told is not None:
+        assert told in caplog.text
+        label, _, name = told.removeprefix("--columns ").partition("=")
+        assert read_labels(tmp_path / "t.csv", columns={label: name})[label].tolist() == labels[name].tolist()

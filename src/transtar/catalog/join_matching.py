@@ -94,6 +94,9 @@ def match_by_position(
         If no row has one.
     """
     (places, said), (other_places, other_said) = catalog.positions(epoch), table.positions(table_epoch)
+    for side, known in ((catalog, places.known), (table, other_places.known)):
+        if not known.any():
+            raise InputError(f"{side.path}: no row has a position; join by an identifier, as with --by id")
     at = common_epoch(places, other_places)
     rows, separation, candidates = nearest_rows(places, other_places, radius, at)
     matched = rows >= 0

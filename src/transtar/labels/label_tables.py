@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError, SettingsError
+from ..errors import InputError, SettingsError, shown
 from ..grids import MOST_VELOCITY, SPEED_OF_LIGHT
 from ..tables import Column, Table, canonical_label, key_column, key_parts, open_table, read_table
 from ..tables.column_names import SPELLINGS, two_columns
@@ -42,6 +42,18 @@ class Keyed(dict[str, np.ndarray]):
         self.columns = dict(columns)
         self.unusable: dict[str, str] = {}
         self.source = source
+
+
+LIKE = {
+    "feh": re.compile(r"metal|fe_?/?h", re.IGNORECASE),
+    "alphafe": re.compile(r"alpha_?/?fe", re.IGNORECASE),
+    "teff": re.compile(r"t_?eff|temperature", re.IGNORECASE),
+    "logg": re.compile(r"log_?g\b|gravity", re.IGNORECASE),
+}
+"""Names that may be those of a label, where no column is read as it: they are asked about, not guessed."""
+
+ABOUT = re.compile(r"err|flag|std|sig|unc|warn|ref|_?n$|^e_|^r_", re.IGNORECASE)
+"""What is said about a label rather than the label."""
 
 
 def read_labels(
@@ -110,6 +122,13 @@ def read_labels(
             f"{path}: no label column (teff, logg, feh, alphafe, mg_fe, ...); choose one, as with --columns teff=NAME; "
             f"{table.found}"
         )
+    unread = [one for one in table_columns if one not in used and one not in sources.values() and not ABOUT.search(one)]
+    for label, like in LIKE.items():
+        if label not in sources and (names := [one for one in unread if like.search(one)]):
+            tell(
+                f"{path}: no column is read as {label}, though '{shown(names[0])}' looks like it; if it is, give "
+                f"--columns {label}={shown(names[0])}"
+            )
     for label, name in sources.items():
         column = table_columns[name]
         out[label] = column.numbers(FREE) if label in extra else column.numbers(label)
@@ -359,8 +378,8 @@ def read_keys(
             raise InputError(next(iter(out.unusable.values())))
         raise InputError(
             f"{table.path}: no column tells which spectrum a row is for (file, id, obsid, TARGETID, miles_id, specobjid, "
-            f"source_id or designation); choose one, as with --columns id=NAME, or match by position with --match-radius where "
-            f"that is possible; {table.found}"
+            f"source_id or designation); choose one, as with --columns file=NAME or --columns id=NAME, or match by "
+            f"position with --match-radius where that is possible; {table.found}"
         )
     return out, used
 

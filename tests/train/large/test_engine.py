@@ -89,7 +89,7 @@ def test_a_step_is_that_of_torch(folder):
     np.testing.assert_allclose(history.losses()[1:], losses, rtol=1e-6)
     for (name, weight), same in zip(one.named_parameters(), plain.parameters(), strict=True):
         if name.endswith("key_value.bias"):
-            # A bias of the keys shifts all scores alike, which softmax ignores: its gradient is rounding, of which AdamW makes a step.
+            # Softmax ignores a bias of the keys: its gradient is rounding, of which AdamW makes a step.
             assert same.grad[:16].abs().max() < 1e-8
             assert same.grad[16:].abs().max() > 1e-4
             weight, same = weight[16:], same[16:]
