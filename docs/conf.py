@@ -78,7 +78,8 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": []}
+# Pages without others below them.
+html_sidebars = {"index": [], "gallery": [], "develop": []}
 
 
 # Links of pages to files that the site has elsewhere.
