@@ -112,3 +112,11 @@ def test_an_error_that_an_interrupt_led_to_is_one():
         finally:
             raise AttributeError("cleaning up")
     assert isinstance(caught.value.__cause__, AttributeError)
+
+
+def test_errors_that_name_each_other_are_raised_as_any_other():
+    """Going along their causes has an end."""
+    first, second = ValueError("first"), KeyError("second")
+    first.__cause__, second.__cause__ = second, first
+    with pytest.raises(ValueError, match="first"), ending_cleanly():
+        raise first

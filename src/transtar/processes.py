@@ -71,9 +71,14 @@ def ending_cleanly() -> Iterator[None]:
 
 
 def _follows_interrupt(error: BaseException | None) -> bool:
-    while error is not None and not isinstance(error, KeyboardInterrupt):
+    # Errors that name each other as their cause would go round for ever.
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
-    return error is not None
+    return False
 
 
 def usable_cpus() -> int:

@@ -5,7 +5,7 @@ import pytest
 
 from transtar.catalog import write_catalog
 from transtar.errors import InputError, SettingsError
-from transtar.evaluate import evaluate_catalog, evaluate_files, format_table, write_metrics
+from transtar.evaluate import evaluate_catalog, evaluate_files, format_table, parse_ranges, write_metrics
 from transtar.evaluate.catalog import _stars, match
 from transtar.evaluate.score_files import read_second
 from transtar.flags import BAD, Flag
@@ -264,3 +264,42 @@ def test_visits_of_a_star_are_one_star_by_entry_or_by_name():
         [0, 1, 2], [0, 1, 2], [0, 1, 2], [3], [4, 5], [4, 5], [6], [7],
     ]  # fmt: skip
     assert len(np.unique(_stars({}, np.array([5, 5, -1, -1])))) == 3
+
+
+def test_only_the_stars_asked_for_are_scored():
+    """Test stars of a split, and reference labels in a range; whatever else may be wrong with the others."""
+    catalog, reference = tables()
+    teff = reference["teff"][np.searchsorted(reference["id"], catalog["id"])]
+    part = np.where(np.arange(60) % 3 == 0, "test", "pool")
+    catalog["feh"][part == "pool"] = 9.0
+    split = {"id": catalog["id"][:-1], "split": part[:-1]}
+    cool = (teff >= 4500) & (teff <= 6000)
+    result = evaluate_catalog(
+        catalog, reference, ["feh"], n_boot=50, split=split, within={"teff": (4500, 6000), "logg": (-np.inf, 9)}
+    )
+    n = int((cool & (part == "test")).sum())
+    assert result.left_out["feh"] == {
+        "no test star of the split": int((part == "pool").sum()),
+        "reference teff not in 4500:6000": int((~cool & (part == "test")).sum()),
+    }
+    assert result.metrics["feh"]["all"]["n"] == n > 8
+    assert result.metrics["feh"]["all"]["sigma"] < 0.2
+    with pytest.raises(InputError, match="label table has no alphafe"):
+        evaluate_catalog(catalog, reference, ["feh"], within={"alphafe": (0, 1)})
+    with pytest.raises(InputError, match="no row of the catalog as a test star"):
+        evaluate_catalog(catalog, reference, ["feh"], split=split | {"split": np.full(59, "pool")})
+
+
+def test_ranges_as_they_are_typed():
+    assert parse_ranges(["teff=4000:7000", "feh=:-1", "logg=3.5:"]) == {
+        "teff": (4000.0, 7000.0),
+        "feh": (-np.inf, -1.0),
+        "logg": (3.5, np.inf),
+    }
+    for text in ("teff=4000", "teff=7000:4000", "teff=nan:1", "teff=a:b", "teff"):
+        with pytest.raises(SettingsError, match="--range: teff takes LOW:HIGH"):
+            parse_ranges([text])
+    with pytest.raises(SettingsError, match="'age' is no label"):
+        parse_ranges(["age=1:2"])
+    with pytest.raises(SettingsError, match="teff is given twice"):
+        parse_ranges(["teff=1:2", "teff=2:3"])

@@ -1,5 +1,6 @@
 """The folder of a small study whose results are made up, as the engine leaves it: nothing was trained."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,3 +38,10 @@ def made_study(out: Path, **changes) -> Path:
     (out / "settings").mkdir()
     (out / "settings" / "default.yaml").write_text(yaml.safe_dump(STUDY | changes))
     return out
+
+
+def runs_told(said: str) -> tuple[int, int]:
+    """How many runs a study said that it has, and how many of them were done before."""
+    found = re.search(r"(\d+) runs \(.*\), (\d+) of them done before", said)
+    assert found, said
+    return int(found[1]), int(found[2])

@@ -20,11 +20,12 @@ from transtar.studies import load_study
 from transtar.studies.by_input import FLUX, JOINT
 from transtar.studies.job import Job
 from transtar.studies.load import build_study
-from transtar.studies.run import check_settings
+from transtar.studies.setting_checks import check_settings
 from transtar.studies.spec import pretraining_for, settings_for
 
 from ..in_process import trained_in_process
 from ..made_surveys import made_lamost, made_miles
+from .finished import runs_told
 from .test_spec import MINIMAL, write
 
 FEW = {"epochs": 2, "learning_rate": 1e-3, "validation_fraction": 0.0}
@@ -113,11 +114,11 @@ def test_runs_of_the_flux_stay_what_they_were(finished, folder, capsys):
     """A study of the flux alone finds its runs done, whether it says so or not; other tables do not change."""
     out, before = finished
     said, rows = run(folder, out, capsys)
-    assert "4 runs, 4 of them done before" in said
+    assert runs_told(said) == (4, 4)
     flux = [row for row in before if row["input"] == "flux"]
     assert rows == flux
     said, rows = run(folder, out, capsys, inputs=INPUTS)
-    assert "20 runs, 20 of them done before" in said
+    assert runs_told(said) == (20, 20)
     assert "embedding" not in said
     assert rows == before
 
@@ -158,10 +159,10 @@ def test_another_encoder_of_the_name_has_runs_of_its_own(folder, tmp_path, capsy
     chosen = {"inputs": ["through"], "strategies": {"full": FEW}}
     _, first = run(folder, tmp_path / "out", capsys, encoders=one, **chosen)
     said, second = run(folder, tmp_path / "out", capsys, encoders=other, **chosen)
-    assert "2 runs, 0 of them done before" in said
+    assert runs_told(said) == (2, 0)
     assert [row["r2"] for row in first] != [row["r2"] for row in second]
     said, third = run(folder, tmp_path / "out", capsys, encoders=one, **chosen)
-    assert "2 runs, 2 of them done before" in said
+    assert runs_told(said) == (2, 2)
     assert third == first
 
 
@@ -177,13 +178,13 @@ def test_registered_inputs_and_encoders_join_by_name(folder, tmp_path, capsys, m
         (name, strategy) for name in ("depth", "flux+coarse") for strategy in ("zero-shot", "ridge")
     }
     said, again = run(folder, tmp_path, capsys, inputs=["depth", "flux+coarse"], strategies={"ridge": {}}, encoders={})
-    assert "4 runs, 4 of them done before" in said
+    assert runs_told(said) == (4, 4)
     assert again == rows
 
 
 def refused(message, kind=SettingsError, **changes):
     with pytest.raises(kind, match=message):
-        check_settings(build_study(MINIMAL | changes, "study"), "default")
+        check_settings(build_study(MINIMAL | changes, "study"), "study s")
 
 
 def test_what_cannot_be_is_refused_before_anything_is_read(folder, tmp_path, monkeypatch):

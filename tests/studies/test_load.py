@@ -7,8 +7,8 @@ import pytest
 from transtar.errors import SettingsError
 from transtar.studies import load_study
 from transtar.studies.load import build_study
-from transtar.studies.run import check_settings
 from transtar.studies.sample import PlaneSample, Sample
+from transtar.studies.setting_checks import check_settings
 from transtar.studies.spec import ElementCheck, Experiments, Explain, Study, Subset
 from transtar.studies.study_encoder import StudyEncoder
 
@@ -89,7 +89,7 @@ FULL = MINIMAL | {
 
 def use(content):
     """Do what is done with a study before its inputs are looked for."""
-    check_settings(build_study(content, "study s"), "default")
+    check_settings(build_study(content, "study s"), "study s")
 
 
 def test_hostile_values_everywhere():
@@ -211,7 +211,7 @@ def test_training_that_cannot_be(tmp_path, settings, message):
     """Found before anything is read or written."""
     study = load_study(write(tmp_path / "s.yaml", {"pretrain": settings}))["default"]
     with pytest.raises(SettingsError, match=message):
-        check_settings(study, "default")
+        check_settings(study, "study s")
 
 
 def test_a_study_that_extends_itself(tmp_path):

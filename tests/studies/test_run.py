@@ -31,6 +31,7 @@ from transtar.studies.stored import read_run
 
 from ..in_process import trained_in_process
 from ..made_surveys import made_lamost, made_miles
+from .finished import runs_told
 
 # Stated in full, so that the defaults may change: few epochs must still improve on random weights.
 FEW = {"epochs": 4, "learning_rate": 1e-4, "schedule": "constant", "average_last": 0}
@@ -123,12 +124,12 @@ def test_outputs(finished):
 @pytest.mark.parametrize("study", ["in processes"], indirect=True)
 def test_nothing_is_done_twice(study, finished):
     before = read_results(finished)
-    assert "10 runs, 10 of them done before" in study(finished)
+    assert runs_told(study(finished)) == (10, 10)
     assert read_results(finished) == before
     # A run that is lost is done again, and comes out the same to the last digit; another size needs its own runs only.
     for path in sorted((finished / "runs").iterdir())[:3]:
         path.unlink()
-    assert "18 runs, 7 of them done before" in study(finished, "--set", "sizes=[6,12]", "adapter={}")
+    assert runs_told(study(finished, "--set", "sizes=[6,12]", "adapter={}")) == (18, 7)
     default = [row for row in before if row["variant"] == "default"]
     after = [row for row in read_results(finished) if row["variant"] == "default" and row["n_finetune"] != "6"]
     assert after == default
@@ -137,13 +138,15 @@ def test_nothing_is_done_twice(study, finished):
 def test_settings_are_checked_before_anything_is_done(study, folder, tmp_path):
     (folder / "bad.yaml").write_text(yaml.safe_dump(STUDY | {"strategies": {"residual": {"epoch": 3}}}))
     said = study(tmp_path, code=2, name="bad.yaml")
-    assert said.startswith("transtar study: settings of residual: unknown key epoch; known keys: ")
+    assert "bad.yaml: strategies: residual: unknown key epoch; known keys: " in said
     (folder / "bad.yaml").write_text(yaml.safe_dump(STUDY | {"strategies": {"magic": {}}}))
-    assert "strategy: unknown key magic" in study(tmp_path, code=2, name="bad.yaml")
+    assert "strategies: unknown key magic" in study(tmp_path, code=2, name="bad.yaml")
     (folder / "bad.yaml").write_text(yaml.safe_dump(STUDY | {"preprocessing": {"farme": "rest"}}))
     assert "preprocessing: unknown key farme" in study(tmp_path, code=2, name="bad.yaml")
     (folder / "bad.yaml").write_text(yaml.safe_dump(STUDY | {"adapter": {12: "lora"}}))
-    assert "adapter 'lora' is not among its strategies" in study(tmp_path, code=2, name="bad.yaml")
+    assert "bad.yaml: adapter: 12: feh: unknown adapter lora; known adapters: " in study(
+        tmp_path, code=2, name="bad.yaml"
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -201,7 +204,7 @@ def test_interrupted_and_resumed(study, folder, tmp_path):
     assert all_ended(process.pid)
     fast = ("--set", "strategies={recalibrate: {}}")
     said = study(tmp_path, *fast, name="slow.yaml")
-    assert f"4 runs, {done} of them done before" in said
+    assert runs_told(said) == (4, done)
     assert (tmp_path / "report.html").exists()
 
 
@@ -209,7 +212,7 @@ def test_pretraining_that_goes_on_from_another_model(study, finished, tmp_path):
     """A prior model is trained on, the results name both surveys, and scratch and ridge stay as they are."""
     (prior,) = (finished / "models").glob("feh-seed0-*")
     first = study(tmp_path, "--set", f"prior={{feh: {prior}}}", "pretrain={epochs: 2, learning_rate: 1.0e-5}")
-    assert "10 runs, 0 of them done before" in first
+    assert runs_told(first) == (10, 0)
     rows = read_results(tmp_path)
     assert {row["source"] for row in rows} == {"lamost", "none"}
     default = {"strategy": "zero-shot", "regime": "all", "variant": "default"}

@@ -7,7 +7,8 @@ from transtar.errors import InputError, SettingsError
 from transtar.files import content_hash
 from transtar.preprocess import Preprocessing
 from transtar.studies.load import build_study
-from transtar.studies.run import check_settings, content_of
+from transtar.studies.run import content_of
+from transtar.studies.setting_checks import check_settings
 from transtar.studies.study_files import check_inputs, locate, selection_folder, set_folder, universe_of
 from transtar.surveys import get_survey
 
@@ -139,7 +140,7 @@ def test_sets_with_the_usual_thresholds_keep_the_names_that_they_had():
 
 def test_impossible_thresholds():
     with pytest.raises(SettingsError, match="good_fraction must be between 0 and 1"):
-        check_settings(study(quality={"good_fraction": 8}), "default")
+        check_settings(study(quality={"good_fraction": 8}), "study s")
     with pytest.raises(SettingsError, match="study: quality: must be names and settings"):
         study(quality=[5])
 

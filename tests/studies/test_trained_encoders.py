@@ -11,12 +11,13 @@ from transtar.errors import SettingsError
 from transtar.models import load_estimator
 from transtar.simulate.native.gaia import write_sampled
 from transtar.studies.load import build_study
-from transtar.studies.run import check_settings
+from transtar.studies.setting_checks import check_settings
 from transtar.surveys.gaia_xp import SAMPLING_NM
 
 from ..made_surveys import FIRST_ID, made_lamost, made_miles, write_csv
 from ..simulate import made_samples
 from ..train.large.aligned_sets import tiny_sizes
+from .finished import runs_told
 from .test_embeddings import STUDY, run
 from .test_spec import MINIMAL
 
@@ -126,7 +127,7 @@ def test_given_again_nothing_is_made_anew(finished, folder, capsys):
     said, again = run(folder, out, capsys, **CHANGES)
     assert "training the encoder" not in said
     assert "aligning" not in said
-    assert "8 runs, 8 of them done before" in said
+    assert runs_told(said) == (8, 8)
     assert again == rows
     # MILES has no identifiers of Gaia.
     assert "encoders.embed-align: whether it has seen XP spectra of stars that are judged on is not known" in said
@@ -141,7 +142,7 @@ def test_what_is_said_of_a_training(finished, folder, capsys):
     assert "24 pairs; 6 LRS spectra are without an XP spectrum" in said
     assert "encoder 'embed-align': 4 of 4 steps; validation loss from" in said
     assert "training the encoder" not in said
-    assert "2 runs, 0 of them done before" in said
+    assert runs_told(said) == (2, 0)
     assert len([path for path in (out / "encoders").glob("embed-align-*") if path.suffix != ".training"]) == 2
 
 
@@ -206,12 +207,12 @@ def test_xp_spectra_of_judges_are_refused(finished, folder, tmp_path, capsys):
 def test_what_cannot_be(part, given, message):
     encoders = ENCODERS | {part: ENCODERS[part] | given}
     with pytest.raises(SettingsError, match=message):
-        check_settings(build_study(MINIMAL | {"inputs": INPUTS, "encoders": encoders}, "study"), "default")
+        check_settings(build_study(MINIMAL | {"inputs": INPUTS, "encoders": encoders}, "study"), "study s")
 
 
 def test_an_autoencoder_is_no_input():
     with pytest.raises(SettingsError, match=r"encoders.embed-xp: an autoencoder takes XP spectra, .*kind 'aligned'"):
-        check_settings(build_study(MINIMAL | {"inputs": ["embed-xp"], "encoders": ENCODERS}, "study"), "default")
+        check_settings(build_study(MINIMAL | {"inputs": ["embed-xp"], "encoders": ENCODERS}, "study"), "study s")
 
 
 def test_missing_spectra_are_found_before_anything_is_made(folder, tmp_path, capsys):

@@ -38,10 +38,14 @@ def say_left_out(counts: dict[str, int]) -> None:
         say(f"{sum(counts.values())} rows left out, which are no spectra of targets: {reasons}")
 
 
-def epoch_bar(description: str, line_every: float | None = None, unit: str = "epoch"):
+LINE_EVERY = 20.0
+"""Seconds between two lines of a training in a log."""
+
+
+def epoch_bar(description: str, unit: str = "epoch"):
     """A callback ``(epoch, n_epochs, training_loss, validation_loss)`` that draws a progress bar.
 
-    Where there is no terminal nothing is shown; with `line_every` a line at most every so many seconds, for what takes minutes.
+    Where there is no terminal it says a line every `LINE_EVERY` seconds.
     """
     from tqdm import tqdm
 
@@ -60,7 +64,7 @@ def epoch_bar(description: str, line_every: float | None = None, unit: str = "ep
         if epoch >= n_epochs:
             bar.close()
         now = time.monotonic()
-        if line_every is not None and not terminal and now - last > line_every:
+        if not terminal and now - last > LINE_EVERY:
             last = now
             say(f"{description}: {epoch} of {n_epochs} {unit}s in {now - started:.0f} s")
 

@@ -28,6 +28,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="labels of the same stars from another source, perhaps another column of --labels: separates "
         "the noise of both catalogs and of the prediction (three-cornered hat)",
     )
+    parser.add_argument(
+        "--split", type=values.path, metavar="FILE", help="score only the test stars of this table, as given to prepare"
+    )
+    parser.add_argument(
+        "--range",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="LABEL=LOW:HIGH",
+        help="score only stars whose labels in --labels lie in these ranges, such as teff=4000:7000 or feh=:-1",
+    )
     add_columns(parser)
     parser.add_argument(
         "--out",
@@ -39,13 +50,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from ..evaluate import evaluate_files, format_table
+    from ..evaluate import evaluate_files, format_table, parse_ranges
     from ..files import check_files
     from ..report import EVALUATION_FILES, write_evaluation
     from ..tables import Choice
 
     outputs = [arguments.out / name for name in ("metrics.json", *EVALUATION_FILES)]
-    check_files(outputs, [arguments.catalog, arguments.labels, arguments.second])
+    check_files(outputs, [arguments.catalog, arguments.labels, arguments.second, arguments.split])
     result = evaluate_files(
         arguments.catalog,
         arguments.labels,
@@ -54,6 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
         Choice.parse(arguments.columns),
         keep_bad=arguments.all,
         second=arguments.second,
+        split=arguments.split,
+        within=parse_ranges(arguments.range),
     )
     written = write_evaluation(result, arguments.out)
     print(format_table(result))

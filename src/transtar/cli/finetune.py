@@ -25,9 +25,6 @@ HELP = "adapt a model with a few hundred stars"
 OPTIONS = TRAINING_OPTIONS | {"end_to_end": "--end-to-end"}
 """Options by the names of the settings that they are."""
 
-LINE_EVERY = 20.0
-"""Seconds between lines of a log on what takes minutes."""
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
@@ -134,7 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
         spectra=not arguments.no_errors,
     )  # fmt: skip
     say(counts)
-    bar = epoch_bar("cross-validation", LINE_EVERY) if is_auto else epoch_bar(arguments.strategy)
+    bar = epoch_bar("cross-validation" if is_auto else arguments.strategy)
     adapted = finetune(model, stars, strategy=strategy, seed=arguments.seed, progress=bar, new_label=new_label)
     if is_auto:
         for line in describe_choice(adapted.provenance[-1]["choice"]):
@@ -142,7 +139,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.no_errors:
         from ..trust import with_errors
 
-        judging = epoch_bar("errors", LINE_EVERY)
+        judging = epoch_bar("errors")
         adapted = with_errors(
             adapted, model, stars, strategy, seed=arguments.seed, new_label=new_label, label_noise=noise,
             progress=lambda done, total: judging(done, total, math.nan, math.nan),

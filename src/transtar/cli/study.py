@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.redraw:
         report = redraw(arguments.out, studies, say)
     else:
-        report = run_study(studies, arguments.out, workers=arguments.workers, say=say)
+        report = run_study(studies, arguments.out, workers=arguments.workers, say=say, name=arguments.study)
     print((arguments.out / CLOSING).read_text(encoding="utf-8"), end="")
     print(f"open {report}")
     return 0

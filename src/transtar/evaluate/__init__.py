@@ -1,5 +1,6 @@
 """Measuring: metrics, regimes, and the evaluation of catalogs."""
 
+from .asked import parse_ranges
 from .bootstrap import bootstrap, bootstrap_errors
 from .catalog import Evaluation, evaluate_catalog, format_table
 from .metrics import bias, r2, sigma
@@ -28,6 +29,7 @@ __all__ = [
     "evaluate_files",
     "format_table",
     "halves_floor",
+    "parse_ranges",
     "r2",
     "read_results",
     "regimes",

@@ -14,6 +14,7 @@ from ..glossary import LABELS, decimals, plain
 from ..labels import compound_key, join
 from ..quality import Quality
 from ..summary import text_html
+from .asked import why_not_asked
 from .coverage import coverage
 from .metrics import CLIP, METRICS, PASSES, r2, sigma
 from .nulls import Scores, null_scores
@@ -110,6 +111,8 @@ def evaluate_catalog(
     *,
     keep_bad: bool = False,
     second: Mapping[str, np.ndarray] | None = None,
+    split: Mapping[str, np.ndarray] | None = None,
+    within: Mapping[str, tuple[float, float]] | None = None,
 ) -> Evaluation:
     """Score every row that has a finite label, that no model of the catalog saw, and that no bad flag speaks against.
 
@@ -127,6 +130,10 @@ def evaluate_catalog(
         Score rows with a flag of `transtar.flags.BAD` as well.
     second : mapping of str to ndarray, optional
         Another label table of the same stars, by other hands: gives `noise` (see `three_corners`) of the labels that it has.
+    split : mapping of str to ndarray, optional
+        As from `transtar.labels.read_split`: only test stars are scored.
+    within : mapping of str to (float, float), optional
+        For a reference label the range, ends included, in which stars are scored.
 
     Returns
     -------
@@ -135,8 +142,8 @@ def evaluate_catalog(
     Raises
     ------
     InputError
-        If a label is missing in either table, no label is in both, the tables cannot be joined (see `match`), or the second
-        table has none of the labels, or the very same ones for all labels.
+        If a label is missing in either table, no label is in both, the tables cannot be joined (see `match`), the second
+        table has none of the labels, or the very same ones for all labels, or `split` names none of the rows as a test star.
 
     Examples
     --------
@@ -164,12 +171,13 @@ def evaluate_catalog(
         for name in LABELS
         if name in reference
     }
+    not_asked = why_not_asked(catalog, truth, split, within)
     masks = regimes(truth)
     stars = _stars(catalog, rows)
     result = Evaluation({}, len(rows), {}, {}, notes)
     for name in chosen:
         predicted = np.asarray(catalog[name], np.float64)
-        reasons = _reasons(flags, predicted, truth[name], rows, keep_bad)
+        reasons = np.where(not_asked == "", _reasons(flags, predicted, truth[name], rows, keep_bad), not_asked)
         scored = reasons == ""
         values, counts = np.unique(reasons[~scored], return_counts=True)
         result.left_out[name] = dict(zip(values.tolist(), counts.tolist(), strict=True))

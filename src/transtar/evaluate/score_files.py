@@ -12,7 +12,7 @@ from ..catalog import read_columns
 from ..errors import InputError, SettingsError
 from ..files import write_json
 from ..glossary import LABELS
-from ..labels import file_and_column, read_labels
+from ..labels import file_and_column, read_labels, read_split
 from ..surveys import get_survey, survey_names
 from ..tables import Choice
 from .catalog import Evaluation, evaluate_catalog
@@ -29,6 +29,8 @@ def evaluate_files(
     *,
     keep_bad: bool = False,
     second: PathLike | None = None,
+    split: PathLike | None = None,
+    within: Mapping[str, tuple[float, float]] | None = None,
 ) -> Evaluation:
     """Score a catalog file against a label file, and write ``metrics.json`` into the folder `out`.
 
@@ -44,6 +46,10 @@ def evaluate_files(
     second : path, optional
         ``FILE``, or ``FILE:COLUMN`` where one label is scored: other labels of the same stars, as in `evaluate_catalog`. It may
         be the file of `labels`.
+    split : path, optional
+        Table with ``split``, as `transtar.prepare` takes it: only its test stars are scored.
+    within : mapping of str to (float, float), optional
+        As in `evaluate_catalog`.
 
     Returns
     -------
@@ -59,9 +65,10 @@ def evaluate_files(
     """
     table = read_columns(catalog, columns)
     reference, other = read_references(table, labels, label, columns, second)
+    parts = None if split is None else read_split(split, columns=columns, ids=_id_columns(table))
     if isinstance(columns, Choice):
         columns.require_used([catalog, labels])
-    evaluation = evaluate_catalog(table, reference, label, keep_bad=keep_bad, second=other)
+    evaluation = evaluate_catalog(table, reference, label, keep_bad=keep_bad, second=other, split=parts, within=within)
     write_metrics(Path(out) / "metrics.json", evaluation.metrics)
     return evaluation
 
@@ -93,14 +100,19 @@ def read_references(
     InputError, SettingsError
         As `evaluate_files`.
     """
-    surveys = set(np.asarray(table.get("survey", ())).astype(str).tolist())
-    name = surveys.pop() if len(surveys) == 1 else ""
-    id_columns = get_survey(name).id_columns if name in survey_names() else None
+    id_columns = _id_columns(table)
     reference = read_labels(labels, columns=columns, ids=id_columns)
     if second is None:
         return reference, None
     scored = label or [name for name in LABELS if name in table and name in reference]
     return reference, read_second(second, scored, columns, id_columns)
+
+
+def _id_columns(table: Mapping[str, np.ndarray]) -> Sequence[str] | None:
+    """Columns that hold the identifiers of the survey of a catalog, if it is of one."""
+    surveys = set(np.asarray(table.get("survey", ())).astype(str).tolist())
+    name = surveys.pop() if len(surveys) == 1 else ""
+    return get_survey(name).id_columns if name in survey_names() else None
 
 
 def read_second(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..editor_schema import editor_schema
-from ..errors import InputError, SettingsError, check_keys, shown
+from ..errors import InputError, SettingsError, check_keys, shown, unknown_text
 from ..plain_yaml import merge as merge_all
 from ..plain_yaml import read_extending
 from ..quality import Quality, take_thresholds
@@ -213,12 +213,13 @@ def _check_together(study: Study, where: str) -> None:
                     f"{where}: models {other} and {model} both predict {label} {how}, which results.csv does not tell apart; "
                     "make one of them part of a variant"
                 )
-    try:
-        Quality.from_dict(study.quality)
-    except SettingsError as error:
-        raise SettingsError(f"{where}: {error}") from None
     for name in ("prior", "sources"):
-        check_keys(getattr(study, name), study.models, f"{where}: {name}")
+        absent = [model for model in getattr(study, name) if model not in study.models]
+        if absent:
+            raise SettingsError(
+                f"{where}: {name}: {unknown_text(absent, study.models, 'model')}; a study that has fewer models than "
+                f"the one it extends says '{name}' anew"
+            )
     for strategy, settings in study.strategies.items():
         check_keys((settings or {}).get("by_model") or (), study.models, f"{where}: strategies.{strategy}.by_model")
     if study.subset is not None and study.subset.name in study.variants:

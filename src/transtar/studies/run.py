@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from itertools import product
@@ -12,29 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets import describe_set, read_set
-from ..devices import check_device
 from ..errors import InputError, SettingsError
 from ..files import content_hash, discard_temporaries
 from ..models import find_model, load_estimator
-from ..preprocess import Preprocessing
 from ..processes import usable_cpus
 from ..quality import FORMER, Quality
-from ..surveys import get_survey
 from ..telling import note
-from ..train import Pretrain, get_strategy, make_strategy, settings_from_dict
+from ..train import Pretrain, get_strategy
 from .by_input import FLUX
 from .collect import collect
 from .draw import draw
-from .element_check import LABEL
-from .embeddings import Parts, check_encoder_spectra, check_encoders, check_prior, embed_sets, unaugmented
+from .embeddings import Parts, check_encoder_spectra, embed_sets, unaugmented
 from .experiments import FULL, experiment_studies
 from .job import Job
-from .jobs import further_training, load_prior, prior_hash
+from .jobs import prior_hash
 from .layout import ENCODERS, check_out
-from .reporters import check_reporters, get_reporter
-from .shipped import SHIPPED, named_model
+from .setting_checks import check_settings
 from .sizes import check_sizes
-from .spec import Study, adapters, pretraining_for, settings_for
+from .spec import Study, pretraining_for, settings_for
 from .stored import is_done
 from .study_files import SELECTIONS, SETS, check_inputs, make_inputs, prepared_set, samples_of, set_folder
 from .table_checks import check_tables
@@ -42,7 +37,9 @@ from .table_contents import check_contents
 from .workers import train_jobs
 
 
-def run_study(studies: dict[str, Study], out, workers: int | None = None, say: Callable[[str], None] = note) -> Path:
+def run_study(
+    studies: dict[str, Study], out, workers: int | None = None, say: Callable[[str], None] = note, name: str = ""
+) -> Path:
     """Run a study with all its variants; what an earlier, interrupted run completed is not done again.
 
     Parameters
@@ -55,6 +52,8 @@ def run_study(studies: dict[str, Study], out, workers: int | None = None, say: C
         Training processes of one thread each; one per processor if not given.
     say : callable, optional
         Told what is going on.
+    name : str, optional
+        Of the study, or of its file, for messages.
 
     Returns
     -------
@@ -81,15 +80,16 @@ def run_study(studies: dict[str, Study], out, workers: int | None = None, say: C
     jobs: list[Job] = []
     content = cache(content_of)
     for variant, study in studies.items():
+        where = _where(name, variant)
         try:
-            check_settings(study, variant)
+            check_settings(study, where)
         except SettingsError as error:
-            if variant == "default" or str(error).startswith("study, variant"):
+            if str(error).startswith(where):
                 raise
-            raise SettingsError(f"study, variant {variant}: {error}") from error
+            raise SettingsError(f"{where}: {error}") from error
         check_inputs(study, out)
         check_encoder_spectra(study, out)
-        check_contents(study, out, "study" if variant == "default" else f"study, variant {variant}")
+        check_contents(study, out, where)
     made: list[tuple] = []
     for variant, study in studies.items():
         inputs = (
@@ -106,7 +106,7 @@ def run_study(studies: dict[str, Study], out, workers: int | None = None, say: C
             for sample in samples_of(study):
                 prepared_set(sample, study, out, say)
             _check_labels(study, out)
-        check_sizes(study, variant, out, say)
+        check_sizes(study, _where(name, variant), out, say)
         if variant == "default":
             check_tables(study, out)
         jobs += list(plan(study, variant, out, content, embed_sets(study, out, content, say)))
@@ -115,12 +115,27 @@ def run_study(studies: dict[str, Study], out, workers: int | None = None, say: C
     runs.mkdir(parents=True, exist_ok=True)
     missing = _missing(jobs, runs)
     distinct = len({job.key for job in jobs})
-    say(f"{distinct} runs, {distinct - len(missing)} of them done before")
+    say(f"{distinct} runs ({_grid(studies)}), {distinct - len(missing)} of them done before")
     failed = train_jobs(list(missing.values()), runs, workers or usable_cpus())
     if missing:
         say(f"trained in {(time.monotonic() - started) / 60:.1f} minutes")
     collect(studies, _but_failed(studies["default"], jobs, failed, say), out, say)
     return draw(studies, out, say)
+
+
+def _grid(studies: dict[str, Study]) -> str:
+    """What the runs of a study are of."""
+    study = studies["default"]
+    parts: dict[str, Iterable] = {
+        "models": study.models, "inputs": [] if study.inputs == [FLUX] else study.inputs, "seeds": study.seeds,
+        "sizes": study.sizes, "strategies": study.strategies, "variants": [name for name in studies if name != "default"],
+    }  # fmt: skip
+    return "; ".join(f"{name} {', '.join(map(str, values))}" for name, values in parts.items() if values)
+
+
+def _where(name: str, variant: str) -> str:
+    """The study and its variant, for messages."""
+    return f"study {name}".strip() + ("" if variant == "default" else f", variant {variant}")
 
 
 def _check_labels(study: Study, out: Path) -> None:
@@ -167,48 +182,6 @@ def _missing(jobs: list[Job], runs: Path) -> dict[str, Job]:
             kept = {name: getattr(known, name) or getattr(job, name) for name in ("plane", "rest", "saved")}
             missing[job.key] = replace(known, **kept)
     return missing
-
-
-def check_settings(study: Study, variant: str) -> None:
-    """Find impossible settings before hours are spent.
-
-    Raises
-    ------
-    SettingsError
-        Naming the unknown or impossible setting.
-    """
-    check_reporters(
-        study.reporters, "study, reporters" if variant == "default" else f"study, variant {variant}, reporters"
-    )
-    for name in study.reporters:
-        # A package that offers one and is broken is found now, not after the training.
-        get_reporter(name)
-    for sample in samples_of(study):
-        if sample.mock is None:
-            get_survey(sample.survey)
-    preprocessing = Preprocessing.from_dict(study.preprocessing)
-    where = "study" if variant == "default" else f"study, variant {variant}"
-    check_encoders(study, where)
-    for model, labels in study.models.items():
-        if model in study.prior:
-            prior = load_prior(str(find_model(study.prior[model])), tuple(labels), preprocessing)
-            check_prior(study, model, prior, where)
-        for name in study.inputs:
-            settings = pretraining_for(study, name)
-            check_device(settings.get("device", "cpu"))
-            further_training(settings) if model in study.prior else settings_from_dict(Pretrain, settings)
-    for strategy in study.strategies:
-        for model, name, size in product(study.models, study.inputs, study.sizes):
-            made = make_strategy(strategy, **settings_for(study, strategy, model, size, name))
-            check_device(getattr(made, "device", "cpu"))
-    if study.element is not None:
-        named_model(study.element.model, LABEL, Preprocessing.from_dict(study.preprocessing), "element")
-    for label, name in study.shipped.items():
-        named_model(name, label, Preprocessing.from_dict(study.preprocessing), SHIPPED)
-    for size in study.adapter:
-        for adapter in adapters(study, size).values():
-            if adapter not in study.strategies:
-                raise SettingsError(f"study, variant {variant}: adapter '{adapter}' is not among its strategies")
 
 
 def plan(

@@ -13,7 +13,7 @@ from .spec import Study
 from .study_files import set_folder
 
 
-def check_sizes(study: Study, variant: str, out: Path, say: Callable[[str], None]) -> None:
+def check_sizes(study: Study, where: str, out: Path, say: Callable[[str], None]) -> None:
     """Refuse a number of stars that the pool does not have, and say where flags and missing labels leave fewer than asked for.
 
     A study that has no star to learn from, or none to be judged on, is refused, too.
@@ -21,8 +21,8 @@ def check_sizes(study: Study, variant: str, out: Path, say: Callable[[str], None
     Parameters
     ----------
     study : Study
-    variant : str
-        Its name, for messages.
+    where : str
+        For messages: the study and its variant.
     out : Path
         Of the study; the target is prepared.
     say : callable
@@ -36,7 +36,6 @@ def check_sizes(study: Study, variant: str, out: Path, say: Callable[[str], None
     """
     target = read_set(set_folder(study.target, study, out))
     pool = target.columns["split"] == "pool"
-    where = "study" if variant == "default" else f"study, variant {variant}"
     _check_judged(study, where, target, say)
     if not study.sizes:
         return

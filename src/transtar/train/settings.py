@@ -196,7 +196,7 @@ def _hints(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def settings_from_dict(kind: type, given: Mapping):
+def settings_from_dict(kind: type, given: Mapping, what: str = ""):
     """Build settings from plain data, as a study file or config.json holds them.
 
     Parameters
@@ -205,23 +205,27 @@ def settings_from_dict(kind: type, given: Mapping):
         A settings dataclass.
     given : mapping
         Its fields; those left out keep their defaults. Nested settings are mappings themselves.
+    what : str, optional
+        What they are settings of, for messages; by default the class says it.
 
     Raises
     ------
     SettingsError
         If a key is unknown or a value cannot be used.
     """
-    what = getattr(kind, "name", kind.__name__)
-    check_keys(given, [f.name for f in fields(kind)], f"settings of {what}")
+    what = what or getattr(kind, "name", kind.__name__)
+    check_keys(given, [f.name for f in fields(kind)], what)
     nested = nested_settings(kind)
     values = {
-        key: settings_from_dict(nested[key], value) if key in nested and isinstance(value, Mapping) else value
+        key: settings_from_dict(nested[key], value, f"{what}: {key}")
+        if key in nested and isinstance(value, Mapping)
+        else value
         for key, value in given.items()
     }
     try:
         return kind(**values)
     except (TypeError, ValueError) as error:
-        raise SettingsError(f"settings of {what}: {error}") from error
+        raise SettingsError(f"{what}: {error}") from error
 
 
 def plain(settings) -> dict:

@@ -25,7 +25,7 @@ from transtar.studies.reporters import (
     reporter_names,
     reporters_of,
 )
-from transtar.studies.run import check_settings
+from transtar.studies.setting_checks import check_settings
 
 from ..finished import STUDY, made_study
 
@@ -96,7 +96,7 @@ def test_a_broken_package_is_found_before_the_training(tmp_path, monkeypatch):
     importlib.invalidate_caches()
     study = build_study(STUDY | {"reporters": ["brokenplug"]}, "study s")
     with pytest.raises(TranstarError, match="brokenplug"):
-        check_settings(study, "default")
+        check_settings(study, "study s")
 
 
 def imported(path: Path, source: Path) -> set[str]:
