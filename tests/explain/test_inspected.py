@@ -74,7 +74,8 @@ def test_why_a_spectrum_is_shown(seen):
     rows, why = seen.spectra.rows, seen.why
     assert set(seen.columns["name"][rows[why == "chosen"]]) == {"J000007", "J000009"}
     assert has(seen.columns["flags"][rows[why == "flagged"]], BAD).all()
-    assert (why == "worst").sum() >= 20
+    assert (why == "far from its reference").sum() >= 10
+    assert (why == "highest misfit").sum() >= 10
     # Those with the greatest misfit of all that have a spectrum are among the chosen.
     worst = np.argsort(-seen.columns["misfit"][:120])[:5]
     assert set(worst.tolist()) <= set(rows.tolist())

@@ -115,6 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _export(given: Path, arguments: argparse.Namespace) -> int:
     """Write a folder to share, and say what its card does not tell."""
     from ..evaluate import score_model
+    from ..glossary import decimals
     from ..models import load_estimator, needs, share_model
     from ..tables import Choice
 
@@ -134,6 +135,12 @@ def _export(given: Path, arguments: argparse.Namespace) -> int:
     if needed:
         say(f"{copy}: the encoder is not in it; share that too, or nobody can use the model")
     card = (copy / "README.md").read_text(encoding="utf-8")
+    for one in scores:
+        row, digits = one.regimes["all"], decimals(one.label) or 1
+        say(
+            f"{copy}: its card has the scores of {one.label}, {one.stars}: R2 {row['r2']:.3f}, sigma {row['sigma']:.{digits}f}, "
+            f"{row['n']} rows scored, {sum(one.left_out.values())} left out"
+        )
     if "\nmodel-index:\n" not in card:
         say(f"{copy}: the front matter of its card has no scores; --scores CATALOG LABELS measures them")
     if card.startswith("---\nlicense: unknown\n"):

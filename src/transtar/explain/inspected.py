@@ -20,7 +20,7 @@ from .shown_spectra import ShownSpectra, SpectraOfSet
 MOST_SPECTRA, MOST_ROWS = 500, 100_000
 """Stars with spectra, and rows of the catalog, that a page holds if nothing else is asked for."""
 
-CHOSEN, FLAGGED, WORST, RANDOM = "chosen", "flagged", "worst", "random"
+CHOSEN, FLAGGED, FAR, MISFIT, RANDOM = "chosen", "flagged", "far from its reference", "highest misfit", "random"
 """Why the spectrum of a star is shown."""
 
 PARTS = {
@@ -58,7 +58,7 @@ class Inspected:
     spectra : ShownSpectra or None
         Their `rows` are those of `columns`.
     why : ndarray, shape (n_shown,), str
-        Why each spectrum is shown: 'chosen', 'flagged', 'worst' or 'random'.
+        Why each spectrum is shown: 'chosen', 'flagged', 'far from its reference', 'highest misfit' or 'random'.
     absent : dict of str to str
         What of `PARTS` is left out, and why.
     notes : list of str
@@ -71,7 +71,7 @@ class Inspected:
     n_rows: int
     evaluation: Evaluation | None = None
     spectra: ShownSpectra | None = None
-    why: np.ndarray = field(default_factory=lambda: np.zeros(0, "U7"))
+    why: np.ndarray = field(default_factory=lambda: np.zeros(0, "U1"))
     absent: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -135,7 +135,7 @@ def inspect(
     if reference is None and source is not None and source.has_labels:
         reference = source.stars
     of_others, evaluation = _compared(catalog, reference, labels, absent)
-    rows, why = np.zeros(0, np.int64), np.zeros(0, "U7")
+    rows, why = np.zeros(0, np.int64), np.zeros(0, "U1")
     if source is None:
         absent["spectra"] = "no prepared set was given (--data)"
         if len(stars):
@@ -229,9 +229,9 @@ def _ranks(
     labels: Sequence[str],
     reference: Mapping[str, np.ndarray],
     evaluation: Evaluation | None,
-) -> list[np.ndarray]:
+) -> dict[str, np.ndarray]:
     """By what the worst stars are told: difference from the reference in sigma, greatest of all labels, and the misfit."""
-    ranks = []
+    ranks = {}
     if evaluation is not None:
         off = np.full(len(columns["flags"]), -np.inf)
         for name, scores in evaluation.metrics.items():
@@ -239,14 +239,14 @@ def _ranks(
             if np.isfinite(sigma) and sigma > 0:
                 difference = np.abs(columns[name].astype(np.float64) - reference[name]) / sigma
                 off = np.fmax(off, difference)
-        ranks.append(off)
+        ranks[FAR] = off
     if "misfit" in columns:
-        ranks.append(np.nan_to_num(columns["misfit"].astype(np.float64), nan=-np.inf))
+        ranks[MISFIT] = np.nan_to_num(columns["misfit"].astype(np.float64), nan=-np.inf)
     return ranks
 
 
 def _choose(
-    wanted: np.ndarray, usable: np.ndarray, flags: np.ndarray, ranks: Sequence[np.ndarray], most: int, seed: int
+    wanted: np.ndarray, usable: np.ndarray, flags: np.ndarray, ranks: Mapping[str, np.ndarray], most: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows whose spectra are shown, in the order of the catalog, and why."""
     random = np.random.default_rng(seed)
@@ -258,12 +258,12 @@ def _choose(
         reasons.update(dict.fromkeys(new[:many], reason))
 
     take(random.permutation(usable[has(flags[usable], BAD)]), share, FLAGGED)
-    for rank in ranks:
+    for reason, rank in ranks.items():
         ordered = usable[np.argsort(-rank[usable], kind="stable")]
-        take(ordered[np.isfinite(rank[ordered])], share // len(ranks), WORST)
+        take(ordered[np.isfinite(rank[ordered])], share // len(ranks), reason)
     take(random.permutation(usable), most - len(reasons), RANDOM)
     rows = np.array(sorted(reasons), np.int64)
-    return rows, np.array([reasons[row] for row in rows.tolist()], "U7")
+    return rows, np.array([reasons[row] for row in rows.tolist()], np.str_)
 
 
 def _kept_rows(n: int, rows: np.ndarray, most: int, seed: int) -> np.ndarray:

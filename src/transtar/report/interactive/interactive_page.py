@@ -11,7 +11,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from ...explain.in_numbers import count_outside, limits
-from ...explain.inspected import CHOSEN, FLAGGED, RANDOM, WORST, Inspected
+from ...explain.inspected import CHOSEN, FAR, FLAGGED, MISFIT, RANDOM, Inspected
 from ...explain.lines import read_lines
 from ...explain.shown_spectra import ShownSpectra
 from ...files import write_text
@@ -35,7 +35,7 @@ from .page_words import axis_text, digits, label_text, of_plane, of_scores, outs
 SHARE = 0.002
 """Of the stars that may lie outside of the axes at either end, at first."""
 
-REASONS = (CHOSEN, WORST, FLAGGED, RANDOM)
+REASONS = (CHOSEN, FAR, MISFIT, FLAGGED, RANDOM)
 """In this order stars are stepped through."""
 
 COLOURS = {"snr": "S/N", "misfit": "misfit"}
