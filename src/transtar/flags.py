@@ -102,13 +102,13 @@ def flag_names(value: Any) -> Any:
     Returns
     -------
     str, or ndarray of str, shape (n,)
-        Names in the order of the bits, separated by blanks: 'LOW_SNR TRAINED_ON'; '' where nothing is set. A bit that this
+        Names in the order of the bits, separated by spaces: 'LOW_SNR TRAINED_ON'; '' where nothing is set. A bit that this
         version of transtar does not know is 'BIT_20'.
 
     Raises
     ------
     InputError
-        If the flags are no integers.
+        If the flags are not integers.
 
     Examples
     --------
