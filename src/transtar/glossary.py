@@ -77,7 +77,9 @@ _KEYS = (
 _DESI = (
     Column("desi_survey", "str", "", "DESI's SURVEY, part of the key of a spectrum: main, sv1, sv3, ..."),
     Column("desi_program", "str", "", "DESI's PROGRAM, part of the key of a spectrum: bright, dark, backup, ..."),
-    Column("desi_healpix", "int64", "", "DESI's HEALPIX, part of the key of a spectrum: nested, nside 64; -1 if unknown"),
+    Column(
+        "desi_healpix", "int64", "", "DESI's HEALPIX, part of the key of a spectrum (nested, nside 64); -1 if unknown"
+    ),
 )
 
 _SEARCH = (
@@ -85,7 +87,7 @@ _SEARCH = (
     Column("query_id", "int64", "", "the survey's own identifier of the query spectrum; -1 if it has none"),
     Column("query_star", "str", "", "name of the star of the query spectrum; empty if unknown"),
     Column("neighbour_rank", "int32", "", "rank among the neighbours of the query, nearest first, counted from 1"),
-    Column("cosine", "float32", "", "cosine similarity of the embeddings of the spectrum and the query spectrum, at most 1"),
+    Column("cosine", "float32", "", "cosine similarity of the embeddings of spectrum and query spectrum, at most 1"),
     Column("set_row", "int64", "", "row of the spectrum in the prepared set, counted from 0"),
 )
 

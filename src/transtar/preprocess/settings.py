@@ -178,8 +178,7 @@ class Preprocessing:
 
     @classmethod
     def from_stored(cls, content: dict, where: str = "") -> Preprocessing:
-        """Build from the output of `to_dict`, also of older versions, which had the thresholds of `Quality` among the
-        settings.
+        """Build from the output of `to_dict`, also of older versions, whose settings included the thresholds of `Quality`.
 
         Parameters
         ----------
