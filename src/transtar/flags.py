@@ -55,7 +55,7 @@ DESCRIPTIONS = {
     Flag.CONTINUUM_FAILED: "continuum not positive and finite over the whole grid",
     Flag.BAD_FIBER: "the survey marks the fibre as bad",
     Flag.NO_GATE: "nothing could check that the star is ordinary",
-    Flag.DUPLICATE: "another row is of the same star: same survey and `star`, or same survey and `id` if `star` is empty",
+    Flag.DUPLICATE: "another row is of the same star: same survey and star, or same survey and id if star is empty",
     Flag.MISFIT: "perhaps not an ordinary star, and the spectrum does not look like that of a star with these labels",
     Flag.FEW_CALIBRATORS: "errors rest on other kinds of stars, too: there were fewer than 30 calibration stars of this kind",
     Flag.NO_INPUT: "the spectrum lacks an input, other than the flux, that a model takes",
