@@ -30,5 +30,5 @@ def test_columns_and_units_are_current():
     text = PAGE.read_text(encoding="utf-8")
     (shown,) = re.findall(r"as_markdown -->\n(.*?)<!-- end -->", text, re.DOTALL)
     assert shown == as_markdown(PLAN_COLUMNS)
-    assert f"{UNITS['teff']:g} K, {UNITS['logg']:g} dex and {UNITS['feh']:g} dex count alike" in text
+    assert f"{UNITS['teff']:g} K, {UNITS['logg']:g} dex and {UNITS['feh']:g} dex" in text
     assert f"[alpha/Fe] has {UNITS['alphafe']:g} dex" in text

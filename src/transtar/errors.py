@@ -13,7 +13,7 @@ def one_line(message: object) -> str:
 
 
 class TranstarError(Exception):
-    """Base of every error whose message says, in one line, what is wrong, where, and what to do.
+    """Base class of all errors whose message says, in one line, what is wrong, where, and what to do.
 
     Examples
     --------

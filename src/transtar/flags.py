@@ -44,22 +44,22 @@ class Flag(IntFlag):
 
 DESCRIPTIONS = {
     Flag.LOW_GOOD_FRACTION: "too few good pixels on the wavelength grid",
-    Flag.LOW_SNR: "median S/N per pixel on the grid below the threshold",
-    Flag.NO_IVAR: "the survey gives no inverse variance: finite pixels count as good, S/N and photon noise are unknown",
-    Flag.NO_VELOCITY: "no radial velocity, which the rest frame needs",
-    Flag.NON_STELLAR: "the survey classifies the object as something other than a star",
+    Flag.LOW_SNR: "median S/N per grid pixel below the threshold",
+    Flag.NO_IVAR: "the survey gives no inverse variance: finite pixels count as good; S/N and photon noise are unknown",
+    Flag.NO_VELOCITY: "no radial velocity to shift to the rest frame",
+    Flag.NON_STELLAR: "the survey classifies the object as not a star",
     Flag.HOT_STAR: "hot star or white dwarf by its spectrum, predicted Teff above the threshold (7500 K), or survey class O or B",
-    Flag.OUT_OF_DOMAIN: "spectrum of no ordinary star, or unlike those the model was trained on",
+    Flag.OUT_OF_DOMAIN: "not the spectrum of an ordinary star, or unlike those that the model was trained on",
     Flag.LABEL_EXTRAPOLATED: "label outside the range of the training labels",
     Flag.TRAINED_ON: "the model was trained or validated on this star",
     Flag.CONTINUUM_FAILED: "continuum not positive and finite over the whole grid",
     Flag.BAD_FIBER: "the survey marks the fibre as bad",
-    Flag.NO_GATE: "nothing could judge whether the star is an ordinary one",
-    Flag.DUPLICATE: "another row is of the same star of the survey: of the same star, or id where star is empty",
-    Flag.MISFIT: "perhaps no ordinary star, and the spectrum does not look like one of a star with these labels",
-    Flag.FEW_CALIBRATORS: "errors from other kinds of stars, too: fewer than 30 of its kind are known",
-    Flag.NO_INPUT: "a model takes an input other than the flux that the spectrum does not have",
-    Flag.DOUBTFUL: "perhaps no ordinary star, or the spectrum does not look like one of a star with these labels",
+    Flag.NO_GATE: "nothing could check that the star is ordinary",
+    Flag.DUPLICATE: "another row is of the same star: same survey and star, or same survey and id if star is empty",
+    Flag.MISFIT: "perhaps not an ordinary star, and the spectrum does not look like that of a star with these labels",
+    Flag.FEW_CALIBRATORS: "errors rest on other kinds of stars, too: there were fewer than 30 calibration stars of this kind",
+    Flag.NO_INPUT: "the spectrum lacks an input, other than the flux, that a model takes",
+    Flag.DOUBTFUL: "perhaps not an ordinary star, or the spectrum does not look like that of a star with these labels",
 }
 
 BAD = (
@@ -102,13 +102,13 @@ def flag_names(value: Any) -> Any:
     Returns
     -------
     str, or ndarray of str, shape (n,)
-        Names in the order of the bits, separated by blanks: 'LOW_SNR TRAINED_ON'; '' where nothing is set. A bit that this
+        Names in the order of the bits, separated by spaces: 'LOW_SNR TRAINED_ON'; '' where nothing is set. A bit that this
         version of transtar does not know is 'BIT_20'.
 
     Raises
     ------
     InputError
-        If the flags are no integers.
+        If the flags are not integers.
 
     Examples
     --------

@@ -47,12 +47,12 @@ ELEMENTS = (
 
 _KEYS = (
     Column("file", "str", "", "name of the file that held the spectrum"),
-    Column("id", "int64", "", "the survey's own identifier of the spectrum, -1 where it has none", "identifier"),
-    Column("survey", "str", "", "registered name of the survey"),
-    Column("star", "str", "", "name shared by all spectra of one star, empty if unknown"),
+    Column("id", "int64", "", "the survey's own identifier of the spectrum; -1 if it has none", "identifier"),
+    Column("survey", "str", "", "name of the survey, as registered in transtar"),
+    Column("star", "str", "", "name shared by all spectra of one star; empty if unknown"),
     Column("ra", "float64", "deg", "right ascension, ICRS", r"$\alpha$"),
     Column("dec", "float64", "deg", "declination, ICRS", r"$\delta$"),
-    Column("velocity", "float32", "km/s", "radial velocity used for the rest frame", r"$v_\mathrm{r}$"),
+    Column("velocity", "float32", "km/s", "radial velocity used to shift to the rest frame", r"$v_\mathrm{r}$"),
     Column(
         "velocity_err",
         "float32",
@@ -62,41 +62,43 @@ _KEYS = (
     ),
     Column("snr", "float32", "", "median signal-to-noise ratio per pixel on the wavelength grid", "S/N"),
     Column("good_fraction", "float32", "", "fraction of good pixels on the wavelength grid", "good fraction"),
-    Column("strange", "float32", "", "share, from 0 to 1, that the gate gives to what is no ordinary star", "strange"),
+    Column("strange", "float32", "", "how sure the gate is, from 0 to 1, that this is not an ordinary star", "strange"),
     Column(
         "misfit",
         "float32",
         "",
-        "mean squared difference from the model spectrum of the labels, in units of the variance of noise and model",
+        "mean squared difference between spectrum and model spectrum of its labels, over the variance of noise and model",
         "misfit",
     ),
-    Column("flags", "int32", "", "quality flags, one bit each", "flags"),
-    Column("split", "str", "", "part the star plays: pool (may be trained on) or test"),
+    Column("flags", "int32", "", "quality flags, one bit for each flag", "flags"),
+    Column("split", "str", "", "role of the star: pool (may be trained on) or test"),
 )
 
 _DESI = (
-    Column("desi_survey", "str", "", "DESI's SURVEY, a part of its key: main, sv1, sv3, ..."),
-    Column("desi_program", "str", "", "DESI's PROGRAM, a part of its key: bright, dark, backup, ..."),
-    Column("desi_healpix", "int64", "", "DESI's HEALPIX, a part of its key: nested, nside 64; -1 where unknown"),
+    Column("desi_survey", "str", "", "DESI's SURVEY, part of the key of a spectrum: main, sv1, sv3, ..."),
+    Column("desi_program", "str", "", "DESI's PROGRAM, part of the key of a spectrum: bright, dark, backup, ..."),
+    Column(
+        "desi_healpix", "int64", "", "DESI's HEALPIX, part of the key of a spectrum (nested, nside 64); -1 if unknown"
+    ),
 )
 
 _SEARCH = (
-    Column("query_file", "str", "", "name of the file that held the spectrum searched by"),
-    Column("query_id", "int64", "", "the survey's own identifier of the spectrum searched by, -1 where it has none"),
-    Column("query_star", "str", "", "name of the star searched by, empty if unknown"),
-    Column("neighbour_rank", "int32", "", "place among the nearest of its query, the first is 1"),
-    Column("cosine", "float32", "", "cosine of the embeddings of the spectrum and of that searched by, at most 1"),
-    Column("set_row", "int64", "", "row of the spectrum in the prepared set, the first is 0"),
+    Column("query_file", "str", "", "name of the file that held the query spectrum"),
+    Column("query_id", "int64", "", "the survey's own identifier of the query spectrum; -1 if it has none"),
+    Column("query_star", "str", "", "name of the star of the query spectrum; empty if unknown"),
+    Column("neighbour_rank", "int32", "", "rank among the neighbours of the query, nearest first, counted from 1"),
+    Column("cosine", "float32", "", "cosine similarity of the embeddings of spectrum and query spectrum, at most 1"),
+    Column("set_row", "int64", "", "row of the spectrum in the prepared set, counted from 0"),
 )
 
 _PLAN = (
-    Column("plan_rank", "int32", "", "place in the order in which stars are to be observed, the first is 1"),
-    Column("stands_for", "float32", "", "fraction of the stars to choose from that the star stands for"),
+    Column("plan_rank", "int32", "", "place in the order in which stars are to be observed, counted from 1"),
+    Column("stands_for", "float32", "", "fraction of the candidate stars that this star represents"),
 )
 
 _LABELS = (
     Column("teff", "float32", "K", "effective temperature", r"$T_\mathrm{eff}$"),
-    Column("logg", "float32", "dex", "surface gravity, log10 of cm/s2", r"$\log\,g$"),
+    Column("logg", "float32", "dex", "surface gravity, log10 of g in cm/s2", r"$\log\,g$"),
     Column("feh", "float32", "dex", "iron abundance relative to the Sun, [Fe/H]", "[Fe/H]"),
     Column("alphafe", "float32", "dex", "alpha-element abundance relative to iron, [alpha/Fe]", r"[$\alpha$/Fe]"),
     Column("m_h", "float32", "dex", "overall metallicity relative to the Sun, [M/H]", "[M/H]"),
@@ -108,12 +110,12 @@ _LABELS = (
 )
 
 _JOIN = (
-    Column("matched", "bool", "", "whether the table that was joined has a row for this one", ucd="meta.code"),
+    Column("matched", "bool", "", "whether the joined table has a row for this one", ucd="meta.code"),
     Column(
         "separation",
         "float32",
         "arcsec",
-        "distance on the sky from the row of the table that was joined",
+        "distance on the sky from the matching row of the joined table",
         ucd="pos.angDistance",
     ),
 )
@@ -148,8 +150,8 @@ COLUMNS = {
 """Every column by name, but for the derived ones: see `describe`."""
 
 _STARS = (
-    Column("n_rows", "int32", "", "rows of the star in the catalog that this one was made of", ucd="meta.number"),
-    Column("n_used", "int32", "", "rows of the star whose labels are in the mean", ucd="meta.number"),
+    Column("n_rows", "int32", "", "number of rows that the star has in the catalog of spectra", ucd="meta.number"),
+    Column("n_used", "int32", "", "number of rows of the star whose labels enter the mean", ucd="meta.number"),
 )
 
 JOIN_COLUMNS = tuple(column.name for column in _JOIN)
@@ -161,12 +163,12 @@ STAR_COLUMNS = tuple(column.name for column in _STARS)
 COLUMNS |= {column.name: column for column in (*_JOIN, *_STARS)}
 
 _DERIVED = {
-    "_cal": "{name} calibrated on a reference (--calibration), beside what models say: {description}",
-    "_err": "1 sigma uncertainty of {name}: half the interval that holds 68 % of true values, {description}",
-    "_lo": "lower end of the interval that holds 95 % of true values of {name}: {description}",
-    "_hi": "upper end of the interval that holds 95 % of true values of {name}: {description}",
-    "_noise": "share of {name}_err from the noise of the spectrum: {description}",
-    "_ens_std": "standard deviation (n - 1) over the models of an ensemble of {name}: {description}",
+    "_cal": "{name} calibrated on a reference (--calibration), beside the uncalibrated value: {description}",
+    "_err": "1 sigma uncertainty of {name}, half the width of the interval that contains 68 % of true values: {description}",
+    "_lo": "lower end of the interval that contains 95 % of true values of {name}: {description}",
+    "_hi": "upper end of the interval that contains 95 % of true values of {name}: {description}",
+    "_noise": "part of {name}_err that is due to the noise of the spectrum: {description}",
+    "_ens_std": "standard deviation (n - 1) of {name} over the models of an ensemble: {description}",
 }
 
 _DERIVED_UCDS = {
@@ -180,8 +182,8 @@ _DERIVED_UCDS = {
 
 
 _OF_REPEATS = {
-    "_std": "standard deviation (n - 1) of {name} over the spectra of a star that are in its mean: {description}",
-    "_chi2": "reduced chi2 of {name} over the spectra of a star against their photon noise, 1 if that alone scatters them",
+    "_std": "standard deviation (n - 1) of {name} over the spectra that enter the mean of a star: {description}",
+    "_chi2": "reduced chi2 of {name} over the spectra of a star, given their photon noise; 1 if that is all their scatter",
 }
 """Derived columns of a catalog of one row per star."""
 

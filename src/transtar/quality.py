@@ -20,29 +20,31 @@ MOVED = tuple(FORMER)
 
 @dataclass(frozen=True)
 class Quality:
-    """Thresholds of a run. They decide flags, and by LOW_GOOD_FRACTION which stars get no label; fluxes never depend on them.
+    """Thresholds of a run. They decide flags and, by LOW_GOOD_FRACTION, which stars get no label, but never change fluxes.
 
     Parameters
     ----------
     snr : float
         Median S/N per pixel of the grid below which a star gets LOW_SNR.
     good_fraction : float
-        Share of good pixels, from 0 to 1, below which a star gets LOW_GOOD_FRACTION, and no label. At the default, what is
-        missing adds about as much to the error of [Fe/H] as everything else.
+        Fraction of good pixels, from 0 to 1, below which a star gets LOW_GOOD_FRACTION and no label. At the default, missing
+        pixels add about as much to the error of [Fe/H] as everything else.
     hot : float
         Predicted Teff in K above which a star gets HOT_STAR.
     gate : float
-        Share of the gate (column `strange`), from 0 to 1, above which a spectrum is of no ordinary star: HOT_STAR or
-        OUT_OF_DOMAIN, and no label. At 1 none is.
+        Value of the gate (column `strange`), from 0 to 1, above which a spectrum does not count as that of an ordinary star:
+        it gets HOT_STAR or OUT_OF_DOMAIN, and no label. At 1 this never happens.
     doubt : float
-        Share above which that is in doubt: MISFIT with a bad misfit, DOUBTFUL alone.
+        Value of the gate above which this is in doubt: the flag is MISFIT if the misfit is bad as well, and DOUBTFUL if it
+        is not.
     misfit : float
-        Above this the column `misfit` speaks against the labels: MISFIT where the gate is in doubt, DOUBTFUL alone.
+        Value of the column `misfit` above which it speaks against the labels: the flag is MISFIT if the gate is in doubt as
+        well, and DOUBTFUL if it is not.
 
     Raises
     ------
     SettingsError
-        If one is no number or out of range.
+        If a threshold is not a number, or out of range.
 
     Examples
     --------
@@ -120,7 +122,7 @@ class Quality:
         return cls.from_dict(take_thresholds(description["preprocessing"])[1])
 
     def changed(self, changes: Mapping[str, Any]) -> Quality:
-        """The same with other values for some thresholds.
+        """The same thresholds, with other values for some of them.
 
         Parameters
         ----------
@@ -137,14 +139,14 @@ class Quality:
         return replace(self, **changes)
 
     def flags(self, snr: np.ndarray, good_fraction: np.ndarray, flags: np.ndarray) -> np.ndarray:
-        """Flags with LOW_SNR and LOW_GOOD_FRACTION as these thresholds have them, and all others as they are.
+        """The flags with LOW_SNR and LOW_GOOD_FRACTION set by these thresholds, and all others unchanged.
 
         Parameters
         ----------
         snr, good_fraction : ndarray, shape (n_spectra,)
             As in `GridSpectra`.
         flags : ndarray, shape (n_spectra,), int32
-            Where NO_IVAR is set, the S/N is unknown, and not low.
+            Where NO_IVAR is set, the S/N is unknown and does not count as low.
 
         Returns
         -------

@@ -28,17 +28,17 @@ class SpectrumBatch(Summarised):
     wave : ndarray, shape (n_pixels,), float64
         Vacuum wavelength in Angstrom, strictly increasing.
     flux : ndarray, shape (n_spectra, n_pixels), float32
-        In the survey's own units; any positive factor per spectrum is of no consequence. Other types are converted by
-        `to_single`, with `ivar`.
+        In the survey's own units; a positive factor per spectrum makes no difference. Other types are converted by
+        `to_single`, together with `ivar`.
     ivar : ndarray of the shape of `flux`, float32, or None
-        Inverse variance of `flux`; None where the survey gives none. A row of NaN throughout is a spectrum without errors
-        among others that have some.
+        Inverse variance of `flux`; None where the survey gives none. A row of NaN is a spectrum without errors among others
+        that have them.
     mask : ndarray of the shape of `flux`, bool
         True where the survey marks the pixel as bad, and where a short spectrum was padded.
     ids : ndarray, shape (n_spectra,), int64
         The survey's own identifier of the spectrum; -1 where it has none.
     survey : str
-        Registered name of the survey.
+        Name of the survey, as registered.
     frame : {'observed', 'rest'}
         'observed' is heliocentric or barycentric, not corrected for the star's own velocity.
     medium : {'vacuum', 'air'}
@@ -50,7 +50,7 @@ class SpectrumBatch(Summarised):
     keys : tuple of str
         Names of the `meta` columns that, with the id, make the survey's compound key.
     left_out : dict of str to int
-        Rows of the file that are no spectra of targets (sky, say), counted by reason.
+        Rows of the file that are not spectra of targets (sky, for example), counted by reason.
 
     Raises
     ------

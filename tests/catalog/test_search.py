@@ -119,7 +119,7 @@ def test_what_is_given_is_what_is_written(sets, tmp_path, ending):
         np.testing.assert_array_equal(column, given.columns[name], err_msg=name)
     assert columns["query_id"].dtype == columns["id"].dtype == np.int64
     table = read_catalog(out)
-    assert table["cosine"].description.startswith("cosine of the embeddings")
+    assert table["cosine"].description.startswith("cosine similarity")
     if ending != "csv":
         noted = read_metadata(out)["search"]
         assert noted["encoder"]["name"] == "through"

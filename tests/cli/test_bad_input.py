@@ -2,6 +2,7 @@
 and tests/labels."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -112,15 +113,15 @@ def test_finetune(world, fails, tmp_path):
     common = ("finetune", "--out", tmp_path / "m", "--data", world.target)
     assert "no such model folder" in fails(*common, "--model", tmp_path / "no")
     assert "not a complete model" in fails(*common, "--model", world.folder)
-    assert "a subset of 500 stars cannot be drawn from 24" in fails(*common, "--model", world.model, "--n", 500)
+    assert "500 stars cannot be drawn from 24" in fails(*common, "--model", world.model, "--n", 500)
     told = fails(*common, "--model", world.model, "--lr", 1e-3, code=2)
-    assert "--strategy auto uses each strategy's own settings; leave out --lr" in told
+    assert re.search("--strategy auto .*leave out --lr", told)
     recalibrate = ("--model", world.model, "--strategy", "recalibrate", "--epochs", 3)
-    assert "--strategy recalibrate has no such settings; leave out --epochs" in fails(*common, *recalibrate, code=2)
+    assert re.search("--strategy recalibrate .*leave out --epochs", fails(*common, *recalibrate, code=2))
     plain = (*common, "--model", world.model, "--strategy", "recalibrate", "--label-noise")
     assert "--label-noise feh must be a number from 0" in fails(*plain, "feh=-1", code=2)
     assert "--label-noise does nothing with --no-errors" in fails(*plain, "feh=0.1", "--no-errors", code=2)
-    assert "--label-noise: teff is not one of the labels learnt: feh" in fails(*plain, "teff=50", code=2)
+    assert re.search("--label-noise: teff is not .*: feh", fails(*plain, "teff=50", code=2))
 
 
 def test_predict(world, fails, tmp_path):
@@ -293,7 +294,7 @@ def test_files_of_another_origin(world, fails, transtar, tmp_path):
     for name, words in verbs.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("years of work")
-        assert f"{name}: exists and was not written by transtar; move or delete it" in fails(*words)
+        assert f"{name}: exists and was not written by transtar" in fails(*words)
         assert (tmp_path / name).read_text() == "years of work"
         (tmp_path / name).unlink()
     for name in ("c.csv", "c.fits", "metrics.json", "saliency.parquet", "landscape.npz"):
@@ -302,7 +303,7 @@ def test_files_of_another_origin(world, fails, transtar, tmp_path):
             assert done.code == 0, done.err
         with (tmp_path / name).open("ab") as file:
             file.write(b"a note")
-        assert f"{name}: exists and has been changed since transtar wrote it" in fails(*verbs[name])
+        assert f"{name}: exists and has been changed" in fails(*verbs[name])
     assert not [path for path in tmp_path.rglob(".transtar-*")]
 
 
@@ -329,7 +330,7 @@ def test_what_is_read_is_not_replaced(world, fails, tmp_path):
     model, data = ("--model", tmp_path / "model"), ("--data", tmp_path / "set")
     recalibrate = ("finetune", *model, *data, "--strategy", "recalibrate", "--out")
     assert "is read and cannot be written over" in fails(*recalibrate, tmp_path / "model")
-    assert "belongs to a prepared set or model that is read" in fails(*recalibrate, tmp_path / "link/new")
+    assert "belongs to a prepared set or model" in fails(*recalibrate, tmp_path / "link/new")
     assert "belongs to a prepared set or model" in fails("predict", *model, *data, "--out", tmp_path / "set/new.csv")
     settings = ("--preprocessing", tmp_path / "set/set.json", "--spectra", world.miles / "spectra", "--survey", "miles")
     assert "which is read" in fails("prepare", *settings, "--out", tmp_path / "set")
@@ -360,7 +361,7 @@ def test_models_whose_inputs_are_no_spectra(world, fails, tmp_path):
         line = fails("predict", "--model", *models, *native, *out)
         assert f"{tmp_path / 'a'}: has no preprocessing" in line
         line = fails("predict", "--model", *models, "--data", world.target, *out)
-        assert f"{tmp_path / 'a'} has no preprocessing, so its inputs are no prepared spectra" in line
+        assert f"{tmp_path / 'a'} has no preprocessing" in line
     line = fails("predict", "--model", world.model, tmp_path / "b", *native, *out)
     assert f"{tmp_path / 'b'} has no preprocessing" in line
     line = fails("finetune", "--model", tmp_path / "a", "--data", world.target, "--out", tmp_path / "m")

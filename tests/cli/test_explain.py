@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import re
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -112,8 +113,8 @@ def test_what_is_told(world, target, adapted, transtar, tmp_path):
         "--lines", "lamost-dr10", "--instrument", "desi", "--out", tmp_path,
     )  # fmt: skip
     assert done.code == 0, done.err
-    assert "24 stars; left out: 0 of another split, 0 flagged bad, 12 seen by a model in training" in done.err
-    assert "of 9 stars drawn, as desi sees them, line correction lamost-dr10" in done.err
+    assert re.search("24 stars; left out: 0 .*split, 0 flagged bad, 12 seen", done.err)
+    assert re.search("of 9 stars .*desi.* lamost-dr10", done.err)
     assert "near lines of" in done.out
     assert "response of feh" in done.out
     assert "minimum-variance weights, all" in done.out
@@ -125,7 +126,7 @@ def test_a_set_without_labels_has_saliency_but_no_physical_test(world, transtar,
     command = ("explain", "saliency", "--model", world.model, "--data", tmp_path / "set", "--out", tmp_path / "out")
     done = transtar(*command, "--split", "pool")
     assert done.code == 0, done.err
-    assert "no physical test: the set has no teff, logg, feh" in done.err
+    assert "no teff, logg, feh" in done.err
     assert sorted(path.name for path in (tmp_path / "out").glob("[!.]*")) == [
         "figures",
         "lines.csv",
@@ -151,7 +152,7 @@ def test_bad_input(world, adapted, fails, tmp_path):
 
 def test_a_set_without_the_split(world, fails, tmp_path):
     line = fails("explain", "saliency", "--model", "mock-feh", "--data", world.source, "--out", tmp_path)
-    assert "no star of split 'test' is left; choose another --split" in line
+    assert "no star of split 'test' is left" in line
 
 
 def test_otherwise_prepared_spectra_are_refused(world, transtar, fails, tmp_path):

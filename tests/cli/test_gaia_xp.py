@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def test_from_files_to_scores(xp, transtar, tmp_path):
         "explain", "saliency", "--model", model, "--data", source, "--label", "teff", "--out", tmp_path / "ex"
     )
     assert done.code == 0, done.err
-    assert "130 of 133 lines are narrower than the pixels of the grid 'xp'" in done.err
+    assert re.search("130 of 133 lines .* grid 'xp'", done.err)
 
 
 def test_a_model_or_settings_for_another_grid_are_refused_in_one_line(xp, world, transtar, tmp_path):
@@ -84,10 +85,9 @@ def test_a_model_or_settings_for_another_grid_are_refused_in_one_line(xp, world,
     ):
         done = transtar(verb, *native, *extra)
         assert done.code == 2
-        assert done.err == (
-            f"transtar {verb}: gaia-xp: its spectra are too coarse for the grid 'blue' (80 points for 1462); they are "
-            "prepared on the grid 'xp', without --preprocessing, and need models that learnt on that\n"
-        )
+        (line,) = done.err.splitlines()
+        assert line.startswith(f"transtar {verb}: gaia-xp: ")
+        assert re.search(r"grid 'blue' \(80 points for 1462\).* grid 'xp'.*--preprocessing", line)
     assert transtar("prepare", *native, "--out", tmp_path / "set").code == 0
     done = transtar("predict", "--model", world.model, "--data", tmp_path / "set", "--out", tmp_path / "c.csv")
     assert done.code == 1

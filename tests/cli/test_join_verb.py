@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 from astropy.table import Table
 
@@ -14,10 +16,8 @@ def test_a_table_joined_to_a_catalog(transtar, fails, tmp_path):
     done = transtar(*command, "--out", tmp_path / "out.csv", "--suffix", "_lasp")
     assert done.code == 0, done.err
     assert "joined by id (obsid of table.csv)" in done.err
-    assert "columns of the table under another name: feh is feh_lasp" in done.err
-    assert done.out.startswith(
-        f"{tmp_path / 'out.csv'}: 1 of 2 rows matched; 1 have no row of the table (0 of them nothing"
-    )
+    assert "feh is feh_lasp" in done.err
+    assert re.search(r"out\.csv: 1 of 2 rows matched; 1 have no row .*\(0 of them ", done.out)
     np.testing.assert_array_equal(read_columns(tmp_path / "out.csv")["feh_lasp"], [-0.5, np.nan])
     assert "no columns ra and dec" in fails(*command, "--out", tmp_path / "out.csv", "--by", "position")
     assert "--radius: must be a number above 0" in fails(*command, "--out", tmp_path / "out.csv", "--radius", 0, code=2)

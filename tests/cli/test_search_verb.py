@@ -1,4 +1,5 @@
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_the_embeddings_of_the_set_are_taken(world, transtar, fails, encoder, tm
         ]  # fmt: skip
     save_encoder(network(seed=1), tmp_path / "through")
     line = fails(*command, tmp_path / "through")
-    assert "input 'through': the search takes that of the encoder 'through'" in line
+    assert re.search("input 'through': .* encoder 'through'", line)
     assert f"transtar embed --replace --model {tmp_path / 'through'}" in line
 
 
@@ -69,14 +70,14 @@ def test_wrong_use_is_one_line(world, fails, encoder, tmp_path):
     given = ("search", "--model", encoder, "--data", world.source, "--out", tmp_path / "near.csv")
     file = world.lamost / "spectra/spec-003.fits"
     assert "--top: must be a whole number from 1" in fails(*given, "--query", FIRST_ID, "--top", 0, code=2)
-    assert "is searched by with the survey that it is of: --survey NAME" in fails(*given, "--query", file, code=2)
+    assert "--survey NAME" in fails(*given, "--query", file, code=2)
     assert "survey: is for files of spectra" in fails(*given, "--query", FIRST_ID, "--survey", "lamost", code=2)
     assert "medium: is for files of spectra" in fails(*given, "--query", FIRST_ID, "--medium", "air", code=2)
     assert "has no spectrum of the identifier 77" in fails(*given, "--query", 77)
     assert "has no row 40" in fails(*given, "--query", f"{world.source}:40")
-    assert "is no prepared set, no file and no identifier" in fails(*given, "--query", "nowhere")
+    assert "is no prepared set" in fails(*given, "--query", "nowhere")
     assert "no such encoder folder" in fails(*given[:1], "--model", "nowhere", *given[3:], "--query", 77)
     line = fails(*given[:1], "--model", world.target, *given[3:], "--query", 77)
-    assert f"{world.target}: is a prepared set, not an encoder; give the name or the folder of an encoder" in line
+    assert f"{world.target}: is a prepared set, not an encoder" in line
     assert "ends in one of" in fails(*given[:-1], tmp_path / "near.txt", "--query", FIRST_ID, code=2)
     assert not list(tmp_path.iterdir())

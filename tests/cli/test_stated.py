@@ -1,6 +1,7 @@
 """What files of spectra do not say is said on the command line."""
 
 import json
+import re
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -79,7 +80,7 @@ def test_predict_and_prepare(tmp_path, world, spectra, transtar):
 
 def test_what_is_missing_is_asked_for(tmp_path, spectra, transtar, fails):
     last = fails("prepare", "--survey", "generic", "--spectra", spectra, "--unit", "nm", "--out", tmp_path / "set")
-    assert "does not say its medium; give --medium vacuum (or air)" in last
+    assert re.search("medium; give --medium vacuum", last)
     done = transtar(
         "prepare",
         "--survey",
@@ -136,7 +137,7 @@ def test_columns_of_spectra_are_chosen(tmp_path, world, transtar, fails, verb):
         tmp_path / out,
     )
     done = transtar(*given)
-    assert (done.code, "flux and flux_cal could each be flux; say which: --columns flux=flux" in done.err) == (1, True)
+    assert (done.code, "--columns flux=flux" in done.err) == (1, True)
     assert transtar(*given, "--columns", "flux=flux_cal").code == 0
     assert "--columns star=name: no such column in" in fails(*given, "--columns", "flux=flux_cal", "star=name", code=2)
     assert "--columns feh=FE_H" in fails(*given, "--columns", "flux=flux_cal", "feh=FE_H", code=2)

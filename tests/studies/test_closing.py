@@ -1,5 +1,7 @@
 """Paired comparisons and the lines at the end of a study, on made-up predictions."""
 
+import re
+
 import numpy as np
 import pytest
 from sklearn.metrics import r2_score
@@ -100,14 +102,11 @@ def test_differences_are_paired():
 
 def test_lines():
     done, feh, plane = lines(study(), predictions(), mmd_rows())
-    assert done == (
-        "done: [Fe/H] learnt from 5000 spectra of LAMOST, carried to DESI with at most 300 of its stars, judged on 399 other "
-        "test stars; 2 seeds"
-    )
-    assert "lora is better than the best that needs no adapter, recalibrate (+0.0" in feh
+    assert re.search(r"\[Fe/H\] .*5000 spectra of LAMOST.* DESI .*300 .*stars.* 399 .*test stars; 2 seeds$", done)
+    assert re.search(r"lora is better .*, recalibrate \(\+0\.0", feh)
     assert "pipeline" not in feh
-    assert "MMD^2 from the true labels zero-shot 0.0310 ± 0.0014, lora 0.0110 ± 0.0014, scratch 0.0410" in plane
-    assert plane.endswith("and 0.0210 ± 0.0014 with perfect labels")
+    assert "zero-shot 0.0310 ± 0.0014, lora 0.0110 ± 0.0014, scratch 0.0410" in plane
+    assert "0.0210 ± 0.0014 with perfect labels" in plane
     assert "mock LAMOST" in lines(study(simulate={}), predictions(), [])[0]
 
 

@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
 
 def read_catalog(path: str | os.PathLike, columns: Mapping[str, str] | None = None) -> QTable:
-    """Read a catalog, of transtar or of others, as a table of astropy.
+    """Read a catalog, by transtar or by others, as an astropy table.
 
     Parameters
     ----------
     path : path
         A table that transtar wrote (parquet, FITS or CSV), or any other that `transtar.tables.open_table` reads.
     columns : mapping of str to str, optional
-        Which column is which, where names do not tell, or tell it twice: ``{"feh": "FE_H"}``.
+        Which column is which, if names do not say, or say it twice: ``{"feh": "FE_H"}``.
 
     Returns
     -------
     astropy.table.QTable
-        One row per spectrum; columns are those of `to_table`. ``meta`` holds how the catalog was made, in short: `models`,
-        `steps` (how each was trained) and `quality`; `transtar.catalog.read_metadata` gives all that a parquet or FITS
-        catalog knows.
+        One row per spectrum; columns are those of `to_table`. ``meta`` says in short how the catalog was made: `models`,
+        `steps` (how each was trained) and `quality`; `transtar.catalog.read_metadata` gives everything that a parquet or
+        FITS catalog records.
 
     Raises
     ------
     InputError
-        If the file is missing, is no such table, holds a column twice, or its ids are not integers.
+        If the file is missing, is not such a table, has a column twice, or its ids are not integers.
 
     Examples
     --------

@@ -112,7 +112,7 @@ def predict_files(
     on_skip: Callable[[str, str], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Prediction:
-    """Read native files, prepare their spectra as the models want them, predict, and give or write a catalog.
+    """Read native files, prepare their spectra as the models need them, predict, and return or write a catalog.
 
     Parameters
     ----------
@@ -122,8 +122,8 @@ def predict_files(
     paths : path or iterable of paths
         Files, folders or patterns.
     out : path, optional
-        Catalog to write: .parquet, .fits, .vot, .ecsv, .csv or .tex. It appears when all is done, or not at all. Without it the
-        catalog is in the result, and must fit into memory.
+        Catalog to write: .parquet, .fits, .vot, .ecsv, .csv or .tex. The file appears when everything is done, or not at
+        all. Without `out`, the catalog is in the result and must fit into memory.
     quality : Quality, or mapping of str to float, optional
         Thresholds of the flags; those that a mapping does not name are the defaults.
     stars : path, optional
@@ -132,18 +132,19 @@ def predict_files(
         ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's; or ``measure``, to have them measured
         in the spectra (see `transtar.velocity.measure_velocities`).
     columns : mapping of str to str, optional
-        Which column of the tables is which, where names do not tell: ``{"id": "TARGETID"}``.
+        Which column of the tables is which, if their names do not say: ``{"id": "TARGETID"}``.
     stated : Stated, optional
-        What the files do not say of themselves: medium, frame and unit of their wavelengths, and which of their columns is which.
+        What the files do not say about themselves: medium, frame and unit of their wavelengths, and which of their columns
+        is which.
     encoders : sequence of path
-        Folders, or names, of encoders that the models need and that are not where they were.
+        Folders, or names, of encoders that the models need and that have moved.
     style : str
-        Whose names the columns of the file have: 'transtar', 'desi' or 'vizier'.
+        Naming style of the columns in the file: 'transtar', 'desi' or 'vizier'.
     calibration : str or path, optional
-        Calibrated [Fe/H] stands beside the raw one, as ``feh_cal``: a name, or a file of `transtar calibrate`. It needs models of
-        feh, teff and logg.
+        Name, or file written by `transtar calibrate`. It adds the calibrated [Fe/H] beside the raw one, as ``feh_cal``, and
+        needs models of feh, teff and logg.
     command : str, optional
-        The command line, to be kept in the file.
+        The command line, to be recorded in the file.
     batch_size : int
         Spectra in memory at a time; twice as many while others are read ahead.
     threads : int, optional
@@ -160,9 +161,10 @@ def predict_files(
     Raises
     ------
     InputError
-        If a model or table cannot be read, no spectrum can be used, or something of others stands at `out`.
+        If a model or table cannot be read, no spectrum can be used, or something that transtar did not write is at `out`.
     MismatchError
-        If the models want different inputs, or those are no prepared spectra; or an encoder is not the one that a model needs.
+        If the models need different inputs, or inputs that are not prepared spectra, or an encoder is not the one that a
+        model needs.
     SettingsError
         If the survey is unknown, or a setting is impossible.
 
@@ -215,7 +217,7 @@ def predict_set(
     threads: int | None = None,
     command: str | None = None,
 ) -> Prediction:
-    """Predict for the spectra of a prepared set.
+    """Predict labels for the spectra of a prepared set.
 
     Parameters
     ----------
@@ -226,8 +228,8 @@ def predict_set(
     out : path, optional
         As in `predict_files`.
     quality : Quality, or mapping of str to float, optional
-        Thresholds by which LOW_SNR and LOW_GOOD_FRACTION are set anew; those that a mapping does not name, or all if nothing is
-        given, are those of the set.
+        Thresholds by which LOW_SNR and LOW_GOOD_FRACTION are set again; those that a mapping does not name, or all by
+        default, are those of the set.
     encoders, style, calibration, threads, command
         As in `predict_files`.
 
@@ -238,9 +240,9 @@ def predict_set(
     Raises
     ------
     InputError
-        If a model or the set cannot be read, or something of others stands at `out`.
+        If a model or the set cannot be read, or something that transtar did not write is at `out`.
     MismatchError
-        If the set was preprocessed otherwise than the models want it, or has an input from another encoder.
+        If the set was not preprocessed as the models need it, or has an input from another encoder.
     SettingsError
         If a threshold is impossible.
 

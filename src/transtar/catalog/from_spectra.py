@@ -28,18 +28,18 @@ def predict_spectra(
     threads: int | None = None,
     **stated: Any,
 ) -> Prediction:
-    """Prepare spectra in memory as the models want them, and predict.
+    """Prepare spectra in memory as the models need them, and predict labels.
 
     Parameters
     ----------
     models : Estimator, str or path, or sequence of these
         As in `predict_files`.
     spectra : SpectrumBatch or specutils.Spectrum, or sequence of either
-        On whatever wavelengths each.
+        The spectra may differ in wavelengths.
     survey : Survey or str, optional
         By default that of each `SpectrumBatch`, and 'generic' for `specutils.Spectrum`.
     velocities : 'measure', optional
-        To have velocities measured in the spectra, in place of those that they bring along.
+        Measure velocities in the spectra, in place of those that they contain.
     quality : Quality, or mapping of str to float, optional
         Thresholds of the flags; those that a mapping does not name are the defaults.
     encoders : sequence of path
@@ -57,12 +57,12 @@ def predict_spectra(
     Raises
     ------
     InputError
-        If there is no spectrum, one cannot be converted or brought to the grid, or something is stated of a `SpectrumBatch`,
-        which says it itself.
+        If there is no spectrum, one cannot be converted or brought to the grid, or something is stated about a
+        `SpectrumBatch`, which says it itself.
     MismatchError
-        If the models want different inputs, or those are no prepared spectra.
+        If the models need different inputs, or inputs that are not prepared spectra.
     SettingsError
-        If the survey is unknown, a threshold is impossible, or `velocities` is something else.
+        If the survey is unknown, a threshold is impossible, or `velocities` is not 'measure'.
 
     Examples
     --------

@@ -149,8 +149,8 @@ def predict_batches(
     """Predict labels batch by batch.
 
     Models of the same label form an ensemble: the catalog holds their mean, and their standard deviation (n - 1) as
-    ``<label>_ens_std``. Errors are those of `transtar.trust.star_errors`. Rows with a flag of `flags.NO_LABEL`, with flux that is
-    not finite, or of which the gate is sure that they are of no ordinary star, get NaN.
+    ``<label>_ens_std``. Errors are those of `transtar.trust.star_errors`. Rows with a flag of `flags.NO_LABEL`, with flux
+    that is not finite, or that the gate is sure are not of an ordinary star, get NaN.
 
     Parameters
     ----------
@@ -160,12 +160,14 @@ def predict_batches(
     extra : sequence of str
         Further columns to carry.
     quality : Quality, optional
-        Its `hot`, `gate`, `doubt` and `misfit` decide flags; the default if not given. Those of S/N and of good pixels come
-        with the spectra.
+        Its `hot`, `gate`, `doubt` and `misfit` decide flags; by default the default thresholds. The flags for S/N and good
+        pixels come with the spectra.
     repeats : Repeats, optional
-        Decides DUPLICATE. Rows of a star that comes again in a later batch can be told at the end only, by its `mark_late`.
+        Decides DUPLICATE. Rows of a star that occurs again in a later batch can be flagged only at the end, by its
+        `mark_late`.
     witnesses : Witnesses, optional
-        What is asked whether stars are ordinary ones; by default those that ship with transtar, as far as they can be asked.
+        The checks of whether stars are ordinary; by default those that ship with transtar, as far as they apply to the
+        spectra.
     threads : int, optional
         All processors if not given.
 
@@ -180,9 +182,9 @@ def predict_batches(
     Raises
     ------
     InputError
-        If there is no estimator, a column is missing, or an input is not to be had.
+        If there is no estimator, a column is missing, or an input is not available.
     MismatchError
-        If an input was made by another encoder than that of a model, or an encoder is another.
+        If an input was made by another encoder than that of a model, or an encoder is not the one that a model needs.
 
     Examples
     --------

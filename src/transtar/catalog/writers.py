@@ -306,20 +306,21 @@ def write_catalog(
         .vot or .votable (VOTable 1.4, BINARY2), .ecsv, .csv (one line of names; see `CatalogWriter` for header lines), or
         .tex (LaTeX, numbers rounded to their errors, at most 10,000 rows).
     columns : mapping of str to array_like, shape (n,), or astropy.table.QTable
-        Columns the glossary knows are cast to its dtype, and to its unit if they have another; ids stay exact in all formats.
+        Columns that the glossary knows are converted to its dtype and, if they have another unit, to its unit; ids stay
+        exact in all formats.
     metadata : mapping, optional
-        Provenance that JSON can hold; that of a table if not given.
+        Provenance that JSON can hold; by default that of the table.
     header_lines, style
         As for `CatalogWriter`.
 
     Raises
     ------
     InputError
-        If columns make no table; see `CatalogWriter`.
+        If the columns do not make a table; see `CatalogWriter`.
     SettingsError
         On an unknown suffix or style.
     TranstarError
-        If the disk is full; what stood there before is untouched.
+        If the disk is full; an earlier file remains as it was.
 
     Examples
     --------

@@ -46,24 +46,26 @@ def embed_set(
     progress: Callable[[int, int], None] | None = None,
     shards: Shards | None = None,
 ) -> str:
-    """Add the embeddings of all spectra to a prepared set, as the input that has the name of the encoder.
+    """Add the embeddings of all spectra to a prepared set, as an input with the name of the encoder.
 
-    What is made is kept beside the set, in a folder ``.transtar-embed-...``, until all of it is: after a kill at any moment the
-    same call goes on from there and gives the same file. Memory does not grow with the spectra.
+    Finished parts are kept beside the set, in a folder ``.transtar-embed-...``, until all is complete: if the process is
+    killed, the same call continues from there and gives the same file. The memory needed does not grow with the number of
+    spectra.
 
     Parameters
     ----------
     folder : path
         Of the prepared set.
     encoder : Encoder or OutsideEncoder, name or path
-        One that takes native spectra is for `prepare`. Of an alignment that side is taken whose spectra the set has.
+        An encoder of native spectra can be used only in `prepare`. For an alignment, the side that fits the spectra of the
+        set is used.
     out : path, optional
-        Of the set that has the input; `folder` itself if not given. A new one shares the spectra by hard links; one that is there
-        must be of the same spectra.
+        Folder of the set that will have the input; by default `folder` itself. A new set shares the spectra by hard links;
+        an existing one must have the same spectra.
     replace : bool
-        The set may have an input of that name of another encoder, or of none that was noted, which goes.
+        Replace an input of that name that was made by another encoder, or by an unknown one.
     progress : callable, optional
-        Called with the number of spectra done, and of all.
+        Called with the number of finished spectra and the number of all.
     shards : Shards, optional
         Spectra are encoded in shards, by several processes or jobs, and the same call goes on where it stopped; the last part
         puts the input into the set. The encoder is given by name or folder.
@@ -71,17 +73,17 @@ def embed_set(
     Returns
     -------
     str
-        One line: what was done, or which shards are left to other parts. A set that has the input of that encoder already is left
-        alone.
+        One line that says what was done, or which shards are left to other parts. A set that already has the input of that
+        encoder is not changed.
 
     Raises
     ------
     InputError
-        If there is no set, it is damaged or changes meanwhile, the encoder fails, or an input would be replaced.
+        If there is no set, it is damaged or changes during the run, the encoder fails, or an input would be replaced.
     MismatchError
         If the set was prepared otherwise than the encoder takes its spectra.
     SettingsError
-        If the encoder is none, or takes native spectra.
+        If `encoder` is not an encoder, or takes native spectra.
     TranstarError
         If the disk is full.
 

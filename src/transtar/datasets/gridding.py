@@ -24,7 +24,7 @@ def preprocess_batch(
     threads: int | None = None,
     quality: Quality | None = None,
 ) -> GridSpectra:
-    """Do what `transtar.preprocess.preprocess` does, with what the survey knows of itself.
+    """Preprocess a batch, as `transtar.preprocess.preprocess` does, with the properties of its survey.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def preprocess_batch(
         Its sky lines and resolution are used.
     settings : Preprocessing
     velocity_table : dict, optional
-        As from `transtar.labels.read_velocities`; its velocities take the place of those of the batch.
+        As from `transtar.labels.read_velocities`; its velocities replace those of the batch.
     threads : int, optional
         All processors if not given.
     quality : Quality, optional
@@ -46,7 +46,7 @@ def preprocess_batch(
     Raises
     ------
     InputError
-        If the batch does not overlap the wavelength grid, or a resolution is needed and unknown.
+        If the batch does not overlap the wavelength grid, or a resolution is needed but unknown.
 
     Examples
     --------

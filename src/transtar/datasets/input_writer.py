@@ -20,9 +20,10 @@ from .set_files import DESCRIPTION, FORMAT_OF_INPUTS, REMEDY, SET, SPECTRA, STAR
 
 
 def add_input(folder, name: str, array: np.ndarray, provenance: Mapping | None = None) -> None:
-    """Write an input into a prepared set, beside its spectra; one of that name that the set has is replaced.
+    """Write an input into a prepared set, beside its spectra; an existing input of that name is replaced.
 
-    The set is replaced by one that has the input, in one step: a kill at any moment leaves the one or the other.
+    The set is replaced by one with the input in a single step: if the process is killed, either the old or the new set
+    remains.
 
     Parameters
     ----------
@@ -31,16 +32,16 @@ def add_input(folder, name: str, array: np.ndarray, provenance: Mapping | None =
     name : str
         Such as 'embedding'.
     array : array-like, shape (n_spectra, n)
-        A row per spectrum in the order of the set, NaN or masked where a spectrum has none; stored as float32.
+        One row per spectrum in the order of the set, NaN or masked where a spectrum has none; stored as float32.
     provenance : mapping, optional
-        How it was made: plain data, fit for JSON.
+        How it was made: plain data that JSON can hold.
 
     Raises
     ------
     InputError
-        If there is no set, it was changed since transtar wrote it, or the array does not fit.
+        If there is no set, the set was changed since transtar wrote it, or the array does not fit.
     SettingsError
-        If the name cannot be one of an input.
+        If the name is not allowed for an input.
     TranstarError
         If the disk is full.
 

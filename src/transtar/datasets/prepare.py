@@ -80,7 +80,7 @@ def prepare(
     out : path
         Folder of the prepared set.
     settings : Preprocessing, optional
-        The survey's own if not given (see `default_settings`).
+        By default those of the survey (see `default_settings`).
     quality : Quality, or mapping of str to float, optional
         Thresholds of the flags; those that a mapping does not name are the defaults.
     labels, split : path, optional
@@ -90,18 +90,20 @@ def prepare(
         ``FILE`` or ``FILE:COLUMN``, radial velocities in km/s that replace the survey's; or ``measure``, to have them measured
         in the spectra (see `transtar.velocity.measure_velocities`).
     stars : path, optional
-        Table of the stars that are wanted. Others are passed over, and so are files that hold none of them as far as the survey
-        can tell (see `transtar.surveys.find_star_files`).
+        Table of the stars that are wanted. Others are skipped, and so are files that contain none of them, as far as the
+        survey can tell (see `transtar.surveys.find_star_files`).
     match_radius : float, optional
         In arcsec: labels are joined by position, not by file, identifier or star (see `transtar.labels.match_spectra`). The table
         then needs ra and dec, and no key.
     columns : mapping of str to str, optional
-        Which column of the tables is which, where names do not tell: ``{"feh": "FE_H"}`` (see `transtar.labels.read_labels`).
+        Which column of the tables is which, if their names do not say: ``{"feh": "FE_H"}`` (see
+        `transtar.labels.read_labels`).
     stated : Stated, optional
-        What the files do not say of themselves: medium, frame and unit of their wavelengths, and which of their columns is which.
+        What the files do not say about themselves: medium, frame and unit of their wavelengths, and which of their columns
+        is which.
     inputs : iterable of Encoder, OutsideEncoder, name or path
-        Encoders, and registered inputs, that make further inputs of the set as spectra pass by, those that take native spectra
-        among them. For others see `embed_set`, too.
+        Encoders and registered inputs that add further inputs to the set while the spectra are read, including those of
+        native spectra. For all others, `embed_set` does so later.
     batch_size : int
         Spectra in memory at a time; twice as many while others are read ahead.
     threads : int, optional
@@ -111,22 +113,22 @@ def prepare(
     progress : callable, optional
         Called with the number of spectra done and the number of files.
     shards : Shards, optional
-        Spectra are prepared in shards, by several processes or jobs, and the same call goes on where it stopped; the last part
+        Prepare spectra in shards, by several processes or jobs; the same call resumes where it stopped, and the last part
         makes the set. Further `inputs` are then given by name or folder.
 
     Returns
     -------
     PrepareReport
-        Without spectra as long as shards are left to other parts.
+        Has no spectra as long as shards are left to other parts.
 
     Raises
     ------
     InputError
         If no file can be used, a table is unusable or matches no spectrum, or an input cannot be made.
     MismatchError
-        If an encoder takes spectra that are prepared otherwise.
+        If an encoder needs spectra that are prepared differently.
     SettingsError
-        If the radius is none, or the survey's spectra are too coarse for the grid.
+        If the radius is not a positive number, or the survey's spectra are too coarse for the grid.
 
     Examples
     --------

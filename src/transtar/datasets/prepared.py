@@ -22,7 +22,7 @@ from .stars import Stars
 
 @dataclass(frozen=True, repr=False)
 class PreparedSet(Summarised):
-    """Spectra on the grid, with everything known about each star.
+    """Spectra on the wavelength grid, with everything that is known about each star.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class PreparedSet(Summarised):
     hash : str
         SHA-256 of the flux.
     further : Inputs
-        What `add_input` has put beside the flux, each of shape (n_spectra, n), float32; read when it is asked for.
+        Inputs added by `add_input`, each of shape (n_spectra, n), float32; they are read when needed.
 
     Examples
     --------
@@ -99,14 +99,14 @@ class PreparedSet(Summarised):
         return Inputs({FLUX.name: self.flux}, self.further)
 
     def input(self, name: str, encoders: Mapping[str, Note] | None = None) -> np.ndarray:
-        """The array of an input, of the set or computed by an input or encoder; of several joined by '+', in that order.
+        """The array of an input, read from the set or computed; several, joined by '+', are put side by side in that order.
 
         Parameters
         ----------
         name : str
             Such as 'flux', 'embedding' or 'flux+embedding'.
         encoders : mapping of str to dict, optional
-            Those that must have made the parts, as a model notes them.
+            The encoders that must have made the parts, as a model records them.
 
         Returns
         -------
@@ -116,7 +116,7 @@ class PreparedSet(Summarised):
         Raises
         ------
         InputError
-            If the set has no such input and nothing computes it.
+            If the set has no such input and nothing can compute it.
         MismatchError
             If the set has it from another encoder.
         """
@@ -133,7 +133,7 @@ class PreparedSet(Summarised):
         return gathered
 
     def gathered(self, name: str, encoders: Mapping[str, Note] | None = None) -> PreparedSet:
-        """The set with the parts of an input in memory, so that they are read or computed once.
+        """The set with all parts of an input in memory, so that they are read or computed only once.
 
         Parameters
         ----------
@@ -172,7 +172,7 @@ class PreparedSet(Summarised):
         Raises
         ------
         InputError
-            If the set has no label of a name.
+            If the set lacks one of the labels.
         """
         for name in names:
             if name not in self.labels:
@@ -194,13 +194,13 @@ class PreparedSet(Summarised):
         ----------
         labels : sequence of str
         rows : ndarray or slice, optional
-            Index or bool array; by default all of the pool that no flag rules out.
+            Index or bool array; by default all rows of the pool that no flag rules out.
         input : str
-            Which array they are known by, as in `input`; rows that lack it are left out, and that is told.
+            The input to learn from, as in `input`; rows that lack it are left out, and a message says so.
         encoders : mapping of str to dict, optional
-            As in `input`: for stars that a model is to learn from, its `encoders`.
+            As in `input`; for stars that a model is to learn from, the `encoders` of that model.
         spectra : bool
-            Whether the stars keep their spectra with their errors, too.
+            Whether the stars also keep their spectra with errors.
 
         Returns
         -------
@@ -245,7 +245,7 @@ class PreparedSet(Summarised):
         )
 
     def grid_spectra(self) -> GridSpectra:
-        """The spectra, their inputs and what is known of their quality, without the rest."""
+        """The spectra, their inputs and what is known about their quality, without the rest."""
         column = self.columns
         return GridSpectra(
             self.flux, self.ivar, column["good_fraction"], column["snr"], column["flags"], self.further, self.grid,

@@ -31,7 +31,7 @@ def read_set(path) -> PreparedSet:
     Parameters
     ----------
     path : path
-        Its folder.
+        Folder of the set.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def read_set(path) -> PreparedSet:
     Raises
     ------
     InputError
-        If there is none at `path`, or it is damaged.
+        If there is no set at `path`, or it is damaged.
     MismatchError
         If it was written by a newer transtar.
 

@@ -27,7 +27,7 @@ _BY_ROW = ("inputs", "labels", "names", "ids", "files", "survey", "weights", "fe
 class Stars(Summarised):
     """Stars to learn from, checked once; rows that cannot be used are left out.
 
-    `PreparedSet.stars` makes them of a prepared set; arrays of one's own need ``Stars(inputs, labels, ("feh",))`` and no more.
+    `PreparedSet.stars` makes them from a prepared set. For your own arrays, ``Stars(inputs, labels, ("feh",))`` is enough.
 
     Parameters
     ----------
@@ -39,37 +39,37 @@ class Stars(Summarised):
     label_names : sequence of str
         Canonical names, in the order of the columns.
     names : array-like of str, shape (n,), optional
-        Rows of equal name are one star, whose visits stay on one side of every split. A row without one, and by default each,
-        is a star of its own.
+        Rows with the same name are one star, whose visits stay on one side of every split. A row without a name is a star by
+        itself, and so is every row by default.
     survey : str or array-like of str, shape (n,)
     ids, files : array-like of int64 and of str, shape (n,), optional
-        Recorded with the model, so that no star is judged by a model that saw it; -1 and '' where there is none.
+        Recorded with the model, so that it is never tested on a star that it saw; -1 and '' where there is none.
     weights : array-like, shape (n,), optional
         Relative weights of the stars in the loss, not negative.
     feh : array-like, shape (n,), optional
         [Fe/H] by which splits are stratified; by default the label of that name, if there is one.
     preprocessing : Preprocessing, optional
-        How spectra became the inputs; stored with the model.
+        How the inputs were made from spectra; stored with the model.
     input : str
-        Name of the input, as 'flux' or 'flux+embedding'.
+        Name of the input, such as 'flux' or 'flux+embedding'.
     input_sizes : tuple of int
-        Inputs of each part of `input`; by default all are one part.
+        Number of inputs in each part of `input`; by default all are one part.
     encoders : dict of str to dict
-        By the name of a part of `input`, which encoder made it (see `transtar.encoders.note_of`); a model that learns from the
-        stars knows it by that.
+        For each part of `input`, by name, the encoder that made it (see `transtar.encoders.note_of`); a model that learns
+        from the stars records it.
     set_hash : str, optional
         Hash of the prepared set, for the provenance.
     n_left_out : int
-        Rows that could not be used; those found here are added.
+        Number of rows already left out; those found unusable here are added.
     spectra : GridSpectra, optional
-        The same rows on the wavelength grid, with their errors, for what needs more than the inputs (`transtar.trust`).
+        The same rows on the wavelength grid, with errors, for whatever needs more than the inputs (`transtar.trust`).
 
     Raises
     ------
     InputError
-        If shapes disagree, numbers are none, weights are negative, identifiers are not whole, or no row is left.
+        If shapes disagree, values are not numbers, weights are negative, identifiers are not integers, or no row is left.
     SettingsError
-        If a label, survey or input cannot have its name.
+        If a label, survey or input has a name that is not allowed.
 
     Examples
     --------
@@ -203,7 +203,7 @@ class Stars(Summarised):
         Parameters
         ----------
         fraction : float
-            Of the stars, to be held out for validation; as all else, see `validation_split`.
+            Fraction of the stars held out for validation; see `validation_split` for all details.
         seed : int
 
         Returns
@@ -213,7 +213,7 @@ class Stars(Summarised):
         Raises
         ------
         InputError
-            If a fraction of fewer than two stars is asked for.
+            If there are fewer than two stars to divide.
         """
         held_out = validation_split(self.names, self.feh, fraction, seed)
         return self.select(~held_out), self.select(held_out)
@@ -254,7 +254,7 @@ class Stars(Summarised):
         Raises
         ------
         SettingsError
-            If metal-poor stars are to weigh differently but no [Fe/H] is known.
+            If metal-poor stars should have another weight, but no [Fe/H] is known.
         """
         if poor_weight == 1.0:
             return self.weights

@@ -25,32 +25,32 @@ class Encoder(Summarised):
     Parameters
     ----------
     name : str
-        Under which networks take the embedding as their input.
+        Name under which networks take the embedding as input.
     network : nn.Module
         Maps standardised flux (n, n_grid) to embeddings (n, width), float32, on the CPU.
     flux_mean, flux_std : ndarray, shape (n_grid,), float32
         Scalers of the flux.
     preprocessing : Preprocessing
-        How the spectra are to be prepared.
+        How the spectra must be prepared.
     decoder : nn.Module, optional
         Maps embeddings to standardised spectra without noise, (n, n_grid).
     target_mean, target_std : ndarray, shape (n_grid,), float32, optional
-        Scalers of what the decoder gives.
+        Scalers of the decoder's output.
     provenance : tuple of dict
         One step per training: settings, numbers of stars, seed, versions.
     trained_on : dict of str to ndarray
-        The real stars that decided something, as of `transtar.models.Estimator.trained_on`.
+        The real stars that the encoder saw in training or validation, as in `transtar.models.Estimator.trained_on`.
     sha256 : str
-        Hash of weights and description as they are stored; '' for one that is not.
+        Hash of the stored weights and description; '' for an encoder that has not been stored.
     place : str
-        Name or folder from which it was loaded; '' for one that was not.
+        Name or folder from which it was loaded; '' if it was not loaded.
 
     Raises
     ------
     InputError
         If a scaler does not fit the grid, is not finite, or divides by zero.
     SettingsError
-        If `trained_on` does not say which stars those were.
+        If `trained_on` does not identify these stars.
 
     Examples
     --------
@@ -132,7 +132,7 @@ class Encoder(Summarised):
         return self._run(flux, self.network)
 
     def reconstruct(self, flux: np.ndarray) -> np.ndarray:
-        """Give back spectra as they would be without noise and instrument.
+        """Reconstruct spectra as they would be without noise and instrument.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class Encoder(Summarised):
         Raises
         ------
         InputError
-            If the encoder gives no spectra back, or as `encode`.
+            If the encoder has no decoder, or as in `encode`.
         """
         if self.decoder is None or self.target_mean is None or self.target_std is None:
             raise InputError(f"encoder '{self.name}' gives no spectra back: it has no decoder")

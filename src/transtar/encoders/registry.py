@@ -110,7 +110,7 @@ def named_encoder(name: str) -> AnyEncoder | None:
 
 
 def load_encoder(name_or_folder: str | Path) -> AnyEncoder:
-    """Load an encoder by folder or by name; a folder comes first. Models that were trained with it find it from now on.
+    """Load an encoder by folder or name; a folder takes precedence. Models that were trained with it find it from then on.
 
     Parameters
     ----------
@@ -123,9 +123,9 @@ def load_encoder(name_or_folder: str | Path) -> AnyEncoder:
     Raises
     ------
     InputError
-        If there is neither, or it cannot be read.
+        If neither exists, or the encoder cannot be read.
     SettingsError
-        If a package that offers one is broken.
+        If the package that offers it is broken.
 
     Examples
     --------

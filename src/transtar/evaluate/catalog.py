@@ -114,22 +114,22 @@ def evaluate_catalog(
     split: Mapping[str, np.ndarray] | None = None,
     within: Mapping[str, tuple[float, float]] | None = None,
 ) -> Evaluation:
-    """Score every row that has a finite label, that no model of the catalog saw, and that no bad flag speaks against.
+    """Score all rows that have a finite label and no bad flag, and that no model of the catalog has seen.
 
     Parameters
     ----------
     catalog : astropy.table.QTable, or mapping of str to ndarray
         As from `transtar.read_catalog`, or `transtar.catalog.read_columns`.
     reference : mapping of str to ndarray
-        Label table, as from `transtar.labels.read_labels`. Regimes are told by its labels.
+        Label table, as from `transtar.labels.read_labels`. Its labels decide the regimes.
     labels : sequence of str, optional
-        All labels that both tables have, if not given.
+        By default all labels that both tables have.
     n_boot, seed : int
         As for `evaluate`.
     keep_bad : bool
         Score rows with a flag of `transtar.flags.BAD` as well.
     second : mapping of str to ndarray, optional
-        Another label table of the same stars, by other hands: gives `noise` (see `three_corners`) of the labels that it has.
+        An independent label table of the same stars: it gives the `noise` (see `three_corners`) of the labels that it has.
     split : mapping of str to ndarray, optional
         As from `transtar.labels.read_split`: only test stars are scored.
     within : mapping of str to (float, float), optional

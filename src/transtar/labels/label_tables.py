@@ -71,31 +71,31 @@ def read_labels(
     path : path
         CSV, ECSV, FITS, VOTable or parquet; see `transtar.tables.open_table`.
     extra : sequence of str
-        Further columns that are labels under their own names (``age``, say).
+        Further columns that are labels under their own names (``age``, for example).
     keyless : bool
         Whether the table may do without a key.
     columns : mapping of str to str, optional
-        Which column is which, where names do not tell or tell it twice: ``{"feh": "FE_H"}``.
+        Which column is which, if names do not say, or say it twice: ``{"feh": "FE_H"}``.
     ids : sequence of str, optional
-        What the survey at hand calls its own identifier (`transtar.surveys.Survey.id_columns`), which goes before a bare
-        ``id``; None if the survey is not known.
+        Names that the survey uses for its own identifier (`transtar.surveys.Survey.id_columns`), which takes precedence over
+        a bare ``id``; None if the survey is not known.
 
     Returns
     -------
     dict of str to ndarray, each of shape (n_rows,)
-        Keys, those that exist: ``id`` (int64, -1 where missing; the survey's own, else obsid, TARGETID, miles_id,
+        The keys that exist: ``id`` (int64, -1 where missing; the survey's own, else obsid, TARGETID, miles_id,
         specobjid or specid, else id, else Gaia's source_id), ``file`` (str, base name), ``star`` (str, designation without
         'LAMOST'). Labels under canonical names and their errors with ``_err`` (float64, in K and dex whatever the unit in
         the file). Other columns keep name and type; where they have no value they hold NaN, -1 or the empty string.
 
-        What is missing is NaN: not finite; -9999, -999, 99.99 and the like where they lie outside the range of the label, Teff
-        0. So is what cannot be a value of the label at all, which is told.
+        Missing values are NaN: values that are not finite; -9999, -999, 99.99 and similar numbers where they lie outside the
+        range of the label; a Teff of 0. So are numbers that cannot be a value of the label at all; a message counts them.
 
     Raises
     ------
     InputError
         If the file cannot be read, has no rows, no key or no label column (the message lists those found), two columns
-        for the same label, a unit that cannot be converted, or values that are no numbers.
+        for the same label, a unit that cannot be converted, or values that are not numbers.
 
     Examples
     --------

@@ -61,22 +61,23 @@ class Estimator(Summarised):
         The stars that the model or its encoders saw, in any step, in training or in validation; columns
         `transtar.tables.seen_stars.TRAINED_ON_COLUMNS`.
     domain_limit : float
-        Distances (see `domain_distance`) beyond it mean OUT_OF_DOMAIN.
+        Spectra at a larger distance (see `domain_distance`) are OUT_OF_DOMAIN.
     label_error : ndarray, shape (n_labels,), float64, or None
-        One number for all stars, of a model of an older transtar: 1 sigma of each label, bias included, as measured on real stars
-        that the model has not seen; NaN where nobody has. It is no error of a star, and no catalog has it as one.
+        One number for all stars, in models of older versions of transtar: 1 sigma of each label, bias included, as measured
+        on real stars that the model has not seen; NaN where it was not measured. It is not the error of a star, and no
+        catalog has it as one.
     adapter : dict of str to ndarray, float32, or None
-        The thin matrices of the LoRA update that the network was last fine-tuned with and that is merged into it, as
-        `transtar.networks.lora.lora_factors` returns them: for inspection, predictions do not use them. None where the
-        last fine-tuning was another.
+        The low-rank matrices of the LoRA update of the last fine-tuning, which is merged into the network, as
+        `transtar.networks.lora.lora_factors` returns them. They are for inspection; predictions do not use them. None if the
+        last fine-tuning used another strategy.
     input : str
-        Name of the input that it takes, several joined by '+': 'flux', or what an encoder makes of it.
+        Name of the input that the model takes: 'flux', or that of an encoder; several are joined by '+'.
     encoders : dict of str to dict
-        By the name of a part of the input, which encoder makes it: ``name``, ``sha256`` and ``place``, as of
-        `transtar.encoders.note_of`. Nothing for the flux, nor for inputs that no encoder makes.
+        For each part of the input, by name, the encoder that makes it: ``name``, ``sha256`` and ``place``, as
+        `transtar.encoders.note_of` gives them. The flux, and inputs that no encoder makes, have no entry.
     error_tables : dict of str to ErrorTable
-        By label, the errors of its predictions by kinds of stars, as calibrated on stars that the model has not seen
-        (`transtar.trust`). A fine-tuned model has none of its base's.
+        By label, the errors of the predictions for each kind of star, calibrated on stars that the model has not seen
+        (`transtar.trust`). A fine-tuned model does not inherit those of its base model.
 
     Examples
     --------
@@ -129,12 +130,12 @@ class Estimator(Summarised):
 
     @property
     def wave(self) -> np.ndarray:
-        """Vacuum wavelength in Angstrom of the spectra that it takes, shape (grid.size,), float64.
+        """Vacuum wavelengths in Angstrom of the spectra that the model takes, shape (grid.size,), float64.
 
         Raises
         ------
         InputError
-            If its inputs are no prepared spectra.
+            If its inputs are not prepared spectra.
         """
         if self.preprocessing is None:
             raise InputError("the inputs of this model are no prepared spectra, so they have no wavelengths")
@@ -146,7 +147,7 @@ class Estimator(Summarised):
         return len(self.input_mean)
 
     def only(self, *labels: str) -> Estimator:
-        """The same model for some of its labels.
+        """The same model, for some of its labels only.
 
         Raises
         ------
@@ -213,7 +214,7 @@ class Estimator(Summarised):
         The distance is the mean over pixels of the squared standardised input, each clipped at `DOMAIN_CLIP`
         standard deviations: about 1 for a spectrum like those of the training set, whatever its labels. Rows beyond
         `domain_limit` (`DOMAIN_FACTOR` times the `DOMAIN_QUANTILE` quantile of the distances of the training set, the
-        largest of all steps) are OUT_OF_DOMAIN. It is blind to a strange spectrum of ordinary amplitude.
+        largest of all steps) are OUT_OF_DOMAIN. It does not detect strange spectra of ordinary amplitude.
 
         Returns
         -------

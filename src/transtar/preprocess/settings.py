@@ -29,7 +29,7 @@ _RANGES = {"median_width": (0.1, 1000.0), "degree": (1, 30), "passes": (1, 1000)
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Settings of the chain from native spectra to the wavelength grid.
+    """Settings of the steps from native spectra to the wavelength grid.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ class Preprocessing:
     version : int
         Version of the algorithm.
     grid_hash : str
-        Filled in for a grid of another package, '' for transtar's own: a model must not meet spectra on a grid of the same
-        name and other wavelengths.
+        Filled in for a grid of another package, '' for transtar's own grids: it protects a model from spectra on a grid with
+        the same name but other wavelengths.
 
     Examples
     --------
@@ -178,7 +178,7 @@ class Preprocessing:
 
     @classmethod
     def from_stored(cls, content: dict, where: str = "") -> Preprocessing:
-        """Build from what `to_dict` gave, of this transtar or an older one, which had thresholds of `Quality` among the settings.
+        """Build from the output of `to_dict`, also of older versions, whose settings included the thresholds of `Quality`.
 
         Parameters
         ----------

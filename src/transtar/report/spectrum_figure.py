@@ -37,15 +37,15 @@ def plot_spectrum(
     ----------
     spectra : GridSpectra or PreparedSet
     rows : int or sequence of int
-        Which of them, up to five; they are drawn one over the other.
+        Which spectra to draw, up to five; they are drawn over each other.
     lines : sequence of Line, optional
-        As from `transtar.explain.lines.read_lines`, which is what is drawn if not given; an empty one marks none.
+        As from `transtar.explain.lines.read_lines`, whose lines are drawn by default; an empty sequence marks none.
     titles : str or sequence of str, optional
-        In the legend; of a set, the stars or files by default.
+        For the legend; by default the stars or files of a set.
     limits : (float, float), optional
-        Vacuum wavelengths in Angstrom; the whole grid if not given.
+        Vacuum wavelengths in Angstrom; by default the whole grid.
     marked : int
-        Lines marked at most: those where the flux of the first spectrum is lowest.
+        Largest number of lines to mark: those where the flux of the first spectrum is lowest.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def plot_spectrum(
     Raises
     ------
     InputError
-        If a row is not there or has no flux, there are too many, or the limits lie outside of the grid.
+        If a row does not exist or has no flux, there are too many rows, or the limits lie outside the grid.
 
     Examples
     --------

@@ -102,17 +102,17 @@ def redraw(
 ) -> Path:
     """Draw the tables and figures of a study again from its ``results.csv``, which may have been edited or come from elsewhere.
 
-    Neither runs, models nor prepared sets are needed. What is drawn star by star needs ``predictions.parquet``, and the plane
-    the folder ``stars``; where they are missing the report says what is left out.
+    Runs, models and prepared sets are not needed. Figures of single stars need ``predictions.parquet``, and the plane needs
+    the folder ``stars``; if these are missing, the report says what is left out.
 
     Parameters
     ----------
     folder : path
-        Of a study: ``results.csv``, and the settings that the study has written into ``settings``.
+        Folder of a study, with ``results.csv`` and the settings that the study has written into ``settings``.
     studies : mapping of str to Study, optional
-        As from `load_study`; by default what ``settings/default.yaml`` in the folder says.
+        As from `load_study`; by default the study in ``settings/default.yaml`` in the folder.
     say : callable, optional
-        Told what is left out.
+        Called with a line about everything that is left out.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def redraw(
     Raises
     ------
     TranstarError
-        If ``results.csv`` or the settings are missing or damaged, or somebody else's file is in the way.
+        If ``results.csv`` or the settings are missing or damaged, or a file that transtar did not write is in the way.
 
     Examples
     --------

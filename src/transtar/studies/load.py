@@ -40,8 +40,8 @@ def load_study(name: str, scale: str | None = None, changes: dict[str, Any] | No
     ----------
     name : str
         Name of a study that ships with transtar, or path of a YAML file. A file may hold only what differs from another
-        study, which it names by ``extends``: mappings are laid over each other key by key, an empty one stands for none of
-        the names that were there, and description and notes are not inherited.
+        study, which it names by ``extends``: mappings are merged key by key, an empty mapping removes all keys that were
+        there, and description and notes are not inherited.
     scale : str, optional
         One of the study's scales.
     changes : dict, optional

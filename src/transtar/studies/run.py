@@ -40,7 +40,7 @@ from .workers import train_jobs
 def run_study(
     studies: dict[str, Study], out, workers: int | None = None, say: Callable[[str], None] = note, name: str = ""
 ) -> Path:
-    """Run a study with all its variants; what an earlier, interrupted run completed is not done again.
+    """Run a study with all its variants; whatever an earlier, interrupted run completed is not repeated.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ def run_study(
     out : path
         Folder for prepared sets, models, runs, results.csv, tables, figures and report.html.
     workers : int, optional
-        Training processes of one thread each; one per processor if not given.
+        Number of training processes, of one thread each; by default one per processor.
     say : callable, optional
-        Told what is going on.
+        Called with lines about the progress.
     name : str, optional
         Of the study, or of its file, for messages.
 
@@ -63,7 +63,8 @@ def run_study(
     Raises
     ------
     TranstarError
-        If data are missing, settings are impossible, or a run fails that is not an experiment's; all others are done first.
+        If data are missing, settings are impossible, or a run fails that does not belong to an experiment; all other runs
+        are finished first.
 
     Examples
     --------

@@ -21,18 +21,18 @@ ENTRY_POINT_GROUP = "transtar.surveys"
 
 @dataclass(frozen=True)
 class Survey:
-    """How to read one survey, and what is true of all its spectra.
+    """How to read the files of a survey, and what is true of all its spectra.
 
     Parameters
     ----------
     name : str
         Name on the command line and in `SpectrumBatch.survey`.
     description : str
-        One line: which files, which telescope.
+        One line that says which files, from which telescope.
     read_file : callable
         Takes the path of one native file and returns its spectra as one `SpectrumBatch` in vacuum Angstrom, or a list of several
-        where they differ in wavelengths. It may raise anything on a bad file: `transtar.surveys.read_all` turns that into an
-        `InputError` of one line.
+        where they differ in wavelengths. It may raise any exception for a bad file: `transtar.surveys.read_all` turns
+        it into an `InputError` of one line.
     patterns : tuple of str
         File name patterns searched for, recursively, where a folder is given. Case does not matter, ``*.fits`` stands for
         ``*.fit`` and ``*.fts``, too, and all of them may be compressed (.gz, .bz2, .xz, .fz).
@@ -48,17 +48,18 @@ class Survey:
         Takes a list of stars (columns as from `transtar.labels.read_stars`) and returns for each the name of its native file,
         below the root of the archive, '' where unknown; None if the list cannot tell.
     read_stated : callable, optional
-        As `read_file`, with a `Stated` as second argument: what the user says of files that do not say it themselves. Surveys
-        without it know all that, and the user may not say it.
+        Like `read_file`, with a `Stated` as second argument: what the user states about files that do not say it themselves.
+        A survey without it knows all that, and the user cannot state it.
     id_columns : tuple of str
-        What tables call the survey's own identifier of a spectrum, in lower case: it goes before a bare ``id``, which may be a
-        running number.
+        Names, in lower case, that tables use for the survey's own identifier of a spectrum; it takes precedence over a bare
+        ``id``, which may be a running number.
     preprocessing : mapping of str to value
-        Settings in which `prepare` differs from the defaults for these spectra: ``{"grid": "xp"}``, thresholds of `Quality` among
-        them.
+        Settings that `prepare` uses for these spectra in place of the defaults, such as ``{"grid": "xp"}``; they may include
+        thresholds of `Quality`.
     judge_unweighted : bool
-        Whether pixels of inverse variance 0 are judged by the flux they hold (`transtar.surveys.unweighted`), because the survey
-        takes the weight of many that are good. As a rule an inverse variance of 0 means a bad pixel, and this is False.
+        Whether pixels with an inverse variance of 0 are judged by their flux (`transtar.surveys.unweighted`), because the
+        survey sets the weight of many good pixels to 0. Normally an inverse variance of 0 means a bad pixel, and this is
+        False.
 
     Examples
     --------
@@ -84,11 +85,11 @@ class Survey:
 
     @property
     def columns_of_spectra(self) -> tuple[str, ...]:
-        """What the user can choose a column of its files for; none where the format settles that."""
+        """The quantities for which the user can choose a column of the files; none if the format determines the columns."""
         return (*OF_SPECTRA, "id", "star", "velocity") if self.read_stated is not None else ()
 
     def stating(self, stated: Stated | None) -> Survey:
-        """The survey as its files are read with what the user says of them.
+        """The same survey, with what the user states about its files.
 
         Parameters
         ----------
@@ -130,7 +131,7 @@ def register(survey: Survey) -> Survey:
     Returns
     -------
     Survey
-        The same.
+        The same survey.
 
     Raises
     ------
@@ -157,9 +158,9 @@ def survey_names() -> list[str]:
 
 
 def get_survey(name: Survey | str) -> Survey:
-    """Look a survey up by name, loading the package that offers it if need be.
+    """Look up a survey by name; the package that offers it is loaded if necessary.
 
-    Every function that is given a survey asks here, so that a name serves wherever a `Survey` does.
+    Every function that takes a survey calls this one, so a name can be given wherever a `Survey` can.
 
     Parameters
     ----------

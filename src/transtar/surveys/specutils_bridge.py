@@ -45,20 +45,20 @@ def from_spectrum(
         By default ``spectrum.meta['frame']``, or else 'observed'.
     ids : int or ndarray of int64, shape (n_spectra,), optional
     velocity : float or ndarray, shape (n_spectra,), optional
-        Radial velocity in km/s; by default NaN, or 0 in the rest frame. Here and in `ids` and `file`, a list of spectra has one
-        value for all or one for each spectrum in it.
+        Radial velocity in km/s; by default NaN, or 0 in the rest frame. For a list of spectra, give one value for all or one
+        for each, here and in `ids` and `file`.
     file : str or ndarray of str, shape (n_spectra,)
 
     Returns
     -------
     SpectrumBatch
-        Of a list, in its order.
+        For a list, in its order.
 
     Raises
     ------
     InputError
         If the medium is not known, shapes or wavelengths do not fit, or the spectra of a list differ in wavelengths, frame or
-        medium: `from_spectra` takes those, too, and `transtar.predict_spectra` gives their labels.
+        medium: `from_spectra` takes such spectra, and `transtar.predict_spectra` predicts their labels.
     TranstarError
         If specutils is not installed.
 

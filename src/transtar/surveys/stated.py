@@ -18,7 +18,7 @@ PIXEL_ROLES = tuple(what for what in OF_SPECTRA if what != "hdu")
 
 @dataclass(frozen=True)
 class Stated:
-    """What files do not say of themselves, said once for all of them.
+    """What files do not say about themselves, stated once for all of them.
 
     A file that says something else is refused.
 
@@ -28,11 +28,11 @@ class Stated:
         Of the wavelengths in the files.
     frame : {'', 'observed', 'rest'}
     unit : str
-        Of the wavelengths: A, nm, um, m, Hz, 1/cm, eV, and what else astropy knows; log10(Angstrom) or ln(Angstrom) of
-        logarithms.
+        Of the wavelengths: A, nm, um, m, Hz, 1/cm, eV, or another unit that astropy knows; log10(Angstrom) or ln(Angstrom)
+        for logarithms.
     columns : mapping of str to str
-        Which column of the spectra is which: ``{"flux": "FLUX_CAL"}``; keys are `PIXEL_ROLES`, ``hdu`` (of FITS), id, star and
-        velocity. Other keys mean nothing here, for they are of tables.
+        Which column of the spectra is which: ``{"flux": "FLUX_CAL"}``; keys are `PIXEL_ROLES`, ``hdu`` (for FITS), id, star
+        and velocity. Other keys are for tables and are ignored here.
 
     Raises
     ------
@@ -62,6 +62,6 @@ class Stated:
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """What was said, for a provenance: only what is not empty, and no columns."""
+        """What was stated, for a provenance: everything that is not empty, except the columns."""
         values = {name: getattr(self, name) for name in ("medium", "frame", "unit")}
         return {name: value for name, value in values.items() if value}

@@ -170,7 +170,7 @@ def stream(
     on_error : callable, optional
         Called with the path and a message of one line for each unusable file, which is then skipped.
     on_left_out : callable, optional
-        Called with the path and the counts by reason for each file with rows that are no spectra of targets.
+        Called with the path and the counts by reason for each file with rows that are not spectra of targets.
     keep : callable, optional
         Says which spectra of a file are wanted (bool, shape (n_spectra,)); the others are dropped.
 

@@ -21,22 +21,22 @@ _MARGIN = 37
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of continuum-normalised flux; every one is off unless set.
+    """Random changes of the continuum-normalised flux; each of them is off unless set.
 
     Parameters
     ----------
     noise : (float, float) or None
-        Range of S/N per pixel, drawn evenly in its logarithm; white Gaussian noise of 1 / (S/N) is added.
+        Range from which the S/N per pixel is drawn, uniformly in its logarithm; white Gaussian noise of 1 / (S/N) is added.
     shift_kms : float
         Standard deviation of a velocity shift in km/s.
     smoothing_pixels : (float, float) or None
-        Range of the standard deviation in pixels of a Gaussian by which the flux is smoothed, drawn evenly.
+        Range from which the standard deviation, in pixels, of the Gaussian that smooths the flux is drawn, uniformly.
     continuum_order : int
         Degree of the polynomial by which the flux is multiplied.
     continuum_amplitude : float
-        Standard deviation of each of its Legendre coefficients, the constant included, about a polynomial of 1.
+        Standard deviation of each of its Legendre coefficients, including the constant, about a polynomial equal to 1.
     probability : float
-        Part of the stars changed in an epoch; the others go in as they are.
+        Fraction of the stars that are changed in an epoch; the others are used as they are.
 
     Raises
     ------

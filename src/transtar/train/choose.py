@@ -49,11 +49,12 @@ def choose(
     progress: Callable[[int, int], None] | None = None,
     new_label: bool = False,
 ) -> tuple[Estimator, list[dict[str, Any]]]:
-    """Fine-tune with the simplest of the strategies that do best in cross-validation.
+    """Fine-tune with the simplest of the strategies that are best in cross-validation.
 
-    Every candidate is fine-tuned on the other folds, with the settings that it has for all the stars, and scored on the fold.
-    How they are compared, and what is a tie, says `transtar.train.compare.simplest_unbeaten`; of several labels, the
-    squared errors count in squared standard deviations of the model's label scalers, averaged over the labels of a star.
+    For each fold, every candidate is fine-tuned on the other folds, with the settings that it has for all the stars, and
+    scored on this one. `transtar.train.compare.simplest_unbeaten` describes how candidates are compared, and what counts as
+    a tie. For several labels, squared errors are in squared standard deviations of the model's label scalers, averaged over
+    the labels of a star.
 
     Parameters
     ----------
@@ -64,24 +65,25 @@ def choose(
     n_folds : int, optional
         `folds_of_auto` if not given.
     seed : int
-        Decides the folds, and is the seed of every fine-tuning.
+        Decides the folds, and is also the seed of every fine-tuning.
     device : str
-        On which they are trained.
+        Device on which they are trained.
     progress : callable, optional
-        Called with the number of epochs of the cross-validation done and that of all.
+        Called with the number of finished epochs of the cross-validation and the number of all.
     new_label : bool
-        As in `finetune`. The model itself does not predict such labels, so that leaving it as it is is no candidate.
+        As in `finetune`. The model itself does not predict such labels, so the unchanged model is not a candidate.
 
     Returns
     -------
     model : Estimator
         The chosen candidate, fine-tuned on all stars; ``choice`` of its last provenance step holds the table, ``n_folds``,
-        ``n_stars``, and by label ``limits`` and ``rms``, that of the chosen candidate's cross-validated errors.
+        ``n_stars``, and for each label ``limits`` and ``rms``, the root mean square of the chosen candidate's
+        cross-validated errors.
     table : list of dict
-        Per candidate ``strategy``, ``settings``, ``chosen``; ``limited_rms`` of all labels together in their standard
-        deviations, ``minus_chosen`` (the same minus that of the chosen one) and its error ``minus_chosen_err``; and ``labels``:
-        by label those three in its unit, with ``n`` (rows), ``r2`` and ``rms`` of errors without limit. None where there is
-        no such number.
+        For each candidate ``strategy``, ``settings`` and ``chosen``; ``limited_rms`` of all labels together in their
+        standard deviations, ``minus_chosen`` (the same minus that of the chosen candidate) and its error
+        ``minus_chosen_err``; and ``labels``, which has for each label these three in its unit, and ``n`` (rows), ``r2`` and
+        ``rms`` of the errors without a limit. None where there is no such number.
 
     Raises
     ------

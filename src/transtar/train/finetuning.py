@@ -33,11 +33,11 @@ def pretrain(
     Parameters
     ----------
     stars : Stars
-        As from `PreparedSet.stars`, or of arrays of one's own.
+        As from `PreparedSet.stars`, or made from your own arrays.
     settings : TrainSettings, optional
         `Pretrain()` if not given.
     mlp : MLPSettings, optional
-        Those of the settings, if not given.
+        By default those of the settings.
     progress : callable, optional
         See `transtar.train.loop.train`.
 
@@ -90,36 +90,35 @@ def finetune(
     Parameters
     ----------
     model : Estimator
-        Left as it is.
+        It is not changed.
     stars : Stars
-        With the labels of the model, in its order, and its input; with the flux, where the encoder of the model is to learn
-        (`transtar.train.end_to_end.training_input`).
+        With the labels of the model, in its order, and its input; or with the flux, if the encoder of the model is trained
+        as well (`transtar.train.end_to_end.training_input`).
     strategy : Strategy
-        Settings of the strategy; they choose it.
+        Settings of the strategy; their type decides which strategy it is.
     seed : int, optional
-        In place of the seed in the settings.
+        Replaces the seed in the settings.
     progress : callable, optional
         See `transtar.train.loop.train`.
     new_label : bool
-        True if labels of the stars are to take the places of others that the model predicts: what the network knows of
-        [alpha/Fe], say, is the start from which it learns [Mg/Fe] (see `transtar.train.new_label.begin_new_label`).
-
+        Whether labels of the stars replace others that the model predicts: what the network knows about [alpha/Fe], for
+        example, is the starting point from which it learns [Mg/Fe] (see `transtar.train.new_label.begin_new_label`).
     errors : callable, optional
-        Gives the adapted model errors star by star, as `transtar.trust.with_errors` does, which trains on each of five folds'
-        others for that.
+        Gives the adapted model errors star by star, as `transtar.trust.with_errors` does; for each of five folds it trains a
+        model on the others.
 
     Returns
     -------
     Estimator
-        Keeps the scalers of `model` (but for scratch and ridge, which have their own), the union of the label
-        ranges, and the memory of all stars that any step saw. A new label has scalers and a range of its own.
+        Keeps the scalers of `model` (except for scratch and ridge, which have their own), the union of the label ranges, and
+        the record of all stars that any step saw. A new label has its own scalers and range.
 
     Raises
     ------
     InputError
         If the stars do not fit the model, or too few are given.
     MismatchError
-        If their spectra were prepared otherwise than those of the model.
+        If their spectra were prepared differently from those of the model.
     SettingsError
         If the strategy cannot be applied to the model's network.
     TranstarError

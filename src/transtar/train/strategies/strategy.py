@@ -261,7 +261,7 @@ def make_strategy(name: str, **settings: Any) -> Any:
     name : str
         One of `strategy_names`.
     **settings
-        Fields of its settings class; those left out keep their defaults.
+        Fields of its settings class; those not given keep their defaults.
 
     Returns
     -------
@@ -270,7 +270,7 @@ def make_strategy(name: str, **settings: Any) -> Any:
     Raises
     ------
     SettingsError
-        If there is no such strategy, or it has no such setting.
+        If there is no such strategy, or the strategy has no such setting.
 
     Examples
     --------
