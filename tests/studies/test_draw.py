@@ -1,6 +1,7 @@
 """Drawing a study again from what is on disk: results as they are, edited or damaged, with and without the stars."""
 
 import csv
+import re
 import shutil
 
 import pyarrow as pa
@@ -49,6 +50,15 @@ def test_the_typed_table_is_that_of_the_csv_file(drawn):
     typed = pq.read_table(drawn / "results.parquet")
     assert typed.to_pylist() == list(read_results(drawn / "results.csv"))
     assert str(typed.schema.field("r2").type) == "double"
+
+
+def test_every_figure_and_every_table_of_scores_says_of_which_seeds_it_is(drawn):
+    page = (drawn / "report.html").read_text()
+    figures = re.findall(r"<figcaption>(.*?)</figcaption>", page)
+    assert len(figures) == len(list((drawn / "figures").glob("*.png"))) > 1
+    tables = re.findall(r"<table class=.scores.>\s*<caption>(.*?)</caption>", page)
+    assert len(tables) > 1
+    assert [text for text in (*figures, *tables) if not re.search(r"seed 0 |seeds 0, 1", text)] == []
 
 
 def test_drawing_again_changes_nothing(out):

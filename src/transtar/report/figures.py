@@ -230,7 +230,7 @@ def _draw(axes: Axes, panel: Panel, limits: tuple[float, float], columns: int) -
     )  # fmt: skip
     text.set_in_layout(False)
     seen = np.isfinite(x) & np.isfinite(y)
-    return Note(text, lambda: np.stack([x[seen], np.clip(y[seen], *axes.get_ylim())], axis=1), panel.label)
+    return Note(text, lambda: np.stack([x[seen], np.clip(y[seen], *axes.get_ylim())], axis=1), panel.label, reach=2.0)
 
 
 def _scores(panel: Panel, limits: tuple[float, float], columns: int) -> str:
