@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from transtar.report import Panel, Plane, abundance_plane, against_inputs, one_to_one
-from transtar.report.corners import Note, clear_of_points, covered, put
+from transtar.report.corners import Note, clear_legends, clear_of_points, covered, put
 from transtar.report.style import new_figure
 
 from .results import summary
@@ -77,6 +77,8 @@ def test_stars_everywhere_make_the_limits_wider():
     (axes,) = figure.axes
     assert np.ptp(axes.get_xlim()) > 1.1 * np.ptp(reference)
     assert axes.get_xlim() == axes.get_ylim()
+    # Off the diagonal, where no line is hidden.
+    assert (axes.texts[0].get_ha(), axes.texts[0].get_va()) in (("left", "top"), ("right", "bottom"))
     assert covered(Note(axes.texts[0], lambda: stars_of(axes))) == 0
 
 
@@ -150,19 +152,25 @@ def covered_pixels(figure, text):
     return int((image[y0:y1, x0:x1] < 250).any(axis=2).sum())
 
 
-def test_limits_grow_until_a_legend_covers_nothing():
+@pytest.mark.parametrize(("scale", "low"), [("linear", 0.0), ("log", 0.1)])
+def test_limits_grow_until_a_legend_covers_nothing(scale, low):
     figure = new_figure(2.5, 2)
     axes = figure.subplots()
     axes.stairs([3, 3, 3, 3], label="stars")
     legend = axes.legend()
-    note = Note(legend, corners=("upper right", "upper left"))
+    axes.plot([0, 4], [0.2, 3])
+    axes.set(yscale=scale, ylim=(low, 3.2))
+    note = Note(legend)
     figure.draw_without_rendering()
+    put(legend, "upper right")
     assert covered(note) > 0
-    top = axes.get_ylim()[1]
-    clear_of_points(figure, [note], lambda _, part: axes.set_ylim(0, (1 + part) * axes.get_ylim()[1]))
+    before = axes.transData.transform((0, 3))[1] - axes.bbox.y0
+    clear_legends(figure, ("upper right", "upper left"))
     figure.draw_without_rendering()
     assert covered(note) == 0
-    assert top < axes.get_ylim()[1] < 3 * top
+    assert axes.get_ylim()[0] == low
+    # What is drawn keeps more than a third of its height.
+    assert before / 3 < axes.transData.transform((0, 3))[1] - axes.bbox.y0 < before
 
 
 def test_marks_in_the_background_are_avoided_where_another_corner_is_as_free():

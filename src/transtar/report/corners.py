@@ -71,7 +71,7 @@ class Note:
 def put(text: Text | Legend, corner: str) -> None:
     """Put a text or legend into a corner of its panel; its lines stay aligned on the left."""
     if isinstance(text, Legend):
-        text.set_loc(corner)
+        cast(Any, text).set_loc(corner)
         return
     vertical, horizontal = corner.split()
     panel = cast(Axes, text.axes).bbox
@@ -104,19 +104,19 @@ def ink(axes: Axes, background: bool = False) -> np.ndarray:
 def _ink(artist: Artist) -> np.ndarray:
     pixels = cast(Any, artist).figure.dpi / 72
     if isinstance(artist, Line2D):
-        at = artist.get_transform().transform(artist.get_xydata())
+        at = np.asarray(artist.get_transform().transform(artist.get_xydata()))
         line = _along(at, artist.get_linewidth() * pixels / 2) if artist.get_linestyle() != "None" else np.empty((0, 3))
         if artist.get_marker() in ("None", "", " ", None):
             return line
         return np.concatenate([line, _with(at, (artist.get_markersize() + artist.get_markeredgewidth()) * pixels / 2)])
     if isinstance(artist, Patch):
-        at = artist.get_transform().transform_path(artist.get_path()).vertices
+        at = np.asarray(artist.get_transform().transform_path(artist.get_path()).vertices)
         return _along(at, artist.get_linewidth() * pixels / 2)
     if isinstance(artist, PathCollection):
-        at = artist.get_offset_transform().transform(artist.get_offsets())
+        at = np.asarray(artist.get_offset_transform().transform(artist.get_offsets()))
         return _with(at, np.sqrt(np.max(artist.get_sizes(), initial=0.0)) * pixels / 2)
     if isinstance(artist, Collection) and not isinstance(artist, QuadMesh):
-        paths = [artist.get_transform().transform_path(path).vertices for path in artist.get_paths()]
+        paths = [np.asarray(artist.get_transform().transform_path(path).vertices) for path in artist.get_paths()]
         return np.concatenate([np.empty((0, 3)), *(_along(path, pixels / 2) for path in paths)])
     return np.empty((0, 3))
 
@@ -181,6 +181,20 @@ def clear_of_points(
         figure.draw_without_rendering()
     for note in notes:
         _best_corner(note, corners)
+
+
+def clear_legends(
+    figure: Figure, corners: Sequence[str] = ("upper right", "upper left", "lower right", "lower left")
+) -> None:
+    """Put the legend of each panel that has one where it covers nothing that is drawn; if no corner is free, y goes on upward."""
+    panels = {str(number): axes for number, axes in enumerate(figure.axes) if axes.get_legend() is not None}
+
+    def widen(number: str, part: float) -> None:
+        (low, high), log = panels[number].get_ylim(), panels[number].get_yscale() == "log"
+        panels[number].set_ylim(low, high * (high / low) ** part if log else high + part * (high - low))
+
+    notes = [Note(cast(Legend, axes.get_legend()), group=number) for number, axes in panels.items()]
+    clear_of_points(figure, notes, widen, corners)
 
 
 def _best_corner(note: Note, corners: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ...errors import InputError, TooFew
 from ...glossary import POOR_BELOW, display
-from ...report.corners import Note, clear_of_points
+from ...report.corners import clear_legends
 from ...report.style import BLUE, GREY, PAGE_WIDTH, VERMILION, new_figure, paper_style
 
 PARTS = {"pool": "fine-tuning", "test": "test"}
@@ -78,7 +78,6 @@ def poor_temperatures(splits: Sequence[Split], poor_below: float = POOR_BELOW, c
     with paper_style():
         figure = new_figure(PAGE_WIDTH * min(1.0, (len(splits) + 1) / 3), 3.6)
         grid = figure.subplots(2, len(splits), squeeze=False, sharex=True, sharey="row")
-        notes: list[Note] = []
         for (upper, lower), split, stars in zip(grid.T, splits, chosen, strict=True):
             for part, (teff, feh) in stars.items():
                 _draw_part(upper, lower, part, teff, feh, edges)
@@ -87,13 +86,12 @@ def poor_temperatures(splits: Sequence[Split], poor_below: float = POOR_BELOW, c
                     axes.axvline(cut, color=GREY, ls="--", lw=1, zorder=0)
             upper.set_title(split.title)
             kind = f"[Fe/H] < {poor_below:g}".replace("-", "−")
-            legend = upper.legend(loc="upper right", handlelength=1.2, title=kind, title_fontsize=7.5, alignment="left")
-            notes.append(Note(legend, corners=("upper right", "upper left")))
+            upper.legend(handlelength=1.2, title=kind, title_fontsize=7.5, alignment="left")
             lower.set_xlabel(display("teff"))
         grid[0, 0].set_ylim(0)
         grid[0, 0].set_ylabel(f"stars per {BIN:.0f} K")
         grid[1, 0].set_ylabel(display("feh"))
-        clear_of_points(figure, notes, lambda _, part: grid[0, 0].set_ylim(0, (1 + part) * grid[0, 0].get_ylim()[1]))
+        clear_legends(figure, ("upper right", "upper left"))
     return figure
 
 
