@@ -15,7 +15,7 @@ from astropy.table import QTable, Table
 
 from transtar import glossary
 from transtar.catalog import CatalogWriter, read_columns, read_metadata, write_catalog, writers
-from transtar.catalog.latex_table import MOST_ROWS, rounded
+from transtar.catalog.latex_table import MOST_ROWS
 from transtar.catalog.vo import VO_PARQUET
 from transtar.errors import InputError
 
@@ -143,17 +143,6 @@ def test_stilts_finds_nothing_wrong_with_a_votable(tmp_path):
         timeout=120,
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
-
-
-def test_numbers_of_papers():
-    """Two digits of the error, as the Particle Data Group's rule has it without its exceptions."""
-    assert rounded(5012.3, 83.7, 0) == r"$5012 \pm 84$"
-    assert rounded(5012.3, 123.0, 0) == r"$5010 \pm 120$"
-    assert rounded(-1.23456, 0.0456, 3) == r"$-1.235 \pm 0.046$"
-    assert rounded(0.5, 0.0996, 3) == r"$0.50 \pm 0.10$"
-    assert rounded(0.5, 9.96, 3) == r"$0 \pm 10$"
-    assert rounded(0.5, float("nan"), 2) == "$0.50$"
-    assert rounded(float("nan"), 0.1, 2) == r"\ldots"
 
 
 def test_latex(tmp_path):

@@ -1,6 +1,7 @@
 """The study `paper` at its smallest scale, from nothing to tables and figures by the names they have in the paper."""
 
 import csv
+import re
 import shutil
 from contextlib import redirect_stderr
 from io import StringIO
@@ -217,6 +218,13 @@ def test_landscapes_are_stored(finished):
     assert len(found) == 1
     stored = np.load(found[0])
     assert any(name.endswith("loss") for name in stored.files)
+
+
+def test_every_figure_says_of_which_seed_it_is(finished):
+    """But those of stars, which no network has seen."""
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", (finished / "report.html").read_text())
+    assert len(captions) > len(FIGURES)
+    assert [text[:40] for text in captions if "seed 0" not in text] == ["Effective temperatures of the training a"]
 
 
 def test_results_and_record_are_enough_to_draw_all_that_is_a_function_of_scores(finished, tmp_path, capsys):

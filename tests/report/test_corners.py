@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from transtar.report import Panel, Plane, abundance_plane, against_inputs, one_to_one
-from transtar.report.corners import Note, covered
+from transtar.report.corners import Note, clear_legends, clear_of_points, covered, put
+from transtar.report.style import new_figure
 
 from .results import summary
 
@@ -76,6 +77,8 @@ def test_stars_everywhere_make_the_limits_wider():
     (axes,) = figure.axes
     assert np.ptp(axes.get_xlim()) > 1.1 * np.ptp(reference)
     assert axes.get_xlim() == axes.get_ylim()
+    # Off the diagonal, where no line is hidden.
+    assert (axes.texts[0].get_ha(), axes.texts[0].get_va()) in (("left", "top"), ("right", "bottom"))
     assert covered(Note(axes.texts[0], lambda: stars_of(axes))) == 0
 
 
@@ -108,6 +111,81 @@ def test_planes(n, columns):
         assert any(tick.label1.get_visible() for tick in axes.xaxis.get_major_ticks()) == lowest
         stars = plane(number)
         assert covered(Note(axes.texts[0], lambda stars=stars: np.stack([stars.feh, stars.alphafe], axis=1))) == 0
+
+
+@pytest.mark.parametrize("kind", ["markers", "scatter", "line", "steps", "band"])
+def test_a_text_takes_the_corner_where_nothing_is_drawn(kind):
+    """Of whatever is drawn, and half a marker is one; drawn as pixels by another way than the rule's."""
+    figure = new_figure(3, 2.4)
+    axes = figure.subplots()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    x = np.linspace(0, 1, 41)
+    # From the upper left corner down, and along to the lower right one.
+    low = np.where(x < 0.4, 0.99 - 2.3 * x, 0.07)
+    draw = {
+        "markers": lambda: axes.plot(x, low, "o", ms=5),
+        "scatter": lambda: axes.scatter(x, low, s=25),
+        "line": lambda: axes.plot(x[[0, 17, -1]], low[[0, 17, -1]]),
+        "steps": lambda: axes.stairs(low[:-1], x),
+        "band": lambda: axes.fill_between(x, low - 0.02, low + 0.02),
+    }
+    draw[kind]()
+    box = {"facecolor": "white", "edgecolor": "none"}
+    text = axes.text(0, 0, "N = 5", transform=axes.transAxes, bbox=box, zorder=6)
+    note = Note(text)
+    clear_of_points(figure, [note], corners=("upper left", "lower right", "upper right"))
+    assert (text.get_ha(), text.get_va()) == ("right", "top")
+    assert covered_pixels(figure, text) == 0
+    put(text, "lower right")
+    figure.canvas.draw()
+    assert covered(note) > 0
+    assert covered_pixels(figure, text) > 0
+
+
+def covered_pixels(figure, text):
+    """How many pixels of what is drawn differ where the text stands, with it and without."""
+    text.set_visible(False)
+    figure.canvas.draw()
+    image = np.asarray(figure.canvas.buffer_rgba())[::-1, :, :3]
+    text.set_visible(True)
+    x0, y0, x1, y1 = text.get_bbox_patch().get_window_extent().extents.round().astype(int)
+    return int((image[y0:y1, x0:x1] < 250).any(axis=2).sum())
+
+
+@pytest.mark.parametrize(("scale", "low"), [("linear", 0.0), ("log", 0.1)])
+def test_limits_grow_until_a_legend_covers_nothing(scale, low):
+    figure = new_figure(2.5, 2)
+    axes = figure.subplots()
+    axes.stairs([3, 3, 3, 3], label="stars")
+    legend = axes.legend()
+    axes.plot([0, 4], [0.2, 3])
+    axes.set(yscale=scale, ylim=(low, 3.2))
+    note = Note(legend)
+    figure.draw_without_rendering()
+    put(legend, "upper right")
+    assert covered(note) > 0
+    before = axes.transData.transform((0, 3))[1] - axes.bbox.y0
+    clear_legends(figure, ("upper right", "upper left"))
+    figure.draw_without_rendering()
+    assert covered(note) == 0
+    assert axes.get_ylim()[0] == low
+    # What is drawn keeps more than a third of its height.
+    assert before / 3 < axes.transData.transform((0, 3))[1] - axes.bbox.y0 < before
+
+
+def test_marks_in_the_background_are_avoided_where_another_corner_is_as_free():
+    figure = new_figure(3, 2)
+    axes = figure.subplots()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.axvline(0.1, zorder=0)
+    text = axes.text(0, 0, "poor stars", transform=axes.transAxes)
+    clear_of_points(figure, [Note(text)], corners=("lower left", "lower right"))
+    assert text.get_ha() == "right"
+    axes.axvline(0.9, zorder=0)
+    axes.axvline(0.95, zorder=0)
+    # Neither is free of them, and the limits need not grow for that.
+    clear_of_points(figure, [Note(text)], lambda *_: pytest.fail("wider"), corners=("lower left", "lower right"))
+    assert text.get_ha() == "left"
 
 
 def test_r2_below_the_axis_has_its_value_on_the_edge():

@@ -43,7 +43,7 @@ def test_html(tmp_path, text):
 def test_latex(text):
     table = paper_table(summarise(evil_results(text)), "feh")
     steps = [Step(text, text, text, 10, 1)]
-    for made in (to_latex(table, text), cuts_to_latex(steps, text)):
+    for made in (to_latex(table, text), cuts_to_latex(steps, text, "tab:cuts")):
         assert "\\input" not in made
         for special in re.findall(r"(?<!\\)%(?! needs)", made):
             pytest.fail(f"a comment begins with {special!r}: {made}")

@@ -3,6 +3,7 @@ import pytest
 
 from transtar.errors import InputError
 from transtar.report import Plane, abundance_plane
+from transtar.report.plane_figure import DENSITY
 
 
 def plane(title, n=400, seed=0, far=0, **mmd):
@@ -23,16 +24,30 @@ def test_panels_say_what_they_show():
         plane("reference"),
         [plane("zero-shot", seed=1, mmd=0.01234, mmd_error=0.002), plane("lora", seed=2, mmd=-0.00004, far=3)],
     )
-    assert [axes.get_title() for axes in figure.axes] == ["reference", "zero-shot", "lora"]
-    assert [texts(axes) for axes in figure.axes] == [
+    *panels, bar = figure.axes
+    assert [axes.get_title() for axes in panels] == ["reference", "zero-shot", "lora"]
+    assert [texts(axes) for axes in panels] == [
         ["$N$ = 400"],
         ["$N$ = 400", "MMD$^2$ = 0.0123 ± 0.0020"],
         ["$N$ = 400", "MMD$^2$ = 0.0000", "3 outside"],
     ]
-    assert {axes.get_xlabel() for axes in figure.axes} == {"[Fe/H]"}
+    assert {axes.get_xlabel() for axes in panels} == {"[Fe/H]"}
     assert figure.axes[0].get_ylabel() == r"[$\alpha$/Fe]"
-    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+    assert len({axes.get_ylim() for axes in panels}) == 1
     assert figure.axes[0].get_ylim()[1] < 1
+    # All panels have the scale of the bar.
+    most = max(axes.collections[0].get_array().max() for axes in panels)
+    assert bar.get_ylabel() == "stars per cell"
+    assert bar.get_ylim() == (1, most)
+    assert {axes.collections[0].get_clim() for axes in panels} == {(1, most)}
+
+
+def test_counts_can_be_read_without_colour():
+    """The scale goes from light to dark evenly enough: no colour-blindness changes that."""
+    red, green, blue = DENSITY(np.linspace(0, 1, 11))[:, :3].T
+    light = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
+    assert (np.diff(light) < -0.01).all()
+    assert light[0] > 10 * light[-1]
 
 
 def test_cells_hold_all_stars_inside_and_stars_without_label_are_left_out():

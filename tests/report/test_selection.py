@@ -33,12 +33,15 @@ def test_csv():
 
 
 def test_latex():
-    text = to_latex(STEPS, "A & B")
+    text = to_latex(STEPS, "A & B", "tab:a-cuts")
     assert r"\caption{A \& B}" in text
-    assert r" & FE\_H\_FLAG $\geq$ 3 & 12,000 & Table C3: 50 \% \\" in text
+    assert r"\label{tab:a-cuts}" in text
+    assert r"{FE\_H\_FLAG $\geq$ 3} & 12,000 & Table C3: 50 \% \\" in text
     assert text.count(r"\midrule") == 2
-    body = [line for line in text.splitlines() if line.endswith(r"\\")]
-    assert {line.count("&") - line.count(r"\&") for line in body} == {3}
+    assert [line.split("}{")[-1] for line in text.splitlines() if "multicolumn" in line] == [r"apogee} \\", r"desi} \\"]
+    body = [line for line in text.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+    assert len(body) == 4
+    assert {line.count("&") - line.count(r"\&") for line in body} == {2}
 
 
 def test_written_files(tmp_path):

@@ -75,6 +75,22 @@ def test_html_is_well_formed_and_marks_ranks(table):
     assert len(tree.findall("tbody/tr")) == 4
 
 
+def test_r2_ends_where_its_spread_does_and_the_csv_has_all_digits():
+    rows = [dict(row) for row in summary() if row["strategy"] == "lora" and row["n_finetune"] == 50]
+    values = {"all": (0.84213, 0.00345), "poor": (-22.775, 7282.657), "rich": (0.84213, 0.31)}
+    for row in rows:
+        row["r2"], row["r2_std"] = values.get(row["regime"], (0.5, 0.1))
+        row["sigma"], row["sigma_std"] = 0.12345, 0.0213
+    table = paper_table(rows, "feh")
+    (cell,) = ElementTree.fromstring(to_html(table)).findall("tbody/tr/td")
+    assert "".join(cell.itertext()) == "0.8421 / undetermined / 0.84± 0.0034 / – / 0.31σ = 0.123 ± 0.021"
+    text = to_latex(table)
+    assert r"$\pm$ 0.0034 / -- / 0.31" in text
+    assert "7282" not in text
+    (row,) = csv.DictReader(io.StringIO(to_csv(table)))
+    assert (row["r2_poor"], row["r2_std_poor"], row["sigma_all"]) == ("-22.775000", "7282.657000", "0.123450")
+
+
 def test_settings_are_escaped():
     tree = ElementTree.fromstring(settings_html({"<a>": "b & c"}))
     assert tree.find(".//td").text == "b & c"

@@ -52,6 +52,15 @@ def test_the_typed_table_is_that_of_the_csv_file(drawn):
     assert str(typed.schema.field("r2").type) == "double"
 
 
+def test_every_figure_and_every_table_of_scores_says_of_which_seeds_it_is(drawn):
+    page = (drawn / "report.html").read_text()
+    figures = re.findall(r"<figcaption>(.*?)</figcaption>", page)
+    assert len(figures) == len(list((drawn / "figures").glob("*.png"))) > 1
+    tables = re.findall(r"<table class=.scores.>\s*<caption>(.*?)</caption>", page)
+    assert len(tables) > 1
+    assert [text for text in (*figures, *tables) if not re.search(r"seed 0 |seeds 0, 1", text)] == []
+
+
 def test_drawing_again_changes_nothing(out):
     before = {path: path.read_bytes() for path in out.rglob("*.csv")}
     assert len(before) > 3

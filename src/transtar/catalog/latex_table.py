@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..glossary import LABELS, PLAN_COLUMNS, SEARCH_COLUMNS, Column, decimals, describe, is_known
 from ..latex_text import escape
+from ..rounding import with_error
 
 MOST_ROWS = 10_000
 """Rows of a table at most: some two hundred pages. A table is put together in memory."""
@@ -146,37 +147,12 @@ def _cells(name: str, ours: Mapping[str, np.ndarray]) -> list[str]:
         return [_MISSING if missing(value) else escape(str(value)) for value in values.tolist()]
     errors = ours.get(f"{name}_err", np.full(len(values), np.nan))
     places = _DECIMALS.get(name, decimals(name))
-    return [rounded(value, error, places) for value, error in zip(values.tolist(), errors.tolist(), strict=True)]
+    return [_number(value, error, places) for value, error in zip(values.tolist(), errors.tolist(), strict=True)]
 
 
-def rounded(value: float, error: float, places: int) -> str:
-    r"""A number as papers print it.
-
-    Parameters
-    ----------
-    value, error : float
-        With an error, both are rounded to two digits of the error.
-    places : int
-        Decimals where there is no error.
-
-    Returns
-    -------
-    str
-        In LaTeX: ``$5012 \pm 84$``.
-
-    Examples
-    --------
-    >>> rounded(-1.23456, 0.0456, 3), rounded(5012.3, 123.0, 0), rounded(0.5, float("nan"), 2)
-    ('$-1.235 \\pm 0.046$', '$5010 \\pm 120$', '$0.50$')
-    """
-    if not math.isfinite(value):
-        return _MISSING
-    if not (math.isfinite(error) and error > 0):
-        return f"${value:.{places}f}$"
-    digits = 1 - math.floor(math.log10(error))
-    # 0.0996 is 0.100: one digit more than was asked for.
-    digits -= math.floor(math.log10(round(error, digits))) > math.floor(math.log10(error))
-    return rf"${round(value, digits):.{max(digits, 0)}f} \pm {round(error, digits):.{max(digits, 0)}f}$"
+def _number(value: float, error: float, places: int) -> str:
+    # Where no error is stated it is 0 or NaN.
+    return with_error(value, error if error > 0 else math.nan, places, tex=True) if math.isfinite(value) else _MISSING
 
 
 def _caption(n: int, shown: Sequence[str], ours: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> str:

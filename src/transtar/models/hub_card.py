@@ -12,6 +12,7 @@ import yaml
 
 from ..errors import SettingsError, shown
 from ..glossary import COLUMNS
+from ..rounding import with_error
 from .naming import needs
 
 BEGIN, END = "<!-- sharing: written by transtar models export -->", "<!-- end of sharing -->"
@@ -221,7 +222,7 @@ def _score_lines(scores: Sequence[Scores]) -> list[str]:
         for regime, row in one.regimes.items():
             _, *within = one.coverage.get(regime, (0, np.nan, np.nan))
             lines.append(
-                f"| {regime} | {row['n']:.0f} | {_number(row['r2'], '.3f')} ± {_number(row['r2_err'], '.3f')} | "
+                f"| {regime} | {row['n']:.0f} | {with_error(row['r2'], row['r2_err'], minus='-')} | "
                 f"{_number(row['sigma'], '.4g')} | {_number(row['bias'], '+.4g')} | "
                 + " | ".join(_number(share, ".1%") for share in within)
                 + " |"

@@ -13,6 +13,7 @@ from ..evaluate.metrics import METRICS
 from ..evaluate.regimes import ALWAYS
 from ..files import write_text
 from ..glossary import COLUMNS, decimals, plain
+from ..rounding import with_error
 from ..telling import tell
 from . import latex
 from .figures import Panel, one_to_one
@@ -143,7 +144,7 @@ def scores_latex(evaluation: Evaluation) -> str:
             [
                 regime if model == PREDICTION else f"{model}, {regime}",
                 *(str(row[name]) for name in ("n", "n_clipped")),
-                _with_error(row["r2"], row["r2_err"], 3),
+                with_error(row["r2"], row["r2_err"], tex=True),
                 *(_number(row[name], decimals(label), signed=name == "bias") for name in metrics),
             ]
             for of, model, regime, row in _rows(evaluation)
@@ -191,18 +192,7 @@ def _number(value: float, digits: int, signed: bool = False) -> str:
     return f"${round(value, digits) + 0.0:{'+' if signed else ''}.{digits}f}$" if math.isfinite(value) else "--"
 
 
-def _with_error(value: float, error: float, digits: int) -> str:
-    if not math.isfinite(error):
-        return _number(value, digits)
-    return rf"${value:.{digits}f} \pm {error:.{digits}f}$"
-
-
 def _noise(noise, digits: int) -> str:
     if noise.variance < 0:
-        return f"negative variance ({_scientific(noise.variance)} $\\pm$ {_scientific(noise.variance_err)})"
-    return _with_error(noise.sigma, noise.sigma_err, digits)
-
-
-def _scientific(value: float) -> str:
-    figures, _, power = f"{value:.1e}".partition("e")
-    return rf"${figures} \times 10^{{{int(power)}}}$"
+        return f"negative variance ({with_error(noise.variance, noise.variance_err, 2 * digits, tex=True)})"
+    return with_error(noise.sigma, noise.sigma_err, digits, tex=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from ..errors import InputError, TooFew
 from ..glossary import COLUMNS, decimals, display
@@ -134,7 +135,7 @@ def one_to_one(panels: Sequence[Panel | None], columns: int = 4) -> Figure:
             for note in notes:
                 if note.group == label:
                     note.axes.set(xlim=limits[label], ylim=limits[label])
-                    note.text.set_text(_scores(of_note[id(note)], limits[label], columns))
+                    cast(Text, note.text).set_text(_scores(of_note[id(note)], limits[label], columns))
 
         shown = [panel for panel in panels if panel is not None]
         of_note = {id(note): panel for note, panel in zip(notes, shown, strict=True)}
@@ -178,10 +179,10 @@ def _limits(panels: Sequence[Panel]) -> tuple[float, float]:
 
 
 def _corners(panels: Sequence[Panel]) -> tuple[str, ...]:
-    """Corners in the order in which they are tried: those off the diagonal, first where fewer stars are."""
+    """The corners off the diagonal, whose lines a text must not hide, that first where fewer stars are."""
     above = sum(np.sum(panel.predicted > panel.reference) for panel in panels)
     below = sum(np.sum(panel.predicted < panel.reference) for panel in panels)
-    return CORNERS if above <= below else (CORNERS[1], CORNERS[0], *CORNERS[2:])
+    return CORNERS[:2] if above <= below else CORNERS[1::-1]
 
 
 def _draw(axes: Axes, panel: Panel, limits: tuple[float, float], columns: int) -> Note:
@@ -230,7 +231,7 @@ def _draw(axes: Axes, panel: Panel, limits: tuple[float, float], columns: int) -
     )  # fmt: skip
     text.set_in_layout(False)
     seen = np.isfinite(x) & np.isfinite(y)
-    return Note(text, lambda: np.stack([x[seen], np.clip(y[seen], *axes.get_ylim())], axis=1), panel.label)
+    return Note(text, lambda: np.stack([x[seen], np.clip(y[seen], *axes.get_ylim())], axis=1), panel.label, reach=2.0)
 
 
 def _scores(panel: Panel, limits: tuple[float, float], columns: int) -> str:

@@ -174,9 +174,9 @@ def _draw_contours(axes: Axes, landscape: Landscape, plane: int, height: np.ndar
     levels, step = _levels(height)
     if len(levels):
         axes.contour(alpha, beta, height.T, levels, colors="black", linewidths=0.35, linestyles="-", alpha=0.7)
-        box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "boxstyle": "square,pad=0.12"}
-        text = f"lines every {step:g} dex"
-        axes.text(0.03, 0.03, text, transform=axes.transAxes, fontsize=5.8, bbox=box, zorder=4)
+        # Below the panel: lines and colours are everywhere in it.
+        place: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right", "va": "center"}
+        axes.annotate(f"lines every {step:g} dex", (1, 0), (0, -19), fontsize=5.8, annotation_clip=False, **place)
     before = np.log10(landscape.zero_shot)
     if height.min() < before < height.max():
         axes.contour(alpha, beta, height.T, [before], **{f"{key}s": value for key, value in _ZERO_SHOT.items()})

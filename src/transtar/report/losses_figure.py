@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from .corners import clear_legends
 from .style import BLACK, COLUMN_WIDTH, GREY, VERMILION, new_figure, paper_style
 
 LINES = {"train_loss": (GREY, "training"), "validation_loss": (VERMILION, "validation")}
@@ -39,9 +40,10 @@ def draw_losses(rows: Sequence[Mapping[str, Any]]) -> Figure:
         above.set_yscale("log")
         above.set_ylabel("loss")
         if above.get_lines():
-            above.legend(loc="upper right")
+            above.legend()
         below.plot([row["step"] for row in rows], [row["learning_rate"] for row in rows], color=BLACK)
         below.set_ylabel("learning rate")
         below.set_xlabel("step")
         figure.align_ylabels([above, below])
+        clear_legends(figure)
     return figure

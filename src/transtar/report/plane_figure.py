@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.figure import Figure
@@ -17,6 +18,7 @@ from scipy.ndimage import gaussian_filter
 
 from ..errors import TooFew
 from ..glossary import display
+from ..rounding import rounded
 from .corners import ROUNDS, STEP, Note, clear_of_points, covered
 from .style import BLUE, PAGE_WIDTH, VERMILION, new_figure, paper_style
 
@@ -28,6 +30,9 @@ CELLS = (48, 36)
 
 ENCLOSED = (0.5, 0.9)
 """Shares of the reference stars inside the contours."""
+
+BAR = 0.55
+"""Inches of the colour bar and its numbers."""
 
 MOST_EXTRA = 0.35
 """A panel may widen the axes by this part of the span of the reference; stars further out are counted instead."""
@@ -91,22 +96,28 @@ def abundance_plane(reference: Plane, panels: Sequence[Plane], columns: int = 3)
         # Where the last row is not full, the row above it has labels below, too.
         partly = 0.36 if rows > 1 and len(everyone) % columns else 0.0
         # Below a single panel there is no room for the entries of the legend side by side.
-        across = 3 if columns > 1 else 1
-        figure = new_figure(PAGE_WIDTH * columns / max(columns, 3), 1.8 * rows + 0.6 + partly + 0.16 * (3 - across))
+        across = 2 if columns > 1 else 1
+        width = min(PAGE_WIDTH, PAGE_WIDTH * columns / max(columns, 3) + BAR)
+        figure = new_figure(width, 1.8 * rows + 0.6 + partly + 0.16 * (2 - across))
         grid = figure.subplots(rows, columns, squeeze=False)
+        norm = LogNorm(1, 2)
+        bar = figure.colorbar(ScalarMappable(norm, DENSITY), ax=grid, pad=0.01, aspect=18 * rows)
+        bar.set_label("stars per cell", fontsize=7.5)
+        bar.ax.tick_params(labelsize=6.5)
         for unused in grid.flat[len(everyone) :]:
             unused.set_axis_off()
         # Drawn anew with room below until what is written covers no star.
         for _ in range(ROUNDS):
-            notes = _draw_all(grid, everyone, points, limits)
+            norm.vmax = max(2.0, *(_most_in_a_cell(stars, limits) for stars in points))
+            notes = _draw_all(grid, everyone, points, limits, norm)
             clear_of_points(figure, notes, corners=IN_A_PLANE)
             if not any(map(covered, notes)):
                 break
             limits = limits.copy()
             limits[0, 1] -= STEP * (limits[1, 1] - limits[0, 1])
+        plain_counts(bar)
         inner, outer = (f"{100 * share:.0f} %" for share in ENCLOSED)
         handles = [
-            Line2D([], [], marker="s", ls="", color="#6BAED6", ms=5, label="stars per cell, logarithmic"),
             Line2D([], [], color=VERMILION, lw=1.2, label=f"{inner} of the reference"),
             Line2D([], [], color=VERMILION, lw=0.8, ls="--", label=f"{outer} of the reference"),
         ]
@@ -115,16 +126,15 @@ def abundance_plane(reference: Plane, panels: Sequence[Plane], columns: int = 3)
 
 
 def _draw_all(
-    grid: np.ndarray, everyone: Sequence[Plane], points: Sequence[np.ndarray], limits: np.ndarray
+    grid: np.ndarray, everyone: Sequence[Plane], points: Sequence[np.ndarray], limits: np.ndarray, norm: LogNorm
 ) -> list[Note]:
     """Draw every panel; returns what is written in each."""
     columns = grid.shape[1]
     contours = _contours(points[0], limits)
-    most = max(_most_in_a_cell(stars, limits) for stars in points)
     notes = []
     for number, (axes, panel, stars) in enumerate(zip(grid.flat, everyone, points, strict=False)):
         axes.clear()
-        note = _draw(axes, panel, stars, limits, most)
+        note = _draw(axes, panel, stars, limits, norm)
         if contours is not None:
             drawn = axes.contour(*contours, colors=VERMILION, linewidths=(0.8, 1.2), linestyles=("--", "-"), zorder=4)
             kept = np.concatenate([stars, *(path.vertices for path in drawn.get_paths())])
@@ -178,12 +188,12 @@ def _contours(stars: np.ndarray, limits: np.ndarray):
     return (x[1:] + x[:-1]) / 2, (y[1:] + y[:-1]) / 2, density.T, levels
 
 
-def _draw(axes: Axes, panel: Plane, stars: np.ndarray, limits: np.ndarray, most: float) -> Note:
+def _draw(axes: Axes, panel: Plane, stars: np.ndarray, limits: np.ndarray, norm: LogNorm) -> Note:
     inside = ((stars >= limits[0]) & (stars <= limits[1])).all(axis=1)
     if inside.any():
         counts, x, y = count_in_cells(stars[inside], limits)
         shown = np.ma.masked_equal(counts.T, 0)
-        axes.pcolormesh(x, y, shown, cmap=DENSITY, norm=LogNorm(1, max(most, 2)), rasterized=True)
+        axes.pcolormesh(x, y, shown, cmap=DENSITY, norm=norm, rasterized=True)
     axes.set(xlim=limits[:, 0], ylim=limits[:, 1], title=panel.title)
     axes.locator_params(nbins=5)
     lines = [f"$N$ = {len(stars)}"]
@@ -219,6 +229,5 @@ def discrepancy_lines(panel: Plane) -> list[str]:
     value, error = (None if given is None else float(np.ravel(given)[0]) for given in (panel.mmd, panel.mmd_error))
     if value is None:
         return []
-    text = f"{value:.4f}"
-    text = text.replace("-", "" if float(text) == 0 else "−")
-    return [f"MMD$^2$ = {text}", *([] if error is None or not np.isfinite(error) else [f"± {error:.4f}"])]
+    text, spread = rounded(value, np.nan if error is None else error, digits=4)
+    return [f"MMD$^2$ = {text.replace('-', '−')}", *([f"± {spread}"] if spread else [])]

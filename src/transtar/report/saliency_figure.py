@@ -17,6 +17,7 @@ from ..explain.response import PhysicalTest
 from ..explain.saliency import Band, Saliency
 from ..glossary import display
 from ..train import find_strategy
+from .corners import Note, clear_of_points
 from .response_figure import response_matrix
 from .style import (
     BLACK,
@@ -114,12 +115,12 @@ def saliency_maps(
         spectra, *ones = upper.subplots(1 + len(shown), 1, sharex=True, height_ratios=(1, *[1.15] * len(shown)))
         _draw_band(spectra, saliency.wave, saliency.spectra, BLACK)
         spectra.set_ylabel("normalised flux")
-        _place(spectra, f"{_stars(saliency.stars)}, $N$ = {saliency.n_stars}", 0.012, 0.06, "bottom")
+        notes = [_place(spectra, f"{_stars(saliency.stars)}, $N$ = {saliency.n_stars}", "spectra", "lower left")]
         for one, name in zip(ones, shown, strict=True):
             color = _line_style(name, names.index(name))["color"]
             _draw_band(one, saliency.wave, saliency.models[name].absolute, color)
             one.set_ylabel(_gradient(saliency.label, absolute=True) + f"\n({unit})")
-            _place(one, as_text(name), 0.988, 0.93, "top")
+            notes.append(_place(one, as_text(name), "gradients", "upper right"))
         # One scale for all, or they could not be compared.
         highest = max(one.get_ylim()[1] for one in ones)
         for one in ones:
@@ -142,6 +143,16 @@ def saliency_maps(
                 ncols=min(len(names) + 1, 7),
                 columnspacing=1.4,
             )
+
+        def widen(group: str, part: float) -> None:
+            low, high = spectra.get_ylim()
+            if group == "spectra":
+                spectra.set_ylim(low - part * (high - low), high)
+                return
+            for one in ones:
+                one.set_ylim(0, (1 + part) * one.get_ylim()[1])
+
+        clear_of_points(figure, notes, widen)
     return figure
 
 
@@ -304,6 +315,9 @@ def _stars(stars: str) -> str:
     return names.get(stars, stars)
 
 
-def _place(axes: Axes, text: str, x: float, y: float, va: str) -> None:
+def _place(axes: Axes, text: str, group: str, corner: str) -> Note:
+    """Write into a panel; `clear_of_points` finds the corner, that one if it can."""
     box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "boxstyle": "square,pad=0.15"}
-    axes.text(x, y, text, transform=axes.transAxes, va=va, ha="left" if x < 0.5 else "right", bbox=box, zorder=6)
+    written = axes.text(0, 0, text, transform=axes.transAxes, bbox=box, zorder=6)
+    vertical = corner.split()[0]
+    return Note(written, group=group, corners=[corner, *(f"{vertical} {side}" for side in ("right", "left"))])

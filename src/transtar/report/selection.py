@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 from ..catalog.writers import check_suffix, write_catalog
 from ..files import write_text
 from ..selections import Selected, Step
 from ..version import __version__
-from .latex import escape
+from .latex import sentence
+from .latex import table as latex_table
 
 
 def write_selection(selected: Selected, path: str | Path, name: str, catalogs: Sequence[str | Path]) -> dict[str, Path]:
@@ -54,7 +56,8 @@ def write_selection(selected: Selected, path: str | Path, name: str, catalogs: S
     write_catalog(path, selected.columns, about)
     paths = output_paths(path)
     write_text(paths["csv"], to_csv(selected.steps))
-    write_text(paths["tex"], to_latex(selected.steps, f"{selection.title} ({selection.source})."))
+    caption = f"{selection.title} ({selection.source})."
+    write_text(paths["tex"], to_latex(selected.steps, caption, f"tab:{paths['tex'].stem}"))
     return paths
 
 
@@ -86,17 +89,11 @@ def to_csv(steps: Sequence[Step]) -> str:
     return out.getvalue()
 
 
-def to_latex(steps: Sequence[Step], caption: str = "") -> str:
-    """Table for a paper; it needs the package booktabs."""
-    lines = ["% needs \\usepackage{booktabs}", "\\begin{table}"]
-    if caption:
-        lines.append(f"\\caption{{{escape(caption)}}}")
-    lines += ["\\begin{tabular}{llrl}", "\\toprule", r"Table & Cut & Rows left & Source \\", "\\midrule"]
-    previous = None
-    for step in steps:
-        table = "" if step.table == previous else escape(step.table)
-        if previous is not None and step.table != previous:
-            lines.append("\\midrule")
-        previous = step.table
-        lines.append(f"{table} & {escape(step.name)} & {step.rows:,} & {escape(step.source)} \\\\")
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}", ""])
+def to_latex(steps: Sequence[Step], caption: str, label: str) -> str:
+    """Table for a paper, with caption and label, a block for each table; it needs the package booktabs."""
+    blocks = [
+        (table, [[step.name, f"{step.rows:,}", sentence(step.source)] for step in cuts])
+        for table, cuts in groupby(steps, lambda step: step.table)
+    ]
+    lines = latex_table(["Cut", "Rows left", "Source"], blocks, caption, label)
+    return "\n".join(["% needs \\usepackage{booktabs}", *lines, ""])

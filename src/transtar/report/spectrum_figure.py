@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ..errors import InputError
 from ..explain.lines import Line, read_lines, resolved
+from .corners import clear_legends
 from .saliency_figure import PALETTE, mark_lines
 from .style import BLACK, PAGE_WIDTH, as_text, new_figure, paper_style
 
@@ -95,9 +96,10 @@ def plot_spectrum(
             ylabel="flux / continuum",
         )
         if any(str(name) for name in names):
-            axes.legend(loc="lower right", ncols=len(names))
+            axes.legend(ncols=len(names))
         listed = resolved(read_lines() if lines is None else lines, wave)
         mark_lines(axes, strongest(listed, wave, spectra.flux[chosen[0]], inside, marked))
+        clear_legends(figure, ("lower right", "lower left", "upper right", "upper left"))
     return figure
 
 

@@ -14,27 +14,29 @@ from ..errors import InputError
 from ..evaluate.metrics import METRICS
 from ..files import write_text
 from ..glossary import decimals, plain
+from ..rounding import MISSING, rounded, with_error
 from . import latex
 from .arrange import Table
 
 SHADES = ("6BAED6", "9ECAE1", "DEEBF7")
 """Blues of the best, second and third value of a regime, as in the paper."""
 
-MISSING = "–"
 
-
-def _number(value: float, digits: int = 3) -> str:
-    return f"{value:.{digits}f}" if math.isfinite(value) else MISSING
-
-
-def _scatter(table: Table, cell: Mapping[str, Mapping]) -> str:
+def _scatter(table: Table, cell: Mapping[str, Mapping], minus: str = "−") -> str:
     """Sigma of the first regime with its spread over seeds."""
     entry = cell.get(table.regimes[0])
-    if entry is None:
-        return MISSING
-    text = _number(entry["sigma"], decimals(table.label))
-    spread = entry["sigma_std"]
-    return f"{text} ± {_number(spread, decimals(table.label))}" if math.isfinite(spread) else text
+    return (
+        MISSING if entry is None else with_error(entry["sigma"], entry["sigma_std"], decimals(table.label), minus=minus)
+    )
+
+
+def _scores(table: Table, cell: Mapping[str, Mapping]) -> tuple[list[str], list[str]]:
+    """R2 of each regime, and its spreads over seeds; no spreads where none is known."""
+    both = [
+        rounded(cell[name]["r2"], cell[name]["r2_std"]) if name in cell else (MISSING, "") for name in table.regimes
+    ]
+    spreads = [spread or MISSING for _, spread in both]
+    return [value for value, _ in both], spreads if any(spread for _, spread in both) else []
 
 
 def _name(table: Table, row) -> str:
@@ -80,8 +82,8 @@ def to_csv(tables: Table | Sequence[Table]) -> str:
         seeds = max(entry["n_seeds"] for entry in cell.values())
         note = [table.notes.get(column, "") for _ in noted]
         counts = [cell[r]["n_test"] if r in cell else "" for r in table.regimes]
-        values = [_number(cell[r][n], 6) if r in cell else "" for r in table.regimes for n in names]
-        values = ["" if value == MISSING else value for value in values]
+        numbers = [cell[r][n] if r in cell else math.nan for r in table.regimes for n in names]
+        values = [f"{value:.6f}" if math.isfinite(value) else "" for value in numbers]
         writer.writerow([table.label, row, column, *note, seeds, *counts, *values])
     return out.getvalue()
 
@@ -148,11 +150,10 @@ def _column_width(table: Table) -> float:
     """Points of the widest column but the first."""
     columns = [latex.width(_heading(table, column)) for column in table.columns]
     columns += [latex.width(str(note)) for note in table.notes.values()]
-    values = [
-        [_number(cell[regime]["r2"]) for regime in table.regimes if regime in cell] for cell in table.cells.values()
-    ]
+    scores = [_scores(table, cell) for cell in table.cells.values()]
     # Each value may be in a coloured box.
-    columns += [latex.width(" / ".join(row)) + latex.BOX * len(row) for row in values]
+    columns += [latex.width(" / ".join(values)) + latex.BOX * len(values) for values, _ in scores]
+    columns += [latex.SMALL * latex.width(f"±{' / '.join(spreads)}") for _, spreads in scores]
     scatters = (_scatter(table, cell).replace(" ", "") for cell in table.cells.values() if table.scatter)
     columns += [latex.SMALL * latex.width(f"s={scatter}") for scatter in scatters]
     return max(columns)
@@ -197,19 +198,16 @@ def _latex_block(table: Table, columns: Sequence, width: int, rows: Sequence, na
 
 
 def _latex_cell(table: Table, key: tuple, cell: Mapping[str, Mapping]) -> str:
-    values, spreads = [], []
-    for regime in table.regimes:
-        value = _tex(_number(cell[regime]["r2"])) if regime in cell else "--"
+    values, spreads = _scores(table, cell)
+    shown = []
+    for regime, value in zip(table.regimes, map(_tex, values), strict=True):
         rank = table.ranks.get((*key, regime))
-        if rank:
-            value = rf"\colorbox[HTML]{{{SHADES[rank - 1]}}}{{{value}}}"
-        values.append(value)
-        spreads.append(_tex(_number(cell[regime]["r2_std"])) if regime in cell else "--")
-    inner = [" / ".join(values)]
-    if any(spread not in ("--", MISSING) for spread in spreads):
-        inner.append(rf"{{\scriptsize $\pm$ {' / '.join(spreads)}}}")
+        shown.append(rf"\colorbox[HTML]{{{SHADES[rank - 1]}}}{{{value}}}" if rank else value)
+    inner = [" / ".join(shown)]
+    if spreads:
+        inner.append(rf"{{\scriptsize $\pm$ {' / '.join(map(_tex, spreads))}}}")
     if table.scatter:
-        inner.append(rf"{{\scriptsize $\sigma$ = {_tex(_scatter(table, cell))}}}")
+        inner.append(rf"{{\scriptsize $\sigma$ = {_tex(_scatter(table, cell, '-'))}}}")
     return r"\begin{tabular}[t]{@{}c@{}}" + r" \\ ".join(inner) + r"\end{tabular}"
 
 
@@ -250,7 +248,6 @@ def _html_head(table: Table) -> str:
 
 
 def _html_rows(table: Table) -> list[str]:
-    minus = str.maketrans("-", "−")
     lines = []
     for row in table.rows:
         lines.append(f"<tr><th scope='row'>{escape(_name(table, row))}</th>")
@@ -259,14 +256,13 @@ def _html_rows(table: Table) -> list[str]:
             if cell is None:
                 lines.append(f"<td class='none'>{MISSING}</td>")
                 continue
-            values, spreads = [], []
-            for regime in table.regimes:
-                value = _number(cell[regime]["r2"]).translate(minus) if regime in cell else MISSING
-                rank = table.ranks.get((row, column, regime))
-                values.append(f"<span class='rank{rank}'>{value}</span>" if rank else value)
-                spreads.append(_number(cell[regime]["r2_std"]) if regime in cell else MISSING)
-            text = " / ".join(values)
-            if any(spread != MISSING for spread in spreads):
+            values, spreads = _scores(table, cell)
+            shown = []
+            for regime, value in zip(table.regimes, values, strict=True):
+                rank, value = table.ranks.get((row, column, regime)), value.replace("-", "−")
+                shown.append(f"<span class='rank{rank}'>{value}</span>" if rank else value)
+            text = " / ".join(shown)
+            if spreads:
                 text += f"<br/><small>± {' / '.join(spreads)}</small>"
             if table.scatter:
                 text += f"<br/><small>σ = {_scatter(table, cell)}</small>"

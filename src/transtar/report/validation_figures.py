@@ -14,6 +14,7 @@ from ..evaluate.validation.cluster_members import TREND_UNITS
 from ..evaluate.validation.validation import LabelChecks, Validation
 from ..glossary import COLUMNS, display
 from ..telling import tell
+from .corners import clear_legends
 from .style import BLACK, BLUE, COLUMN_WIDTH, GREY, ORANGE, PAGE_WIDTH, VERMILION, new_figure, paper_style
 
 MOST_LABELS = 6
@@ -92,6 +93,7 @@ def _grid(validation: Validation, labels: Sequence[str], draw: Callable, panels:
             draw(some, label, validation.labels[label], validation)
         for unused in [] if panels == 2 else axes.flat[len(labels) :]:
             unused.set_axis_off()
+        clear_legends(figure)
     return figure
 
 

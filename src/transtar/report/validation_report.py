@@ -17,6 +17,7 @@ from ..evaluate.validation.validation import Validation
 from ..evaluate.validation.validation_lines import MEANINGS, MEASURED, validation_metrics, validation_rows
 from ..files import write_json, write_text
 from ..glossary import COLUMNS, DESI_KEYS, decimals, plain
+from ..rounding import with_error
 from ..telling import tell
 from ..version import __version__
 from . import latex
@@ -177,11 +178,7 @@ def _cells(row: Mapping[str, Any], digits: int) -> list[str]:
 
 
 def _with_error(value: float, error: float, digits: int) -> str:
-    if not math.isfinite(value):
-        return ""
-    # What rounds to zero has no sign.
-    text = f"{round(value, digits) + 0.0:.{digits}f}"
-    return f"{text} ± {error:.{digits}f}" if math.isfinite(error) else text
+    return with_error(value, error, digits, minus="-") if math.isfinite(value) else ""
 
 
 def to_latex(name: str, rows: Sequence[Mapping[str, Any]]) -> str:

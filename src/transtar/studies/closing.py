@@ -9,6 +9,7 @@ import numpy as np
 from ..evaluate import Results
 from ..glossary import plain
 from ..report import in_order
+from ..rounding import with_error
 from ..train import find_strategy
 from .paired import score_strategies
 from .pipeline import PIPELINE
@@ -105,7 +106,7 @@ def _verdict(study: Study, label: str, size: int, judged: list[Predicted] | None
     rival = max(rivals, key=lambda name: scored[name].r2.mean())
     gain, error = scored[adapter].minus(scored[rival])
     verdict = "better than" if gain > 2 * error else "worse than" if gain < -2 * error else "not told apart from"
-    return f"; {adapter} is {verdict} the best that needs no adapter, {rival} ({gain:+.3f} ± {error:.3f})"
+    return f"; {adapter} is {verdict} the best that needs no adapter, {rival} ({with_error(gain, error, signed=True, minus='-')})"
 
 
 def _plane(study: Study, mmd: list[dict]) -> str:
@@ -115,11 +116,11 @@ def _plane(study: Study, mmd: list[dict]) -> str:
     from_truth = mean_mmd(mmd, TRUE, TRUTH) is not None
     against = TRUTH if from_truth else REFERENCE
     means = {name: value for name in names if (value := mean_mmd(mmd, name, against))}
-    text = ", ".join(f"{name} {value:.4f} ± {error:.4f}" for name, (value, error) in means.items())
+    text = ", ".join(f"{name} {with_error(*value, digits=4, minus='-')}" for name, value in means.items())
     n = max((row["n"] for row in mmd if row["strategy"] in names), default=0)
     line = f"[alpha/Fe]-[Fe/H] plane of {n} more stars: MMD^2 from the {'true labels' if from_truth else 'reference'} {text}"
     floor = mean_mmd(mmd, TRUE)
     if floor is None:
         return line
     values = ", ".join(f"{name} {value[0]:.4f}" for name in names if (value := mean_mmd(mmd, name)))
-    return f"{line}; from the reference {values}, and {floor[0]:.4f} ± {floor[1]:.4f} with perfect labels"
+    return f"{line}; from the reference {values}, and {with_error(*floor, digits=4, minus='-')} with perfect labels"

@@ -39,6 +39,25 @@ def test_metal_poor_stars_of_both_parts_are_counted_by_temperature():
     assert all(any(set(line.get_xdata()) == {4500} for line in axes.lines) for axes in figure.axes)
 
 
+@pytest.mark.parametrize("hottest", [4900.0, 6300.0, 6900.0])
+def test_the_legend_covers_no_bin(hottest):
+    """Bins lie on both sides, the highest where the legend was."""
+    teff = np.repeat([4050.0, 4250.0, 4450.0, hottest, hottest + 100], [2, 9, 1, 9, 1])
+    parts = np.repeat(["test", "pool"], [12, 10])
+    figure = poor_temperatures([Split("a", teff, np.full(22, -1.5), parts)] * 2, cut=4500)
+    figure.canvas.draw()
+    for axes in figure.axes[:2]:
+        box = axes.get_legend().get_window_extent()
+        for steps in histograms(axes):
+            edges, counts = steps.get_data().edges, steps.get_data().values
+            x = axes.transData.transform(np.column_stack([edges, np.zeros(len(edges))]))[:, 0]
+            below = (x[1:] > box.x0) & (x[:-1] < box.x1)
+            tops = axes.transData.transform(np.column_stack([edges[:-1], counts]))[:, 1]
+            assert below.any()
+            assert (tops[below] < box.y0).all()
+        assert box.y1 < axes.bbox.y1
+
+
 def test_the_limit_of_metal_poor_may_be_another():
     axes = poor_temperatures([split("a", ["pool"] * 8 + ["test"])], poor_below=-1.6).axes[0]
     texts = [text.get_text() for text in axes.get_legend().get_texts()]

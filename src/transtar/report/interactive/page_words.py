@@ -9,6 +9,7 @@ import numpy as np
 from ...explain.in_numbers import count_outside, spread
 from ...explain.inspected import Inspected
 from ...glossary import COLUMNS, POOR_BELOW
+from ...rounding import with_error
 
 DWARFS_FROM = 3.5
 """log g from which a star is called a dwarf."""
@@ -46,10 +47,10 @@ def of_scores(inspected: Inspected, label: str) -> str:
     left = f" Not scored, though drawn where both are known: {left}." if left else ""
     if scores is None or not np.isfinite(scores["sigma"]):
         return f"{label_text(label)} of the catalog against the reference: too few stars for scores.{left}"
-    error = f" ± {scores['r2_err']:.3f}" if np.isfinite(scores["r2_err"]) else ""
+    r2 = with_error(scores["r2"], scores["r2_err"])
     return (
         f"{label_text(label)} of the catalog against the reference: {scores['n']:,} stars scored; "
-        f"R2 {scores['r2']:.3f}{error}, bias {_finer(scores['bias'], label, True)}, scatter {_finer(scores['sigma'], label)} "
+        f"R2 {r2}, bias {_finer(scores['bias'], label, True)}, scatter {_finer(scores['sigma'], label)} "
         f"(standard deviation, clipped at 3 sigma).{left}"
     )
 

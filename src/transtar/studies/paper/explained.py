@@ -19,6 +19,7 @@ from ...report.response_figure import response_matrix
 from ...report.saliency_figure import saliency_maps
 from ..context import Context
 from ..explaining import FEWEST, LANDSCAPES
+from ..reporters.formatting import which_seed
 from .label_responses import label_responses
 
 
@@ -53,8 +54,8 @@ def landscape(results: Results, context: Context) -> list[Section]:
     any_one = next(iter(by_strategy.values()))
     caption = (
         f"Figure 5. Loss (mean squared error of {plain(any_one.label)}, logarithmic) of {any_one.n_stars} {wanted.regime} test "
-        "stars over a random plane through the fine-tuned weights of each strategy; star: minimum; the centre is the "
-        "fine-tuned network."
+        f"stars, {which_seed(context.study)}, over a random plane through the fine-tuned weights of each strategy; star: "
+        "minimum; the centre is the fine-tuned network."
     )
     figure = context.figure(draw_landscapes(drawn), "figure-5", caption)
     rows = summary_rows(by_strategy)
@@ -83,7 +84,8 @@ def landscape(results: Results, context: Context) -> list[Section]:
         "filter a random vector as long as itself. The paper's text centres on the pre-trained weights; around an adapter that "
         "is zero at its start the surface is flat, and so the centre here is the fine-tuned network.",
         "A minimum away from the centre means that weights other than those found with the fine-tuning stars "
-        "would have been better for these stars. All networks are those of one seed.",
+        "would have been better for these stars. All networks are those of one "
+        f"seed, {context.study.seeds[0]}.",
     ]
     table = rows_html(header, body, f"Losses in {rows[0]['unit']}^2; distances in units of alpha and beta.")
     return [Section("Loss landscapes", paragraphs, [table], [figure])]
@@ -103,15 +105,15 @@ def gradients(results: Results, context: Context) -> list[Section]:
         return [*sections, *label_responses(context)]
     saliency = read_saliency(folder)
     test = read_test(folder) if (folder / RESPONSE).is_file() else None
-    frame = Preprocessing.from_dict(context.study.preprocessing).frame
+    frame, seed = Preprocessing.from_dict(context.study.preprocessing).frame, which_seed(context.study)
     weights = None if test is None else test.weights.get(saliency.stars)
     beside = ""
     if weights is not None:
         beside = " beside the weights of the unbiased linear estimator of least variance"
     caption = (
-        f"Figure B6. Normalised spectra of {saliency.n_stars} {saliency.stars} test stars in the {frame} frame, the absolute "
-        f"gradient of {plain(saliency.label)} with respect to them (median and 1 sigma), and windows with every strategy; below, "
-        f"mean signed gradients{beside}."
+        f"Figure B6. Normalised spectra of {saliency.n_stars} {saliency.stars} test stars in the {frame} frame, {seed}, the "
+        f"absolute gradient of {plain(saliency.label)} with respect to them (median and 1 sigma), and windows with every "
+        f"strategy; below, mean signed gradients{beside}."
     )
     figures = [context.figure(saliency_maps(saliency, read_lines(), weights=weights), "figure-b6", caption)]
     tables = [_shares_html(saliency)]
@@ -125,7 +127,7 @@ def gradients(results: Results, context: Context) -> list[Section]:
                 response_matrix(test.responses),
                 "response",
                 f"Response of the predicted {plain(saliency.label)} to one label of synthetic spectra at a time, {test.n_stars} "
-                "stars, those of other regimes than the metal-poor ones a random sample: a perfect network has 1 "
+                f"stars, {seed}, those of other regimes than the metal-poor ones a random sample: a perfect network has 1 "
                 "for its own label and 0 for all others.",
             )
         )

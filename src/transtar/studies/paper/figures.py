@@ -20,7 +20,7 @@ from ...train import Pretrain, settings_from_dict
 from ..context import Context
 from ..experiments import SIZES, hidden_name, rank_name, rate_name
 from ..layout import PREDICTIONS, REST, STARS
-from ..reporters.formatting import which_seed
+from ..reporters.formatting import mean_and_spread, which_seed
 from ..spec import Study, adapters, of_subset_plane, pretraining_for
 from . import panels
 from .learning_curve import learning_curve
@@ -35,20 +35,22 @@ _COMPARED = (
     "g). N: stars, R2, and sigma after clipping at 3 sigma."
 )
 _BY_SIZE = (
-    "Figure A1. As Figure 2, by number of fine-tuning stars: each label by its adapter, of all stars that neither it nor its "
-    "pre-training has learnt from (unlike all other figures, which show test stars)."
+    "Figure A1. As Figure 2, by number of fine-tuning stars, {seed}: each label by its adapter, of all stars that neither it nor "
+    "its pre-training has learnt from (unlike all other figures, which show test stars)."
 )
-_BY_RATE = "Figure A4. As Figure 2: networks from scratch by learning rate."
+_BY_RATE = "Figure A4. As Figure 2: networks from scratch by learning rate, {seed}."
 _PLANES = (
     "[alpha/Fe] against [Fe/H], {seed}: counts, and below each column of [Fe/H] divided by its maximum; last the reference "
     "stars, from which MMD^2 (gamma = 2) is taken."
 )
-_PLANES_BY_INPUT = "As Figure 3: fine-tuned networks, each label by its adapter, of the same stars by each input."
-_PLANES_BY_SIZE = (
-    "Figure A2. As Figure 3, by number of fine-tuning stars: all stars with reference labels that neither the adapters nor the "
-    "pre-training have learnt from."
+_PLANES_BY_INPUT = (
+    "As Figure 3, {seed}: fine-tuned networks, each label by its adapter, of the same stars by each input."
 )
-_PLANES_BY_RATE = "Figure A5. As Figure 3: networks from scratch by learning rate."
+_PLANES_BY_SIZE = (
+    "Figure A2. As Figure 3, by number of fine-tuning stars, {seed}: all stars with reference labels that neither the adapters "
+    "nor the pre-training have learnt from."
+)
+_PLANES_BY_RATE = "Figure A5. As Figure 3: networks from scratch by learning rate, {seed}."
 
 
 def compared(results: Results, context: Context) -> list[Section]:
@@ -80,9 +82,9 @@ def compared(results: Results, context: Context) -> list[Section]:
                 panels.planes(context, default), default.reference, name, f"{_PLANES.format(seed=seed)}{words}"
             )
     if len(study.inputs) > 1 and study.plane is not None and (labels := context.planes()) is not None:
-        section.planes(
-            panels.planes_by_input(context), labels["default"].reference, "figure-3-inputs", _PLANES_BY_INPUT
-        )
+        shown = panels.planes_by_input(context)
+        caption = _PLANES_BY_INPUT.format(seed=seed)
+        section.planes(shown, labels["default"].reference, "figure-3-inputs", caption)
     return section.made()
 
 
@@ -92,20 +94,21 @@ def sizes(results: Results, context: Context) -> list[Section]:
     if study.experiments is None or SIZES not in results.distinct("variant"):
         return []
     section = _Figures(context, "How many fine-tuning stars")
+    seed = which_seed(context.studies[SIZES])
     _curve(section, study, scores_of_target(results, context, context.input))
     rest, predictions = context.rest, context.predictions
     if rest is None or predictions is None:
         names = ["figure-a1", *(["figure-a2"] if study.plane is not None else [])]
         section.left_out(PREDICTIONS if predictions is None else f"{STARS}/{REST}", *names)
         return section.made()
-    section.one_to_one(panels.by_size(study, predictions, rest), "figure-a1", _BY_SIZE)
+    section.one_to_one(panels.by_size(study, predictions, rest), "figure-a1", _BY_SIZE.format(seed=seed))
     planes = None if study.plane is None else context.planes()
     if study.plane is not None and planes is None:
         section.left_out(PLANE_FILE, "figure-a2")
     elif planes is not None:
         reference = planes["default"].reference
         shown = panels.planes_by_size(study, predictions, rest, reference)
-        section.planes(shown, reference, "figure-a2", _PLANES_BY_SIZE)
+        section.planes(shown, reference, "figure-a2", _PLANES_BY_SIZE.format(seed=seed))
     return section.made()
 
 
@@ -132,7 +135,7 @@ def weights(results: Results, context: Context) -> list[Section]:
         rows += select(summary, label=label, variant=beside, strategy="full", n_finetune=size)
         caption = (
             f"R2 of {plain(label)} against the number of weights that train, {size} fine-tuning stars: residual heads by hidden "
-            "size (H), LoRA by rank (R, alpha twice the rank); bars are standard deviations over seeds."
+            f"size (H), LoRA by rank (R, alpha twice the rank); {mean_and_spread(wanted.seeds)}."
         )
         section.add(partial(against_trainable_weights, rows, label), "figure-a3", caption)
     return section.made()
@@ -145,16 +148,17 @@ def rates(results: Results, context: Context) -> list[Section]:
     if not set(names) & set(results.distinct("variant")):
         return []
     section = _Figures(context, "Learning rate from scratch")
+    seed = f"seed {study.experiments.seeds[0]}" if study.experiments else ""
     if context.predictions is None:
         section.left_out(PREDICTIONS, "figure-a4")
     else:
-        section.one_to_one(panels.rates(study, context.predictions), "figure-a4", _BY_RATE)
+        section.one_to_one(panels.rates(study, context.predictions), "figure-a4", _BY_RATE.format(seed=seed))
     planes = None if study.plane is None else context.planes()
     if study.plane is not None and planes is None:
         section.left_out(PLANE_FILE, "figure-a5")
     elif planes is not None:
         shown = panels.planes_by_rate(study, planes)
-        section.planes(shown, planes["default"].reference, "figure-a5", _PLANES_BY_RATE)
+        section.planes(shown, planes["default"].reference, "figure-a5", _PLANES_BY_RATE.format(seed=seed))
     return section.made()
 
 
@@ -203,8 +207,8 @@ def _curve(section: _Figures, study: Study, summary: list[dict]) -> None:
         return
     by = ", ".join(f"{plain(label)} by {strategy}" for label, strategy in chosen.items())
     caption = (
-        f"R2 and sigma of test stars against the number of fine-tuning stars, 0 being zero-shot; {by}; bars are standard "
-        "deviations over seeds."
+        f"R2 and sigma of test stars against the number of fine-tuning stars, 0 being zero-shot; {by}; "
+        f"{mean_and_spread(section.context.studies[SIZES].seeds)}."
     )
     section.add(lambda: learning_curve(of_sizes, chosen), "figure-4", caption)
 

@@ -11,13 +11,13 @@ from ...evaluate import Results, regimes
 from ...evaluate.regimes import MIN_STARS
 from ...glossary import plain
 from ...report import Section, rows_html
+from ...rounding import with_error
 from ...train import null_models
 from ..by_input import FLUX
 from ..context import Context
 from ..paired import Scored, on_common_stars, score, score_strategies, usable
 from ..pipeline import PIPELINE
 from ..predictions import Predicted, select
-from ..reporters.formatting import with_error
 from ..spec import Study, adapters
 
 REGIMES = {"all": "all test stars", "poor": "metal-poor stars", "rich": "metal-rich stars"}

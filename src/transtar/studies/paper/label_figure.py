@@ -127,7 +127,7 @@ def _gradients(
         best = test.weights.get(saliency.stars, test.weights.get("all"))
         for axes, title in zip(row, windows, strict=True):
             _window(axes, saliency, best, WINDOWS[title], lines)
-        unit = "K" if saliency.label == "teff" else "dex"
+        unit = f"{'K' if saliency.label == 'teff' else 'dex'} per unit flux"
         derivative = rf"$\partial$ {display(saliency.label, False)} / $\partial F_\lambda$"
         row[0].set_ylabel(f"{derivative}\n({unit})", fontsize=7)
     for axes, title in zip(grid[0], windows, strict=True):

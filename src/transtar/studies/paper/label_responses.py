@@ -38,9 +38,10 @@ def label_responses(context: Context) -> list[Section]:
     gradients: list[Saliency] = [read_saliency(folder) for folder in folders]
     responses = [one for test in tests for one in test.responses]
     write_responses(responses, context.out / "tables" / f"{NAME}.csv")
+    seed = f"seed {context.study.seeds[0]}"
     caption = (
         "Change of a predicted label (rows) when one true label (columns) of synthetic spectra changes by a step "
-        f"({_steps()}), in steps of the predicted label: mean over {tests[0].n_stars} stars, one seed. Ideal are 1 on the "
+        f"({_steps()}), in steps of the predicted label: mean over {tests[0].n_stars} stars, {seed}. Ideal are 1 on the "
         "diagonal and 0 elsewhere."
     )
     _write_tex(responses, context.out / "tables" / f"{NAME}.tex", caption)
@@ -51,9 +52,9 @@ def label_responses(context: Context) -> list[Section]:
     ]
     shown = gradients[0]
     drawn = (
-        f"Above: the response matrices, of all stars. Below: mean gradients of the fine-tuned networks, with their sign, of "
-        f"{shown.n_stars} test stars ({shown.stars}) at known lines, and the weights of the unbiased linear estimator of least "
-        "variance (dotted)."
+        f"Above: the response matrices, of all stars. Below: mean gradients of the fine-tuned networks, {seed}, with their sign, "
+        f"of {shown.n_stars} test stars ({shown.stars}) at known lines, and the weights of the unbiased linear estimator of "
+        "least variance (dotted)."
     )
     figure = context.figure(label_responses_figure(responses, gradients, tests), NAME, drawn)
     return [Section(HEADING, paragraphs, [_html(responses, caption)], [figure])]

@@ -16,6 +16,7 @@ from ...evaluate import Results, regimes, select
 from ...files import write_text
 from ...glossary import POOR_BELOW, plain
 from ...report import FigureFile, Section, in_order, rows_html
+from ...rounding import with_error
 from .. import predictions as stars
 from ..context import Context
 from ..experiments import MATCHED
@@ -23,6 +24,7 @@ from ..layout import PREDICTIONS, SPLITS, STARS
 from ..paired import Scored, score_strategies
 from ..pipeline import PIPELINE
 from ..predictions import Predicted
+from ..reporters.formatting import mean_of
 from ..spec import Study
 from .temperatures import Split, poor_temperatures
 
@@ -61,7 +63,7 @@ def matched(results: Results, context: Context) -> list[Section]:
         "same ones, nor is the spread of their [Fe/H], by which R2 is measured: sigma and bias can be compared, R2 with care.",
     ]
     few, figures = _figure(context, both)
-    return [Section(heading, [*paragraphs, *few], [comparison_html(rows)], figures)]
+    return [Section(heading, [*paragraphs, *few], [comparison_html(rows, study.seeds)], figures)]
 
 
 def splits(table: pa.Table) -> tuple[Split, Split]:
@@ -137,7 +139,7 @@ def write_comparison(rows: Sequence[dict], path: Path) -> None:
     write_text(path, text.getvalue())
 
 
-def comparison_html(rows: Sequence[dict]) -> str:
+def comparison_html(rows: Sequence[dict], seeds: Sequence[int]) -> str:
     """The metal-poor column on both splits, side by side."""
     poor = select(rows, regime="poor")
     body = []
@@ -152,11 +154,10 @@ def comparison_html(rows: Sequence[dict]) -> str:
         "",
         *(f"{what}, {split}" for split in (OWN, "matched") for what in ("R2", "sigma", "bias")),
     ]
-    return rows_html(
-        header, body, "Metal-poor test stars ([Fe/H] < -1) on the study's own split and on one matched in Teff."
-    )
+    caption = "Metal-poor test stars ([Fe/H] < -1) on the study's own split and on one matched in Teff"
+    return rows_html(header, body, f"{caption}, {mean_of(seeds)}.")
 
 
 def _cells(row: dict) -> list[str]:
-    texts = (f"{row['r2']:.3f} ± {row['r2_err']:.3f}", f"{row['sigma']:.3f}", f"{row['bias']:+.3f}")
-    return [text.replace("-", "−") for text in texts]
+    spread = (f"{row['sigma']:.3f}", f"{row['bias']:+.3f}")
+    return [with_error(row["r2"], row["r2_err"]), *(text.replace("-", "−") for text in spread)]

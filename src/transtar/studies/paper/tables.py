@@ -11,6 +11,7 @@ from ...report import Section, Table, to_html, write_tables
 from ...train import null_models
 from ..context import Context
 from ..experiments import LABELS, SIZES
+from ..reporters.formatting import mean_and_spread
 from ..spec import adapters
 from ..study_record import counts_of
 from .arrangements import (
@@ -66,14 +67,13 @@ def _table_1(context: Context, summary: list[Row], labels: list[str], name: str)
     which = "Table 1" if name == "table-1" else f"As Table 1, {' and '.join(map(plain, labels))}"
     caption = (
         f"{which}. R2 (all / metal-poor / metal-rich test stars) by strategy and input, {size} fine-tuning stars at most: "
-        f"{_averaged(max(row['n_seeds'] for row in summary))}. {MARKED}"
+        f"{_averaged(context, LABELS if name != 'table-1' else 'default')}. {MARKED}"
     )
     return _written(blocks, context, name, caption)
 
 
 def _table_a1(context: Context, summary: list[Row], labels: list[str], counts: Counts) -> str:
     study = context.study
-    assert study.experiments is not None
     chosen = adapters(study, max(study.sizes, default=0))
     sizes = _sizes(summary)
     blocks, by = [], []
@@ -82,7 +82,7 @@ def _table_a1(context: Context, summary: list[Row], labels: list[str], counts: C
         by.append(f"{plain(label)} by {chosen[label]}")
     caption = (
         f"Table A1. R2 (all / metal-poor / metal-rich test stars) by input and number of fine-tuning stars, {', '.join(by)}: "
-        f"{_averaged(len(study.experiments.seeds))}; without fine-tuning stars zero-shot. {MARKED}"
+        f"{_averaged(context, SIZES)}; without fine-tuning stars zero-shot. {MARKED}"
     )
     return _written(blocks, context, "table-a1", caption)
 
@@ -93,10 +93,9 @@ def _table_a2(context: Context, summary: list[Row], labels: list[str], counts: C
         strategies_by_size(summary, label, _sizes(summary), counts, (*STRATEGIES_OF_TABLE_A2, *null), unranked=null)
         for label in labels
     ]
-    n_seeds = max(row["n_seeds"] for row in summary)
     caption = (
         "Table A2. R2 (all / metal-poor / metal-rich test stars) by strategy and number of fine-tuning stars: "
-        f"{_averaged(n_seeds)}; without fine-tuning stars zero-shot. {MARKED}"
+        f"{_averaged(context, SIZES)}; without fine-tuning stars zero-shot. {MARKED}"
     )
     return _written(blocks, context, "table-a2", caption)
 
@@ -110,5 +109,5 @@ def _sizes(summary: list[Row]) -> list[int]:
     return sorted({row["n_finetune"] for row in summary}, reverse=True)
 
 
-def _averaged(n_seeds: int) -> str:
-    return f"mean over {n_seeds} seeds and its standard deviation" if n_seeds > 1 else "one seed"
+def _averaged(context: Context, variant: str) -> str:
+    return mean_and_spread(context.studies[variant].seeds, "below, in small type,")

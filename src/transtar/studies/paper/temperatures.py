@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from ...errors import InputError, TooFew
 from ...glossary import POOR_BELOW, display
+from ...report.corners import clear_legends
 from ...report.style import BLUE, GREY, PAGE_WIDTH, VERMILION, new_figure, paper_style
 
 PARTS = {"pool": "fine-tuning", "test": "test"}
@@ -85,12 +86,12 @@ def poor_temperatures(splits: Sequence[Split], poor_below: float = POOR_BELOW, c
                     axes.axvline(cut, color=GREY, ls="--", lw=1, zorder=0)
             upper.set_title(split.title)
             kind = f"[Fe/H] < {poor_below:g}".replace("-", "−")
-            upper.legend(loc="upper right", handlelength=1.2, title=kind, title_fontsize=7.5, alignment="left")
+            upper.legend(handlelength=1.2, title=kind, title_fontsize=7.5, alignment="left")
             lower.set_xlabel(display("teff"))
-        # Room for the legends above the highest bin.
-        grid[0, 0].set_ylim(0, 1.45 * grid[0, 0].get_ylim()[1])
+        grid[0, 0].set_ylim(0)
         grid[0, 0].set_ylabel(f"stars per {BIN:.0f} K")
         grid[1, 0].set_ylabel(display("feh"))
+        clear_legends(figure, ("upper right", "upper left"))
     return figure
 
 

@@ -11,13 +11,16 @@ from ...evaluate import Results
 from ...files import write_text
 from ...glossary import decimals, plain
 from ...report import Section, in_order, rows_html
+from ...rounding import with_error
 from ...train import Auto
 from ..context import Context
 from ..paired import score_strategies
 from ..predictions import Predicted, select
-from .formatting import with_error
+from .formatting import mean_of
 
 HEADER = ("n", "strategy", "R2", "sigma", "bias", "R2 of auto minus this")
+COLUMNS = (*HEADER, "its error")
+"""Of the CSV, whose numbers are not rounded to their errors."""
 
 
 def auto(results: Results, context: Context) -> list[Section]:
@@ -35,27 +38,40 @@ def auto(results: Results, context: Context) -> list[Section]:
             rows += of_size
             lines.append(line)
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([HEADER, *rows])
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([f"{one:.6f}" if isinstance(one, float) else one for one in row] for row in rows)
         write_text(context.out / "tables" / f"auto-{label}.csv", text.getvalue())
         caption = (
-            f"{plain(label)} of {context.study.target.survey}; means over seeds. Differences are paired, star by star and seed "
+            f"{plain(label)} of {context.study.target.survey}; {mean_of(context.study.seeds)}. "
+            "Differences are paired, star by star and seed "
             "by seed, and have errors over stars and seeds."
         )
-        sections.append(Section(f"{plain(label)}: auto", lines, [rows_html(HEADER, rows, caption)]))
+        sections.append(
+            Section(
+                f"{plain(label)}: auto", lines, [rows_html(HEADER, [_printed(row, label) for row in rows], caption)]
+            )
+        )
     return sections
 
 
-def _compared(judged: list[Predicted], size: int) -> tuple[list[list[str]], str]:
-    """Rows of all strategies with so many stars, and what they say."""
+def _printed(row: list, label: str) -> list[str]:
+    """A row of numbers as readers see it."""
+    size, name, r2, sigma, bias, gain, error = row
+    digits = decimals(label)
+    scores = [f"{r2:.3f}".replace("-", "−"), f"{sigma:.{digits}f}", f"{bias:+.{digits}f}".replace("-", "−")]
+    return [size, name, *scores, gain if gain == "" else with_error(gain, error)]
+
+
+def _compared(judged: list[Predicted], size: int) -> tuple[list[list], str]:
+    """Values of `COLUMNS` of all strategies with so many stars, and what they say."""
     scored = score_strategies(judged)
-    digits = decimals(judged[0].label)
     of_auto = scored[Auto.name]
     rows = []
     for name in in_order(list(scored)):
         one = scored[name]
-        difference = "" if name == Auto.name else with_error(*of_auto.minus(one))
-        sigma, bias = f"{one.sigma.mean():.{digits}f}", f"{one.bias.mean():+.{digits}f}"
-        rows.append([str(size), name, f"{one.r2.mean():.3f}", sigma, bias, difference])
+        scores = [float(values.mean()) for values in (one.r2, one.sigma, one.bias)]
+        rows.append([str(size), name, *scores, *(("", "") if name == Auto.name else of_auto.minus(one))])
     best = max((name for name in scored if name != Auto.name), key=lambda name: scored[name].r2.mean())
     gain, error = of_auto.minus(scored[best])
     verdict = "within its error no worse than" if gain >= -error else "worse by more than its error than"

@@ -14,13 +14,14 @@ from ...glossary import decimals, plain
 from ...report import Section, against_inputs, in_order, paper_table, rows_html, start_of, to_html, write_table
 from ...report.latex import table as latex_table
 from ...report.style import strategy_title
+from ...rounding import with_error
 from ...train import null_models
 from .. import predictions as stars
 from ..context import Context
 from ..paired import on_common_stars, score, usable
 from ..predictions import Predicted
 from ..spec import adapters
-from .formatting import with_error
+from .formatting import mean_and_spread
 
 REGIMES = ("all", "poor", "rich")
 
@@ -45,8 +46,8 @@ def _section(results: Results, context: Context, label: str) -> Section:
     tables = [_scores(summary, context, label, strategy) for strategy in _strategies(summary)]
     name = f"inputs-{label}"
     caption = (
-        f"{plain(label)} of {context.study.target.survey}: R2 by input against the number of fine-tuning stars; bars are the "
-        "standard deviation over seeds."
+        f"{plain(label)} of {context.study.target.survey}: R2 by input against the number of fine-tuning stars, "
+        f"{mean_and_spread(context.study.seeds)}."
     )
     drawn, hidden = _drawn(_strategies(summary))
     if hidden:
@@ -95,8 +96,8 @@ def _scores(summary: list[dict[str, Any]], context: Context, label: str, strateg
     rows = [row for row in summary if row["strategy"] in (strategy, *start_of(strategy))]
     table = paper_table(rows, label, row="input", names={0: "zero-shot"})
     caption = (
-        f"{plain(label)} of {context.study.target.survey} by {strategy_title(strategy)}: mean over seeds of R2 "
-        "(all / poor / rich), its standard deviation over seeds, and sigma. Shaded: the three best of each regime."
+        f"{plain(label)} of {context.study.target.survey} by {strategy_title(strategy)}: R2 (all / poor / rich), "
+        f"{mean_and_spread(context.study.seeds, 'below, in small type,')}, and sigma. Shaded: the three best of each regime."
     )
     write_table(table, context.out / "tables", f"inputs-{label}-{strategy}", caption)
     return to_html(table, caption)
@@ -173,10 +174,7 @@ def _write(rows: list[dict[str, Any]], context: Context, label: str, first: str)
 
 
 def _number(row: dict[str, Any], key: str, regime: str, tex: bool = False) -> str:
-    value, error = row[f"{key}_{regime}"], row[f"{key}_{regime}_err"]
-    if not np.isfinite(value):
-        return "--" if tex else "–"
-    return rf"${value:.3f} \pm {error:.3f}$" if tex else with_error(value, error)
+    return with_error(row[f"{key}_{regime}"], row[f"{key}_{regime}_err"], tex=tex)
 
 
 def _said(rows: list[dict[str, Any]], context: Context, label: str) -> list[str]:

@@ -18,6 +18,7 @@ from ...report import (
     to_html,
     write_table,
 )
+from ...rounding import with_error
 from ...train import get_strategy, trained_strategies
 from .. import predictions as stars
 from ..context import Context
@@ -26,7 +27,7 @@ from ..paired import score_strategies
 from ..pipeline import PIPELINE
 from ..shipped import SHIPPED
 from ..spec import Study, adapters
-from .formatting import panel, which_seed, with_error
+from .formatting import mean_and_spread, mean_of, panel, which_seed
 
 KINDS = ("dwarf", "giant", "cool", "warm", "poor-dwarf", "poor-giant")
 """Regimes of the table by kind of star, as far as there are enough stars of them."""
@@ -68,7 +69,7 @@ def _default(context: Context, label: str, rows: list[Row], of_label: list[Row])
         tables.append(_paired(context, label))
     kinds = tuple(name for name in KINDS if any(row["regime"] == name for row in rows)) or ("all",)
     table = paper_table(rows, label, regimes=kinds, unranked=_unranked(context))
-    text = f"{plain(label)} by kind of star ({' / '.join(kinds)})."
+    text = f"{plain(label)} by kind of star ({' / '.join(kinds)}), {mean_of(context.study.seeds)}."
     write_table(table, context.out / "tables", f"table-{label}-kinds", text)
     tables.append(to_html(table, text))
     further, curves = _curves(context, label, rows)
@@ -100,10 +101,7 @@ def _scores(context: Context, label: str, rows: list[Row], ending: str) -> str:
 
 
 def _averaged(study: Study) -> str:
-    values = "R2 (all / poor / rich)"
-    if len(study.seeds) == 1:
-        return values
-    return f"mean over {len(study.seeds)} seeds of {values}, its standard deviation over seeds,"
+    return f"R2 (all / poor / rich), {mean_and_spread(study.seeds, 'below, in small type,')},"
 
 
 def _unranked(context: Context) -> tuple[str, ...]:
@@ -189,17 +187,15 @@ def _columns(study: Study, label: str) -> list[tuple[str, int]]:
 def _curves(context: Context, label: str, rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[FigureFile]]:
     """Scores against the number of fine-tuning stars, and by kind of star, and what could not be drawn of that."""
     sizes = sorted({row["n_finetune"] for row in rows} - {0})
+    averaged = mean_and_spread(context.study.seeds)
     paragraphs: list[str] = []
     figures: list[FigureFile] = []
     if len(sizes) > 1:
         adapted = [row for row in rows if row["strategy"] != context.title(PIPELINE)]
-        caption = (
-            f"{plain(label)}: R2 and sigma against the number of fine-tuning stars; bars are the standard "
-            "deviation over seeds."
-        )
+        caption = f"{plain(label)}: R2 and sigma against the number of fine-tuning stars, {averaged}."
         figures.append(context.figure(against_sample_size(adapted, label), f"sample-size-{label}", caption))
     if sizes:
-        caption = f"{plain(label)} by kind of star, fine-tuned on {sizes[-1]} stars."
+        caption = f"{plain(label)} by kind of star, fine-tuned on {sizes[-1]} stars, {averaged}."
         paragraphs, dots = context.drawn(lambda: regime_dots(rows, label, sizes[-1]), f"kinds-{label}", caption)
         figures += dots
     return paragraphs, figures

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from ...evaluate import GAMMA, GAMMAS, Results, select
 from ...report import FigureFile, Plane, Section, abundance_plane, in_order, rows_html
+from ...rounding import MISSING, with_error
 from ..context import Context
 from ..pipeline import PIPELINE
 from ..planes import AXES, DEFAULT, HALVES, REFERENCE, TRUE, TRUTH, PlaneLabels, mean_mmd, with_ending
 from ..spec import of_subset_plane
+from .formatting import mean_of, which_seed
 
 
 def plane(results: Results, context: Context) -> list[Section]:
@@ -62,8 +64,9 @@ def _figure(
         title = context.title(strategy) + (f", n = {size}" if size else "")
         panels.append(Plane(title, stars[:, 0], stars[:, 1], *mmd))
     caption = (
-        f"[alpha/Fe] against [Fe/H] of the same {len(planes[-1][3])} stars of {study.plane.survey} by every strategy, one seed "
-        f"({seed}), and of the {len(reference)} reference stars, whose contours are in all panels. MMD^2 is from the reference."
+        f"[alpha/Fe] against [Fe/H] of the same {len(planes[-1][3])} stars of {study.plane.survey} by every strategy, "
+        f"{which_seed(study)}, and of the {len(reference)} reference stars, whose contours "
+        "are in all panels. MMD^2 is from the reference."
     )
     all_reference = Plane("reference", reference[:, 0], reference[:, 1])
     columns = 3 if len(panels) < 9 else 4
@@ -82,7 +85,7 @@ def _table(context: Context, rows: list[dict], strategies: list[str]) -> str:
         [context.title(strategy), *(_printed(mean_mmd(rows, strategy, *kind)) for kind in kinds)]
         for strategy in [*strategies, HALVES]
     ]
-    return rows_html(header, body, "MMD^2, mean over seeds, and its error")
+    return rows_html(header, body, f"MMD^2, {mean_of(context.study.seeds)}, and its error.")
 
 
 def _paragraphs(context: Context) -> list[str]:
@@ -117,4 +120,4 @@ def _width(gamma: float) -> str:
 
 
 def _printed(value: tuple[float, float] | None) -> str:
-    return "–" if value is None else f"{value[0]:.4f} ± {value[1]:.4f}".replace("-", "−")
+    return MISSING if value is None else with_error(*value, digits=4)
