@@ -78,7 +78,8 @@ def _check_pretraining(study: Study, where: str) -> None:
 def _check_strategies(study: Study, where: str) -> None:
     check_keys(study.strategies, strategy_names(), f"{where}: strategies")
     for strategy, given in study.strategies.items():
-        known = [field.name for field in fields(get_strategy(strategy))]
+        kind: Any = get_strategy(strategy)
+        known = [field.name for field in fields(kind)]
         for key, settings in _parts(f"strategies: {strategy}", given or {}):
             check_keys(settings, known, f"{where}: {key}")
         for model, name, size in product(study.models, study.inputs, study.sizes):
