@@ -181,7 +181,7 @@ def test_an_unknown_reporter_is_told(tmp_path, drawn, capsys):
     assert main(["study", str(study), "--out", str(tmp_path / "o")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert (
-        "study, reporters: no reporter 'lables'; known reporters: summary, labels, inputs, auto, variants, plane"
+        "study.yaml: reporters: no reporter 'lables'; known reporters: summary, labels, inputs, auto, variants, plane"
         in line
     )
     assert not (tmp_path / "o").exists()

@@ -264,10 +264,10 @@ def test_other_labels_are_other_runs(study, finished, tmp_path):
 def test_a_prior_that_does_not_fit(study, finished, tmp_path):
     (prior,) = (finished / "models").glob("feh-seed0-*")
     for change, message in (
-        (f"prior={{teff: {prior}}}", "prior: unknown key teff; known keys: feh"),
+        (f"prior={{teff: {prior}}}", "prior: unknown model teff; known models: feh"),
         ("prior={feh: nowhere}", "nowhere: no such model folder"),
     ):
-        assert message in study(tmp_path, "--set", change, code=2 if "unknown key" in message else 1)
+        assert message in study(tmp_path, "--set", change, code=2 if "unknown model" in message else 1)
     changes = ("--set", f"prior={{feh: {prior}}}", "models={feh: [teff]}")
     assert "predicts feh, not teff" in study(tmp_path, *changes, code=1)
     changes = ("--set", f"prior={{feh: {prior}}}", "preprocessing={frame: observed}")
@@ -335,7 +335,7 @@ def test_nothing_is_written_outside(folder, study, tmp_path, changes, message):
 
 def test_more_stars_than_there_are(folder, study, tmp_path):
     said = study(tmp_path / "out", "--set", "sizes=[12, 5000]", code=2)
-    assert "study: sizes: 5000 stars to learn from, but the pool of miles has 24; give smaller sizes" in said
+    assert "study.yaml: sizes: 5000 stars to learn from, but the pool of miles has 24; give smaller sizes" in said
     assert not (tmp_path / "out/runs").exists()
 
 

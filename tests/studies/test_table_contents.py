@@ -62,7 +62,7 @@ def refused(tmp_path, monkeypatch, capsys):
         (2, {"strategies": {"rigde": {}}}, "rigde"),
         (2, {"inputs": ["flux", "no-such-input"]}, "no-such-input"),
         (2, {"reporters": ["nonsense"]}, "nonsense"),
-        (2, {"variants": {"v": {"sizes": [9]}}}, "study, variant v: sizes: 9 stars to learn from"),
+        (2, {"variants": {"v": {"sizes": [9]}}}, "study.yaml, variant v: sizes: 9 stars to learn from"),
         (2, {"catalogs": ["."], "selections": {"desi-edr": {}}, "target": STUDY["target"] | {"split": "selections/desi-edr"}},
          "target.split: the selection desi-edr tells no pool from test stars"),
     ],
