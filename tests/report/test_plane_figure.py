@@ -38,7 +38,7 @@ def test_panels_say_what_they_show():
     # All panels have the scale of the bar.
     most = max(axes.collections[0].get_array().max() for axes in panels)
     assert bar.get_ylabel() == "stars per cell"
-    assert bar.get_ylim() == (1, most)
+    assert bar.get_ylim() == pytest.approx((1, most))
     assert {axes.collections[0].get_clim() for axes in panels} == {(1, most)}
 
 

@@ -172,11 +172,11 @@ def _draw_contours(axes: Axes, landscape: Landscape, plane: int, height: np.ndar
     alpha, beta = landscape.alpha, landscape.beta
     axes.pcolormesh(alpha, beta, height.T, cmap=COLOURS, norm=norm, shading="gouraud", rasterized=True)
     levels, step = _levels(height)
+    every = ""
     if len(levels):
         axes.contour(alpha, beta, height.T, levels, colors="black", linewidths=0.35, linestyles="-", alpha=0.7)
         # Below the panel: lines and colours are everywhere in it.
-        place: Any = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right", "va": "center"}
-        axes.annotate(f"lines every {step:g} dex", (1, 0), (0, -19), fontsize=5.8, annotation_clip=False, **place)
+        every = f"; lines every {step:g} dex"
     before = np.log10(landscape.zero_shot)
     if height.min() < before < height.max():
         axes.contour(alpha, beta, height.T, [before], **{f"{key}s": value for key, value in _ZERO_SHOT.items()})
@@ -184,7 +184,7 @@ def _draw_contours(axes: Axes, landscape: Landscape, plane: int, height: np.ndar
     axes.plot([0], [0], zorder=5, **_CENTRE)
     axes.plot([lowest.alpha], [lowest.beta], zorder=6, clip_on=False, **_MINIMUM)
     axes.set_title(f"★ {lowest.loss:.3g} at {lowest.distance:.2f}   ✚ {landscape.centre:.3g}", fontsize=6.6, pad=3.5)
-    axes.set_xlabel(r"$\alpha$", labelpad=0)
+    axes.set_xlabel(rf"$\alpha${every}", labelpad=0, fontsize=7)
     # Without the ends, which would meet those of the next panel.
     axes.xaxis.set_major_locator(MaxNLocator(6, prune="both"))
     axes.yaxis.set_major_locator(MaxNLocator(6))

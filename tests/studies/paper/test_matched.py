@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from transtar.evaluate import r2
+from transtar.rounding import with_error
 from transtar.studies import load_study
 from transtar.studies.experiments import MATCHED
 from transtar.studies.paper.matched import compare, comparison_html, counted
@@ -48,6 +49,7 @@ def test_the_poor_column_is_that_of_each_split():
     assert row["r2"] == pytest.approx(by_hand)
     assert (row["n_seeds"], row["n_test"]) == (2, poor.sum())
     assert found["residual", "matched", "poor"]["sigma"] < 0.5 * row["sigma"]
-    html = comparison_html(rows)
+    html = comparison_html(rows, (0, 1))
+    assert "seeds 0, 1" in html
     assert html.count("<tr>") == 3
-    assert f"{row['r2']:.3f}".replace("-", "−") in html
+    assert with_error(row["r2"], row["r2_err"]) in html

@@ -121,7 +121,8 @@ def _further(context: Context, label: str, of_label: list[Row]) -> list[str]:
     if not rows:
         return []
     table = paper_table(rows, label, row="row")
-    text = "The adapter chosen beforehand for each n, and the mean prediction of all seeds."
+    chosen = f"The adapter chosen beforehand for each n ({mean_of(context.study.seeds)})"
+    text = f"{chosen}, and the mean prediction of all seeds."
     write_table(table, context.out / "tables", f"table-{label}-further", text)
     return [to_html(table, text)]
 
