@@ -25,6 +25,31 @@ def test_every_stored_result_is_shown_once():
     assert sorted(shown) == sorted(path.stem for path in RESULTS.glob("*.csv"))
 
 
+NO_RESULTS = {"add-a-grid.md", "choose-a-strategy.md", "paper-study.md", "specclip.md", "tables.md"}
+"""Pages that have a table of numbers which nobody measured: sizes, limits, settings."""
+
+
+def tables_by_hand(page):
+    """Heads of tables of which most cells are numbers, and that no tool writes."""
+    text = re.sub(r"<!-- [^>]* written by .*?<!-- end -->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for match in re.finditer(r"^(\|.*\|)\n\|[-:| ]+\|\n((?:\|.*\n)+)", text, re.MULTILINE):
+        cells = [one for line in match[2].splitlines() for one in line.strip("|").split("|")[1:]]
+        if sum(bool(re.match(r"\s*[-+]?\d", one)) for one in cells) > 0.4 * len(cells):
+            yield match[1]
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_no_table_of_results_is_written_by_hand(page):
+    by_hand = list(tables_by_hand(page)) if page.name != "study-keys.md" else []
+    assert len(by_hand) <= {"specclip.md": 2}.get(page.name, int(page.name in NO_RESULTS)), by_hand
+
+
+def test_a_table_by_hand_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("| a | b |\n|---|---|\n| x | 0.9 |\n\n| c | d |\n|---|---|\n| x | words |\n")
+    assert list(tables_by_hand(page)) == ["| a | b |"]
+
+
 def test_numbers_of_a_crossed_table_stand_in_their_rows():
     with open(RESULTS / "lamost-to-miles-feh.csv", newline="") as file:
         rows = {(row["strategy"], row["n"]): row for row in csv.DictReader(file)}
