@@ -28,6 +28,7 @@ from transtar.models import load_estimator
 
 from .encoders.examples import forget
 from .made_surveys import made_lamost, made_miles
+from .studies.finished import runs_told
 
 DATA = Path(__file__).parent / "data"
 FORMATS = ("format-1", "format-2")
@@ -216,7 +217,7 @@ def test_a_study_goes_on_where_it_ended(version, surveys, tmp_path, monkeypatch,
     # The threshold at the time.
     study = [str(DATA / version / "study.yaml"), "--set", "quality.good_fraction=0.8"]
     assert main(["study", *study, "--out", str(out), "--workers", "1"]) == 0
-    assert "7 runs, 7 of them done before" in capsys.readouterr().err
+    assert runs_told(capsys.readouterr().err) == (7, 7)
     same_scores(out / "results.csv", DATA / version / "results.csv")
 
 
@@ -227,7 +228,7 @@ def test_a_study_trained_anew_has_the_scores_it_had(surveys, tmp_path, monkeypat
     held_out = [f"strategies.{name}.validation_fraction=0.1" for name in ("residual", "lora", "full", "scratch")]
     study = ["study", str(DATA / "format-1" / "study.yaml"), "--out", str(out), "--workers", "1"]
     assert main([*study, "--set", *held_out]) == 0
-    assert "7 runs, 0 of them done before" in capsys.readouterr().err
+    assert runs_told(capsys.readouterr().err) == (7, 0)
     same_scores(out / "results.csv", DATA / "format-1" / "results.csv")
 
 

@@ -5,6 +5,7 @@ import gzip
 import numpy as np
 import pytest
 from astropy.io import fits
+from matplotlib import rc_context, rcParams
 
 from transtar.simulate.native import gaia
 from transtar.surveys import find_files, get_survey, read
@@ -18,7 +19,10 @@ def test_continuous_spectra_are_written_and_read(tmp_path, capfd):
     batch = spectra()
     batch.ivar[:] = 1e6 / batch.flux**2
     path = gaia.write_continuous(batch, tmp_path / "XP_CONTINUOUS_RAW.fits", without_bp=np.array([False, True]))
-    back = read(SURVEY, path)
+    with rc_context({"text.usetex": False}):
+        back = read(SURVEY, path)
+        # GaiaXPy turns it on when it is imported, and figures would need LaTeX from then on.
+        assert not rcParams["text.usetex"]
     np.testing.assert_array_equal(back.ids, IDS)
     np.testing.assert_allclose(np.median((back.flux / batch.flux)[~back.mask]), 1, atol=0.005)
     assert np.quantile(np.abs(back.flux / batch.flux - 1)[~back.mask], 0.9) < 0.02

@@ -5,9 +5,16 @@ import pytest
 
 from transtar.report import Panel, Plane, abundance_plane, against_inputs, one_to_one
 from transtar.report.corners import Note, clear_legends, clear_of_points, covered, put
-from transtar.report.style import new_figure
+from transtar.report.style import new_figure, paper_style
 
 from .results import summary
+
+
+@pytest.fixture(autouse=True)
+def style():
+    """Whatever a package that another test imported did to the settings of matplotlib."""
+    with paper_style():
+        yield
 
 
 def panel(number, n=60, label="feh", spread=0.15, beyond=0):

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from transtar.errors import InputError, MismatchError
-from transtar.shards import Part, ShardFolder, list_sources, read_manifest
+from transtar.shards import Part, ShardFolder, list_sources, read_manifest, shard_folder
 from transtar.shards.shard_record import read_record
 
 from . import works
@@ -167,6 +167,39 @@ def test_parts_that_begin_together_agree(tmp_path):
     for thread in threads:
         thread.join()
     assert len(shards(tmp_path / "out")) == 15
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["begun", "done"])
+def test_another_part_may_begin_while_this_one_looks(tmp_path, monkeypatch, whole):
+    """As parts of an array do that start in the same instant."""
+    files, out = made_files(tmp_path / "in"), tmp_path / "out"
+    check = shard_folder.check_replaceable
+    refused = []
+
+    def late(path, marker):
+        monkeypatch.setattr(shard_folder, "check_replaceable", check)
+        if whole:
+            run(out, files, part=Part(2, 2))
+        else:
+            with ShardFolder(out, {"models": ["a"]}, Part(2, 2), ".txt"):
+                pass
+        try:
+            check(path, marker)
+        except InputError as error:
+            refused.append(str(error))
+            raise
+
+    monkeypatch.setattr(shard_folder, "check_replaceable", late)
+    run(out, files, part=Part(1, 2))
+    assert len(shards(out)) == (5 if whole else 3)
+    assert refused or whole
+
+
+def test_a_strange_folder_is_refused_still(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").touch()
+    with pytest.raises(InputError, match="is not the folder of a run"):
+        run(tmp_path / "out", made_files(tmp_path / "in"))
 
 
 @pytest.mark.parametrize("change", [{"format": "x"}, {"format_version": 9}, {"what": {}}, {"inputs": None}])

@@ -49,7 +49,7 @@ def test_cards_and_page_have_their_scores():
         )
         assert "Hypatia" in scores
         assert ("Cenarro" in scores) == (label != "alphafe")
-    assert "| [Fe/H] | 80 (" in PAGE.read_text()
+    assert "| [Fe/H] | 81 (" in PAGE.read_text()
 
 
 @pytest.mark.slow

@@ -65,8 +65,13 @@ class ShardFolder:
         self.tasks: list[Task] = []
 
     def __enter__(self) -> ShardFolder:
-        if not RUN.fits(self.path) and not _is_beginning(self.path):
-            check_replaceable(self.path, RUN)
+        if not _is_of_run(self.path):
+            try:
+                check_replaceable(self.path, RUN)
+            except InputError:
+                # Another part may have begun the run just now.
+                if not _is_of_run(self.path):
+                    raise
         try:
             (self.path / SHARDS).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -185,6 +190,11 @@ class ShardFolder:
             ],
         }  # fmt: skip
         write_json(self.path / MANIFEST, sealed(content), ours=True)
+
+
+def _is_of_run(path: Path) -> bool:
+    """Whether a run is here. In this order: the manifest that ends a beginning is found by the second question."""
+    return _is_beginning(path) or RUN.fits(path)
 
 
 def _is_beginning(path: Path) -> bool:

@@ -111,8 +111,12 @@ def calibrated(source: Any) -> tuple[np.ndarray, ...]:
     flux, error : ndarray, shape (n, 343)
         In W m-2 nm-1; NaN where a band is missing.
     """
-    from gaiaxpy import calibrate
-    from gaiaxpy.calibrator import calibrator
+    from matplotlib import rc_context
+
+    # Its import has all text of figures drawn by LaTeX from then on.
+    with rc_context():
+        from gaiaxpy import calibrate
+        from gaiaxpy.calibrator import calibrator
 
     sink = io.StringIO()
     # It prints its progress, to the stream that was standard output when it was imported.
