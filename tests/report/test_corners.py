@@ -166,18 +166,20 @@ def test_limits_grow_until_a_legend_covers_nothing(scale, low):
     axes.stairs([3, 3, 3, 3], label="stars")
     legend = axes.legend()
     axes.plot([0, 4], [0.2, 3])
+    axes.hlines([2.2, 2.6], 0, 4)
     axes.set(yscale=scale, ylim=(low, 3.2))
     note = Note(legend)
     figure.draw_without_rendering()
     put(legend, "upper right")
     assert covered(note) > 0
-    before = axes.transData.transform((0, 3))[1] - axes.bbox.y0
+    to_axes = axes.transAxes.inverted()
+    before = to_axes.transform(axes.transData.transform((0, 3)))[1]
     clear_legends(figure, ("upper right", "upper left"))
     figure.draw_without_rendering()
     assert covered(note) == 0
     assert axes.get_ylim()[0] == low
     # What is drawn keeps more than a third of its height.
-    assert before / 3 < axes.transData.transform((0, 3))[1] - axes.bbox.y0 < before
+    assert before / 3 < to_axes.transform(axes.transData.transform((0, 3)))[1] < before
 
 
 def test_marks_in_the_background_are_avoided_where_another_corner_is_as_free():
