@@ -1,6 +1,7 @@
 """Generated pages of the site: everything that is public is on one of them."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,12 @@ def commands():
 @pytest.fixture(scope="module")
 def api():
     return api_pages()
+
+
+def test_no_page_has_a_name_that_sphinx_gives_one_of_its_own():
+    """Its page of results of a search, say, would stand in place of ours."""
+    docs = Path(__file__).parents[2] / "docs"
+    assert {path.stem for path in docs.glob("*.md")} & {"search", "genindex", "modindex", "py-modindex"} == set()
 
 
 def test_every_column_and_flag_has_a_row():

@@ -1,4 +1,4 @@
-"""docs/search.md: what it shows runs, and its table of columns is current."""
+"""docs/similar-spectra.md: what it shows runs, and its table of columns is current."""
 
 import re
 
@@ -13,7 +13,7 @@ from .made_surveys import FIRST_ID, made_lamost, made_miles
 from .test_encoders_page import stand_in
 from .test_readme import ROOT, before, blocks, run
 
-PAGE = ROOT / "docs" / "search.md"
+PAGE = ROOT / "docs" / "similar-spectra.md"
 
 
 @pytest.mark.slow
