@@ -57,3 +57,13 @@ def test_scores_in_cards_and_page_are_those_of_the_shipped_models(data):
     for name, lines in measure(data).items():
         path = PAGE if name == "noise" else CARDS / f"mock-{name}" / "README.md"
         assert "\n".join(lines) in path.read_text(), "run: python -m tools.model_scores --write"
+
+
+@pytest.mark.parametrize("reference", ["Cenarro et al. (2007)", "the Hypatia catalogue"])
+def test_the_first_screen_of_the_readme_has_the_scores_of_the_page(reference):
+    row = f"| [Fe/H], MILES, 4000 to 7000 K, against {reference} |"
+    (line,) = (one for one in PAGE.read_text().splitlines() if one.startswith(row))
+    stars, r2, sigma, bias = (one.strip() for one in line.removeprefix(row).strip("| ").split("|"))
+    name = reference.removeprefix("the ")
+    shown = f"| {name}, 4000 to 7000 K | {stars.split()[0]} | {r2.split()[0]} | {sigma} | {bias} |"
+    assert shown in (PAGE.parents[1] / "README.md").read_text()
